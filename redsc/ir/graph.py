@@ -1,0 +1,161 @@
+"""The graph: the page to read first.
+
+A `Value` is an SSA value with one producer (or a graph input, or a constant) and a list of uses. A `Node` is one op
+applied to values. `Graph.nodes` order is the schedule. Values and nodes have identity and change only through the
+methods here, which keep the use lists right; types and attributes are frozen and compared by content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from redsc.errors import InternalError
+from redsc.ir.types import DType, Quant, TensorType
+
+__all__ = ["Array", "Graph", "Node", "Use", "Value"]
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One place where a value is read: input `index` of `node`."""
+
+    node: Node
+    index: int
+
+
+@dataclass(eq=False, slots=True)
+class Value:
+    """A tensor in SSA form; `data` is set for constants only and is read-only."""
+
+    name: str
+    type: TensorType
+    data: Array | None = None
+    producer: Node | None = None
+    uses: list[Use] = field(default_factory=list)
+
+    @staticmethod
+    def constant(name: str, data: Array, quant: Quant | None = None) -> Value:
+        """Return a constant that holds a read-only view of `data`."""
+        view = data.view()
+        view.flags.writeable = False
+        return Value(name, TensorType(view.shape, DType.of(view), quant), view)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the tensor lives in flash."""
+        return self.data is not None
+
+    def __repr__(self) -> str:
+        return f"Value({self.name!r}, {self.type.dtype.value}{list(self.type.shape)})"
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """One op applied to `inputs` (None where an optional input is left out).
+
+    `op` is a key of `redsc.ir.OPS`; `attrs` is that op's frozen dataclass; `origin` keeps the names of the user's
+    file through every rewrite.
+    """
+
+    op: str
+    inputs: tuple[Value | None, ...]
+    outputs: tuple[Value, ...]
+    attrs: Any
+    origin: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name for messages: the user's own, else that of the first output."""
+        return self.origin[0] if self.origin else self.outputs[0].name
+
+    def operand(self, index: int) -> Value:
+        """Return input `index`, which must be present."""
+        value = self.inputs[index]
+        if value is None:
+            raise InternalError(f"{self.op} {self.name!r} has no input {index}")
+        return value
+
+    def present_inputs(self) -> Iterator[Value]:
+        """Yield the inputs that are not left out."""
+        return (value for value in self.inputs if value is not None)
+
+    def __repr__(self) -> str:
+        return f"Node({self.op}, {self.name!r})"
+
+
+@dataclass(eq=False, slots=True)
+class Graph:
+    """A network: inputs, outputs and nodes in schedule order."""
+
+    name: str = "main"
+    inputs: list[Value] = field(default_factory=list)
+    outputs: list[Value] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+
+    def append(
+        self,
+        op: str,
+        inputs: Sequence[Value | None],
+        outputs: Sequence[Value],
+        attrs: Any,
+        origin: Iterable[str] = (),
+    ) -> Node:
+        """Add a node at the end of the schedule and register it with its values."""
+        node = Node(op, tuple(inputs), tuple(outputs), attrs, tuple(origin))
+        for output in node.outputs:
+            if output.producer is not None or output.is_constant:
+                raise InternalError(f"value {output.name!r} already has a producer")
+            output.producer = node
+        for index, value in enumerate(node.inputs):
+            if value is not None:
+                value.uses.append(Use(node, index))
+        self.nodes.append(node)
+        return node
+
+    def set_input(self, node: Node, index: int, value: Value) -> None:
+        """Make `node` read `value` at `index`."""
+        old = node.inputs[index]
+        if old is not None:
+            old.uses.remove(Use(node, index))
+        node.inputs = (*node.inputs[:index], value, *node.inputs[index + 1 :])
+        value.uses.append(Use(node, index))
+
+    def replace_uses(self, old: Value, new: Value) -> None:
+        """Make every reader of `old`, and the graph outputs, read `new`."""
+        for use in list(old.uses):
+            self.set_input(use.node, use.index, new)
+        self.outputs = [new if value is old else value for value in self.outputs]
+
+    def remove(self, node: Node) -> None:
+        """Remove a node whose outputs nobody reads."""
+        for output in node.outputs:
+            if output.uses or any(output is value for value in self.outputs):
+                raise InternalError(f"cannot remove {node!r}: {output.name!r} is still used")
+        for index, value in enumerate(node.inputs):
+            if value is not None:
+                value.uses.remove(Use(node, index))
+        self.nodes.remove(node)
+
+    def values(self) -> list[Value]:
+        """Return every value once: graph inputs, then per node its inputs and outputs, then graph outputs."""
+        seen: dict[int, Value] = {id(value): value for value in self.inputs}
+        for node in self.nodes:
+            for value in (*node.present_inputs(), *node.outputs):
+                seen.setdefault(id(value), value)
+        for value in self.outputs:
+            seen.setdefault(id(value), value)
+        return list(seen.values())
+
+    def constants(self) -> list[Value]:
+        """Return every constant once, in the order of first use."""
+        return [value for value in self.values() if value.is_constant]
+
+    def activations(self) -> list[Value]:
+        """Return every value that lives in RAM, in the order of first appearance."""
+        return [value for value in self.values() if not value.is_constant]

@@ -1,0 +1,104 @@
+"""Types of values: frozen, complete and compared by content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from math import prod
+from typing import Any
+
+import numpy as np
+
+__all__ = ["DType", "Quant", "Shape", "TensorType"]
+
+Shape = tuple[int, ...]
+
+
+class DType(Enum):
+    """An element type; the value is the name in the text form."""
+
+    FLOAT32 = "f32"
+    INT8 = "i8"
+    INT16 = "i16"
+    INT32 = "i32"
+    INT64 = "i64"
+    UINT8 = "u8"
+    BOOL = "i1"
+
+    @property
+    def numpy(self) -> np.dtype[Any]:
+        """The numpy dtype of the same elements."""
+        return _NUMPY[self]
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes per element."""
+        return self.numpy.itemsize
+
+    @staticmethod
+    def of(array: np.ndarray[Any, Any]) -> DType:
+        """Return the element type of a numpy array."""
+        return _FROM_NUMPY[array.dtype]
+
+
+_NUMPY: dict[DType, np.dtype[Any]] = {
+    DType.FLOAT32: np.dtype("<f4"),
+    DType.INT8: np.dtype("i1"),
+    DType.INT16: np.dtype("<i2"),
+    DType.INT32: np.dtype("<i4"),
+    DType.INT64: np.dtype("<i8"),
+    DType.UINT8: np.dtype("u1"),
+    DType.BOOL: np.dtype("?"),
+}
+_FROM_NUMPY: dict[np.dtype[Any], DType] = {numpy: dtype for dtype, numpy in _NUMPY.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Quant:
+    """Affine quantisation: real = (q - zero_point) * scale, per tensor or along one axis.
+
+    `scales` and `zero_points` have one entry, or one per index of `axis`. Scales are float32 values.
+    """
+
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    axis: int = 0
+
+    @staticmethod
+    def per_tensor(scale: float, zero_point: int = 0) -> Quant:
+        """Return one scale for the whole tensor, rounded to float32 as the file formats store it."""
+        return Quant((float(np.float32(scale)),), (zero_point,))
+
+    @property
+    def is_per_channel(self) -> bool:
+        """Whether the scale differs along `axis`."""
+        return len(self.scales) > 1
+
+    @property
+    def scale(self) -> float:
+        """The scale of a per-tensor quantisation."""
+        return self.scales[0]
+
+    @property
+    def zero_point(self) -> int:
+        """The zero point of a per-tensor quantisation."""
+        return self.zero_points[0]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """Shape, element type and quantisation of a value. Shapes are static."""
+
+    shape: Shape
+    dtype: DType
+    quant: Quant | None = None
+
+    @property
+    def elements(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the tensor, without alignment."""
+        return self.elements * self.dtype.itemsize

@@ -1,0 +1,171 @@
+"""Invariants of a graph. Each check is a function whose docstring is the rule.
+
+The pipeline calls `verify_graph` between passes; readers call it last. All problems are reported together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from redsc.errors import MalformedModel
+from redsc.ir.graph import Graph, Node
+from redsc.ir.ops import OpDef, ShapeError
+from redsc.ir.registry import OPS
+from redsc.ir.rules import Fixed, SameScale, Signature
+from redsc.ir.types import DType
+
+__all__ = ["graph_problems", "signature_of", "verify_graph"]
+
+_SCALE_TOLERANCE = 1e-6  # tflite-micro kernels/pooling_common.cc: |input scale - output scale| <= 1e-6
+
+
+def verify_graph(graph: Graph) -> None:
+    """Check every invariant.
+
+    Raises:
+        MalformedModel: naming every violated rule and its place.
+    """
+    problems = list(graph_problems(graph))
+    if problems:
+        raise MalformedModel(f"graph {graph.name!r} breaks {len(problems)} rule(s)", evidence=problems)
+
+
+def graph_problems(graph: Graph) -> Iterator[str]:
+    """Yield one sentence per violated rule."""
+    structure = [problem for rule in _GRAPH_RULES for problem in rule(graph)]
+    yield from structure
+    if not structure:
+        for node in graph.nodes:
+            for rule in _NODE_RULES:
+                yield from (f"{node.op} {node.name!r}: {problem}" for problem in rule(node, OPS[node.op]))
+
+
+def signature_of(node: Node) -> Signature | None:
+    """Return the row of the op's signatures that the node's element types match, or None."""
+    inputs = [None if value is None else value.type.dtype for value in node.inputs]
+    for row in OPS[node.op].signatures:
+        fits = len(inputs) <= len(row.inputs) and all(
+            found in (None, wanted) for found, wanted in zip(inputs, row.inputs, strict=False)
+        )
+        if fits and node.outputs[0].type.dtype is row.output:
+            return row
+    return None
+
+
+def _unique_names(graph: Graph) -> Iterator[str]:
+    """Every value has a name of its own."""
+    seen: set[str] = set()
+    for value in graph.values():
+        if value.name in seen:
+            yield f"the name {value.name!r} is used twice"
+        seen.add(value.name)
+
+
+def _known_ops(graph: Graph) -> Iterator[str]:
+    """Every op is in OPS and carries that op's attributes, with enough operands."""
+    for node in graph.nodes:
+        if node.op not in OPS:
+            yield f"unknown op {node.op}"
+        elif not isinstance(node.attrs, OPS[node.op].attrs):
+            yield f"{node.op} {node.name!r}: attributes are {type(node.attrs).__name__}"
+        elif any(v is None for v in (*node.inputs, None, None)[: OPS[node.op].min_inputs]):
+            yield f"{node.op} {node.name!r}: needs {OPS[node.op].min_inputs} inputs"
+
+
+def _schedule(graph: Graph) -> Iterator[str]:
+    """A value is read only after it was made: the node list is a schedule, without cycles."""
+    ready = {id(value) for value in graph.inputs}
+    for node in graph.nodes:
+        for value in node.present_inputs():
+            if not value.is_constant and id(value) not in ready:
+                yield f"{node.op} {node.name!r} reads {value.name!r} before it is made"
+        ready |= {id(value) for value in node.outputs}
+    for value in graph.outputs:
+        if not value.is_constant and id(value) not in ready:
+            yield f"the output {value.name!r} is never made"
+
+
+def _use_lists(graph: Graph) -> Iterator[str]:
+    """Use lists and producers agree with the node list."""
+    uses = {id(value): 0 for value in graph.values()}
+    for node in graph.nodes:
+        for value in node.present_inputs():
+            uses[id(value)] += 1
+        for value in node.outputs:
+            if value.producer is not node:
+                yield f"{value.name!r} does not know its producer {node.name!r}"
+    for value in graph.values():
+        if len(value.uses) != uses[id(value)]:
+            yield f"{value.name!r} has {len(value.uses)} uses on record, {uses[id(value)]} in the graph"
+
+
+def _positive_shapes(graph: Graph) -> Iterator[str]:
+    """Shapes are static and positive; constants hold exactly the elements of their type."""
+    for value in graph.values():
+        if any(n < 1 for n in value.type.shape):
+            yield f"{value.name!r} has the shape {list(value.type.shape)}"
+        elif value.data is not None:
+            if value.data.shape != value.type.shape or value.data.dtype != value.type.dtype.numpy:
+                yield f"{value.name!r} holds {value.data.dtype}{list(value.data.shape)}, its type says otherwise"
+            if value.data.flags.writeable:
+                yield f"{value.name!r} is a writable constant"
+
+
+def _quantisation(graph: Graph) -> Iterator[str]:
+    """Scales are positive and finite, one per tensor or one per index of their axis; int8 values have them."""
+    for value in graph.values():
+        quant, shape = value.type.quant, value.type.shape
+        if quant is None:
+            if value.type.dtype is DType.INT8:
+                yield f"{value.name!r} is int8 without a scale"
+            continue
+        if not all(0 < scale < float("inf") for scale in quant.scales):
+            yield f"{value.name!r} has a scale that is not positive"
+        if quant.is_per_channel and not (0 <= quant.axis < len(shape) and len(quant.scales) == shape[quant.axis]):
+            yield f"{value.name!r} has {len(quant.scales)} scales along axis {quant.axis} of {list(shape)}"
+        if len(quant.zero_points) not in (1, len(quant.scales)):
+            yield f"{value.name!r} has {len(quant.scales)} scales and {len(quant.zero_points)} zero points"
+
+
+def _shapes_infer(node: Node, op: OpDef) -> Iterator[str]:
+    """Output shapes are what the op makes of its operands."""
+    try:
+        inferred = op.infer(node)
+    except ShapeError as error:
+        yield str(error)
+        return
+    found = tuple(value.type.shape for value in node.outputs)
+    if inferred != found:
+        yield f"outputs have the shapes {found}, the operands give {inferred}"
+
+
+def _legal_dtypes(node: Node, op: OpDef) -> Iterator[str]:
+    """Element types are one of the op's signatures."""
+    if signature_of(node) is None:
+        inputs = [None if value is None else value.type.dtype.value for value in node.inputs]
+        yield f"no signature of {op.name} takes {inputs} and gives {node.outputs[0].type.dtype.value}"
+
+
+def _scale_rule(node: Node, op: OpDef) -> Iterator[str]:
+    """int8 scales obey the op's quantisation rule."""
+    output, source = node.outputs[0].type, node.operand(0).type
+    if output.dtype is not DType.INT8 or output.quant is None:
+        return
+    if isinstance(op.quant, Fixed):
+        if (output.quant.scale, output.quant.zero_point) != (op.quant.scale, op.quant.zero_point):
+            yield f"the output needs scale {op.quant.scale}, zero point {op.quant.zero_point}"
+    elif isinstance(op.quant, SameScale) and source.quant is not None:
+        apart = abs(source.quant.scale - output.quant.scale) > _SCALE_TOLERANCE
+        if apart or source.quant.zero_point != output.quant.zero_point:
+            yield "input and output must have the same scale and zero point"
+
+
+_GRAPH_RULES: tuple[Callable[[Graph], Iterator[str]], ...] = (
+    _unique_names,
+    _known_ops,
+    _schedule,
+    _use_lists,
+    _positive_shapes,
+    _quantisation,
+)
+_NODE_RULES: tuple[Callable[[Node, OpDef], Iterator[str]], ...] = (_shapes_infer, _legal_dtypes, _scale_rule)

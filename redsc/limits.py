@@ -1,0 +1,23 @@
+"""What a model file may ask for before redsc stops reading it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["DEFAULT_LIMITS", "Limits"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Caps that hold before anything is allocated or looped over. Sizes are in bytes."""
+
+    file_bytes: int = 256 << 20
+    nodes: int = 20_000
+    tensors: int = 100_000
+    rank: int = 8
+    tensor_elements: int = 1 << 28
+    name_chars: int = 4096
+    executor_seconds: int = 60
+
+
+DEFAULT_LIMITS = Limits()
