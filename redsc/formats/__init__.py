@@ -1,0 +1,19 @@
+"""Model files in and out. Nothing else imports onnx, tflite or flatbuffers."""
+
+from __future__ import annotations
+
+from redsc.formats.model import Model, load_model
+from redsc.formats.tables import Refusal
+from redsc.formats.tflite_reader import read_tflite
+from redsc.formats.tflite_writer import SLOT_BYTES, shared_constants, write_models, write_tflite
+
+__all__ = [
+    "SLOT_BYTES",
+    "Model",
+    "Refusal",
+    "load_model",
+    "read_tflite",
+    "shared_constants",
+    "write_models",
+    "write_tflite",
+]

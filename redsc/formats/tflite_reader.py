@@ -1,0 +1,272 @@
+"""TFLite file -> graph. Every count, index, length and shape in the file is checked before it is used."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from redsc.errors import LimitExceeded, MalformedModel, RedscError, UnsupportedError
+from redsc.formats.tables import Refusal
+from redsc.formats.tflite_ops import TENSOR_TYPES, TFLITE_OPS, TFLiteOp
+from redsc.ir import (
+    NO_ATTRS,
+    OPS,
+    DType,
+    Graph,
+    Node,
+    Quant,
+    Reshape,
+    Shape,
+    ShapeError,
+    TensorType,
+    Value,
+    verify_graph,
+)
+from redsc.ir.verifier import signature_of
+from redsc.limits import DEFAULT_LIMITS, Limits
+
+__all__ = ["read_tflite"]
+
+_DTYPES = {number: dtype for dtype, number in TENSOR_TYPES.items()}
+
+
+def read_tflite(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Graph:
+    """Return the graph of the only subgraph.
+
+    Raises:
+        MalformedModel: the bytes are no sound TFLite model.
+        LimitExceeded: the model is larger than `limits`.
+        UnsupportedError: listing every part that redsc does not know.
+    """
+    if len(data) > limits.file_bytes:
+        raise LimitExceeded(f"the file has {len(data):,} B, the limit is {limits.file_bytes:,} B")
+    if len(data) < 8 or data[4:8] != b"TFL3":
+        raise MalformedModel("not a TFLite model: the identifier TFL3 is missing")
+    try:
+        graph = _Reader(data, limits).graph()
+    except RedscError:
+        raise
+    except Exception as error:  # the flatbuffers accessors raise struct.error, IndexError, TypeError, ...
+        raise MalformedModel(f"damaged TFLite file ({type(error).__name__}: {error})") from error
+    verify_graph(graph)
+    return graph
+
+
+@dataclass(slots=True)
+class _Reader:
+    data: bytes
+    limits: Limits
+    problems: list[str] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+
+    def graph(self) -> Graph:
+        tflite = importlib.import_module("tflite")
+        model = tflite.Model.GetRootAs(self.data, 0)
+        if model.SubgraphsLength() != 1:
+            raise UnsupportedError(
+                f"the model has {model.SubgraphsLength()} subgraphs, redsc reads models with one",
+                code="N402",
+                hint="control flow and several signatures are not supported",
+            )
+        subgraph = model.Subgraphs(0)
+        self._cap("operators", subgraph.OperatorsLength(), self.limits.nodes)
+        self._cap("tensors", subgraph.TensorsLength(), self.limits.tensors)
+        self._cap("buffers", model.BuffersLength(), self.limits.tensors)
+        codes = [_op_name(tflite, model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())]
+        self._refuse_unknown_ops(subgraph, codes)
+        tensors = [self._tensor(model, subgraph.Tensors(i), i) for i in range(subgraph.TensorsLength())]
+        graph = Graph()
+        for index in _indices(subgraph.InputsAsNumpy()):
+            graph.inputs.append(self._activation(tensors, index, "graph input"))
+        for i in range(subgraph.OperatorsLength()):
+            self._node(graph, tensors, subgraph.Operators(i), codes)
+        graph.outputs = [self._pick(tensors, i, "graph output") for i in _indices(subgraph.OutputsAsNumpy())]
+        self._raise_problems()
+        return graph
+
+    def _cap(self, what: str, count: int, limit: int) -> None:
+        if count > limit:
+            raise LimitExceeded(f"the model has {count:,} {what}, the limit is {limit:,}")
+
+    def _raise_problems(self) -> None:
+        if self.problems:
+            raise UnsupportedError(
+                f"redsc cannot translate {len(self.problems)} part(s) of this model",
+                evidence=self.problems,
+                hint="`redsc ops` lists what is translated",
+            )
+
+    def _refuse_unknown_ops(self, subgraph: Any, codes: list[str]) -> None:
+        for i in range(subgraph.OperatorsLength()):
+            name = self._pick(codes, subgraph.Operators(i).OpcodeIndex(), "operator code")
+            row = TFLITE_OPS.get(name, Refusal("redsc does not know this operator"))
+            if isinstance(row, Refusal):
+                self.problems.append(f"at operator {i}: {name}: {row.reason}")
+        self._raise_problems()
+
+    def _pick(self, items: list[Any], index: int, what: str) -> Any:
+        if not 0 <= index < len(items):
+            raise MalformedModel(f"{what} index {index} is outside 0..{len(items) - 1}")
+        return items[index]
+
+    def _activation(self, tensors: list[Value], index: int, what: str) -> Value:
+        value: Value = self._pick(tensors, index, what)
+        if value.is_constant:
+            raise MalformedModel(f"{what} {value.name!r} is a constant")
+        return value
+
+    def _tensor(self, model: Any, tensor: Any, index: int) -> Value:
+        name = self._name(tensor.Name(), index)
+        shape = _shape(tensor)
+        if len(shape) > self.limits.rank or prod(shape) > self.limits.tensor_elements:
+            raise LimitExceeded(f"tensor {name!r} has the shape {list(shape)}")
+        dtype = _DTYPES.get(tensor.Type())
+        if dtype is None:
+            self.problems.append(f"at tensor {name!r}: element type number {tensor.Type()} is not supported")
+            dtype = DType.FLOAT32
+        for present, what in ((tensor.IsVariable(), "a variable"), (tensor.Sparsity(), "sparse")):
+            if present:
+                self.problems.append(f"at tensor {name!r}: it is {what}")
+        raw = self._buffer(model, tensor.Buffer())
+        quant = _quant(tensor.Quantization()) if dtype is not DType.FLOAT32 else None
+        if not raw:
+            return Value(name, TensorType(shape, dtype, quant))
+        size = prod(shape) * dtype.itemsize
+        if len(raw) < size:
+            raise MalformedModel(f"tensor {name!r} has {len(raw)} B of data, its type needs {size}")
+        # A longer buffer is legal in both runtimes: the tensor is its prefix.
+        return Value.constant(name, np.frombuffer(raw[:size], dtype.numpy).reshape(shape), quant)
+
+    def _name(self, raw: bytes | None, index: int) -> str:
+        name = (raw or b"").decode("utf-8", "replace")[: self.limits.name_chars] or f"tensor{index}"
+        name = name if name not in self.names else f"{name}#{index}"
+        self.names.add(name)
+        return name
+
+    def _buffer(self, model: Any, index: int) -> bytes:
+        """Return the data of a buffer, also where it lies behind the flatbuffer (`Buffer.offset`)."""
+        if not 0 <= index < model.BuffersLength():
+            raise MalformedModel(f"buffer index {index} is outside 0..{model.BuffersLength() - 1}")
+        buffer = model.Buffers(index)
+        start, size = buffer.Offset(), buffer.Size()
+        if start > 1:  # 0 and 1 mean "inline" (schema.fbs, table Buffer)
+            if start + size > len(self.data):
+                raise MalformedModel(f"buffer {index} ends at {start + size}, the file at {len(self.data)}")
+            return self.data[start : start + size]
+        return b"" if buffer.DataIsNone() else bytes(buffer.DataAsNumpy())
+
+    def _node(self, graph: Graph, tensors: list[Value], operator: Any, codes: list[str]) -> None:
+        op = codes[operator.OpcodeIndex()]
+        inputs = [
+            None if i == -1 else self._pick(tensors, i, f"{op} input") for i in _indices(operator.InputsAsNumpy())
+        ]
+        outputs = [self._activation(tensors, i, f"{op} output") for i in _indices(operator.OutputsAsNumpy())]
+        if len(outputs) != 1 or len(inputs) < OPS[op].min_inputs:
+            raise MalformedModel(f"{op} has {len(inputs)} inputs and {len(outputs)} outputs")
+        if outputs[0].producer or any(outputs[0] is value for value in graph.inputs):
+            raise MalformedModel(f"tensor {outputs[0].name!r} has two producers")
+        name = outputs[0].name
+        attrs = self._attrs(op, name, operator)
+        node = _CANONICAL.get(op, _as_is)(Node(op, tuple(inputs), tuple(outputs), attrs, _origin(name)))
+        if signature_of(node) is None:
+            self.problems.append(f"at {op} {node.name!r}: {_dtypes(node)}")
+        else:
+            _check_shape(node)
+        graph.append(node.op, node.inputs, node.outputs, node.attrs, node.origin)
+
+    def _attrs(self, op: str, name: str, operator: Any) -> Any:
+        row = TFLITE_OPS[op]
+        assert isinstance(row, TFLiteOp)
+        if not row.fields:
+            return NO_ATTRS
+        options = getattr(importlib.import_module("tflite"), row.options or "")()
+        table = operator.BuiltinOptions()
+        found: dict[str, Any] = {}
+        if table is None:
+            return OPS[op].attrs()
+        options.Init(table.Bytes, table.Pos)
+        for item in row.fields:
+            if item.schema == "NewShape":
+                found[item.attr] = tuple(_indices(options.NewShapeAsNumpy()))
+                continue
+            stored = getattr(options, item.schema)()
+            try:
+                found[item.attr] = item.decode(stored)
+            except KeyError:
+                self.problems.append(f"at {op} {name!r}: {item.schema} number {stored} is not supported")
+                found[item.attr] = next(iter(item.codes or ()))
+        return OPS[op].attrs(**found)
+
+
+def _op_name(tflite: Any, code: Any) -> str:
+    """Return the operator's name; old files carry it in the deprecated 8-bit field only."""
+    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+    names = {value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
+    return str(names.get(number, f"operator number {number}"))
+
+
+def _indices(array: Any) -> list[int]:
+    """Return a flatbuffers int vector as a list; the accessors give 0 where the vector is absent."""
+    return [] if isinstance(array, int) else [int(n) for n in array]
+
+
+def _shape(tensor: Any) -> Shape:
+    """Return the static shape; an unknown batch is 1, as TFLM and the TFLite converter have it."""
+    return tuple(1 if n == -1 else n for n in _indices(tensor.ShapeAsNumpy()))
+
+
+def _quant(quantization: Any) -> Quant | None:
+    if quantization is None or quantization.ScaleLength() == 0:
+        return None
+    scales = tuple(float(scale) for scale in quantization.ScaleAsNumpy())
+    zero_points = tuple(_indices(quantization.ZeroPointAsNumpy())) or (0,)
+    if len(set(zero_points)) == 1:
+        zero_points = zero_points[:1]
+    return Quant(scales, zero_points, quantization.QuantizedDimension() if len(scales) > 1 else 0)
+
+
+def _origin(name: str) -> tuple[str, ...]:
+    """Return the user's layer names: converters join those of fused layers with `;`."""
+    return tuple(part for part in name.split(";") if part) or (name,)
+
+
+def _dtypes(node: Node) -> str:
+    inputs = ", ".join("none" if value is None else value.type.dtype.value for value in node.inputs)
+    return f"it takes ({inputs}) and gives {node.outputs[0].type.dtype.value}, which redsc does not translate"
+
+
+def _check_shape(node: Node) -> None:
+    try:
+        (inferred,) = OPS[node.op].infer(node)
+    except ShapeError as error:
+        raise MalformedModel(f"{node.op} {node.name!r}: {error}") from error
+    if inferred != node.outputs[0].type.shape:
+        raise MalformedModel(
+            f"{node.op} {node.name!r} gives {list(inferred)}, the file says {list(node.outputs[0].type.shape)}"
+        )
+
+
+def _as_is(node: Node) -> Node:
+    return node
+
+
+def _resolve_reshape(node: Node) -> Node:
+    """Drop the shape operand: the static output shape is in the attributes."""
+    return Node(node.op, node.inputs[:1], node.outputs, Reshape(node.outputs[0].type.shape), origin=node.origin)
+
+
+def _vector_operand(node: Node) -> Node:
+    """Give constant axes the rank of a vector: a scalar axis means the same."""
+    axes = node.inputs[1]
+    if axes is None or axes.data is None or axes.data.ndim == 1:
+        return node
+    vector = Value.constant(axes.name, np.asarray(axes.data).reshape(-1), axes.type.quant)
+    return Node(node.op, (node.inputs[0], vector), node.outputs, node.attrs, origin=node.origin)
+
+
+_CANONICAL: dict[str, Callable[[Node], Node]] = {"RESHAPE": _resolve_reshape, "MEAN": _vector_operand}

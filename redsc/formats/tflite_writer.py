@@ -1,0 +1,181 @@
+"""Graphs -> one TFLite byte array. Written with the schema's builder functions: they alone give 16-byte alignment.
+
+The array holds K models over shared vectors. Slot k is 16 bytes at offset 16k, `[root offset]["TFL3"][padding]`, so
+the bytes from there on are an ordinary TFLite model and offset 0 is slot 0. Offsets in a flatbuffer point forward
+only: what models share is written first, that is, at the end of the array.
+"""
+
+from __future__ import annotations
+
+import importlib
+import struct
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from redsc.errors import InternalError
+from redsc.formats.tflite_ops import TENSOR_TYPES, TFLITE_OPS, Field, TFLiteOp, op_version
+from redsc.ir import Array, Graph, Node, Quant, Value
+
+__all__ = ["SLOT_BYTES", "shared_constants", "write_models", "write_tflite"]
+
+SLOT_BYTES = 16
+_DATA_ALIGNMENT = 16  # schema.fbs: Buffer.data is force_align: 16, which Python's object API does not honour
+_SCHEMA_VERSION = 3
+
+
+def write_tflite(graph: Graph) -> bytes:
+    """Return the graph as a stand-alone TFLite model."""
+    return write_models([graph])
+
+
+def write_models(graphs: Sequence[Graph]) -> bytes:
+    """Return one byte array with a slot per graph, largest first; equal constants and prefixes are stored once."""
+    writer = _Writer(sum(value.type.nbytes for graph in graphs for value in graph.constants()))
+    for data in shared_constants(graphs):
+        writer.data_vector(data)
+    roots = [writer.model(graph) for graph in graphs]
+    return writer.finish(roots)
+
+
+def shared_constants(graphs: Iterable[Graph]) -> list[bytes]:
+    """Return the byte strings that must be stored, longest first: none is equal to or a prefix of another.
+
+    A tensor may read a prefix of a longer vector: TFLM takes the size from the shape, LiteRT wants no less.
+    """
+    wanted = {value.data.tobytes() for g in graphs for value in g.constants() if value.data is not None}
+    kept: list[bytes] = []
+    for data in sorted(wanted, key=lambda item: (-len(item), item)):
+        if not any(longer.startswith(data) for longer in kept):
+            kept.append(data)
+    return kept
+
+
+class _Writer:
+    def __init__(self, constant_bytes: int) -> None:
+        flatbuffers = importlib.import_module("flatbuffers")
+        self.tflite = importlib.import_module("tflite")
+        self.builder = flatbuffers.Builder(constant_bytes + 4096)
+        self.vectors: dict[tuple[str, bytes], int] = {}
+        self.stored: list[tuple[bytes, int]] = []
+
+    def data_vector(self, data: bytes) -> None:
+        self.builder.StartVector(1, len(data), _DATA_ALIGNMENT)
+        self.builder.head -= len(data)
+        self.builder.Bytes[self.builder.head : self.builder.head + len(data)] = data
+        self.stored.append((data, self.builder.EndVector()))
+
+    def find_data(self, data: bytes) -> int:
+        for stored, offset in self.stored:
+            if stored.startswith(data):
+                return offset
+        raise InternalError("a constant was not stored")
+
+    def vector(self, array: Array) -> int:
+        """Write a number vector once: equal vectors are shared, prefixes are not (readers use their length)."""
+        key = (array.dtype.str, array.tobytes())
+        if key not in self.vectors:
+            self.vectors[key] = self.builder.CreateNumpyVector(array)
+        return self.vectors[key]
+
+    def ints(self, items: Iterable[int]) -> int:
+        return self.vector(np.array(list(items), np.int32))
+
+    def offsets(self, offsets: Sequence[int]) -> int:
+        self.builder.StartVector(4, len(offsets), 4)
+        for offset in reversed(offsets):
+            self.builder.PrependUOffsetTRelative(offset)
+        return int(self.builder.EndVector())
+
+    def table(self, name: str, /, **fields: Any) -> int:
+        """Write a table; keyword arguments are the schema's field names, None leaves a field out."""
+        module = importlib.import_module(f"tflite.{name}")
+        module.Start(self.builder)
+        for field, value in fields.items():
+            if value is not None:
+                getattr(module, f"Add{field}")(self.builder, value)
+        return int(module.End(self.builder))
+
+    def model(self, graph: Graph) -> int:
+        values = graph.values()
+        index = {id(value): i for i, value in enumerate(values)}
+        codes = sorted({(node.op, op_version(node)) for node in graph.nodes})
+        buffers = [self.table("Buffer")]
+        tensors = [self.tensor(value, buffers) for value in values]
+        operators = [self.operator(node, index, codes.index((node.op, op_version(node)))) for node in graph.nodes]
+        subgraph = self.table(
+            "SubGraph",
+            Tensors=self.offsets(tensors),
+            Inputs=self.ints(index[id(value)] for value in graph.inputs),
+            Outputs=self.ints(index[id(value)] for value in graph.outputs),
+            Operators=self.offsets(operators),
+            Name=self.builder.CreateSharedString(graph.name),
+        )
+        return self.table(
+            "Model",
+            Version=_SCHEMA_VERSION,
+            OperatorCodes=self.offsets([self.operator_code(*code) for code in codes]),
+            Subgraphs=self.offsets([subgraph]),
+            Description=self.builder.CreateSharedString("redsc"),
+            Buffers=self.offsets(buffers),
+        )
+
+    def operator_code(self, op: str, version: int) -> int:
+        number = getattr(self.tflite.BuiltinOperator, op)
+        return self.table(
+            "OperatorCode", DeprecatedBuiltinCode=min(number, 127), Version=version, BuiltinCode=number
+        )
+
+    def tensor(self, value: Value, buffers: list[int]) -> int:
+        buffer = 0  # by convention the empty buffer, for everything that lives in RAM
+        if value.data is not None:
+            buffer = len(buffers)
+            buffers.append(self.table("Buffer", Data=self.find_data(value.data.tobytes())))
+        return self.table(
+            "Tensor",
+            Shape=self.ints(value.type.shape),
+            Type=TENSOR_TYPES[value.type.dtype],
+            Buffer=buffer,
+            Name=self.builder.CreateSharedString(value.name),
+            Quantization=self.quantization(value.type.quant) if value.type.quant else None,
+        )
+
+    def quantization(self, quant: Quant) -> int:
+        zero_points = np.array(quant.zero_points, np.int64)
+        return self.table(
+            "QuantizationParameters",
+            Scale=self.vector(np.array(quant.scales, np.float32)),
+            ZeroPoint=self.vector(np.broadcast_to(zero_points, len(quant.scales)).copy()),
+            QuantizedDimension=quant.axis,
+        )
+
+    def operator(self, node: Node, index: dict[int, int], code: int) -> int:
+        row = TFLITE_OPS[node.op]
+        assert isinstance(row, TFLiteOp)
+        options = None
+        if row.options:
+            fields = {item.schema: self.option(item, getattr(node.attrs, item.attr)) for item in row.fields}
+            options = self.table(row.options, **fields)
+        return self.table(
+            "Operator",
+            OpcodeIndex=code,
+            Inputs=self.ints(-1 if value is None else index[id(value)] for value in node.inputs),
+            Outputs=self.ints(index[id(value)] for value in node.outputs),
+            BuiltinOptionsType=getattr(self.tflite.BuiltinOptions, row.options) if row.options else None,
+            BuiltinOptions=options,
+        )
+
+    def option(self, item: Field, value: Any) -> Any:
+        return self.ints(value) if isinstance(value, tuple) else item.encode(value)
+
+    def finish(self, roots: Sequence[int]) -> bytes:
+        """Return the body with the slots before it; `roots` count from the end, as flatbuffers does."""
+        header = SLOT_BYTES * len(roots)
+        self.builder.Prep(_DATA_ALIGNMENT, 0)
+        body = bytes(self.builder.Bytes[self.builder.head :])
+        slots = [
+            struct.pack("<I4s8x", header + len(body) - root - SLOT_BYTES * slot, b"TFL3")
+            for slot, root in enumerate(roots)
+        ]
+        return b"".join([*slots, body])
