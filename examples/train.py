@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime  # type: ignore[import-untyped]  # it ships no type hints
+import onnxruntime
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -27,10 +27,9 @@ BLOCKS = ((32, 48, 1), (48, 64, 2), (64, 64, 1), (64, 64, 1))  # input channels,
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
 
 
-def load_split(folder: Path, split: str) -> tuple[Pixels, Labels]:
+def load_split(folder: Path, split: str) -> tuple[Pixels, npt.NDArray[np.int64]]:
     """Read one split ("train" or "t10k") as images (n, 1, 28, 28) and labels (n,)."""
     images = gzip.decompress((folder / f"{split}-images-idx3-ubyte.gz").read_bytes())
     labels = gzip.decompress((folder / f"{split}-labels-idx1-ubyte.gz").read_bytes())
@@ -77,12 +76,12 @@ def train(model: nn.Module, images: Tensor, labels: Tensor, epochs: int) -> None
     steps = len(images) // BATCH
     optimizer = torch.optim.Adam(model.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.01, total_steps=epochs * steps)
+    criterion = nn.CrossEntropyLoss(label_smoothing=0.05)
     model.train()
     for epoch in range(epochs):
         total = 0.0
         for chosen in torch.randperm(len(images))[: steps * BATCH].view(steps, BATCH):
-            logits = model(augment(images[chosen].float() / 255))
-            loss = functional.cross_entropy(logits, labels[chosen], label_smoothing=0.05)
+            loss = criterion(model(augment(images[chosen].float() / 255)), labels[chosen])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -117,8 +116,7 @@ def export(model: nn.Module, path: Path) -> None:
 def run_onnx(path: Path, pixels: Pixels) -> Floats:
     """Return the logits (n, 10) that onnxruntime computes for each image."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    logits = [session.run(["logits"], {"image": image[None]})[0] for image in to_float(pixels)]
-    return np.concatenate(logits)
+    return np.concatenate([session.run(["logits"], {"image": image[None]})[0] for image in to_float(pixels)])
 
 
 def main() -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from redsc.formats.model import Model, load_model
 from redsc.formats.tables import Refusal
-from redsc.formats.tflite_reader import read_tflite
+from redsc.formats.tflite_reader import count_outputs, read_tflite
 from redsc.formats.tflite_writer import SLOT_BYTES, shared_constants, write_models, write_tflite
 
 __all__ = [
     "SLOT_BYTES",
     "Model",
     "Refusal",
+    "count_outputs",
     "load_model",
     "read_tflite",
     "shared_constants",

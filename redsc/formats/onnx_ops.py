@@ -46,7 +46,12 @@ def _attributes(node: Any) -> dict[str, Any]:
 
 
 def _origin(node: Any) -> tuple[str, ...]:
-    return (node.name or node.output[0],)
+    """Return the names a user knows: the module that owns the weight, then the node.
+
+    PyTorch's exporter names convolutions `getitem_3`, but their weights `block.0.weight`.
+    """
+    modules = [name.removesuffix(".weight") for name in node.input[1:2] if name.endswith(".weight")]
+    return (*modules, node.name or node.output[0])
 
 
 def _conv(context: OnnxContext, node: Any) -> str | None:

@@ -30,7 +30,7 @@ from redsc.ir import (
 from redsc.ir.verifier import signature_of
 from redsc.limits import DEFAULT_LIMITS, Limits
 
-__all__ = ["read_tflite"]
+__all__ = ["count_outputs", "read_tflite"]
 
 _DTYPES = {number: dtype for dtype, number in TENSOR_TYPES.items()}
 
@@ -55,6 +55,12 @@ def read_tflite(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Graph:
         raise MalformedModel(f"damaged TFLite file ({type(error).__name__}: {error})") from error
     verify_graph(graph)
     return graph
+
+
+def count_outputs(data: bytes) -> int:
+    """Return the number of outputs of a sound model's first subgraph, without reading the rest."""
+    tflite = importlib.import_module("tflite")
+    return int(tflite.Model.GetRootAs(data, 0).Subgraphs(0).OutputsLength())
 
 
 @dataclass(slots=True)

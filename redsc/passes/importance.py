@@ -1,0 +1,52 @@
+"""Score the channels of every free space; the higher, the later a level drops it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from redsc.ir import Array, Graph, Value, op_def
+from redsc.ir.rules import Produces
+from redsc.passes.groups import ChannelGroups
+
+__all__ = ["channel_order", "real_values", "weight_norm"]
+
+
+def weight_norm(graph: Graph, groups: ChannelGroups) -> dict[str, Array]:
+    """Return the squared L2 norm of every channel's producing weights, per space name.
+
+    Norms are of real (dequantised) weights and are normalised per producer, so that layers joined by an addition
+    count alike. Magnitude is the score that needs no data (Li et al., Pruning Filters for Efficient ConvNets, 2017).
+    """
+    scores = {space.name: np.zeros(space.size) for space in groups.free}
+    for node in graph.nodes:
+        rule = op_def(node.op).channels
+        if not isinstance(rule, Produces) or not node.operand(rule.weight).is_constant:
+            continue
+        layout = groups.axes.get(node.operand(rule.weight).name, {}).get(rule.out_axis, ())
+        if len(layout) == 1 and groups.space(layout[0].space).frozen is None:
+            weight = np.moveaxis(real_values(node.operand(rule.weight)), rule.out_axis, 0)
+            norms = np.square(weight.reshape(len(weight), -1)).sum(axis=1)
+            scores[groups.space(layout[0].space).name] += norms / max(norms.sum(), np.finfo(float).tiny)
+    return scores
+
+
+def channel_order(scores: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
+    """Return the channels of every space by falling score; equal scores keep their order."""
+    return {name: tuple(int(i) for i in np.argsort(-score, kind="stable")) for name, score in scores.items()}
+
+
+def real_values(value: Value) -> Array:
+    """Return the real numbers of a constant, in float64."""
+    assert value.data is not None
+    data = value.data.astype(np.float64)
+    quant = value.type.quant
+    if quant is None:
+        return data
+    shape = [1] * data.ndim
+    if quant.is_per_channel:
+        shape[quant.axis] = len(quant.scales)
+    zero_points = np.broadcast_to(np.array(quant.zero_points), len(quant.scales)).reshape(shape)
+    result: Array = (data - zero_points) * np.array(quant.scales).reshape(shape)
+    return result

@@ -1,0 +1,6 @@
+"""Executors: the real runtimes behind one small interface."""
+
+from redsc.runtime.executor import EXECUTORS, Executor, installed
+from redsc.runtime.isolated import run_isolated
+
+__all__ = ["EXECUTORS", "Executor", "installed", "run_isolated"]

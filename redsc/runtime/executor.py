@@ -1,0 +1,43 @@
+"""The small interface behind which the real runtimes stand. There is no interpreter of our own."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from redsc.ir import Array
+
+__all__ = ["EXECUTORS", "Executor", "Runner", "installed"]
+
+Runner = Callable[[bytes, Sequence[Sequence[Array]]], list[list[Array]]]
+"""`run(model bytes, samples) -> outputs`: a sample is one array per graph input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """A runtime: its name in reports, the package it needs, and where its `run` is."""
+
+    name: str
+    package: str
+    module: str
+
+    def run(self, model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
+        """Run a model in this process on every sample."""
+        runner: Runner = importlib.import_module(self.module).run
+        return runner(model, samples)
+
+
+EXECUTORS: Mapping[str, Executor] = {
+    item.name: item
+    for item in (
+        Executor("litert", "ai_edge_litert", "redsc.runtime.litert"),
+        Executor("tflm", "tflite_micro", "redsc.runtime.tflm"),
+        Executor("onnxruntime", "onnxruntime", "redsc.runtime.onnxruntime"),
+    )
+}
+
+
+def installed(name: str) -> bool:
+    """Whether the package of an executor can be imported."""
+    return importlib.util.find_spec(EXECUTORS[name].package) is not None

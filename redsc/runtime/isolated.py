@@ -1,0 +1,73 @@
+"""Run a foreign model in a process of its own: runtimes crash on damaged files."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from redsc.errors import ExecutorError, RedscError
+from redsc.ir import Array
+from redsc.limits import DEFAULT_LIMITS
+from redsc.runtime.executor import EXECUTORS
+
+__all__ = ["run_isolated"]
+
+
+def run_isolated(
+    executor: str,
+    model: bytes,
+    samples: Sequence[Sequence[Array]],
+    timeout_seconds: int = DEFAULT_LIMITS.executor_seconds,
+) -> list[list[Array]]:
+    """Run a model like `Executor.run`, in a subprocess.
+
+    Raises:
+        ExecutorError: the runtime refuses the model, crashes or takes too long.
+    """
+    command = [sys.executable, "-m", "redsc.runtime.isolated", executor]
+    try:
+        done = subprocess.run(
+            command, input=_pack(samples, model), capture_output=True, timeout=timeout_seconds, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ExecutorError(f"{executor} did not finish within {timeout_seconds} s") from error
+    if done.returncode == ExecutorError.exit_code:
+        raise ExecutorError(done.stderr.decode(errors="replace").strip())
+    if done.returncode:
+        raise ExecutorError(f"{executor} crashed on the model (status {done.returncode})")
+    return _unpack(np.load(io.BytesIO(done.stdout)))
+
+
+def _pack(rows: Sequence[Sequence[Array]], model: bytes = b"") -> bytes:
+    """Return rows of arrays, and a model, as the bytes of a numpy archive."""
+    arrays: dict[str, Any] = {f"{i}.{j}": array for i, row in enumerate(rows) for j, array in enumerate(row)}
+    archive = io.BytesIO()
+    np.savez(archive, model=np.frombuffer(model, np.uint8), **arrays)
+    return archive.getvalue()
+
+
+def _unpack(archive: np.lib.npyio.NpzFile) -> list[list[Array]]:
+    """Return the rows of an archive that `_pack` made."""
+    keys = sorted(tuple(map(int, key.split("."))) for key in archive.files if key != "model")
+    return [[archive[f"{i}.{j}"] for i, j in row] for _, row in groupby(keys, key=lambda key: key[0])]
+
+
+def _serve(executor: str) -> int:
+    archive = np.load(io.BytesIO(sys.stdin.buffer.read()))
+    try:
+        rows = EXECUTORS[executor].run(archive["model"].tobytes(), _unpack(archive))
+    except RedscError as error:
+        sys.stderr.write(error.diagnostic.message)
+        return error.exit_code
+    sys.stdout.buffer.write(_pack(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(_serve(sys.argv[1]))

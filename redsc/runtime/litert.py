@@ -1,0 +1,36 @@
+"""LiteRT with its reference kernels: what bit-exact claims are measured against."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+from redsc.errors import ExecutorError
+from redsc.ir import Array
+
+__all__ = ["run"]
+
+
+def run(model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
+    """Run every sample; inputs and outputs are in the model's own order.
+
+    Raises:
+        ExecutorError: LiteRT refuses the model or an input.
+    """
+    litert = importlib.import_module("ai_edge_litert.interpreter")
+    try:
+        interpreter = litert.Interpreter(
+            model_content=model, experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF
+        )
+        interpreter.allocate_tensors()
+        return [_invoke(interpreter, sample) for sample in samples]
+    except (RuntimeError, ValueError) as error:
+        raise ExecutorError(f"LiteRT refuses the model: {error}") from error
+
+
+def _invoke(interpreter: Any, sample: Sequence[Array]) -> list[Array]:
+    for detail, array in zip(interpreter.get_input_details(), sample, strict=True):
+        interpreter.set_tensor(detail["index"], array)
+    interpreter.invoke()
+    return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]

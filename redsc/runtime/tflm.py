@@ -1,0 +1,75 @@
+"""The TFLM interpreter of the `tflite-micro` wheel: reference kernels, the real allocator."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from redsc.errors import ExecutorError
+from redsc.formats import count_outputs
+from redsc.ir import Array
+
+__all__ = ["ArenaUse", "measure_arena", "run"]
+
+ARENA_BYTES = 64 << 20  # a multiple of 16: the tail's alignment then depends on the model only
+
+
+@dataclass(frozen=True, slots=True)
+class ArenaUse:
+    """What the wheel's recording allocator prints, in bytes."""
+
+    total_bytes: int
+    head_bytes: int
+    tail_bytes: int
+
+
+def run(model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
+    """Run every sample.
+
+    Raises:
+        ExecutorError: TFLM refuses the model or an input.
+    """
+    interpreter, outputs = _load(model), count_outputs(model)
+    try:
+        return [_invoke(interpreter, sample, outputs) for sample in samples]
+    except (RuntimeError, ValueError) as error:
+        raise ExecutorError(f"TFLM refuses the model: {error}") from error
+
+
+def measure_arena(model: bytes) -> ArenaUse:
+    """Return what the allocator printed for the model; it prints to the process's stderr only."""
+    interpreter = _load(model)
+    with tempfile.TemporaryFile() as captured:
+        stderr = os.dup(2)
+        os.dup2(captured.fileno(), 2)
+        try:
+            interpreter.print_allocations()
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+        captured.seek(0)
+        text = captured.read().decode(errors="replace")
+    found = dict(re.findall(r"Arena allocation (total|head|tail) (\d+) bytes", text))
+    return ArenaUse(int(found["total"]), int(found["head"]), int(found["tail"]))
+
+
+def _load(model: bytes) -> Any:
+    runtime = importlib.import_module("tflite_micro").runtime
+    try:
+        return runtime.Interpreter.from_bytes(model, arena_size=ARENA_BYTES)
+    except (RuntimeError, ValueError) as error:
+        raise ExecutorError(f"TFLM refuses the model: {error}") from error
+
+
+def _invoke(interpreter: Any, sample: Sequence[Array], outputs: int) -> list[Array]:
+    for index, array in enumerate(sample):
+        interpreter.set_input(np.ascontiguousarray(array), index)
+    interpreter.invoke()
+    return [interpreter.get_output(index) for index in range(outputs)]
