@@ -2,9 +2,9 @@
 
 The channel axis of an activation is its last. Its layout is a tuple of segments; segment (space, outer, inner)
 stands for the indices `o * size * inner + c * inner + i` with o < outer, i < inner and c a channel of the space.
-Walking the schedule once, each op's channel rule says how its axes are tied; what is tied is one space (union-find).
-A space can be permuted and cut as a whole. What redsc does not understand freezes the spaces it touches, with a
-reason; nothing fails.
+Walking the schedule once, each op's channel rule says how its axes are tied; what is tied becomes one space by
+union-find. A space can be permuted and cut as a whole. What redsc does not understand freezes the spaces it touches,
+with a reason; nothing fails.
 """
 
 from __future__ import annotations
