@@ -10,25 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from redsc.cost.arena_check import check_arena
-from redsc.cost.liveness import LiveRange
+from redsc.cost.buffer import Buffer
 
-__all__ = ["ALIGNMENT_BYTES", "ArenaPlan", "Buffer", "aligned", "first_fit", "lower_bound_bytes", "plan_arena"]
-
-ALIGNMENT_BYTES = 16  # tensorflow/lite/micro/micro_arena_constants.h: MicroArenaBufferAlignment
-
-
-def aligned(nbytes: int) -> int:
-    """Return the size rounded up to the arena's alignment."""
-    return -(-nbytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class Buffer:
-    """Bytes that must stay put during a live range; the size is a multiple of the alignment."""
-
-    name: str
-    size: int
-    live: LiveRange
+__all__ = ["ArenaPlan", "first_fit", "lower_bound_bytes", "plan_arena"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
 
+from redsc.cost.buffer import Buffer
 from redsc.errors import InternalError
-
-if TYPE_CHECKING:
-    from redsc.cost.arena import Buffer
 
 __all__ = ["arena_problems", "check_arena"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redsc.cost.arena import Buffer
+from redsc.cost.buffer import Buffer
 
 __all__ = ["greedy_offsets", "height_bytes"]
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from redsc.errors import MalformedModel, ModelError
-from redsc.formats.onnx_reader import CHANNELS_LAST, read_onnx
+from redsc.formats.onnx_context import CHANNELS_LAST
+from redsc.formats.onnx_reader import read_onnx
 from redsc.formats.tflite_reader import read_tflite
 from redsc.ir import Array, Graph, Shape, Value
 from redsc.limits import DEFAULT_LIMITS, Limits

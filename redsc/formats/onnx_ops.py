@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from redsc.formats.onnx_context import OnnxContext
 from redsc.formats.tables import Refusal, refuse
 from redsc.ir import Array, Conv2D, DepthwiseConv2D, FullyConnected, Mean, Padding, Reshape, Value
-
-if TYPE_CHECKING:
-    from redsc.formats.onnx_reader import OnnxContext
 
 __all__ = ["ONNX_OPS", "Kind", "OnnxOp"]
 
@@ -29,7 +27,7 @@ class Kind(Enum):
     RELAYOUT = "input and output layouts are unrelated"
 
 
-Handler = Callable[["OnnxContext", Any], str | None]
+Handler = Callable[[OnnxContext, Any], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +204,7 @@ _REFUSALS = {
         LogSoftmax LpNormalization MatMul Max MaxPool Mean Min Mish Mod Mul Neg Not OneHot Or PRelu Pad Pow
         QLinearConv QLinearMatMul QuantizeLinear RMSNormalization Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum
         ReduceLogSumExp ReduceMax ReduceMin ReduceProd ReduceSum ReduceSumSquare Resize Round Selu Shape Sigmoid
-        Sign Sin Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tanh
+        Sign Sin Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish SwiGLU Tanh
         ThresholdedRelu Tile Transpose Trilu Unsqueeze Upsample Where Xor
         """,
     "it keeps state between steps, which redsc does not plan yet": "GRU LSTM RNN",
@@ -215,14 +213,14 @@ _REFUSALS = {
     "attention is not translated yet": "Attention RotaryEmbedding",
     "tflite-micro has no kernel for it": """
         Acos Acosh AffineGrid Asin Asinh Atan Atanh Bernoulli BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor
-        BlackmanWindow CausalConvWithState Center CenterCropPad Col2Im Compress Cosh CumProd CumSum DFT DeformConv
+        BlackmanWindow CausalConvWithState CenterCropPad Col2Im Compress Cosh CumProd CumSum DFT DeformConv
         Det Einsum EyeLike GridSample GlobalLpPool HammingWindow HannWindow ImageDecoder IsInf IsNaN LRN
         LinearAttention LpPool MaxRoiPool MaxUnpool MeanVarianceNormalization MelWeightMatrix Multinomial
         NegativeLogLikelihoodLoss NonMaxSuppression NonZero Optional OptionalGetElement OptionalHasElement
         RandomNormal RandomNormalLike RandomUniform RandomUniformLike RegexFullMatch ReverseSequence RoiAlign STFT
         Scatter ScatterElements ScatterND SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert
         SequenceLength Shrink Sinh SoftmaxCrossEntropyLoss SplitToSequence StringConcat StringNormalizer
-        StringSplit Tan TensorScatter TfIdfVectorizer TopK Unique BitCast FlexAttention ConcatFromSequence
+        StringSplit Tan TensorScatter TfIdfVectorizer TopK Unique BitCast ConcatFromSequence
         """,
 }
 

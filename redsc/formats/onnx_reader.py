@@ -6,23 +6,21 @@ layout-free ops is channels-last (NHWC) in the graph, every other tensor keeps i
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from redsc.errors import LimitExceeded, MalformedModel, RedscError, UnsupportedError
+from redsc.formats.onnx_context import OnnxContext
 from redsc.formats.onnx_ops import ONNX_OPS, Kind, OnnxOp
 from redsc.formats.tables import Refusal
-from redsc.ir import Array, Graph, GraphBuilder, Shape, Value, verify_graph
+from redsc.ir import Array, Graph, Shape, verify_graph
 from redsc.limits import DEFAULT_LIMITS, Limits
 
-__all__ = ["CHANNELS_LAST", "OnnxContext", "read_onnx"]
+__all__ = ["read_onnx"]
 
-CHANNELS_LAST = (0, 2, 3, 1)
 _EXTERNAL = 1  # TensorProto.DataLocation.EXTERNAL, onnx.proto
 
 
@@ -37,98 +35,26 @@ def read_onnx(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Graph, froz
         raise LimitExceeded(f"the file has {len(data):,} B, the limit is {limits.file_bytes:,} B")
     try:
         context = _parse(data, limits)
-        graph = context.translate()
+        context.channels_last = _assign_layouts(context)
+        graph = _translate(context)
     except RedscError:
         raise
     except Exception as error:  # protobuf and onnx raise their own families
         raise MalformedModel(f"damaged ONNX file ({type(error).__name__}: {error})") from error
     verify_graph(graph)
-    return graph, frozenset(context.channels_last)
-
-
-@dataclass(slots=True)
-class OnnxContext:
-    """What the handlers of `ONNX_OPS` see: shapes, constants, layouts and the graph under construction."""
-
-    proto: Any
-    shapes: dict[str, Shape]
-    constants: dict[str, Array]
-    builder: GraphBuilder = field(default_factory=GraphBuilder)
-    values: dict[str, Value] = field(default_factory=dict)
-    channels_last: set[str] = field(default_factory=set)
-    problems: list[str] = field(default_factory=list)
-
-    def translate(self) -> Graph:
-        """Return the finished graph."""
-        self._refuse_unknown_ops()
-        self._assign_layouts()
-        for item in self.proto.input:
-            if item.name not in self.constants:
-                self.values[item.name] = self.builder.input(item.name, self.graph_shape(item.name))
-        for node in self.proto.node:
-            row = ONNX_OPS[node.op_type]
-            assert isinstance(row, OnnxOp)
-            problem = row.handler(self, node)
-            if problem:
-                self.problems.append(f"at {node.op_type} {node.name or node.output[0]!r}: {problem}")
-                self._raise_problems()
-        return self.builder.output(*(self.values[item.name] for item in self.proto.output))
-
-    def graph_shape(self, name: str) -> Shape:
-        """Return the shape of a tensor in the graph's layout."""
-        shape = self.shapes[name]
-        return tuple(shape[axis] for axis in CHANNELS_LAST) if name in self.channels_last else shape
-
-    def axis(self, name: str, axis: int) -> int:
-        """Return where an axis of the ONNX tensor lies in the graph."""
-        axis %= len(self.shapes[name])
-        return CHANNELS_LAST.index(axis) if name in self.channels_last else axis
-
-    def _refuse_unknown_ops(self) -> None:
-        for node in self.proto.node:
-            row = ONNX_OPS.get(node.op_type, Refusal("redsc does not know this operator"))
-            if node.domain not in ("", "ai.onnx"):
-                row = Refusal(f"its domain {node.domain!r} is not ONNX's own")
-            if isinstance(row, Refusal):
-                self.problems.append(f"at {node.op_type} {node.name or node.output[0]!r}: {row.reason}")
-        self._raise_problems()
-
-    def _raise_problems(self) -> None:
-        if self.problems:
-            raise UnsupportedError(
-                f"redsc cannot translate {len(self.problems)} part(s) of this model",
-                evidence=self.problems,
-                hint="`redsc ops` lists what is translated",
-            )
-
-    def _assign_layouts(self) -> None:
-        """Mark as channels-last what is connected to a spatial op's data through layout-free ops."""
-        networkx = importlib.import_module("networkx")
-        links = networkx.Graph()
-        spatial: set[str] = set()
-        for node in self.proto.node:
-            row = ONNX_OPS[node.op_type]
-            assert isinstance(row, OnnxOp)
-            data = [name for name in (*node.input, *node.output) if self._is_image(name)]
-            if row.kind is Kind.SPATIAL:
-                spatial |= set(data)
-            if row.kind is not Kind.RELAYOUT:
-                networkx.add_path(links, data)
-        for component in networkx.connected_components(links):
-            if component & spatial:
-                self.channels_last |= component
-
-    def _is_image(self, name: str) -> bool:
-        return name not in self.constants and len(self.shapes.get(name, ())) == len(CHANNELS_LAST)
+    return graph, context.channels_last
 
 
 def _parse(data: bytes, limits: Limits) -> OnnxContext:
-    onnx = importlib.import_module("onnx")
+    import onnx  # slow to load, and only ONNX files need it
+
     model = onnx.load_model_from_string(data)
     if not model.graph.node:
         raise MalformedModel("not an ONNX model, or one without nodes")
     if len(model.graph.node) > limits.nodes or len(model.graph.initializer) > limits.tensors:
         raise LimitExceeded(f"the model has {len(model.graph.node):,} nodes")
+    _check_names(model.graph)
+    _refuse_unknown_ops(model.graph)
     _bind_batch(model.graph)
     model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
     constants = {item.name: _constant(onnx, item, limits) for item in model.graph.initializer}
@@ -136,6 +62,77 @@ def _parse(data: bytes, limits: Limits) -> OnnxContext:
     for item in (*model.graph.input, *model.graph.value_info, *model.graph.output):
         shapes[item.name] = _static_shape(item, limits)
     return OnnxContext(model.graph, shapes, constants)
+
+
+def _check_names(proto: Any) -> None:
+    """Check that names are text and that every tensor has one producer."""
+    made = {item.name for item in (*proto.input, *proto.initializer)}
+    for node in proto.node:
+        names = (node.name, node.op_type, node.domain, *node.input, *node.output)
+        if not all(isinstance(name, str) for name in names):
+            raise MalformedModel(f"a name of node {node.name!r} is not text")
+        for name in node.output:
+            if name in made:
+                raise MalformedModel(f"tensor {name!r} has two producers")
+            made |= {name} - {""}
+
+
+def _refuse_unknown_ops(proto: Any) -> None:
+    problems = []
+    for node in proto.node:
+        row = ONNX_OPS.get(node.op_type, Refusal("redsc does not know this operator"))
+        if node.domain not in ("", "ai.onnx"):
+            row = Refusal(f"its domain {node.domain!r} is not ONNX's own")
+        if isinstance(row, Refusal):
+            problems.append(f"at {node.op_type} {_label(node)!r}: {row.reason}")
+    _raise_problems(problems)
+
+
+def _raise_problems(problems: Sequence[str]) -> None:
+    if problems:
+        raise UnsupportedError(
+            f"redsc cannot translate {len(problems)} part(s) of this model",
+            evidence=problems,
+            hint="`redsc ops` lists what is translated",
+        )
+
+
+def _label(node: Any) -> str:
+    return str(node.name or next(iter(node.output), ""))
+
+
+def _row(node: Any) -> OnnxOp:
+    row = ONNX_OPS[node.op_type]
+    assert isinstance(row, OnnxOp)
+    return row
+
+
+def _assign_layouts(context: OnnxContext) -> frozenset[str]:
+    """Return the tensors that are connected to a spatial op's data through layout-free ops."""
+    import networkx  # slow to load, and only ONNX files need it
+
+    links = networkx.Graph()
+    spatial: set[str] = set()
+    for node in context.proto.node:
+        data = [name for name in (*node.input, *node.output) if context.is_image(name)]
+        if _row(node).kind is Kind.SPATIAL:
+            spatial |= set(data)
+        if _row(node).kind is not Kind.RELAYOUT:
+            networkx.add_path(links, data)
+    components: Iterable[set[str]] = networkx.connected_components(links)
+    return frozenset[str]().union(*(component for component in components if component & spatial))
+
+
+def _translate(context: OnnxContext) -> Graph:
+    """Return the finished graph."""
+    for item in context.proto.input:
+        if item.name not in context.constants:
+            context.values[item.name] = context.builder.input(item.name, context.graph_shape(item.name))
+    for node in context.proto.node:
+        problem = _row(node).handler(context, node)
+        if problem:
+            _raise_problems([f"at {node.op_type} {_label(node)!r}: {problem}"])
+    return context.builder.output(*(context.values[item.name] for item in context.proto.output))
 
 
 def _bind_batch(proto: Any) -> None:

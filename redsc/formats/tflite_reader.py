@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
 import numpy as np
+import tflite
 
 from redsc.errors import LimitExceeded, MalformedModel, RedscError, UnsupportedError
 from redsc.formats.tables import Refusal
@@ -30,7 +30,7 @@ from redsc.ir import (
 from redsc.ir.verifier import signature_of
 from redsc.limits import DEFAULT_LIMITS, Limits
 
-__all__ = ["count_outputs", "read_tflite"]
+__all__ = ["count_ports", "described_as", "read_tflite"]
 
 _DTYPES = {number: dtype for dtype, number in TENSOR_TYPES.items()}
 
@@ -57,10 +57,15 @@ def read_tflite(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Graph:
     return graph
 
 
-def count_outputs(data: bytes) -> int:
-    """Return the number of outputs of a sound model's first subgraph, without reading the rest."""
-    tflite = importlib.import_module("tflite")
-    return int(tflite.Model.GetRootAs(data, 0).Subgraphs(0).OutputsLength())
+def count_ports(data: bytes) -> tuple[int, int]:
+    """Return the numbers of inputs and outputs of a sound model's first subgraph, without reading the rest."""
+    subgraph = tflite.Model.GetRootAs(data, 0).Subgraphs(0)
+    return subgraph.InputsLength(), subgraph.OutputsLength()
+
+
+def described_as(data: bytes) -> str:
+    """Return the description of a sound model."""
+    return (tflite.Model.GetRootAs(data, 0).Description() or b"").decode("utf-8", "replace")
 
 
 @dataclass(slots=True)
@@ -71,7 +76,6 @@ class _Reader:
     names: set[str] = field(default_factory=set)
 
     def graph(self) -> Graph:
-        tflite = importlib.import_module("tflite")
         model = tflite.Model.GetRootAs(self.data, 0)
         if model.SubgraphsLength() != 1:
             raise UnsupportedError(
@@ -86,7 +90,7 @@ class _Reader:
         codes = [_op_name(tflite, model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())]
         self._refuse_unknown_ops(subgraph, codes)
         tensors = [self._tensor(model, subgraph.Tensors(i), i) for i in range(subgraph.TensorsLength())]
-        graph = Graph()
+        graph = Graph((subgraph.Name() or b"main").decode("utf-8", "replace")[: self.limits.name_chars])
         for index in _indices(subgraph.InputsAsNumpy()):
             graph.inputs.append(self._activation(tensors, index, "graph input"))
         for i in range(subgraph.OperatorsLength()):
@@ -150,7 +154,8 @@ class _Reader:
 
     def _name(self, raw: bytes | None, index: int) -> str:
         name = (raw or b"").decode("utf-8", "replace")[: self.limits.name_chars] or f"tensor{index}"
-        name = name if name not in self.names else f"{name}#{index}"
+        while name in self.names:
+            name = f"{name}#{index}"
         self.names.add(name)
         return name
 
@@ -190,7 +195,7 @@ class _Reader:
         assert isinstance(row, TFLiteOp)
         if not row.fields:
             return NO_ATTRS
-        options = getattr(importlib.import_module("tflite"), row.options or "")()
+        options = getattr(tflite, row.options or "")()
         table = operator.BuiltinOptions()
         found: dict[str, Any] = {}
         if table is None:

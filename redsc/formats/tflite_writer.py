@@ -9,33 +9,46 @@ from __future__ import annotations
 
 import importlib
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import flatbuffers
 import numpy as np
+import tflite
 
 from redsc.errors import InternalError
 from redsc.formats.tflite_ops import TENSOR_TYPES, TFLITE_OPS, Field, TFLiteOp, op_version
 from redsc.ir import Array, Graph, Node, Quant, Value
 
-__all__ = ["SLOT_BYTES", "shared_constants", "write_models", "write_tflite"]
+__all__ = ["SIGNATURE", "SLOT_BYTES", "ArenaOffsets", "shared_constants", "write_models", "write_tflite"]
 
 SLOT_BYTES = 16
+SIGNATURE = "redsc"
 _DATA_ALIGNMENT = 16  # schema.fbs: Buffer.data is force_align: 16, which Python's object API does not honour
 _SCHEMA_VERSION = 3
+_PLAN_NAME = "OfflineMemoryAllocation"  # micro/docs/memory_management.md
+_UNPLANNED = -1
+
+ArenaOffsets = Mapping[str, int]
 
 
-def write_tflite(graph: Graph) -> bytes:
-    """Return the graph as a stand-alone TFLite model."""
-    return write_models([graph])
+def write_tflite(graph: Graph, offsets: ArenaOffsets | None = None) -> bytes:
+    """Return the graph as a stand-alone TFLite model, with an arena plan where offsets are given."""
+    return write_models([graph], [offsets or {}])
 
 
-def write_models(graphs: Sequence[Graph]) -> bytes:
-    """Return one byte array with a slot per graph, largest first; equal constants and prefixes are stored once."""
+def write_models(graphs: Sequence[Graph], offsets: Sequence[ArenaOffsets] = ()) -> bytes:
+    """Return one byte array with a slot per graph, largest first; equal constants and prefixes are stored once.
+
+    Args:
+        graphs: one per slot.
+        offsets: per graph the arena offset of every value in RAM, for TFLM; empty where TFLM shall plan itself.
+    """
     writer = _Writer(sum(value.type.nbytes for graph in graphs for value in graph.constants()))
     for data in shared_constants(graphs):
         writer.data_vector(data)
-    roots = [writer.model(graph) for graph in graphs]
+    plans = offsets or [{}] * len(graphs)
+    roots = [writer.model(graph, plan) for graph, plan in zip(graphs, plans, strict=True)]
     return writer.finish(roots)
 
 
@@ -54,8 +67,6 @@ def shared_constants(graphs: Iterable[Graph]) -> list[bytes]:
 
 class _Writer:
     def __init__(self, constant_bytes: int) -> None:
-        flatbuffers = importlib.import_module("flatbuffers")
-        self.tflite = importlib.import_module("tflite")
         self.builder = flatbuffers.Builder(constant_bytes + 4096)
         self.vectors: dict[tuple[str, bytes], int] = {}
         self.stored: list[tuple[bytes, int]] = []
@@ -97,7 +108,7 @@ class _Writer:
                 getattr(module, f"Add{field}")(self.builder, value)
         return int(module.End(self.builder))
 
-    def model(self, graph: Graph) -> int:
+    def model(self, graph: Graph, plan: ArenaOffsets) -> int:
         values = graph.values()
         index = {id(value): i for i, value in enumerate(values)}
         codes = sorted({(node.op, op_version(node)) for node in graph.nodes})
@@ -117,12 +128,21 @@ class _Writer:
             Version=_SCHEMA_VERSION,
             OperatorCodes=self.offsets([self.operator_code(*code) for code in codes]),
             Subgraphs=self.offsets([subgraph]),
-            Description=self.builder.CreateSharedString("redsc"),
+            Description=self.builder.CreateSharedString(SIGNATURE),
+            Metadata=self.arena_plan(values, plan, buffers) if plan else None,
             Buffers=self.offsets(buffers),
         )
 
+    def arena_plan(self, values: Sequence[Value], plan: ArenaOffsets, buffers: list[int]) -> int:
+        """Write int32 [version, subgraphs, tensors, an offset per tensor], which TFLM reads when it plans."""
+        numbers = [1, 1, len(values), *(plan.get(value.name, _UNPLANNED) for value in values)]
+        self.data_vector(np.array(numbers, np.int32).tobytes())
+        buffers.append(self.table("Buffer", Data=self.stored[-1][1]))
+        name = self.builder.CreateSharedString(_PLAN_NAME)
+        return self.offsets([self.table("Metadata", Name=name, Buffer=len(buffers) - 1)])
+
     def operator_code(self, op: str, version: int) -> int:
-        number = getattr(self.tflite.BuiltinOperator, op)
+        number = getattr(tflite.BuiltinOperator, op)
         return self.table(
             "OperatorCode", DeprecatedBuiltinCode=min(number, 127), Version=version, BuiltinCode=number
         )
@@ -162,7 +182,7 @@ class _Writer:
             OpcodeIndex=code,
             Inputs=self.ints(-1 if value is None else index[id(value)] for value in node.inputs),
             Outputs=self.ints(index[id(value)] for value in node.outputs),
-            BuiltinOptionsType=getattr(self.tflite.BuiltinOptions, row.options) if row.options else None,
+            BuiltinOptionsType=getattr(tflite.BuiltinOptions, row.options) if row.options else None,
             BuiltinOptions=options,
         )
 

@@ -38,12 +38,12 @@ _TOKEN = re.compile(
 )
 
 
-def print_graph(graph: Graph) -> str:
-    """Return the text form."""
+def print_graph(graph: Graph, *, with_origins: bool = True) -> str:
+    """Return the text form; without origins it is what a model file can keep."""
     lines = [f"graph @{_name(graph.name)} {{"]
     lines += [f"  input {_declare(value)}" for value in graph.inputs]
     lines += [f"  const {_declare(value)} = {_data(value)}" for value in graph.constants()]
-    lines += [f"  {_node(node)}" for node in graph.nodes]
+    lines += [f"  {_node(node)}{_origins(node) if with_origins else ''}" for node in graph.nodes]
     lines += [f"  output %{_name(value.name)}" for value in graph.outputs]
     return "\n".join([*lines, "}", ""])
 
@@ -102,8 +102,11 @@ def _node(node: Node) -> str:
     operands = ", ".join("none" if value is None else f"%{_name(value.name)}" for value in node.inputs)
     attrs = ", ".join(f"{f.name}={_literal(getattr(node.attrs, f.name))}" for f in fields(node.attrs))
     text = f"{', '.join(_declare(value) for value in node.outputs)} = {node.op}({operands})"
-    text += f" {{{attrs}}}" if attrs else ""
-    return text + "".join(f" @{json.dumps(name)}" for name in node.origin)
+    return f"{text} {{{attrs}}}" if attrs else text
+
+
+def _origins(node: Node) -> str:
+    return "".join(f" @{json.dumps(name)}" for name in node.origin)
 
 
 def parse_graph(text: str) -> Graph:
@@ -112,7 +115,11 @@ def parse_graph(text: str) -> Graph:
     Raises:
         MalformedModel: with the line where parsing stopped.
     """
-    return _Parser(text).graph()
+    parser = _Parser(text)
+    try:
+        return parser.graph()
+    except (ValueError, KeyError) as error:  # a literal that is no number, an enum name that is none
+        raise parser.wrong_literal(error) from error
 
 
 class _Parser:
@@ -135,8 +142,13 @@ class _Parser:
         line = self.text.count("\n", 0, position) + 1
         return MalformedModel(message, code="M304", evidence=[f"at line {line}: {self._line(line)}"])
 
+    def wrong_literal(self, error: Exception) -> MalformedModel:
+        """Return the error for the literal that was just read."""
+        _, _, position = self.tokens[self.at - 1]
+        return self._error(position, f"a literal has no meaning here: {error}")
+
     def _line(self, number: int) -> str:
-        return self.text.splitlines()[number - 1].strip()[:120]
+        return "".join(self.text.splitlines()[number - 1 : number]).strip()[:120]
 
     def _fail(self, wanted: str) -> MalformedModel:
         found, position = (
@@ -244,6 +256,8 @@ class _Parser:
         else:
             items = [item == "true" if item in ("true", "false") else item for item in self.items()]
             data = np.array([float(item) if tensor.dtype is DType.FLOAT32 else int(item) for item in items])
+            if tensor.dtype is not DType.FLOAT32 and data.size and not _fits(data, tensor.dtype):
+                raise self._fail(f"numbers of {tensor.dtype.value} before this")
             data = data.astype(tensor.dtype.numpy)
         if data.size != tensor.elements:
             raise self._fail(f"{tensor.elements} elements before this")
@@ -294,4 +308,12 @@ class _Parser:
         text = self.take("number", "name")
         if hint is bool:
             return text == "true"
+        if not isinstance(hint, type) or not issubclass(hint, (Enum, int, float)):
+            raise self._fail("a list before this")
         return hint[text] if issubclass(hint, Enum) else hint(text)
+
+
+def _fits(data: Array, dtype: DType) -> bool:
+    """Whether whole numbers are in the range of an element type."""
+    limits = np.iinfo(np.uint8 if dtype is DType.BOOL else dtype.numpy)
+    return bool(limits.min <= data.min() and data.max() <= limits.max)

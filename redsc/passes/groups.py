@@ -3,8 +3,8 @@
 The channel axis of an activation is its last. Its layout is a tuple of segments; segment (space, outer, inner)
 stands for the indices `o * size * inner + c * inner + i` with o < outer, i < inner and c a channel of the space.
 Walking the schedule once, each op's channel rule says how its axes are tied; what is tied becomes one space by
-union-find. A space can be permuted and cut as a whole. What redsc does not understand freezes the spaces it touches,
-with a reason; nothing fails.
+union-find. A space can be permuted and cut as a whole. What redsc does not understand freezes the spaces it
+touches, with a reason; nothing fails.
 """
 
 from __future__ import annotations
@@ -229,7 +229,7 @@ def _produces(finder: _Finder, node: Node, rule: Produces) -> Layout | None:
         finder.freeze(out, f"{node.op} {node.name!r} has no constant weight per output channel")
         finder.freeze(source, f"{node.op} {node.name!r} has no constant weight per output channel")
         return out
-    if depth % channels:
+    if not channels or depth % channels:
         finder.freeze((*source, *out), f"{node.op} {node.name!r} is grouped")
         return out
     finder.set_layout(weight, rule.in_axis, _repeat(source, depth // channels))
@@ -241,6 +241,8 @@ def _produces(finder: _Finder, node: Node, rule: Produces) -> Layout | None:
 def _grouped(finder: _Finder, node: Node, rule: Grouped) -> Layout | None:
     """Output channel c * m + i belongs to input channel c; weight and bias follow the output."""
     source = finder.layout(node.operand(0))
+    if not source:
+        return None
     multiplier = node.outputs[0].type.shape[-1] // finder.length(source)
     out = tuple(Segment(s.space, s.outer, s.inner * multiplier) for s in source)
     finder.set_layout(node.operand(rule.weight), rule.axis, out)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from typing import Any
+
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from redsc.errors import ExecutorError
 from redsc.ir import Array
@@ -18,11 +19,8 @@ def run(model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
     Raises:
         ExecutorError: LiteRT refuses the model or an input.
     """
-    litert = importlib.import_module("ai_edge_litert.interpreter")
     try:
-        interpreter = litert.Interpreter(
-            model_content=model, experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF
-        )
+        interpreter = Interpreter(model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
         interpreter.allocate_tensors()
         return [_invoke(interpreter, sample) for sample in samples]
     except (RuntimeError, ValueError) as error:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
+
+import onnxruntime
 
 from redsc.errors import ExecutorError
 from redsc.ir import Array
@@ -17,12 +18,11 @@ def run(model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
     Raises:
         ExecutorError: onnxruntime refuses the model or an input.
     """
-    ort = importlib.import_module("onnxruntime")
-    options = ort.SessionOptions()
+    options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
     try:
-        session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         names = [item.name for item in session.get_inputs()]
         return [list(session.run(None, dict(zip(names, sample, strict=True)))) for sample in samples]
     except Exception as error:  # onnxruntime raises classes of its own binding

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import tempfile
@@ -11,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from tflite_micro import runtime
 
 from redsc.errors import ExecutorError
-from redsc.formats import count_outputs
+from redsc.formats import count_ports
 from redsc.ir import Array
 
 __all__ = ["ArenaUse", "measure_arena", "run"]
@@ -36,7 +36,10 @@ def run(model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
     Raises:
         ExecutorError: TFLM refuses the model or an input.
     """
-    interpreter, outputs = _load(model), count_outputs(model)
+    interpreter = _load(model)
+    inputs, outputs = count_ports(model)
+    if any(len(sample) != inputs for sample in samples):
+        raise ExecutorError(f"the model has {inputs} inputs, a sample has another number")
     try:
         return [_invoke(interpreter, sample, outputs) for sample in samples]
     except (RuntimeError, ValueError) as error:
@@ -61,7 +64,6 @@ def measure_arena(model: bytes) -> ArenaUse:
 
 
 def _load(model: bytes) -> Any:
-    runtime = importlib.import_module("tflite_micro").runtime
     try:
         return runtime.Interpreter.from_bytes(model, arena_size=ARENA_BYTES)
     except (RuntimeError, ValueError) as error:

@@ -1,0 +1,40 @@
+# Two commands do all set-up: `make demo` and `make test`. They need python3.11 and a C compiler, nothing else.
+
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Compilers that some tests use; without root, or off Debian, those tests skip with a reason.
+DEBIAN_PACKAGES := gcc g++
+PYTEST_WORKERS ?= 2
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/.demo
+	$(BIN)/redsc compile examples/fashion_dscnn.onnx --ram 120KB --data examples/fashion_eval.npz -o out/demo
+
+test: $(VENV)/.test debian
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) -q
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[tflm]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@ $(VENV)/.demo
+
+.PHONY: debian
+debian:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v g++ >/dev/null; then \
+	  apt-get update -qq && apt-get install -qq -y --no-install-recommends $(DEBIAN_PACKAGES); fi
+
+clean:
+	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

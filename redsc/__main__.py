@@ -1,0 +1,5 @@
+"""`python -m redsc`."""
+
+from redsc.cli import main
+
+main()

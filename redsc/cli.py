@@ -1,0 +1,241 @@
+"""The command line. Heavy modules are imported inside the commands: `--help` and `--version` stay instant."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from redsc import __version__
+from redsc.errors import InternalError, RedscError, did_you_mean
+
+if TYPE_CHECKING:
+    from redsc.options import Options
+
+__all__ = ["main"]
+
+_INTERRUPTED = 130
+_MODEL = click.argument("model", type=click.Path(path_type=Path))
+_BUDGET_FLAGS = (
+    click.option("--ram", metavar="SIZE", help="RAM budget, like 200KB (1000) or 64KiB (1024)."),
+    click.option("--flash", metavar="SIZE", help="Flash budget for the model array."),
+    click.option("--macs", metavar="COUNT", help="Budget for the MACs of the largest level, like 2.5M."),
+    click.option(
+        "--levels", metavar="LIST", help="Level names: ceilings in percent of the MACs, like 25,50,75,100."
+    ),
+    click.option(
+        "--resident",
+        type=click.Choice(["all", "one"]),
+        default="all",
+        show_default=True,
+        help="Levels that are ready at the same time.",
+    ),
+    click.option("--freeze", metavar="SPACE", multiple=True, help="Keep the width of a channel space. Repeatable."),
+    click.option(
+        "--data", type=click.Path(path_type=Path), help="Samples `x`, labels `y` (.npz): measures each level."
+    ),
+    click.option("--plan", type=click.Path(path_type=Path), help="Use this plan instead of searching one."),
+)
+
+
+class _Commands(click.Group):
+    """A group that suggests the nearest command."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            hint = did_you_mean(args[0], self.commands)
+            ctx.fail(f"there is no command {args[0]!r}." + (f" {hint.capitalize()}" if hint else ""))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="redsc")
+def cli() -> None:
+    """Compile a neural network into nested levels that share one weight array, in the least RAM there is."""
+
+
+def _budget_flags(command: Callable[..., None]) -> Callable[..., None]:
+    for flag in reversed(_BUDGET_FLAGS):
+        command = flag(command)
+    return command
+
+
+@cli.command("compile")
+@_MODEL
+@_budget_flags
+@click.option("--share", type=click.Choice(["copies"]), default="copies", help="How levels share weights.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
+@click.option("--name", metavar="NAME", help="Prefix of files and C symbols; default: the model's file name.")
+@click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the report as JSON.")
+@click.option("--dry-run", is_flag=True, help="Do everything but write.")
+@click.option("--explain", is_flag=True, help="Print what each lossless pass did and why not more.")
+def compile_command(
+    model: Path, output: Path, name: str | None, json_to: str | None, dry_run: bool, explain: bool, **flags: Any
+) -> None:
+    """Compile MODEL (.onnx or .tflite) into firmware files."""
+    from redsc.codegen.files import write_files
+    from redsc.compile import compile_model
+    from redsc.report.terminal import print_report
+
+    started = time.perf_counter()
+    with _progress() as progress:
+        artefact = compile_model(model, _options(flags, name), progress)
+    if not dry_run:
+        write_files(output, artefact.files)
+    for item in artefact.report.diagnostics:
+        _say(item.render())
+    if explain:
+        _say("\n".join(entry.render() for entry in artefact.log.entries) or "no lossless pass found anything to do")
+    seconds = time.perf_counter() - started
+    if json_to:
+        print(json.dumps({**artefact.report.to_dict(), "seconds": round(seconds, 3)}, indent=1))
+        return
+    print_report(artefact.report, None if dry_run else str(output))
+    print(f"\n{seconds:.1f} s")
+
+
+@cli.command()
+@_MODEL
+@click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the numbers as JSON.")
+def analyze(model: Path, json_to: str | None) -> None:
+    """Say what MODEL needs: RAM under TFLM, flash, MACs, and what is live at the peak."""
+    from redsc.compile import read_model
+    from redsc.report.analysis import analyze_model, print_analysis
+
+    analysis = analyze_model(read_model(model))
+    if json_to:
+        print(json.dumps(analysis.to_dict(), indent=1))
+    else:
+        print_analysis(analysis)
+
+
+@cli.command()
+@_MODEL
+@_budget_flags
+@click.option("--spaces", is_flag=True, help="List the channel spaces, and why some are frozen, instead.")
+def levels(model: Path, spaces: bool, **flags: Any) -> None:
+    """Choose the levels of MODEL and print their plan; nothing is written."""
+    from redsc.compile import read_model
+    from redsc.passes.groups import find_channel_groups
+    from redsc.passes.levels import choose_levels
+    from redsc.report.terminal import print_table
+
+    options = _options(flags)
+    graph = read_model(model).graph
+    if spaces:
+        groups = find_channel_groups(graph, options.freeze)
+        rows = [[s.name, str(s.size), f"frozen: {s.frozen}" if s.frozen else "free"] for s in groups.spaces]
+        print_table(["space", "channels", "state"], rows)
+        return
+    chosen = choose_levels(graph, options)
+    for item in chosen.diagnostics:
+        _say(item.render())
+    print(chosen.plan.to_json(), end="")
+
+
+@cli.command("slice")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--level", required=True, metavar="NAME", help="The level's name, like 50.")
+@click.option("--plan", type=click.Path(path_type=Path), help="The plan; SOURCE is then the model file.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE.tflite")
+def slice_command(source: Path, level: str, plan: Path | None, output: Path) -> None:
+    """Write one level of SOURCE (a container) as a stand-alone .tflite file."""
+    from redsc.codegen.files import write_files
+    from redsc.compile import slice_level
+
+    data = slice_level(source, level, plan)
+    write_files(output.parent, {output.name: data})
+    print(f"{output}: level {level}, {len(data):,} B")
+
+
+@cli.command()
+@click.argument("container", type=click.Path(path_type=Path))
+@click.option("--model", type=click.Path(path_type=Path), help="The model file that the container was made of.")
+@click.option("--plan", type=click.Path(path_type=Path), help="The plan that the container was made with.")
+def verify(container: Path, model: Path | None, plan: Path | None) -> None:
+    """Run every slot of CONTAINER in the real runtimes against the level as a file of its own."""
+    from redsc.compile import verify_container
+    from redsc.report.terminal import verification_lines
+
+    with _progress() as progress:
+        rows = verify_container(container, model, plan, progress)
+    print("\n".join(verification_lines(rows)))
+
+
+@cli.command()
+def ops() -> None:
+    """List the operators that redsc translates, and why not the others."""
+    from redsc.report.operators import print_operators
+
+    print_operators()
+
+
+def _options(flags: Mapping[str, Any], name: str | None = None) -> Options:
+    from redsc.options import Budgets, Options, parse_levels
+
+    return Options(
+        budgets=Budgets.parse(flags["ram"], flags["flash"], flags["macs"], flags["resident"]),
+        levels=parse_levels(flags["levels"]) if flags["levels"] else (),
+        freeze=flags["freeze"],
+        plan=flags["plan"],
+        data=flags["data"],
+        name=name,
+    )
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Show the running stage on a terminal, and nothing anywhere else."""
+    if not sys.stderr.isatty():
+        yield lambda _stage: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("starting") as status:
+        yield lambda stage: status.update(f"{stage} ...")
+
+
+def _say(text: str) -> None:
+    """Narrate: results go to stdout, all else to stderr."""
+    print(text, file=sys.stderr)
+
+
+def main() -> None:
+    """Run the command line; the exit code tells what kind of error it was."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except RedscError as error:
+        _say(str(error))
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted; nothing more was written")
+        code = _INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 0
+    except Exception:
+        _say(str(_crash()))
+        code = InternalError.exit_code
+    sys.exit(code)
+
+
+def _crash() -> InternalError:
+    """Save what is needed to reproduce a bug of ours, and return the error that says where."""
+    with tempfile.NamedTemporaryFile("w", prefix="redsc-crash-", suffix=".txt", delete=False) as file:
+        file.write(f"redsc {__version__}, python {sys.version}\n{sys.argv[1:]}\n\n{traceback.format_exc()}")
+    return InternalError(
+        "redsc failed in a way it should not", evidence=[f"details: {file.name}"], hint="please report them"
+    )

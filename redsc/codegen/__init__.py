@@ -1,0 +1,1 @@
+"""From levels to firmware: the container, the C array, the headers."""

@@ -1,0 +1,138 @@
+"""Ask the real runtimes whether the artefact is what it claims to be.
+
+Every claim becomes a row of the report: who was asked, and what came out. A runtime that is not installed gives a
+row that says so; a disagreement ends the compile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from redsc.codegen.container import is_same_model, slot_bytes
+from redsc.cost.memory import NetworkMemory
+from redsc.cost.tflm_tail import X86_64_RECORDING, tail_bytes
+from redsc.errors import ExecutorError, VerificationError
+from redsc.formats import Model, write_tflite
+from redsc.ir import Array, DType, Graph
+from redsc.runtime import EXECUTORS, installed, run_isolated
+from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples
+
+__all__ = ["Verification", "verify_import", "verify_levels", "verify_slots"]
+
+_SAMPLES = 4
+_SEED = 7
+_INTERPRETERS = ("litert", "tflm")  # what runs .tflite files
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """One claim about a level, the oracle that was asked, and its answer."""
+
+    level: str
+    oracle: str
+    result: str
+
+
+def verify_import(model: Model, graph: Graph, level: str) -> Iterator[Verification]:
+    """Compare a lossless graph with the model file it was made from: int8 bit for bit, float within 1e-5.
+
+    The file is foreign: it runs in a process of its own.
+
+    Raises:
+        VerificationError: the answers differ, or no runtime can run the file.
+    """
+    tolerance = FLOAT_TOLERANCE if _has_floats(graph) else 0.0
+    samples = random_samples(graph, _SAMPLES, _SEED)
+    answered = False
+    for name in ("onnxruntime",) if model.format == "onnx" else _INTERPRETERS:
+        oracle = f"{name}, against the model file"
+        if not installed(name):
+            yield Verification(level, oracle, _absent(name))
+            continue
+        try:
+            expected = run_isolated(name, model.source, _to_source(model, samples))
+        except ExecutorError as error:
+            yield Verification(level, oracle, f"not run: {error.diagnostic.message}")
+            continue
+        ours = EXECUTORS["litert" if name == "onnxruntime" else name].run(write_tflite(graph), samples)
+        _require(difference(expected, _from_graph(model, ours), tolerance), level, oracle)
+        answered = True
+        yield Verification(
+            level, oracle, f"equal within {tolerance:g} relative" if tolerance else "equal bit for bit"
+        )
+    if not answered:
+        raise VerificationError("no runtime could run the model file", hint="pip install 'redsc[tflm]'")
+
+
+def verify_levels(names: Sequence[str], graphs: Sequence[Graph], slots: Sequence[Graph]) -> Iterator[Verification]:
+    """Compare the graphs of a container's slots with the levels that a plan makes of the model.
+
+    Raises:
+        VerificationError: the numbers differ, or a slot is something else.
+    """
+    oracle = "redsc, against the plan applied to the model file"
+    if len(slots) != len(graphs):
+        raise VerificationError(f"the container has {len(slots)} slots, the plan {len(graphs)} levels")
+    for name, graph, slot in zip(names, graphs, slots, strict=True):
+        _require(None if is_same_model(graph, slot) else "the graphs differ", name, oracle)
+        yield Verification(name, oracle, "the same graph and numbers")
+
+
+def verify_slots(
+    names: Sequence[str], graphs: Sequence[Graph], memory: Sequence[NetworkMemory], container: bytes
+) -> Iterator[Verification]:
+    """Run every slot of the container against the same level as a file of its own, and measure its arena.
+
+    Raises:
+        VerificationError: a slot answers differently, or TFLM allocates other sizes than were computed.
+    """
+    for slot, (name, graph) in enumerate(zip(names, graphs, strict=True)):
+        data, alone = slot_bytes(container, slot), write_tflite(graph)
+        samples = random_samples(graph, _SAMPLES, _SEED + slot)
+        for executor in _INTERPRETERS:
+            oracle = f"{executor}, against the level as a file of its own"
+            if not installed(executor):
+                yield Verification(name, oracle, _absent(executor))
+                continue
+            run = EXECUTORS[executor].run
+            _require(difference(run(alone, samples), run(data, samples)), name, oracle)
+            yield Verification(name, oracle, "equal bit for bit")
+        if installed("tflm"):
+            yield _verify_arena(name, data, graph, memory[slot])
+
+
+def _verify_arena(name: str, data: bytes, graph: Graph, memory: NetworkMemory) -> Verification:
+    from redsc.runtime.tflm import measure_arena
+
+    oracle = "the allocator of tflm"
+    used, tail = measure_arena(data), tail_bytes(graph, X86_64_RECORDING)
+    if (used.head_bytes, used.tail_bytes) != (memory.head_bytes, tail):
+        problem = (
+            f"head {used.head_bytes} B and tail {used.tail_bytes} B, computed {memory.head_bytes} B and {tail} B"
+        )
+        _require(problem, name, oracle)
+    return Verification(name, oracle, "head and tail as computed, to the byte")
+
+
+def _require(problem: str | None, level: str, oracle: str) -> None:
+    if problem:
+        raise VerificationError(
+            f"level {level}: {oracle} disagrees", evidence=[problem], hint="please report this with the model file"
+        )
+
+
+def _absent(executor: str) -> str:
+    return f"not run: {EXECUTORS[executor].package} is not installed"
+
+
+def _has_floats(graph: Graph) -> bool:
+    return any(value.type.dtype is DType.FLOAT32 for value in graph.activations())
+
+
+def _to_source(model: Model, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
+    return [[port.to_source(array) for port, array in zip(model.inputs, row, strict=True)] for row in samples]
+
+
+def _from_graph(model: Model, rows: Sequence[Sequence[Array]]) -> list[list[Array]]:
+    return [[port.to_source(array) for port, array in zip(model.outputs, row, strict=True)] for row in rows]

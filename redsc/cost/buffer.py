@@ -1,0 +1,25 @@
+"""A buffer: what the arena is planned for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redsc.cost.liveness import LiveRange
+
+__all__ = ["ALIGNMENT_BYTES", "Buffer", "aligned"]
+
+ALIGNMENT_BYTES = 16  # tensorflow/lite/micro/micro_arena_constants.h: MicroArenaBufferAlignment
+
+
+def aligned(nbytes: int) -> int:
+    """Return the size rounded up to the arena's alignment."""
+    return -(-nbytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Bytes that must stay put during a live range; the size is a multiple of the alignment."""
+
+    name: str
+    size: int
+    live: LiveRange

@@ -1,0 +1,95 @@
+"""What one network needs in RAM under TFLM: planned head, TFLM's own head, tail and planning temporaries.
+
+The numbers are kept apart: a head is shared by all levels, tails add up, temporaries exist while planning only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from redsc.cost.arena import plan_arena
+from redsc.cost.buffer import Buffer, aligned
+from redsc.cost.liveness import LiveRange, live_ranges, peak_working_set
+from redsc.cost.tflm_head import greedy_offsets, height_bytes
+from redsc.cost.tflm_tail import ARM_32, Abi, kernel_scratch_bytes, planning_bytes, tail_bytes
+from redsc.ir import Graph
+
+__all__ = ["NetworkMemory", "measure_memory", "ram_buffers", "resident_all_bytes", "resident_one_bytes"]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkMemory:
+    """All in bytes. `offsets` (per value in RAM) is empty where TFLM's own plan is as low as ours.
+
+    live_peak <= lower_bound <= head <= greedy_head: the plain live sum, the same with aligned buffers and scratch,
+    the head under `offsets`, the head that TFLM would plan alone.
+    """
+
+    live_peak_bytes: int
+    lower_bound_bytes: int
+    head_bytes: int
+    greedy_head_bytes: int
+    tail_bytes: int
+    planning_bytes: int
+    offsets: Mapping[str, int]
+
+    @property
+    def status(self) -> str:
+        """`optimal` where the head is proven least for this schedule, else `gap`."""
+        return "optimal" if self.head_bytes == self.lower_bound_bytes else "gap"
+
+    @property
+    def total_bytes(self) -> int:
+        """Head and tail of this network alone."""
+        return self.head_bytes + self.tail_bytes
+
+    @property
+    def temporary_bytes(self) -> int:
+        """Planning temporaries that do not fit into the head, which is still free at that time."""
+        return max(0, self.planning_bytes - self.head_bytes)
+
+
+def measure_memory(graph: Graph, abi: Abi = ARM_32) -> NetworkMemory:
+    """Plan the arena of a graph, in its given order, and add up what TFLM allocates around it."""
+    buffers = ram_buffers(graph)
+    values = graph.activations()
+    greedy = height_bytes(buffers, greedy_offsets(buffers))
+    plan = plan_arena(buffers)
+    fixed = [*plan.offsets[: len(values)], *[None] * (len(buffers) - len(values))]
+    head = height_bytes(buffers, greedy_offsets(buffers, fixed))
+    offsets: dict[str, int] = {}
+    if head < greedy:
+        offsets = {value.name: offset for value, offset in zip(values, plan.offsets, strict=False)}
+    peak = peak_working_set(graph)
+    return NetworkMemory(
+        live_peak_bytes=peak.nbytes if peak else 0,
+        lower_bound_bytes=plan.lower_bound,
+        head_bytes=min(head, greedy),
+        greedy_head_bytes=greedy,
+        tail_bytes=tail_bytes(graph, abi),
+        planning_bytes=planning_bytes(graph, abi),
+        offsets=offsets,
+    )
+
+
+def ram_buffers(graph: Graph) -> list[Buffer]:
+    """Return what TFLM plans, in its order: the tensors in RAM, then the scratch buffers of the kernels."""
+    tensors = [Buffer(value.name, aligned(value.type.nbytes), live) for value, live in live_ranges(graph).items()]
+    scratch = [
+        Buffer(f"scratch of {node.name}", aligned(nbytes), LiveRange(step, step + 1))
+        for step, node in enumerate(graph.nodes)
+        for nbytes in kernel_scratch_bytes(node)
+    ]
+    return tensors + scratch
+
+
+def resident_all_bytes(networks: Sequence[NetworkMemory]) -> int:
+    """Return the RAM of several networks that are all ready to run: heads overlap, tails add up."""
+    head = max(max(network.head_bytes, network.planning_bytes) for network in networks)
+    return head + sum(network.tail_bytes for network in networks)
+
+
+def resident_one_bytes(networks: Sequence[NetworkMemory]) -> int:
+    """Return the RAM of several networks of which one is ready at a time; a switch allocates anew."""
+    return max(network.total_bytes + network.temporary_bytes for network in networks)

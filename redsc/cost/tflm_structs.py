@@ -1,0 +1,131 @@
+"""Sizes of the C++ structs that TFLM keeps in its arena, from their fields, for each ABI.
+
+A struct is the list of its fields in order; size and alignment follow from natural alignment, which is what the
+System V x86-64 and the Arm (AAPCS) compilers use. One table thus serves every ABI, and that the sizes are those of
+the x86-64 wheel is evidence for Arm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+__all__ = ["ARM_32", "STRUCTS", "WHEEL_FIELDS", "X86_64_RECORDING", "Abi", "Layout"]
+
+# A field is a primitive or another struct, `*n` makes an array. `ptr` is also size_t and a vtable pointer, `enum` an
+# enum without a declared underlying type. Paths are relative to tensorflow/lite.
+STRUCTS: dict[str, str] = {
+    # micro/arena_allocator/single_arena_buffer_allocator.h: two bases, so two vtable pointers
+    "SingleArenaBufferAllocator": "ptr*8 int",
+    # micro/memory_planner/greedy_memory_planner.h
+    "GreedyMemoryPlanner": "ptr int*2 ptr*4 int*2 ptr bool",
+    "BufferRequirements": "int*4",
+    "ListEntry": "int*3",
+    "GreedyMemoryPlanner::per_buffer_size": "BufferRequirements int*2 ListEntry int",
+    # micro/micro_allocator.h, micro/micro_allocator.cc, micro/recording_micro_allocator.h
+    "MicroAllocator": "ptr*5 bool ptr*3",
+    "RecordedAllocation": "ptr*3",
+    "MicroBuiltinDataAllocator": "ptr*2",
+    "SubgraphAllocations": "ptr*2",
+    "NodeAndRegistration": "TfLiteNode ptr",
+    "ScratchBufferHandle": "ptr",
+    "ScratchBufferRequest": "ptr int*2",
+    # micro/micro_allocation_info.h
+    "AllocationInfo": "ptr*2 int*3 bool",
+    # core/c/common.h with TF_LITE_STATIC_MEMORY; TfLiteQuantizationType declares int as its underlying type
+    "TfLiteNode": "ptr*6 int",
+    "TfLiteEvalTensor": "ptr*2 enum",
+    "TfLiteQuantization": "int ptr",
+    "TfLiteQuantizationParams": "float int",
+    "TfLiteTensor": "TfLiteQuantization TfLiteQuantizationParams ptr*3 enum*2 bool",
+    "TfLiteAffineQuantization": "ptr*2 int",
+    # compiler/mlir/lite/core/c/builtin_op_data.h (of tensorflow, beside lite)
+    "TfLiteAddParams": "enum bool",
+    "TfLiteConvParams": "enum int*2 enum int*2 enum",
+    "TfLiteDepthwiseConvParams": "enum int*3 enum int*2",
+    "TfLiteFullyConnectedParams": "enum*2 bool*2 enum ptr int",
+    "TfLiteLeakyReluParams": "float",
+    "TfLitePaddingValues": "int*4",
+    "TfLitePoolParams": "enum int*4 enum TfLitePaddingValues",
+    "TfLiteReducerParams": "bool",
+    "TfLiteReshapeParams": "int*8 int",
+    "TfLiteSoftmaxParams": "float",
+    # micro/kernels/*.h: what a kernel's Init allocates
+    "OpDataAdd": "bool int*12 float*2",
+    "OpDataConv": "TfLitePaddingValues int*5 ptr*2 int*3",
+    "OpDataFullyConnected": "int*9 ptr*2 bool",
+    "OpDataPooling": "TfLitePaddingValues int*2 float*2",
+    "OpDataQuantizeReference": "QuantizationParams int*3",
+    "OpDataReduce": "int*6 float int float int*2",
+    "DequantizeOpData": "DequantizationParams int*3",
+    "LeakyReluOpData": "int*6",
+    "PadOpData": "PadParams int",
+    "ReluOpData": "ReluParams",
+    "Relu6OpData": "int*2",
+    # kernels/internal/types.h
+    "ActivationParams": "uint8 int*2",
+    "DequantizationParams": "double int",
+    "PadParams": "uint8 int*5 uint8 int*5 uint8",
+    "QuantizationParams": "int double",
+    "ReluParams": "ActivationParams int*4",
+    "SoftmaxParams": "double int*6 float ptr*5",
+}
+
+# What the wheel's build has at the end of a struct: recording allocators, and USE_TFLM_COMPRESSION.
+WHEEL_FIELDS: dict[str, str] = {
+    "SingleArenaBufferAllocator": "ptr*4",
+    "MicroAllocator": "ptr RecordedAllocation*8",
+    "SubgraphAllocations": "ptr",
+    "OpDataConv": "int*2",
+    "OpDataFullyConnected": "int*2",
+}
+
+_PRIMITIVES = {"bool": 1, "uint8": 1, "int": 4, "float": 4, "double": 8}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Size and alignment of an object, in bytes."""
+
+    size: int
+    align: int
+
+    def array(self, count: int) -> Layout:
+        """Return the layout of `count` such objects in a row."""
+        return Layout(self.size * count, self.align)
+
+
+@dataclass(frozen=True, slots=True)
+class Abi:
+    """How one build of TFLM lays out its structs.
+
+    `pointer_bytes` is the size of pointers and size_t, `enum_bytes` that of an enum with small values;
+    `is_wheel` adds the fields of the tflite-micro wheel's build.
+    """
+
+    pointer_bytes: int
+    enum_bytes: int
+    is_wheel: bool = False
+
+    def layout(self, struct: str) -> Layout:
+        """Return the layout of a struct of the table, or of a primitive."""
+        return _layout(self, struct)
+
+
+X86_64_RECORDING = Abi(pointer_bytes=8, enum_bytes=4, is_wheel=True)
+ARM_32 = Abi(pointer_bytes=4, enum_bytes=1)  # arm-none-eabi-gcc: -fshort-enums is the default
+
+
+@cache
+def _layout(abi: Abi, name: str) -> Layout:
+    size = {**_PRIMITIVES, "ptr": abi.pointer_bytes, "enum": abi.enum_bytes}.get(name)
+    if size is not None:
+        return Layout(size, size)
+    fields = STRUCTS[name].split() + (WHEEL_FIELDS.get(name, "").split() if abi.is_wheel else [])
+    end, align = 0, 1
+    for field in fields:
+        kind, _, count = field.partition("*")
+        item = _layout(abi, kind)
+        end = -(-end // item.align) * item.align + item.size * int(count or 1)
+        align = max(align, item.align)
+    return Layout(-(-end // align) * align, align)

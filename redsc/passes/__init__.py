@@ -1,0 +1,15 @@
+"""Transformations, one per file. `SIMPLIFY` lists the lossless ones in the order in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["SELECTORS", "SIMPLIFY"]
+
+SIMPLIFY: Mapping[str, str] = {
+    "fuse-activation": "redsc.passes.simplify.fuse_activation:FuseActivation",
+}
+
+SELECTORS: Mapping[str, str] = {
+    "uniform": "redsc.passes.select.uniform:select_uniform",
+}

@@ -1,0 +1,133 @@
+"""From one graph to the levels: find the spaces, order their channels, choose widths, cut, check."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from redsc.cost.macs import graph_macs
+from redsc.errors import Diagnostic, InternalError, UsageError, did_you_mean
+from redsc.ir import Graph
+from redsc.options import Options
+from redsc.passes import SELECTORS
+from redsc.passes.groups import find_channel_groups
+from redsc.passes.importance import channel_order, weight_norm
+from redsc.passes.permute import permute_channels
+from redsc.passes.plan import Level, LevelPlan, ceiling_macs
+from redsc.passes.select.check import fullness_problems, plan_problems
+from redsc.passes.select.problem import Candidate, Problem, Selection, Target
+from redsc.passes.select.shortfall import budget_error
+from redsc.passes.selftest import check_permutation, check_slice
+
+__all__ = ["Levels", "choose_levels", "make_problem"]
+
+_DEFAULT_LEVELS = ("100", "75", "50", "25")  # with --data, DESIGN: what is lossy needs leave
+_LOSSLESS = ("100",)
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The plan, the network of every level, and how they were found; `selector` is `none` for a lossless level."""
+
+    plan: LevelPlan
+    networks: tuple[Candidate, ...]
+    full_widths: Mapping[str, int]
+    selector: str
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the levels, the largest first."""
+        return [level.name for level in self.plan.levels]
+
+    @property
+    def graphs(self) -> list[Graph]:
+        """The graphs of the levels."""
+        return [network.graph for network in self.networks]
+
+
+def make_problem(graph: Graph, options: Options, names: tuple[str, ...]) -> Problem:
+    """Return the problem of choosing widths, its channels ordered by importance."""
+    groups = find_channel_groups(graph, options.freeze)
+    order = channel_order(weight_norm(graph, groups))
+    macs = graph_macs(graph)
+    targets = tuple(Target(name, ceiling_macs(name, macs)) for name in names)
+    permuted = permute_channels(graph, groups, order)
+    return Problem(permuted, groups, order, targets, options.budgets, options.width_multiple)
+
+
+def choose_levels(graph: Graph, options: Options) -> Levels:
+    """Return the levels that the options ask for.
+
+    Without level names, data or a plan there is one lossless level.
+
+    Raises:
+        BudgetError: no legal network fits.
+        UsageError: the given plan does not fit this model.
+    """
+    names = options.levels or (_DEFAULT_LEVELS if options.data else _LOSSLESS)
+    if options.plan is not None:
+        return _given(graph, options, options.plan)
+    problem = make_problem(graph, options, names)
+    if names == _LOSSLESS and not options.levels:
+        return _lossless(graph, problem)
+    check_permutation(graph, problem.groups)
+    selection = _selector(options.selector)(problem)
+    check = (graph, problem.groups, selection.plan, options.budgets, options.width_multiple)
+    problems = [*plan_problems(*check), *fullness_problems(*check)]
+    if problems:
+        raise InternalError(f"selector {options.selector} made a wrong plan", code="I705", evidence=problems)
+    return _cut(problem, selection, options.selector)
+
+
+def _lossless(graph: Graph, problem: Problem) -> Levels:
+    """Return the network as it is: not cut, not even permuted."""
+    whole = problem.candidate(problem.full)
+    if not problem.fits([whole]):
+        raise budget_error(problem, whole, "the model")
+    network = Candidate(whole.widths, _named(graph, "100"), whole.macs, whole.memory)
+    return Levels(LevelPlan((Level("100", whole.widths),), {}), (network,), problem.full, "none", ())
+
+
+def _given(graph: Graph, options: Options, path: Path) -> Levels:
+    """Return the levels of a plan file."""
+    try:
+        plan = LevelPlan.from_json(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the plan {path.name}", code="U205", evidence=[str(error)]) from error
+    groups = find_channel_groups(graph, options.freeze)
+    problems = list(plan_problems(graph, groups, plan, options.budgets, options.width_multiple))
+    if problems:
+        raise UsageError(
+            f"the plan {path.name} does not fit this model or its budgets", code="U208", evidence=problems
+        )
+    check_permutation(graph, groups)
+    permuted = permute_channels(graph, groups, plan.order)
+    problem = Problem(permuted, groups, plan.order, (), options.budgets, options.width_multiple)
+    return _cut(problem, Selection(plan), "plan")
+
+
+def _cut(problem: Problem, selection: Selection, selector: str) -> Levels:
+    """Slice every level, and check each slice against the masked network."""
+    networks = []
+    for level in selection.plan.levels:
+        found = problem.candidate(level.widths)
+        if found.widths != problem.full:
+            check_slice(problem.graph, problem.groups, level.widths, found.graph)
+        networks.append(Candidate(found.widths, _named(found.graph, level.name), found.macs, found.memory))
+    return Levels(selection.plan, tuple(networks), problem.full, selector, selection.diagnostics)
+
+
+def _named(graph: Graph, level: str) -> Graph:
+    """Return the same graph under the name of its level, which the artefact shows."""
+    return Graph(level, graph.inputs, graph.outputs, graph.nodes)
+
+
+def _selector(name: str) -> Callable[[Problem], Selection]:
+    if name not in SELECTORS:
+        raise UsageError(f"there is no selector {name!r}", code="U209", hint=did_you_mean(name, SELECTORS))
+    module, _, function = SELECTORS[name].partition(":")
+    found: Callable[[Problem], Selection] = getattr(importlib.import_module(module), function)
+    return found

@@ -1,0 +1,96 @@
+"""The frozen result of a search: which channels come first, and how wide each level is.
+
+A plan is data. `permute.py` and `slice.py` apply it; it goes to disk as JSON and comes back with `--plan`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from math import floor
+from typing import Any
+
+from redsc.errors import UsageError
+
+__all__ = ["PLAN_VERSION", "Level", "LevelPlan", "ceiling_macs", "ceiling_name"]
+
+PLAN_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One network: the width of every free channel space. `skipped` and `resolution` are for block skipping."""
+
+    name: str
+    widths: Mapping[str, int]
+    skipped: tuple[str, ...] = ()
+    resolution: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LevelPlan:
+    """Levels, the largest first, each nested in the one before; `order` lists each space's channels, best first."""
+
+    levels: tuple[Level, ...]
+    order: Mapping[str, tuple[int, ...]]
+
+    def to_json(self) -> str:
+        """Return the plan file: stable, and short enough to edit."""
+        levels = ",\n  ".join(json.dumps(asdict(level)) for level in self.levels)
+        order = ",\n  ".join(f"{json.dumps(name)}: {json.dumps(ids)}" for name, ids in self.order.items())
+        return f'{{"plan_version": {PLAN_VERSION},\n "levels": [\n  {levels}\n ],\n "order": {{\n  {order}\n }}}}\n'
+
+    @staticmethod
+    def from_json(text: str) -> LevelPlan:
+        """Return the plan of a plan file.
+
+        Raises:
+            UsageError: the text is no plan.
+        """
+        try:
+            found = json.loads(text)
+            version = found["plan_version"]
+            levels = tuple(_level(item) for item in found["levels"])
+            order = {str(name): tuple(int(i) for i in ids) for name, ids in found["order"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise UsageError(
+                "this is not a plan file",
+                code="U205",
+                evidence=[f"{type(error).__name__}: {error}"],
+                hint="redsc compile writes one: NAME.plan.json",
+            ) from error
+        if version != PLAN_VERSION or not levels:
+            raise UsageError(f"the plan has version {version} and {len(levels)} levels", code="U205")
+        return LevelPlan(levels, order)
+
+
+def ceiling_macs(name: str, full_macs: int) -> int:
+    """Return the MACs that a level named by a percentage may take.
+
+    Raises:
+        UsageError: the name is no percentage.
+    """
+    try:
+        percent = Fraction(name)
+    except (ValueError, ZeroDivisionError) as error:
+        hint = "name levels by their ceiling in percent of the MACs"
+        raise UsageError(f"level {name!r} is not a percentage", code="U206", hint=hint) from error
+    return floor(percent * full_macs / 100)
+
+
+def ceiling_name(macs: int, full_macs: int) -> str:
+    """Return the percentage with one decimal that `macs` does not exceed: a level's name."""
+    tenths = -(-1000 * macs // max(full_macs, 1))
+    return f"{tenths / 10:g}"
+
+
+def _level(item: Mapping[str, Any]) -> Level:
+    resolution = item.get("resolution")
+    return Level(
+        name=str(item["name"]),
+        widths={str(name): int(width) for name, width in item["widths"].items()},
+        skipped=tuple(str(name) for name in item.get("skipped", ())),
+        resolution=None if resolution is None else (int(resolution[0]), int(resolution[1])),
+    )

@@ -1,0 +1,112 @@
+"""What a selector searches: widths for the free channel spaces of one permuted graph, under budgets.
+
+Every candidate is a really sliced graph: its MACs and its memory are those of the network that would be shipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from redsc.cost.macs import graph_macs
+from redsc.cost.memory import NetworkMemory, measure_memory, resident_all_bytes, resident_one_bytes
+from redsc.errors import Diagnostic
+from redsc.formats import write_models
+from redsc.ir import Graph
+from redsc.options import Budgets, Resident
+from redsc.passes.groups import ChannelGroups, Space
+from redsc.passes.plan import LevelPlan
+from redsc.passes.slice import slice_channels
+
+__all__ = ["Candidate", "Problem", "Selection", "Target", "legal_widths", "ram_bytes"]
+
+Widths = Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A level that is asked for: its name and the MACs it must not exceed."""
+
+    name: str
+    ceiling_macs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One network and what it costs."""
+
+    widths: Widths
+    graph: Graph
+    macs: int
+    memory: NetworkMemory
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a selector found, and what the user should know about it."""
+
+    plan: LevelPlan
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+def legal_widths(space: Space, multiple: int) -> tuple[int, ...]:
+    """Return the widths a space may have, ascending: multiples, and its full size."""
+    return (*range(multiple, space.size, multiple), space.size)
+
+
+def ram_bytes(networks: Sequence[NetworkMemory], resident: Resident) -> int:
+    """Return the RAM of levels that are resident in the given way."""
+    return resident_all_bytes(networks) if resident is Resident.ALL else resident_one_bytes(networks)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The graph, already permuted by `order`; targets, the largest first; budgets for all levels together."""
+
+    graph: Graph
+    groups: ChannelGroups
+    order: Mapping[str, tuple[int, ...]]
+    targets: tuple[Target, ...]
+    budgets: Budgets
+    width_multiple: int
+    _cache: dict[tuple[int, ...], Candidate] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def full(self) -> dict[str, int]:
+        """The widths of the whole network."""
+        return {space.name: space.size for space in self.groups.free}
+
+    @property
+    def narrowest(self) -> dict[str, int]:
+        """The least legal widths."""
+        return {space.name: self.legal(space.name)[0] for space in self.groups.free}
+
+    def legal(self, name: str) -> tuple[int, ...]:
+        """Return the legal widths of a space, ascending."""
+        (space,) = (space for space in self.groups.free if space.name == name)
+        return legal_widths(space, self.width_multiple)
+
+    def candidate(self, widths: Widths) -> Candidate:
+        """Return the network with these widths; asking twice costs nothing."""
+        key = tuple(widths[space.name] for space in self.groups.free)
+        if key not in self._cache:
+            graph = slice_channels(self.graph, self.groups, widths)
+            self._cache[key] = Candidate(dict(widths), graph, graph_macs(graph), measure_memory(graph))
+        return self._cache[key]
+
+    def fits(self, levels: Sequence[Candidate]) -> bool:
+        """Whether these levels together meet every budget."""
+        budgets = self.budgets
+        return (
+            (budgets.macs is None or levels[0].macs <= budgets.macs)
+            and (budgets.ram_bytes is None or self.ram(levels) <= budgets.ram_bytes)
+            and (budgets.flash_bytes is None or self.flash(levels) <= budgets.flash_bytes)
+        )
+
+    def ram(self, levels: Sequence[Candidate]) -> int:
+        """Return the RAM of these levels, in bytes."""
+        return ram_bytes([level.memory for level in levels], self.budgets.resident)
+
+    def flash(self, levels: Sequence[Candidate]) -> int:
+        """Return the bytes of the container with these levels."""
+        return len(write_models([level.graph for level in levels], [level.memory.offsets for level in levels]))

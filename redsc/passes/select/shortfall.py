@@ -1,0 +1,113 @@
+"""Say what does not fit, where it peaks, and what would help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from redsc.cost.liveness import peak_working_set
+from redsc.cost.tflm_tail import kernel_scratch_bytes
+from redsc.errors import BudgetError, Diagnostic
+from redsc.ir import Graph
+from redsc.options import Resident
+from redsc.passes.plan import ceiling_name
+from redsc.passes.select.problem import Candidate, Problem, Target, ram_bytes
+from redsc.units import other_reading, size_with_unit
+
+__all__ = ["budget_error", "level_misfit", "levels_above", "peak_lines"]
+
+
+def budget_error(problem: Problem, candidate: Candidate, what: str) -> BudgetError:
+    """Return the error for a network that misses its budgets; `what` names it in the message."""
+    misses = list(_misses(problem, problem.targets[0], [candidate], what))
+    code, message = misses[0]
+    evidence = [text for _, text in misses[1:]]
+    if code == "R501":
+        evidence += [*peak_lines(candidate.graph), _parts(candidate)]
+    return BudgetError(message, code=code, evidence=evidence, hint=_HINTS[code](problem, candidate))
+
+
+def levels_above(problem: Problem, targets: Sequence[Target], slot0_name: str) -> list[Diagnostic]:
+    """Return the note on levels that are larger than what the budgets allow; none if there are no such levels."""
+    if not targets:
+        return []
+    full = problem.candidate(problem.full)
+    everything = Target("100", full.macs)
+    evidence = [text for _, text in _misses(problem, everything, [full], "the whole network")]
+    names = ", ".join(target.name for target in targets)
+    message = f"level {names} is left out: the best network inside the budgets has {slot0_name} %"
+    return [Diagnostic("L101", message, tuple(evidence))]
+
+
+def level_misfit(problem: Problem, target: Target, others: Sequence[Candidate], least: Candidate) -> Diagnostic:
+    """Return the note on a level that does not fit beside the levels chosen before it."""
+    levels, budget = [*others, least], problem.budgets.ram_bytes
+    evidence = [text for _, text in _misses(problem, target, levels, "the set with it", "its narrowest form")]
+    one = ram_bytes([level.memory for level in levels], Resident.ONE)
+    hint = None
+    if budget is not None and problem.ram(levels) > budget >= one:
+        hint = f"--resident one keeps it in {one:,} B: a switch then allocates the level anew"
+    return Diagnostic("L102", f"level {target.name} is left out", tuple(evidence), hint)
+
+
+def _misses(
+    problem: Problem, target: Target, levels: Sequence[Candidate], what: str, last: str | None = None
+) -> Iterator[tuple[str, str]]:
+    """Yield code and sentence for every bound that is missed; `what` names all levels, `last` the last of them."""
+    budgets = problem.budgets
+    if budgets.ram_bytes is not None and problem.ram(levels) > budgets.ram_bytes:
+        written = f" ({budgets.ram_text})" if budgets.ram_text else ""
+        yield "R501", f"{what} needs {problem.ram(levels):,} B of RAM, budget is {budgets.ram_bytes:,} B{written}"
+    if budgets.flash_bytes is not None and problem.flash(levels) > budgets.flash_bytes:
+        yield "R502", f"{what} needs {problem.flash(levels):,} B of flash, budget is {budgets.flash_bytes:,} B"
+    ceiling = min(target.ceiling_macs, budgets.macs or target.ceiling_macs)
+    if levels[-1].macs > ceiling:
+        yield "R503", f"{last or what} takes {levels[-1].macs:,} MACs, the ceiling is {ceiling:,}"
+
+
+def peak_lines(graph: Graph) -> list[str]:
+    """Return the step at which most is live, and what."""
+    peak = peak_working_set(graph)
+    if peak is None:
+        return []
+    live = [f"{value.name} {value.type.nbytes:,} B" for value in peak.values]
+    live += [f"scratch {nbytes:,} B" for nbytes in kernel_scratch_bytes(peak.node)]
+    return [
+        f'at step {peak.step + 1} of {len(graph.nodes)}, {peak.node.op} "{peak.node.name}"',
+        f"live then: {' + '.join(live)}",
+    ]
+
+
+def _parts(candidate: Candidate) -> str:
+    memory = candidate.memory
+    bound = f"{memory.lower_bound_bytes:,} B at least in this order"
+    more = f" + planning {memory.temporary_bytes:,} B" if memory.temporary_bytes else ""
+    return f"head {memory.head_bytes:,} B ({bound}) + tail {memory.tail_bytes:,} B{more}"
+
+
+def _ram_hint(problem: Problem, candidate: Candidate) -> str:
+    """Return the next action: the other reading of the unit, or the least RAM that would do."""
+    needed, budgets = problem.ram([candidate]), problem.budgets
+    least = problem.ram([problem.candidate(problem.narrowest)])
+    other = other_reading(budgets.ram_text or "")
+    if other is not None and needed <= other:
+        binary = (budgets.ram_text or "").replace("B", "iB").replace("k", "K")
+        return f"{budgets.ram_text} was read as {budgets.ram_bytes:,} B; if you meant {other:,} B write {binary}"
+    if least < needed:
+        return f"{_CUTTING} needs {size_with_unit(least)} of RAM"
+    return f"the least RAM that would do is {size_with_unit(needed)}"
+
+
+def _flash_hint(problem: Problem, candidate: Candidate) -> str:
+    needed, least = problem.flash([candidate]), problem.flash([problem.candidate(problem.narrowest)])
+    if least < needed:
+        return f"{_CUTTING} needs {size_with_unit(least)} of flash"
+    return f"the least flash that would do is {size_with_unit(needed)}"
+
+
+def _macs_hint(problem: Problem, _candidate: Candidate) -> str:
+    least, full = problem.candidate(problem.narrowest).macs, problem.candidate(problem.full).macs
+    return f"the narrowest legal network has {ceiling_name(least, full)} % of the MACs"
+
+
+_CUTTING = "--levels 25,50,75,100 cuts channels (unmeasured without --data); the narrowest legal network"
+_HINTS = {"R501": _ram_hint, "R502": _flash_hint, "R503": _macs_hint}

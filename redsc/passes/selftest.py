@@ -1,0 +1,54 @@
+"""Two self-tests that run in every compile: they catch a wrong channel rule before a user does.
+
+They ask a real runtime, on random inputs, whether what the channel spaces claim is true of this very graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from redsc.errors import InternalError
+from redsc.formats import write_tflite
+from redsc.ir import Graph
+from redsc.passes.groups import ChannelGroups
+from redsc.passes.mask import mask_channels
+from redsc.passes.permute import permute_channels
+from redsc.runtime import EXECUTORS
+from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples
+
+__all__ = ["check_permutation", "check_slice"]
+
+_SAMPLES = 2
+_SEED = 20_260_101
+
+
+def check_permutation(graph: Graph, groups: ChannelGroups) -> None:
+    """Check that a random permutation of every free space leaves the outputs equal (int8: bit for bit).
+
+    Raises:
+        InternalError: a channel rule ties the wrong axes.
+    """
+    generator = np.random.default_rng(_SEED)
+    order = {space.name: generator.permutation(space.size).tolist() for space in groups.free}
+    _check_equal(graph, permute_channels(graph, groups, order), "a permutation of channels changes the outputs")
+
+
+def check_slice(graph: Graph, groups: ChannelGroups, widths: Mapping[str, int], sliced: Graph) -> None:
+    """Check that cutting channels gives what silencing them gives.
+
+    Raises:
+        InternalError: the slice is not the level it claims to be.
+    """
+    _check_equal(mask_channels(graph, groups, widths), sliced, "a sliced level differs from the masked network")
+
+
+def _check_equal(expected: Graph, found: Graph, message: str) -> None:
+    samples = random_samples(expected, _SAMPLES, _SEED)
+    litert = EXECUTORS["litert"]
+    problem = difference(
+        litert.run(write_tflite(expected), samples), litert.run(write_tflite(found), samples), FLOAT_TOLERANCE
+    )
+    if problem:
+        raise InternalError(message, code="I703", evidence=[problem])

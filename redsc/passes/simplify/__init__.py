@@ -1,0 +1,1 @@
+"""Lossless passes that make a graph smaller."""

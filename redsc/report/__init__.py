@@ -1,0 +1,1 @@
+"""What a compile reports: frozen data, and its renderings."""

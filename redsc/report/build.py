@@ -1,0 +1,109 @@
+"""Gather the facts of a compile into its report."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+
+from redsc import __version__
+from redsc.codegen.container import Container
+from redsc.codegen.oracles import Verification
+from redsc.cost.macs import graph_macs
+from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_one_bytes
+from redsc.errors import Diagnostic
+from redsc.formats import Model
+from redsc.formats.model import Port
+from redsc.ir import Value
+from redsc.options import Budgets
+from redsc.passes.levels import Levels
+from redsc.report.data import (
+    SCHEMA_VERSION,
+    ArenaReport,
+    BudgetReport,
+    FileReport,
+    FlashReport,
+    LevelReport,
+    ModelReport,
+    PortReport,
+    Report,
+    ResidentReport,
+    SolverReport,
+)
+from redsc.runtime.quality import Quality
+
+__all__ = ["build_report", "model_report"]
+
+_KERNELS = "reference"
+
+
+def build_report(
+    model: Model,
+    budgets: Budgets,
+    levels: Levels,
+    container: Container,
+    quality: Sequence[Quality | None],
+    verification: Iterable[Verification],
+    files: Mapping[str, bytes],
+    diagnostics: Iterable[Diagnostic],
+) -> Report:
+    """Return the report of a compile. `files` are all files but the report itself."""
+    memory = [network.memory for network in levels.networks]
+    return Report(
+        schema_version=SCHEMA_VERSION,
+        redsc=__version__,
+        model=model_report(model),
+        budget=BudgetReport(
+            budgets.ram_bytes, budgets.flash_bytes, budgets.macs, None, None, budgets.resident.value
+        ),
+        levels=tuple(_level(slot, model, levels, container, quality[slot]) for slot in range(len(memory))),
+        arena=ResidentReport(resident_all_bytes(memory), resident_one_bytes(memory)),
+        solver=SolverReport(levels.selector, "given" if levels.selector == "plan" else "heuristic"),
+        flash=FlashReport(len(container.data), container.shared_weight_bytes, sum(container.private_bytes), 0),
+        verification=tuple(verification),
+        files=tuple(FileReport(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()),
+        diagnostics=tuple(diagnostics),
+    )
+
+
+def model_report(model: Model) -> ModelReport:
+    """Return the facts about the model file; its MACs are those of the imported graph."""
+    return ModelReport(
+        path=model.path.name,
+        sha256=model.sha256,
+        format=model.format,
+        ops=len(model.graph.nodes),
+        macs=graph_macs(model.graph),
+        inputs=tuple(_port(*pair) for pair in zip(model.graph.inputs, model.inputs, strict=True)),
+        outputs=tuple(_port(*pair) for pair in zip(model.graph.outputs, model.outputs, strict=True)),
+    )
+
+
+def _port(value: Value, port: Port) -> PortReport:
+    return PortReport(value.name, value.type.shape, value.type.dtype.value, port.layout, port.source_shape)
+
+
+def _level(slot: int, model: Model, levels: Levels, container: Container, quality: Quality | None) -> LevelReport:
+    network, level = levels.networks[slot], levels.plan.levels[slot]
+    return LevelReport(
+        name=level.name,
+        slot=slot,
+        macs=network.macs,
+        macs_fraction=round(network.macs / max(graph_macs(model.graph), 1), 6),
+        widths=network.widths,
+        skipped=level.skipped,
+        arena=_arena(network.memory),
+        private_bytes=container.private_bytes[slot],
+        quality=quality,
+    )
+
+
+def _arena(memory: NetworkMemory) -> ArenaReport:
+    return ArenaReport(
+        head_bytes=memory.head_bytes,
+        tail_bytes=memory.tail_bytes,
+        total_bytes=memory.total_bytes + memory.temporary_bytes,
+        tflm_greedy_head_bytes=memory.greedy_head_bytes,
+        lower_bound_bytes=memory.lower_bound_bytes,
+        status=memory.status,
+        kernels=_KERNELS,
+    )

@@ -1,0 +1,158 @@
+"""The report: an interface. Keys change only with `schema_version`; what is not known yet is null."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from redsc.codegen.oracles import Verification
+from redsc.errors import Diagnostic
+from redsc.ir import Shape
+from redsc.runtime.quality import Quality
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "ArenaReport",
+    "BudgetReport",
+    "FileReport",
+    "FlashReport",
+    "LevelReport",
+    "ModelReport",
+    "PortReport",
+    "Report",
+    "ResidentReport",
+    "SolverReport",
+]
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PortReport:
+    """A graph input or output; `layout` is `NHWC` where it differs from the file's, else `source`."""
+
+    name: str
+    shape: Shape
+    dtype: str
+    layout: str
+    source_shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReport:
+    """The model file."""
+
+    path: str
+    sha256: str
+    format: str
+    ops: int
+    macs: int
+    inputs: tuple[PortReport, ...]
+    outputs: tuple[PortReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetReport:
+    """What was allowed; null where nothing was asked."""
+
+    ram_bytes: int | None
+    flash_bytes: int | None
+    macs: int | None
+    latency_us: int | None
+    target: str | None
+    resident: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArenaReport:
+    """The RAM of one level on a 32-bit target; `status` says whether the head is proven least for its order."""
+
+    head_bytes: int
+    tail_bytes: int
+    total_bytes: int
+    tflm_greedy_head_bytes: int
+    lower_bound_bytes: int
+    status: str
+    kernels: str
+
+
+@dataclass(frozen=True, slots=True)
+class LevelReport:
+    """One level."""
+
+    name: str
+    slot: int
+    macs: int
+    macs_fraction: float
+    widths: Mapping[str, int]
+    skipped: tuple[str, ...]
+    arena: ArenaReport
+    private_bytes: int
+    latency_us: int | None = None
+    energy_uj: float | None = None
+    quality: Quality | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResidentReport:
+    """RAM of all levels together, both ways."""
+
+    resident_all_bytes: int
+    resident_one_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SolverReport:
+    """How the widths were found."""
+
+    selector: str
+    status: str
+    objective: float | None = None
+    bound: float | None = None
+    gap: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FlashReport:
+    """Where the container's bytes go; `private_bytes` are weights that one level alone reads."""
+
+    container_bytes: int
+    shared_weight_bytes: int
+    private_bytes: int
+    kernel_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """A file that was written."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything about one compile, without wall-clock times: equal inputs give equal reports."""
+
+    schema_version: int
+    redsc: str
+    model: ModelReport
+    budget: BudgetReport
+    levels: tuple[LevelReport, ...]
+    arena: ResidentReport
+    solver: SolverReport
+    flash: FlashReport
+    verification: tuple[Verification, ...]
+    files: tuple[FileReport, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data with the keys of the schema."""
+        return asdict(self)
+
+    def to_json(self) -> str:
+        """Return the report file."""
+        return json.dumps(self.to_dict(), indent=1) + "\n"

@@ -1,0 +1,109 @@
+"""The report for people at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from redsc.codegen.oracles import Verification
+from redsc.report.data import LevelReport, Report
+from redsc.units import size_with_unit
+
+__all__ = ["print_report", "print_table", "verification_lines"]
+
+_FILE_WIDTH = 400  # where the output is no terminal, nothing is cut
+
+
+def print_report(report: Report, where: str | None) -> None:
+    """Print a report to stdout; `where` is the directory of the files, None if nothing was written."""
+    model = report.model
+    print(f"\n{model.path}: {model.format}, {model.ops} ops, {model.macs:,} MACs; sizes in bytes\n")
+    print_table(
+        ["level", "MACs", "%", "head", "TFLM head", "tail", "arena", "private", _metric(report)],
+        [_level_row(level) for level in report.levels],
+    )
+    print()
+    for line in (*_ram_lines(report), *_flash_lines(report), *verification_lines(report.verification)):
+        print(line)
+    if where is None:
+        print("\ndry run: nothing was written")
+        return
+    print(f"\nfiles in {where}")
+    for item in report.files:
+        print(f"  {item.path:<28} {item.bytes:>10,} B")
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows under a header; the first column is text, numbers are aligned to the right."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for index, name in enumerate(header):
+        numeric = all(row[index][:1].isdigit() for row in rows)
+        table.add_column(name, justify="right" if numeric and rows else "left", no_wrap=True)
+    for row in rows:  # as Text: nothing in a user's file is markup
+        table.add_row(*(Text(cell) for cell in row))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _FILE_WIDTH
+    with console.capture() as printed:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in printed.get().splitlines()))
+
+
+def verification_lines(rows: Sequence[Verification]) -> list[str]:
+    """Return one line per oracle, with the levels it confirmed."""
+    levels: dict[tuple[str, str], list[str]] = {}
+    for row in rows:  # as Text: nothing in a user's file is markup
+        levels.setdefault((row.oracle, row.result), []).append(row.level)
+    lines = [f"level {', '.join(names)}: {oracle}: {result}" for (oracle, result), names in levels.items()]
+    return [f"{'proven ' if index == 0 else '       '} {line}" for index, line in enumerate(lines)]
+
+
+def _level_row(level: LevelReport) -> list[str]:
+    arena = level.arena
+    return [
+        level.name,
+        f"{level.macs / 1e6:.3f}M",
+        f"{100 * level.macs_fraction:.1f}",
+        f"{arena.head_bytes:,}",
+        f"{arena.tflm_greedy_head_bytes:,}",
+        f"{arena.tail_bytes:,}",
+        f"{arena.total_bytes:,}",
+        f"{level.private_bytes:,}",
+        _quality_text(level),
+    ]
+
+
+def _metric(report: Report) -> str:
+    measured = [level.quality.metric for level in report.levels if level.quality]
+    return measured[0] if measured else "quality"
+
+
+def _quality_text(level: LevelReport) -> str:
+    if level.quality is not None:
+        return f"{level.quality.value:.4f}"
+    return "lossless" if level.macs_fraction == 1 else "unmeasured"
+
+
+def _ram_lines(report: Report) -> list[str]:
+    budget = report.budget
+    bounds = {budget.resident: "" if budget.ram_bytes is None else f", budget {budget.ram_bytes:,} B"}
+    arena = report.arena
+    return [
+        f"RAM     {size_with_unit(arena.resident_all_bytes)} with every level ready{bounds.get('all', '')}",
+        f"        {size_with_unit(arena.resident_one_bytes)} with one level at a time{bounds.get('one', '')}",
+    ]
+
+
+def _flash_lines(report: Report) -> list[str]:
+    flash = report.flash
+    structure = flash.container_bytes - flash.shared_weight_bytes - flash.private_bytes
+    bound = "" if report.budget.flash_bytes is None else f", budget {report.budget.flash_bytes:,} B"
+    parts = (
+        f"{flash.shared_weight_bytes:,} B weights that levels share",
+        f"{flash.private_bytes:,} B weights of one level",
+        f"{structure:,} B structure",
+    )
+    return [f"flash   {size_with_unit(flash.container_bytes)}{bound}: {', '.join(parts)}"]

@@ -1,0 +1,53 @@
+"""Inputs to try, and the comparison of what two networks answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from redsc.ir import Array, DType, Graph, TensorType
+
+__all__ = ["FLOAT_TOLERANCE", "difference", "random_samples"]
+
+FLOAT_TOLERANCE = 1e-5
+
+
+def random_samples(graph: Graph, count: int, seed: int = 0) -> list[list[Array]]:
+    """Return inputs over the whole range of integers, or standard normal floats."""
+    generator = np.random.default_rng(seed)
+    return [[_random(value.type, generator) for value in graph.inputs] for _ in range(count)]
+
+
+def difference(
+    expected: Sequence[Sequence[Array]], found: Sequence[Sequence[Array]], tolerance: float = 0.0
+) -> str | None:
+    """Return how outputs differ, or None where they agree.
+
+    Integers must be equal. Floats may differ by `tolerance` times the largest magnitude of the expected output.
+    """
+    if [len(row) for row in expected] != [len(row) for row in found]:
+        return "the number of outputs differs"
+    for sample, (wanted_row, found_row) in enumerate(zip(expected, found, strict=True)):
+        for index, (wanted, got) in enumerate(zip(wanted_row, found_row, strict=True)):
+            problem = _array_difference(wanted, got, tolerance)
+            if problem:
+                return f"sample {sample}, output {index}: {problem}"
+    return None
+
+
+def _random(kind: TensorType, generator: np.random.Generator) -> Array:
+    if kind.dtype is DType.FLOAT32:
+        return generator.standard_normal(kind.shape, np.float32)
+    limits = np.iinfo(kind.dtype.numpy)
+    return generator.integers(limits.min, limits.max, kind.shape, kind.dtype.numpy, endpoint=True)
+
+
+def _array_difference(wanted: Array, got: Array, tolerance: float) -> str | None:
+    if wanted.shape != got.shape or wanted.dtype != got.dtype:
+        return f"{wanted.dtype}{list(wanted.shape)} became {got.dtype}{list(got.shape)}"
+    apart = np.abs(wanted.astype(np.float64) - got.astype(np.float64))
+    allowed = tolerance * np.abs(wanted).max(initial=0) if np.issubdtype(wanted.dtype, np.floating) else 0.0
+    if not (apart <= allowed).all():  # also true for NaN
+        return f"{int((~(apart <= allowed)).sum())} of {apart.size} elements differ, by up to {apart.max():g}"
+    return None

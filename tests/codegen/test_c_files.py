@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from redsc.codegen.c_files import (
+    _BYTES_PER_LINE,
+    Firmware,
+    FirmwareLevel,
+    _comment_safe,
+    _float_literal,
+    firmware_port,
+    render_c_files,
+)
+from redsc.codegen.tflm_ops import TFLM_OPS, resolver_methods
+from redsc.cost.memory import measure_memory
+from redsc.formats import write_models
+from redsc.formats.model import Port
+from redsc.ir import OPS, DType
+from redsc.passes.groups import find_channel_groups
+from redsc.passes.slice import slice_channels
+from redsc.runtime.quality import Quality
+from tests.conftest import Golden
+from tests.helpers import small_net
+
+WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
+RESOLVER = """
+struct Resolver {{ int count = 0; {methods} }};
+"""
+
+
+def firmware(symbol: str = "net", dtype: DType = DType.INT8) -> Firmware:
+    graph = small_net(dtype)
+    groups = find_channel_groups(graph)
+    graphs = [graph, slice_channels(graph, groups, {space.name: space.size // 2 for space in groups.free})]
+    memory = [measure_memory(item) for item in graphs]
+    source = Port("x", (1, 3, 8, 8), (0, 2, 3, 1))
+    result = Port("logits", (1, 5), (0, 1))
+    return Firmware(
+        symbol=symbol,
+        version="0.1.0",
+        sha256="0" * 64,
+        model=write_models(graphs, [item.offsets for item in memory]),
+        levels=(
+            FirmwareLevel("100", 0, 5000, memory[0], None),
+            FirmwareLevel("37.5", 1, 1800, memory[1], Quality("accuracy", 0.9125, 1000)),
+        ),
+        ports=(
+            firmware_port(symbol, "input", 0, graph.inputs[0], source),
+            firmware_port(symbol, "output", 0, graph.outputs[0], result),
+        ),
+        ops=tuple(resolver_methods(graphs)),
+        resident="all",
+        arena_bytes=9000,
+        resident_all_bytes=9000,
+        resident_one_bytes=6000,
+    )
+
+
+def write(folder: Path, *items: Firmware) -> None:
+    for item in items:
+        for name, data in render_c_files(item).items():
+            (folder / name).write_bytes(data)
+
+
+def compiler(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def compile_and_run(folder: Path, command: list[str]) -> str:
+    done = subprocess.run([*command, "-o", "program"], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return subprocess.run(["./program"], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_header_and_the_glue_read_well(golden: Golden) -> None:
+    files = render_c_files(firmware())
+    golden(files["net.h"].decode(), ".h")
+    golden(files["net_tflm.h"].decode(), "tflm.h")
+    head = files["net.c"].decode().split("= {\n    0x")[0]
+    golden(head, "head.c")
+
+
+def test_files_are_ascii_with_unix_lines_and_no_path() -> None:
+    for data in render_c_files(firmware()).values():
+        assert data.isascii()
+        assert b"\r" not in data
+        assert b"/home" not in data
+
+
+def test_rendering_twice_gives_the_same_bytes() -> None:
+    assert render_c_files(firmware()) == render_c_files(firmware())
+
+
+PROGRAM = """
+#include <stdio.h>
+#include "net.h"
+#include "other.h"
+int main(void) {
+  static const int shape[NET_INPUT0_RANK] = NET_INPUT0_SHAPE;
+  const unsigned char *slot = (const unsigned char *)NET_MODEL(NET_LEVEL_37_5);
+  printf("%d %d %c%c%c%c %s %d ", shape[1], (int)((uintptr_t)net_model % 16), slot[4], slot[5], slot[6], slot[7],
+         net_levels[1].name, (int)NET_LEVEL_COUNT);
+  printf("%u %d %d %d\\n", (unsigned)OTHER_MODEL_BYTES, net_levels[0].quality < 0, net_levels[1].quality > 0.9f,
+         NET_LEVEL_37_5_MACS == net_levels[1].macs);
+  return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("standard", ["c99", "c11", "c++11", "c++17"])
+def test_two_models_link_into_one_image_without_a_warning(tmp_path: Path, standard: str) -> None:
+    name = "g++" if "+" in standard else "gcc"
+    write(tmp_path, firmware("net"), firmware("other", DType.FLOAT32))
+    (tmp_path / "main.c").write_text(PROGRAM)
+    language = ["-x", "c++"] if name == "g++" else []
+    command = [compiler(name), f"-std={standard}", *WARNINGS, *language, "main.c", "net.c", "other.c"]
+    size = len(firmware("other", DType.FLOAT32).model)
+    assert compile_and_run(tmp_path, command) == f"8 0 TFL3 37.5 2 {size} 1 1 1\n"
+
+
+def test_the_array_is_the_container(tmp_path: Path) -> None:
+    write(tmp_path, firmware("net"))
+    (tmp_path / "main.c").write_text(
+        '#include <stdio.h>\n#include "net.h"\n'
+        "int main(void) { fwrite(net_model, 1, NET_MODEL_BYTES, stdout); return 0; }\n"
+    )
+    done = subprocess.run([compiler("gcc"), "main.c", "net.c", "-o", "program"], cwd=tmp_path, check=False)
+    assert done.returncode == 0
+    assert subprocess.run(["./program"], cwd=tmp_path, capture_output=True, check=True).stdout == firmware().model
+
+
+def test_the_array_can_be_placed_in_a_section(tmp_path: Path) -> None:
+    write(tmp_path, firmware("net"))
+    placed = '-DNET_DATA_ATTR=__attribute__((section(".external")))'
+    command = [compiler("gcc"), "-std=c99", *WARNINGS, placed, "-c", "net.c", "-o", "net.o"]
+    assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 0
+    assert b".external" in (tmp_path / "net.o").read_bytes()
+
+
+def test_the_glue_registers_each_op_once(tmp_path: Path) -> None:
+    write(tmp_path, firmware("net"))
+    methods = " ".join(f"int {name}() {{ ++count; return 0; }}" for name in firmware().ops)
+    (tmp_path / "main.cc").write_text(
+        '#include <cstdio>\n#include "net_tflm.h"\n'
+        + RESOLVER.format(methods=methods)
+        + "int main() { Resolver r; bool ok = net_register_ops(r);"
+        + ' std::printf("%d %d", ok, r.count == NET_OP_COUNT); }'
+    )
+    command = [compiler("g++"), "-std=c++11", *WARNINGS, "main.cc"]
+    assert compile_and_run(tmp_path, command) == "1 1"
+
+
+def test_tflm_registers_every_op_of_the_vocabulary() -> None:
+    assert set(TFLM_OPS) == set(OPS)
+
+
+@pytest.mark.parametrize("number", [0.1, 1.0, 1 / 256, 3e-12, 123456.0, float(np.float32(0.5847029))])
+def test_float_literals_give_the_same_float_back(number: float) -> None:
+    literal = _float_literal(number)
+    assert np.float32(literal.removesuffix("f")) == np.float32(number)
+    assert "." in literal or "e" in literal
+
+
+def test_a_name_cannot_end_a_comment() -> None:
+    assert _comment_safe("a*/ int evil; /*\nb") == "a_/_int_evil;_/__b"
+
+
+def test_lines_hold_sixteen_bytes() -> None:
+    lines = [
+        line for line in render_c_files(firmware())["net.c"].decode().splitlines() if line.startswith("    0x")
+    ]
+    assert {line.count("0x") for line in lines[:-1]} == {_BYTES_PER_LINE}

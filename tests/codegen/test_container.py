@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from redsc.codegen import container as module
+from redsc.codegen.container import build_container, is_container, slot_bytes, slot_count
+from redsc.cost.memory import measure_memory
+from redsc.errors import InternalError
+from redsc.formats import read_tflite, write_models, write_tflite
+from redsc.ir import Graph
+from redsc.passes.groups import find_channel_groups
+from redsc.passes.slice import slice_channels
+from tests.helpers import small_net
+
+
+def two_levels() -> list[Graph]:
+    graph = small_net()
+    groups = find_channel_groups(graph)
+    return [graph, slice_channels(graph, groups, {space.name: space.size // 2 for space in groups.free})]
+
+
+def test_the_account_of_bytes_adds_up() -> None:
+    graphs = two_levels()
+    container = build_container(graphs, [measure_memory(graph) for graph in graphs])
+    stored = container.shared_weight_bytes + sum(container.private_bytes)
+    alone = sum(value.type.nbytes for value in graphs[0].constants())
+    assert alone <= stored < sum(value.type.nbytes for graph in graphs for value in graph.constants())
+    assert stored < len(container.data)
+
+
+def test_output_slices_share_and_input_slices_do_not() -> None:
+    graphs = two_levels()
+    container = build_container(graphs, [measure_memory(graph) for graph in graphs])
+    first_conv = graphs[0].nodes[0].operand(1).type.nbytes
+    assert container.shared_weight_bytes >= first_conv
+    assert container.private_bytes[1] > 0
+
+
+def test_every_slot_opens_as_a_model_of_its_own() -> None:
+    graphs = two_levels()
+    data = write_models(graphs)
+    assert slot_count(data) == 2
+    assert [len(read_tflite(slot_bytes(data, slot)).nodes) for slot in (0, 1)] == [7, 7]
+    assert is_container(slot_bytes(data, 1))
+
+
+def test_an_ordinary_model_has_one_slot() -> None:
+    assert slot_count(write_tflite(small_net())) == 1
+
+
+def test_a_slot_that_does_not_read_back_is_our_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    graphs = two_levels()
+    monkeypatch.setattr(module, "slot_bytes", lambda data, _slot: data)
+    with pytest.raises(InternalError, match="slot 1 does not read back"):
+        build_container(graphs, [measure_memory(graph) for graph in graphs])

@@ -1,0 +1,200 @@
+"""Small networks with seeded random weights, and the models of the zoo by what redsc does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod, sqrt
+from typing import Any
+
+import numpy as np
+
+from redsc.ir import (
+    NO_ATTRS,
+    Add,
+    Array,
+    Conv2D,
+    DepthwiseConv2D,
+    DType,
+    FullyConnected,
+    Graph,
+    GraphBuilder,
+    LeakyRelu,
+    Mean,
+    Padding,
+    Pool2D,
+    Quant,
+    Reshape,
+    Softmax,
+    Value,
+)
+
+REDS = "models/FraCorti+REDS"
+GENCPRUNEX = "models/GenCPruneX"
+MLPERF = "models/mlcommons+tiny"
+TFLM = "models/tensorflow+tflite-micro"
+VISION = "models/FraCorti+REDS-vision"
+
+IN_TABLE = (
+    f"{REDS}/cnn_s_quantized.tflite",
+    f"{REDS}/dnn_s_quantized.tflite",
+    f"{REDS}/ds_cnn_m_quantized.tflite",
+    f"{REDS}/ds_cnn_s_quantized.tflite",
+    f"{GENCPRUNEX}/base_clean.float32.tflite",
+    f"{GENCPRUNEX}/base_clean.int8io.tflite",
+    f"{GENCPRUNEX}/base_lossless_ref.offlineplan.int8io.tflite",
+    f"{GENCPRUNEX}/base_padfold.offlineplan.int8io.tflite",
+    f"{GENCPRUNEX}/fixed0.5_shipped_clean.float32.tflite",
+    f"{GENCPRUNEX}/fixed0.5_shipped_clean.int8io.tflite",
+    f"{MLPERF}/ad01_fp32.tflite",
+    f"{MLPERF}/ad01_int8.tflite",
+    f"{MLPERF}/kws_ref_model.tflite",
+    f"{MLPERF}/pretrainedResnet.tflite",
+    f"{MLPERF}/pretrainedResnet_quant.tflite",
+    f"{MLPERF}/str_ww_ref_model.tflite",
+    f"{MLPERF}/vww_96_float.tflite",
+    f"{MLPERF}/vww_96_int8.tflite",
+    f"{TFLM}/hello_world_float.tflite",
+    f"{TFLM}/hello_world_int8.tflite",
+    f"{TFLM}/micro_speech_quantized.tflite",
+)
+
+OUT_OF_TABLE = (
+    "models/Dritzz7+uci-har-grove-vision-ai-v2/uci_har_model_int8.tflite",
+    f"{VISION}/fashion_mnist_ds_cnn_s_float.tflite",
+    f"{VISION}/fashion_mnist_ds_cnn_s_int8.tflite",
+    f"{VISION}/mnist_ds_cnn_s_float.tflite",
+    f"{VISION}/mnist_ds_cnn_s_int8.tflite",
+    "models/keras-applications/nasnet_a_n1_32px_float.tflite",
+    "models/keras-applications/nasnet_a_n1_32px_int8.tflite",
+    "models/mediapipe-0.10.14/hand_recrop.tflite",
+    "models/mediapipe-0.10.14/selfie_segmentation.tflite",
+    "models/mit-han-lab+tinyengine/detection.tflite",
+    "models/sipeed+TinyMaix/mbnet96_0.25_f.tflite",
+    "models/sipeed+TinyMaix/mbnet96_0.25_q.tflite",
+    f"{TFLM}/audio_preprocessor_int8.tflite",
+    f"{TFLM}/keyword_scrambled_8bit.tflite",
+    f"{TFLM}/trained_lstm.tflite",
+    f"{TFLM}/trained_lstm_int8.tflite",
+)
+
+REFUSED_TYPES = {
+    "models/google-coral+test_data/mobilenet_v1_0.25_128_quant.tflite": "it takes (u8, u8, i32) and gives u8",
+    f"{MLPERF}/kws_ref_model_float32.tflite": "it takes (f32, i8, f32) and gives f32",
+    "models/esphome+micro-wake-word-models/okay_nabu.tflite": "2 subgraphs",
+}
+
+
+class NetBuilder:
+    """Adds layers with seeded random weights; in int8 every value gets a legal scale that does not saturate."""
+
+    def __init__(self, dtype: DType = DType.INT8, seed: int = 0) -> None:
+        self.dtype = dtype
+        self.random = np.random.default_rng(seed)
+        self.builder = GraphBuilder()
+        self.layers = 0
+
+    def input(self, *shape: int, name: str = "x") -> Value:
+        return self.builder.input(name, shape, self.dtype, self._activation_quant(0.05))
+
+    def conv(self, source: Value, channels: int, kernel: int = 3, **attrs: Any) -> Value:
+        shape = (channels, kernel, kernel, source.type.shape[-1])
+        return self._linear("CONV_2D", source, shape, 0, Conv2D(**attrs))
+
+    def depthwise(self, source: Value, kernel: int = 3, multiplier: int = 1, **attrs: Any) -> Value:
+        shape = (1, kernel, kernel, source.type.shape[-1] * multiplier)
+        return self._linear(
+            "DEPTHWISE_CONV_2D", source, shape, 3, DepthwiseConv2D(depth_multiplier=multiplier, **attrs)
+        )
+
+    def dense(self, source: Value, units: int, **attrs: Any) -> Value:
+        shape = (units, prod(source.type.shape[1:]))
+        return self._linear("FULLY_CONNECTED", source, shape, None, FullyConnected(**attrs))
+
+    def pool(self, source: Value, op: str = "MAX_POOL_2D", size: int = 2, **attrs: Any) -> Value:
+        window = {"filter_h": size, "filter_w": size, "stride_h": size, "stride_w": size, **attrs}
+        return self._add(op, source, attrs=Pool2D(**window), quant=source.type.quant)
+
+    def add(self, left: Value, right: Value, **attrs: Any) -> Value:
+        return self._add("ADD", left, right, attrs=Add(**attrs), quant=self._activation_quant(_scale(left) * 1.5))
+
+    def unary(self, op: str, source: Value) -> Value:
+        attrs = LeakyRelu(0.25) if op == "LEAKY_RELU" else NO_ATTRS
+        return self._add(op, source, attrs=attrs, quant=source.type.quant)
+
+    def pad(self, source: Value, *amounts: tuple[int, int]) -> Value:
+        paddings = self.builder.constant(f"paddings{self.layers}", np.array(amounts, np.int32))
+        return self._add("PAD", source, paddings, quant=source.type.quant)
+
+    def mean(self, source: Value, *axes: int, keep_dims: bool = False) -> Value:
+        constant = self.builder.constant(f"axes{self.layers}", np.array(axes, np.int32))
+        return self._add("MEAN", source, constant, attrs=Mean(keep_dims), quant=source.type.quant)
+
+    def reshape(self, source: Value, *shape: int) -> Value:
+        return self._add("RESHAPE", source, attrs=Reshape(shape), quant=source.type.quant)
+
+    def softmax(self, source: Value) -> Value:
+        quant = Quant.per_tensor(1 / 256, -128) if self.dtype is DType.INT8 else None
+        return self._add("SOFTMAX", source, attrs=Softmax(), quant=quant)
+
+    def outputs(self, *values: Value) -> Graph:
+        return self.builder.output(*values)
+
+    def _linear(self, op: str, source: Value, shape: Sequence[int], axis: int | None, attrs: Any) -> Value:
+        channels = shape[3] if op == "DEPTHWISE_CONV_2D" else shape[0]
+        inputs = prod(shape) // channels
+        if self.dtype is DType.FLOAT32:
+            weight: Array = (self.random.standard_normal(shape) / sqrt(inputs)).astype(np.float32)
+            bias: Array = self.random.standard_normal(channels).astype(np.float32)
+            weight_quant = bias_quant = quant = None
+        else:
+            weight = self.random.integers(-127, 128, shape, np.int8)
+            bias = self.random.integers(-3000, 3000, channels, np.int32)
+            count = 1 if axis is None else channels
+            # 73 is the deviation of uniform int8: sums then keep about the range of the input.
+            scales = (self.random.uniform(0.5, 1.5, count) / (73 * sqrt(inputs))).astype(np.float32)
+            weight_quant = Quant(tuple(scales.tolist()), (0,), axis if axis and count > 1 else 0)
+            bias_quant = Quant(tuple((scales * np.float32(_scale(source))).tolist()), (0,))
+            quant = self._activation_quant(_scale(source))
+        name = f"{op.lower()}{self.layers}"
+        return self._add(
+            op,
+            source,
+            self.builder.constant(f"{name}.weight", weight, weight_quant),
+            self.builder.constant(f"{name}.bias", bias, bias_quant),
+            attrs=attrs,
+            quant=quant,
+        )
+
+    def _add(self, op: str, *inputs: Value, quant: Quant | None, attrs: Any = NO_ATTRS) -> Value:
+        name = f"{op.lower()}{self.layers}"
+        self.layers += 1
+        return self.builder.op(op, *inputs, attrs=attrs, name=name, quant=quant, origin=[name])
+
+    def _activation_quant(self, scale: float) -> Quant | None:
+        if self.dtype is DType.FLOAT32:
+            return None
+        return Quant.per_tensor(scale * self.random.uniform(0.8, 1.2), int(self.random.integers(-40, 40)))
+
+
+def small_net(dtype: DType = DType.INT8, seed: int = 0) -> Graph:
+    """Convolution, depthwise, pool, flatten, dense: one of everything that carries channels."""
+    net = NetBuilder(dtype, seed)
+    x = net.input(1, 8, 8, 3)
+    x = net.conv(x, 8, padding=Padding.SAME)
+    x = net.unary("RELU", x)
+    x = net.depthwise(x, padding=Padding.SAME)
+    x = net.pool(net.conv(x, 12, 1), "AVERAGE_POOL_2D")
+    return net.outputs(net.dense(net.reshape(x, 1, 192), 5))
+
+
+def residual_net(dtype: DType = DType.INT8, seed: int = 0) -> Graph:
+    """Two convolutions joined by an addition."""
+    net = NetBuilder(dtype, seed)
+    stem = net.conv(net.input(1, 6, 6, 2), 6)
+    branch = net.conv(net.conv(stem, 10), 6)
+    joined = net.unary("RELU", net.add(stem, branch))
+    return net.outputs(net.dense(net.pool(joined, "MAX_POOL_2D", 3), 4))
+
+
+def _scale(value: Value) -> float:
+    return value.type.quant.scale if value.type.quant else 1.0

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from redsc.compile import Artefact, compile_model
+from redsc.formats import write_tflite
+from redsc.options import Options
+from tests.helpers import small_net
+
+
+@pytest.fixture
+def artefact(tmp_path: Path) -> Artefact:
+    (tmp_path / "net.tflite").write_bytes(write_tflite(small_net()))
+    return compile_model(tmp_path / "net.tflite", Options(levels=("100", "50")))
+
+
+def keys(value: object) -> object:
+    """Return the shape of plain data: keys, and the shape of the first item of a list."""
+    if isinstance(value, dict):
+        return {key: keys(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [keys(value[0])] if value else []
+    return None
+
+
+def test_the_report_has_the_keys_of_the_schema(artefact: Artefact) -> None:
+    report = json.loads(artefact.files["net.report.json"])
+    port = {"name": None, "shape": [None], "dtype": None, "layout": None, "source_shape": [None]}
+    widths = dict.fromkeys(report["levels"][0]["widths"])
+    arena = ("head_bytes", "tail_bytes", "total_bytes", "tflm_greedy_head_bytes", "lower_bound_bytes")
+    assert keys(report) == {
+        "schema_version": None,
+        "redsc": None,
+        "model": {
+            **dict.fromkeys(("path", "sha256", "format", "ops", "macs")),
+            "inputs": [port],
+            "outputs": [port],
+        },
+        "budget": dict.fromkeys(("ram_bytes", "flash_bytes", "macs", "latency_us", "target", "resident")),
+        "levels": [
+            {
+                **dict.fromkeys(("name", "slot", "macs", "macs_fraction", "private_bytes")),
+                **dict.fromkeys(("latency_us", "energy_uj", "quality")),
+                "widths": widths,
+                "skipped": [],
+                "arena": dict.fromkeys((*arena, "status", "kernels")),
+            }
+        ],
+        "arena": dict.fromkeys(("resident_all_bytes", "resident_one_bytes")),
+        "solver": dict.fromkeys(("selector", "status", "objective", "bound", "gap")),
+        "flash": dict.fromkeys(("container_bytes", "shared_weight_bytes", "private_bytes", "kernel_bytes")),
+        "verification": [dict.fromkeys(("level", "oracle", "result"))],
+        "files": [dict.fromkeys(("path", "bytes", "sha256"))],
+        "diagnostics": [{"code": None, "message": None, "evidence": [], "hint": None}],
+    }
+
+
+def test_figures_agree_with_the_files(artefact: Artefact) -> None:
+    report = artefact.report
+    assert report.flash.container_bytes == len(artefact.files["net.tflite"])
+    assert {item.path: item.bytes for item in report.files} == {
+        name: len(data) for name, data in artefact.files.items() if name != "net.report.json"
+    }
+    assert sum(level.private_bytes for level in report.levels) == report.flash.private_bytes
+    assert report.levels[0].macs == report.model.macs
+    header = artefact.files["net.h"].decode()
+    assert f"#define NET_ARENA_BYTES {report.arena.resident_all_bytes}u" in header
+    assert f"#define NET_LEVEL_50_MACS {report.levels[1].macs}u" in header
+
+
+def test_cut_levels_are_marked_unmeasured_everywhere(artefact: Artefact) -> None:
+    assert [level.quality for level in artefact.report.levels] == [None, None]
+    assert artefact.report.diagnostics[0].code == "L103"
+    assert "#define NET_LEVEL_50 1 /* unmeasured */" in artefact.files["net.h"].decode()

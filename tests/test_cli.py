@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from redsc import cli
+from redsc.errors import RedscError
+from redsc.formats import write_tflite
+from tests.conftest import Golden
+from tests.helpers import small_net
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "net.tflite"
+    path.write_bytes(write_tflite(small_net()))
+    return path
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Run the command line in this process; return exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*args: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["redsc", *map(str, args)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        captured = capfd.readouterr()
+        return int(stopped.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+@pytest.mark.parametrize("flag", ["--help", "--version", "compile --help"])
+def test_help_and_version_import_nothing_heavy(flag: str) -> None:
+    program = (
+        "import sys; from redsc.cli import main; sys.argv = ['redsc', *sys.argv[1:]]\n"
+        "try: main()\nfinally: print(sorted(set(sys.modules) & {'numpy', 'onnx', 'tflite', 'networkx', 'rich',"
+        " 'jinja2', 'onnxruntime', 'ortools', 'ai_edge_litert'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *flag.split()], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_compile_writes_six_files_and_says_where(run: Run, model: Path) -> None:
+    code, out, _ = run("compile", model, "--levels", "50,100", "--ram", "20KB", "-o", "here")
+    assert code == 0
+    assert sorted(path.name for path in Path("here").iterdir()) == [
+        "net.c",
+        "net.h",
+        "net.plan.json",
+        "net.report.json",
+        "net.tflite",
+        "net_tflm.h",
+    ]
+    assert "files in here" in out
+
+
+def test_json_goes_to_stdout_alone(run: Run, model: Path) -> None:
+    code, out, err = run("compile", model, "--levels", "50,100", "--json", "-")
+    report = json.loads(out)
+    assert code == 0
+    assert report["seconds"] > 0
+    assert [level["name"] for level in report["levels"]] == ["100", "50"]
+    assert "warning[L103]" in err
+
+
+def test_a_dry_run_writes_nothing(run: Run, model: Path, tmp_path: Path) -> None:
+    code, out, _ = run("compile", model, "--dry-run", "--explain")
+    assert code == 0
+    assert "dry run" in out
+    assert [path.name for path in tmp_path.iterdir()] == ["net.tflite"]
+
+
+def test_explain_prints_what_passes_did(run: Run, model: Path) -> None:
+    _, _, err = run("compile", model, "--dry-run", "--explain")
+    assert "fuse-activation: changed conv_2d0: takes over RELU" in err
+
+
+ERRORS: dict[str, tuple[int, str]] = {
+    "a size with a wrong unit": (2, "compile net.tflite --ram 200kb"),
+    "a level of zero percent": (2, "compile net.tflite --levels 0,50"),
+    "a space that is not there": (2, "compile net.tflite --freeze conv_2d"),
+    "data that is not there": (2, "compile net.tflite --data none.npz"),
+    "data that is no archive": (2, "compile net.tflite --data net.tflite"),
+    "a plan that is none": (2, "compile net.tflite --plan net.tflite"),
+    "a plan for another model": (2, "compile net.tflite --plan other.plan.json"),
+    "a model that is not there": (3, "compile missing.tflite"),
+    "a damaged tflite": (3, "compile garbage.tflite"),
+    "a damaged onnx": (3, "analyze garbage.onnx"),
+    "a lossless model that does not fit": (5, "compile net.tflite --ram 1KB"),
+    "no level that fits": (5, "compile net.tflite --ram 1KB --levels 50,100"),
+    "no level under its ceiling": (5, "compile net.tflite --levels 1"),
+    "a flash budget": (5, "compile net.tflite --flash 1KB"),
+    "a slice of no level": (2, "slice out/net.tflite --level 10 -o x.tflite"),
+    "a container that is none": (2, "verify foreign.tflite"),
+    "a directory that is a file": (7, "compile net.tflite -o net.tflite"),
+}
+OTHER_PLAN = '{"plan_version": 1, "levels": [{"name": "100", "widths": {"dense": 7}}], "order": {}}'
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_error(run: Run, model: Path, golden: Golden, name: str) -> None:
+    run("compile", model)
+    Path("garbage.tflite").write_bytes(b"garbage!" * 9)
+    Path("garbage.onnx").write_bytes(b"garbage!" * 9)
+    Path("other.plan.json").write_text(OTHER_PLAN)
+    Path("foreign.tflite").write_bytes(model.read_bytes().replace(b"redsc", b"human"))
+    before = {path.name: path.read_bytes() for path in Path("out").iterdir()}
+    code, arguments = ERRORS[name]
+    found, out, err = run(*arguments.split())
+    assert found == code
+    assert out == ""
+    golden(err)
+    assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == before
+
+
+def test_a_wrong_command_suggests_the_nearest(run: Run) -> None:
+    code, _, err = run("complie", "x")
+    assert code == 2
+    assert "Did you mean compile?" in err
+
+
+def test_analyze_prints_the_numbers_and_the_peak(run: Run, model: Path, golden: Golden) -> None:
+    code, out, _ = run("analyze", model)
+    assert code == 0
+    golden(out)
+    _, text, _ = run("analyze", model, "--json", "-")
+    numbers = json.loads(text)
+    assert numbers["live_peak_bytes"] <= numbers["lower_bound_bytes"] <= numbers["head_bytes"]
+    assert numbers["head_bytes"] <= numbers["tflm_greedy_head_bytes"]
+
+
+def test_levels_prints_a_plan_that_compile_takes_back(run: Run, model: Path) -> None:
+    code, plan, _ = run("levels", model, "--levels", "50,100")
+    assert code == 0
+    Path("my.plan.json").write_text(plan)
+    assert run("compile", model, "--plan", "my.plan.json", "-o", "a")[0] == 0
+    assert run("compile", model, "--levels", "50,100", "-o", "b")[0] == 0
+    assert Path("a/net.tflite").read_bytes() == Path("b/net.tflite").read_bytes()
+
+
+def test_levels_lists_spaces_and_why_some_are_frozen(run: Run, model: Path, golden: Golden) -> None:
+    code, out, _ = run("levels", model, "--spaces", "--freeze", "conv_2d0")
+    assert code == 0
+    golden(out)
+
+
+def test_slice_and_verify_rebuild_every_level(run: Run, model: Path) -> None:
+    run("compile", model, "--levels", "50,100", "-o", "out")
+    code, out, _ = run("verify", "out/net.tflite", "--model", model, "--plan", "out/net.plan.json")
+    assert code == 0
+    assert "level 100, 50: litert, against the level as a file of its own: equal bit for bit" in out
+    assert "the same graph and numbers" in out
+    assert run("slice", "out/net.tflite", "--level", "50", "-o", "half.tflite")[0] == 0
+    assert run("slice", model, "--level", "50", "--plan", "out/net.plan.json", "-o", "again.tflite")[0] == 0
+    assert Path("half.tflite").read_bytes() == Path("again.tflite").read_bytes()
+    assert run("compile", "half.tflite", "-o", "half")[0] == 0
+
+
+def test_verify_refuses_a_container_of_another_plan(run: Run, model: Path) -> None:
+    run("compile", model, "--levels", "50,100", "-o", "a")
+    run("compile", model, "--levels", "75,100", "-o", "b")
+    code, _, err = run("verify", "a/net.tflite", "--model", model, "--plan", "b/net.plan.json")
+    assert code == 6
+    assert "the graphs differ" in err
+
+
+def test_ops_lists_every_operator(run: Run) -> None:
+    code, out, _ = run("ops")
+    assert code == 0
+    assert "CONV_2D" in out
+    assert "control flow" in out
+
+
+def test_a_bug_of_ours_saves_what_reproduces_it(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("redsc.report.operators.print_operators", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code, _, err = run("ops")
+    assert code == 70
+    (saved,) = tmp_path.glob("redsc-crash-*.txt")
+    assert str(saved) in err
+    assert "ZeroDivisionError" in saved.read_text()
+
+
+def test_an_interrupt_is_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("redsc.report.operators.print_operators", interrupt)
+    assert run("ops")[0] == 130
+
+
+def test_exit_codes_belong_to_classes() -> None:
+    codes = {kind.__name__: kind.exit_code for kind in RedscError.__subclasses__()}
+    assert codes == {
+        "UsageError": 2,
+        "ModelError": 3,
+        "UnsupportedError": 4,
+        "BudgetError": 5,
+        "VerificationError": 6,
+        "OutputError": 7,
+        "InternalError": 70,
+    }

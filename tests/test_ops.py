@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from typing import Any
+
+import onnx
+import pytest
+import tflite
+
+from redsc.formats.onnx_ops import ONNX_OPS, OnnxOp
+from redsc.formats.tables import Refusal
+from redsc.formats.tflite_ops import TENSOR_TYPES, TFLITE_OPS, TFLiteOp
+from redsc.ir import OPS, DType
+from redsc.ir.rules import Grouped, InPlace, Produces, Reduces
+
+BUILTINS = {name: number for name, number in vars(tflite.BuiltinOperator).items() if isinstance(number, int)}
+ONNX_SCHEMAS = {schema.name for schema in onnx.defs.get_all_schemas_with_history() if schema.domain == ""}
+REFUSALS = [
+    (format, name, row.reason)
+    for format, table in (("tflite", TFLITE_OPS), ("onnx", ONNX_OPS))
+    for name, row in table.items()
+    if isinstance(row, Refusal)
+]
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_every_op_can_be_written_to_tflite(name: str) -> None:
+    assert OPS[name].name == name
+    assert isinstance(TFLITE_OPS[name], TFLiteOp)
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_the_tflite_row_stores_every_attribute(name: str) -> None:
+    row = TFLITE_OPS[name]
+    assert isinstance(row, TFLiteOp)
+    assert {item.attr for item in row.fields} == {item.name for item in fields(OPS[name].attrs)}
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_the_tflite_row_uses_names_of_the_schema(name: str) -> None:
+    row = TFLITE_OPS[name]
+    assert isinstance(row, TFLiteOp)
+    if row.options is None:
+        assert row.fields == ()
+        return
+    assert hasattr(tflite.BuiltinOptions, row.options)
+    accessors = vars(getattr(tflite, row.options))
+    assert [item.schema for item in row.fields if item.schema not in accessors] == []
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_the_rules_of_an_op_name_operands_that_its_signatures_have(name: str) -> None:
+    op = OPS[name]
+    most = max(len(row.inputs) for row in op.signatures)
+    assert 1 <= op.min_inputs <= most
+    match op.channels:
+        case Produces() | Grouped():
+            assert {op.channels.weight, *op.channels.slaves} <= set(range(most))
+        case Reduces():
+            assert op.channels.axes < most
+    if isinstance(op.alias, InPlace):
+        assert set(op.alias.inputs) <= set(range(most))
+
+
+def test_translated_tflite_ops_are_known() -> None:
+    translated = {name for name, row in TFLITE_OPS.items() if isinstance(row, TFLiteOp)}
+    assert translated == set(OPS)
+
+
+def test_every_operator_of_the_tflite_schema_has_a_row() -> None:
+    assert sorted(set(BUILTINS) - set(TFLITE_OPS)) == []
+
+
+def test_every_tflite_row_is_an_operator_of_the_schema() -> None:
+    assert sorted(set(TFLITE_OPS) - set(BUILTINS)) == []
+
+
+def test_every_operator_of_onnx_has_a_row() -> None:
+    newest = {schema.name for schema in onnx.defs.get_all_schemas() if schema.domain == ""}
+    assert sorted(newest - set(ONNX_OPS)) == []
+
+
+def test_every_onnx_row_is_or_was_an_operator() -> None:
+    assert sorted(set(ONNX_OPS) - ONNX_SCHEMAS) == []
+
+
+def test_element_types_have_the_numbers_of_the_tflite_schema() -> None:
+    assert set(TENSOR_TYPES) == set(DType)
+    assert {dtype: getattr(tflite.TensorType, dtype.name) for dtype in DType} == TENSOR_TYPES
+
+
+@pytest.mark.parametrize(
+    "item", [item for row in TFLITE_OPS.values() if isinstance(row, TFLiteOp) for item in row.fields]
+)
+def test_enum_fields_have_the_numbers_of_the_tflite_schema(item: Any) -> None:
+    tables = {"Padding": tflite.Padding, "FusedActivationFunction": tflite.ActivationFunctionType}
+    if item.codes is None:
+        assert item.encode(3) == item.decode(3) == 3
+        return
+    numbers = {value: getattr(tables[item.schema], value.name) for value in item.codes}
+    assert dict(item.codes) == numbers
+    assert all(item.decode(item.encode(value)) is value for value in numbers)
+
+
+def test_onnx_rows_are_handlers_or_refusals() -> None:
+    assert all(isinstance(row, OnnxOp | Refusal) for row in ONNX_OPS.values())
+
+
+@pytest.mark.parametrize("reason", sorted({reason for _, _, reason in REFUSALS}))
+def test_a_refusal_is_a_sentence(reason: str) -> None:
+    assert len(reason.split()) >= 4
+    assert re.fullmatch(r"[a-z][^.]*[^. ]", reason)

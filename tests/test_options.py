@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+
+from redsc.errors import UsageError
+from redsc.options import Budgets, Resident, parse_levels
+
+
+def test_levels_are_sorted_by_percent_and_lose_their_sign() -> None:
+    assert parse_levels("25, 100%,50,62.50") == ("100", "62.5", "50", "25")
+    assert parse_levels("50,50.0") == ("50",)
+
+
+@pytest.mark.parametrize("text", ["", "0", "101", "-5", "a", "50,,100", "nan", "inf"])
+def test_what_is_no_percentage_is_a_usage_error(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_levels(text)
+    assert caught.value.diagnostic.code == "U202"
+
+
+def test_budgets_keep_how_ram_was_written() -> None:
+    budgets = Budgets.parse("200KB", "1MiB", "2.5M", "one")
+    assert budgets == Budgets(200_000, 1_048_576, 2_500_000, Resident.ONE, "200KB")
+    assert Budgets.parse() == Budgets()
+
+
+def test_a_wrong_way_to_be_resident_suggests_one() -> None:
+    with pytest.raises(UsageError) as caught:
+        Budgets.parse(resident="on")
+    assert caught.value.diagnostic.hint == "did you mean one?"
