@@ -73,7 +73,12 @@ def _budget_flags(command: Callable[..., None]) -> Callable[..., None]:
 @cli.command("compile")
 @_MODEL
 @_budget_flags
-@click.option("--share", type=click.Choice(["copies"]), default="copies", help="How levels share weights.")
+@click.option(
+    "--share",
+    type=click.Choice(["copies"]),
+    default="copies",
+    help="How levels share weights: stock ops, with copies of what cannot be shared.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
 @click.option("--name", metavar="NAME", help="Prefix of files and C symbols; default: the model's file name.")
 @click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the report as JSON.")
@@ -100,7 +105,7 @@ def compile_command(
     if json_to:
         print(json.dumps({**artefact.report.to_dict(), "seconds": round(seconds, 3)}, indent=1))
         return
-    print_report(artefact.report, None if dry_run else str(output))
+    print_report(artefact.report, artefact.files, None if dry_run else str(output))
     print(f"\n{seconds:.1f} s")
 
 
@@ -108,7 +113,10 @@ def compile_command(
 @_MODEL
 @click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the numbers as JSON.")
 def analyze(model: Path, json_to: str | None) -> None:
-    """Say what MODEL needs: RAM under TFLM, flash, MACs, and what is live at the peak."""
+    """Say what MODEL needs: RAM, flash, MACs.
+
+    RAM is that of TFLM, part by part, with what is live at the peak.
+    """
     from redsc.compile import read_model
     from redsc.report.analysis import analyze_model, print_analysis
 
@@ -124,7 +132,7 @@ def analyze(model: Path, json_to: str | None) -> None:
 @_budget_flags
 @click.option("--spaces", is_flag=True, help="List the channel spaces, and why some are frozen, instead.")
 def levels(model: Path, spaces: bool, **flags: Any) -> None:
-    """Choose the levels of MODEL and print their plan; nothing is written."""
+    """Choose the levels of MODEL, print their plan."""
     from redsc.compile import read_model
     from redsc.passes.groups import find_channel_groups
     from redsc.passes.levels import choose_levels
@@ -149,7 +157,10 @@ def levels(model: Path, spaces: bool, **flags: Any) -> None:
 @click.option("--plan", type=click.Path(path_type=Path), help="The plan; SOURCE is then the model file.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE.tflite")
 def slice_command(source: Path, level: str, plan: Path | None, output: Path) -> None:
-    """Write one level of SOURCE (a container) as a stand-alone .tflite file."""
+    """Write one level as a .tflite of its own.
+
+    SOURCE is a container that redsc wrote, or with --plan the model file it was made of.
+    """
     from redsc.codegen.files import write_files
     from redsc.compile import slice_level
 
@@ -163,7 +174,11 @@ def slice_command(source: Path, level: str, plan: Path | None, output: Path) -> 
 @click.option("--model", type=click.Path(path_type=Path), help="The model file that the container was made of.")
 @click.option("--plan", type=click.Path(path_type=Path), help="The plan that the container was made with.")
 def verify(container: Path, model: Path | None, plan: Path | None) -> None:
-    """Run every slot of CONTAINER in the real runtimes against the level as a file of its own."""
+    """Run every slot of CONTAINER as a check.
+
+    Each must answer like the level as a file of its own, in LiteRT and in TFLM; with --model and --plan it must be
+    the level that the plan makes of the model.
+    """
     from redsc.compile import verify_container
     from redsc.report.terminal import verification_lines
 
@@ -174,7 +189,7 @@ def verify(container: Path, model: Path | None, plan: Path | None) -> None:
 
 @cli.command()
 def ops() -> None:
-    """List the operators that redsc translates, and why not the others."""
+    """List the translated operators, and the others."""
     from redsc.report.operators import print_operators
 
     print_operators()

@@ -6,6 +6,7 @@ A plan is data. `permute.py` and `slice.py` apply it; it goes to disk as JSON an
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -17,6 +18,7 @@ from redsc.errors import UsageError
 __all__ = ["PLAN_VERSION", "Level", "LevelPlan", "ceiling_macs", "ceiling_name"]
 
 PLAN_VERSION = 1
+_PERCENTAGE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,10 @@ def ceiling_macs(name: str, full_macs: int) -> int:
     Raises:
         UsageError: the name is no percentage.
     """
-    try:
-        percent = Fraction(name)
-    except (ValueError, ZeroDivisionError) as error:
+    percent = Fraction(name) if _PERCENTAGE.fullmatch(name) else Fraction(0)
+    if not 0 < percent <= 100:
         hint = "name levels by their ceiling in percent of the MACs"
-        raise UsageError(f"level {name!r} is not a percentage", code="U206", hint=hint) from error
+        raise UsageError(f"level {name!r} is not a percentage", code="U206", hint=hint)
     return floor(percent * full_macs / 100)
 
 

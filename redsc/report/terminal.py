@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -17,8 +17,8 @@ __all__ = ["print_report", "print_table", "verification_lines"]
 _FILE_WIDTH = 400  # where the output is no terminal, nothing is cut
 
 
-def print_report(report: Report, where: str | None) -> None:
-    """Print a report to stdout; `where` is the directory of the files, None if nothing was written."""
+def print_report(report: Report, files: Mapping[str, bytes], where: str | None) -> None:
+    """Print a report to stdout, and the files; `where` is their directory, None if nothing was written."""
     model = report.model
     print(f"\n{model.path}: {model.format}, {model.ops} ops, {model.macs:,} MACs; sizes in bytes\n")
     print_table(
@@ -32,8 +32,8 @@ def print_report(report: Report, where: str | None) -> None:
         print("\ndry run: nothing was written")
         return
     print(f"\nfiles in {where}")
-    for item in report.files:
-        print(f"  {item.path:<28} {item.bytes:>10,} B")
+    for name, data in files.items():
+        print(f"  {name:<28} {len(data):>10,} B")
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -155,6 +155,7 @@ BROKEN = {
     "too many channels": lambda plan: _first(plan, widths={**plan.levels[0].widths, "conv_2d0": 64}),
     "not nested": lambda plan: LevelPlan((plan.levels[1], plan.levels[0]), plan.order),
     "over its ceiling": lambda plan: _first(plan, name="99"),
+    "two levels of one name": lambda plan: LevelPlan((plan.levels[0], plan.levels[0]), plan.order),
     "an order with a gap": lambda plan: LevelPlan(plan.levels, {**plan.order, "conv_2d0": (0, 0, *range(22))}),
 }
 

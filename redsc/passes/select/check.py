@@ -27,9 +27,11 @@ def plan_problems(
     2. No level is wider than the one before it, in any space.
     3. A level's MACs are at most its name in percent of the full network's; the first level's are in the budget.
     4. All levels together meet the budgets for RAM and flash.
-    5. The order of a space lists each of its channels once.
+    5. The order of a space lists each of its channels once, and no two levels have the same name.
     """
     problems = [*_order_problems(groups, plan), *_width_problems(groups, plan, multiple)]
+    if len({level.name for level in plan.levels}) < len(plan.levels):
+        problems.append("two levels have the same name")
     yield from problems
     if problems:
         return

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from redsc.cost.liveness import peak_working_set
 from redsc.cost.tflm_tail import kernel_scratch_bytes
 from redsc.errors import BudgetError, Diagnostic
-from redsc.ir import Graph
+from redsc.ir import Graph, Value
 from redsc.options import Resident
 from redsc.passes.plan import ceiling_name
 from redsc.passes.select.problem import Candidate, Problem, Target, ram_bytes
@@ -69,12 +69,17 @@ def peak_lines(graph: Graph) -> list[str]:
     peak = peak_working_set(graph)
     if peak is None:
         return []
-    live = [f"{value.name} {value.type.nbytes:,} B" for value in peak.values]
+    live = [f"{_label(value)} {value.type.nbytes:,} B" for value in peak.values]
     live += [f"scratch {nbytes:,} B" for nbytes in kernel_scratch_bytes(peak.node)]
     return [
         f'at step {peak.step + 1} of {len(graph.nodes)}, {peak.node.op} "{peak.node.name}"',
         f"live then: {' + '.join(live)}",
     ]
+
+
+def _label(value: Value) -> str:
+    """Return the user's name for a tensor: that of the layer which makes it."""
+    return value.name if value.producer is None else f"{value.producer.name}.out"
 
 
 def _parts(candidate: Candidate) -> str:
