@@ -9,24 +9,14 @@ model file once in LiteRT and once in TFLM, which no compile that verifies itsel
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-ZOO = Path(os.environ.get("REDSC_ZOO", ROOT.parent / "shared" / "zoo")) / "models"
-MODELS = {
-    ZOO / "mlcommons+tiny" / "kws_ref_model.tflite": "48KB",
-    ZOO / "mlcommons+tiny" / "vww_96_int8.tflite": "220KB",
-    ZOO / "mlcommons+tiny" / "pretrainedResnet_quant.tflite": "90KB",
-    ZOO / "mlcommons+tiny" / "ad01_int8.tflite": "16KB",
-    ZOO / "FraCorti+REDS" / "ds_cnn_s_quantized.tflite": "48KB",
-    ROOT / "examples" / "fashion_dscnn.onnx": "120KB",
-}
+from models import LEVELS, MODELS
+
 BAR_SECONDS = 5.0
 YARDSTICK = """
 import sys
@@ -61,7 +51,7 @@ def main() -> None:
             if not model.is_file():
                 print(f"{model.name:<28} not there: set REDSC_ZOO")
                 continue
-            levels = ["--levels", "25,50,75,100", "--ram", ram, "-o", out]
+            levels = ["--levels", LEVELS, "--ram", ram, "-o", out]
             compiled = seconds([sys.executable, "-m", "redsc", "compile", str(model), *levels], repeat)
             yardstick = seconds([sys.executable, "-c", YARDSTICK, str(model)], repeat)
             late = "" if compiled < BAR_SECONDS else f"  over the bar of {BAR_SECONDS} s"

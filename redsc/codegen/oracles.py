@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from redsc.codegen.container import is_same_model, slot_bytes
 from redsc.cost.memory import NetworkMemory
-from redsc.cost.tflm_tail import X86_64_RECORDING, tail_bytes
+from redsc.cost.tflm_structs import X86_64_RECORDING
+from redsc.cost.tflm_tail import tail_bytes
 from redsc.errors import ExecutorError, VerificationError
 from redsc.formats import Model, write_tflite
 from redsc.ir import Array, DType, Graph

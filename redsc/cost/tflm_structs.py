@@ -12,8 +12,8 @@ from functools import cache
 
 __all__ = ["ARM_32", "STRUCTS", "WHEEL_FIELDS", "X86_64_RECORDING", "Abi", "Layout"]
 
-# A field is a primitive or another struct, `*n` makes an array. `ptr` is also size_t and a vtable pointer, `enum` an
-# enum without a declared underlying type. Paths are relative to tensorflow/lite.
+# A field is a primitive or another struct, `*n` makes an array. `ptr` is also size_t and a vtable pointer; `enum`
+# is one without a declared underlying type. Paths are relative to tensorflow/lite.
 STRUCTS: dict[str, str] = {
     # micro/arena_allocator/single_arena_buffer_allocator.h: two bases, so two vtable pointers
     "SingleArenaBufferAllocator": "ptr*8 int",

@@ -7,14 +7,14 @@ alignment, the interpreter with that of the struct.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
-from redsc.cost.tflm_structs import ARM_32, X86_64_RECORDING, Abi, Layout
+from redsc.cost.tflm_structs import ARM_32, Abi, Layout
 from redsc.ir import DType, Graph, Node, Value
 
-__all__ = ["ARM_32", "KERNELS", "X86_64_RECORDING", "Abi", "kernel_scratch_bytes", "planning_bytes", "tail_bytes"]
+__all__ = ["KERNELS", "Kernel", "kernel_scratch_bytes", "planning_bytes", "tail_bytes"]
 
 _ALLOCATORS = (
     "SingleArenaBufferAllocator",
@@ -37,13 +37,13 @@ def _conv_multipliers(node: Node) -> tuple[int, ...]:
 
 
 def _dense_multipliers(node: Node) -> tuple[int, ...]:
-    """Multiplier and shift per output channel where the weight has a scale per channel (fully_connected_common.cc)."""
+    """Multiplier and shift per channel where the weight has a scale per channel (fully_connected_common.cc)."""
     quant = node.operand(1).type.quant
     return (len(quant.scales) * _INT_BYTES,) * 2 if quant is not None and quant.is_per_channel else ()
 
 
 def _mean_scratch(node: Node) -> tuple[int, ...]:
-    """The int8 accumulators, an index per input axis, the resolved axes (reduce_common.cc: PrepareMeanOrSumHelper)."""
+    """The int8 sums, an index per input axis, the resolved axes (reduce_common.cc: PrepareMeanOrSumHelper)."""
     source, axes = node.operand(0).type, node.operand(1).type
     sums = (node.outputs[0].type.elements * _INT_BYTES,) if source.dtype is DType.INT8 else ()
     return (*sums, len(source.shape) * _INT_BYTES, axes.elements * _INT_BYTES)
@@ -83,17 +83,15 @@ KERNELS: dict[str, Kernel] = {
 
 def tail_bytes(graph: Graph, abi: Abi = ARM_32) -> int:
     """Return the bytes that TFLM keeps at the arena's tail for the file that we write of a graph."""
-    end = 0
-    for item in _tail_layouts(graph, abi):
-        end = _align_up(end + item.size, item.align)
-    return end
+    return _stacked([*_planned_tail(graph, abi), *_ports_tail(graph, abi)])
 
 
 def planning_bytes(graph: Graph, abi: Abi = ARM_32) -> int:
-    """Return the bytes that TFLM needs while it plans, from the arena's start on; the head is still empty then.
+    """Return the bytes that TFLM needs in the place of the head while it plans; the head is still empty then.
 
     The requests of the kernels, an offset per subgraph, an AllocationInfo per tensor and scratch buffer, and the
-    planner's notes per buffer that it places (micro_allocation_info.cc, greedy_memory_planner.cc).
+    planner's notes per buffer that it places (micro_allocation_info.cc, greedy_memory_planner.cc), less the part of
+    the tail that is made afterwards, the inputs and outputs.
     """
     scratch = sum(len(kernel_scratch_bytes(node)) for node in graph.nodes)
     placed = sum(value.type.nbytes > 0 for value in graph.activations()) + scratch
@@ -105,7 +103,8 @@ def planning_bytes(graph: Graph, abi: Abi = ARM_32) -> int:
         _in_arena(abi.layout("GreedyMemoryPlanner::per_buffer_size").size * placed),
     ):
         end = _align_up(end, item.align) + item.size
-    return aligned(end)
+    later = tail_bytes(graph, abi) - _stacked(_planned_tail(graph, abi))
+    return max(0, aligned(end) - later)
 
 
 def kernel_scratch_bytes(node: Node) -> tuple[int, ...]:
@@ -113,8 +112,16 @@ def kernel_scratch_bytes(node: Node) -> tuple[int, ...]:
     return KERNELS[node.op].scratch(node)
 
 
-def _tail_layouts(graph: Graph, abi: Abi) -> Iterator[Layout]:
-    """Yield every persistent allocation in TFLM's order."""
+def _stacked(layouts: Iterable[Layout]) -> int:
+    """Return the bytes of objects that are stacked downwards, each aligned."""
+    end = 0
+    for item in layouts:
+        end = _align_up(end + item.size, item.align)
+    return end
+
+
+def _planned_tail(graph: Graph, abi: Abi) -> Iterator[Layout]:
+    """Yield every persistent allocation up to the end of planning, in TFLM's order."""
     yield from map(abi.layout, _ALLOCATORS)
     yield abi.layout("TfLiteEvalTensor").array(len(graph.values()))
     yield abi.layout("NodeAndRegistration").array(len(graph.nodes))
@@ -126,6 +133,10 @@ def _tail_layouts(graph: Graph, abi: Abi) -> Iterator[Layout]:
     )
     if handles := sum(len(kernel_scratch_bytes(node)) for node in graph.nodes):
         yield abi.layout("ScratchBufferHandle").array(handles)
+
+
+def _ports_tail(graph: Graph, abi: Abi) -> Iterator[Layout]:
+    """Yield the persistent allocations for the inputs and outputs, which come after planning."""
     for values in (graph.inputs, graph.outputs):
         yield _in_arena(abi.layout("ptr").size * len(values))
         for value in values:
@@ -133,7 +144,7 @@ def _tail_layouts(graph: Graph, abi: Abi) -> Iterator[Layout]:
 
 
 def _tensor_layouts(value: Value, abi: Abi) -> Iterator[Layout]:
-    """Yield what an input or output of the graph has besides its eval tensor: its quantisation, zero points counted."""
+    """Yield what an input or output of the graph has besides its eval tensor."""
     yield abi.layout("TfLiteTensor")
     if value.type.quant is not None:
         yield abi.layout("TfLiteAffineQuantization")

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tflite_micro import runtime
 
 from redsc.errors import ExecutorError
 from redsc.formats import count_ports
@@ -64,6 +63,8 @@ def measure_arena(model: bytes) -> ArenaUse:
 
 
 def _load(model: bytes) -> Any:
+    from tflite_micro import runtime  # the extra redsc[tflm]
+
     try:
         return runtime.Interpreter.from_bytes(model, arena_size=ARENA_BYTES)
     except (RuntimeError, ValueError) as error:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from redsc.cost.buffer import Buffer, aligned
+from redsc.cost.buffer import ALIGNMENT_BYTES, Buffer, aligned
 from redsc.cost.liveness import LiveRange, live_ranges
 from redsc.cost.tflm_head import greedy_offsets, height_bytes
 from redsc.cost.tflm_structs import ARM_32, STRUCTS, WHEEL_FIELDS, X86_64_RECORDING
@@ -36,6 +36,7 @@ from redsc.ir import (
 )
 from redsc.runtime.tflm import measure_arena
 
+Build = Callable[[GraphBuilder, DType], list[Value]]
 F32, I8, I32 = DType.FLOAT32, DType.INT8, DType.INT32
 MODELS = Path(os.environ.get("REDSC_ZOO", Path(__file__).parents[3] / "shared" / "zoo")) / "models"
 ZOO_TAIL_BYTES = {
@@ -61,7 +62,7 @@ ZOO_TAIL_BYTES = {
     "tensorflow+tflite-micro/hello_world_int8.tflite": 1472,
     "tensorflow+tflite-micro/micro_speech_quantized.tflite": 1600,
 }
-# (size, alignment) of upstream's own headers under `g++ -m32 -fshort-enums -malign-double`, which lays out as AAPCS.
+# (size, alignment) of upstream's own headers under `g++ -m32 -fshort-enums -malign-double`, the layout of AAPCS.
 ARM_LAYOUTS = {
     "DequantizationParams": (16, 8),
     "GreedyMemoryPlanner": (44, 4),
@@ -112,7 +113,7 @@ def linear(
     return b.op(op, *operands, attrs=attrs, quant=activation_quant(dtype))
 
 
-def unary(op: str, attrs: Any = NO_ATTRS, quant: Quant | None = None) -> Callable[[GraphBuilder, DType], list[Value]]:
+def unary(op: str, attrs: Any = NO_ATTRS, quant: Quant | None = None) -> Build:
     def build(b: GraphBuilder, dtype: DType) -> list[Value]:
         x = source(b, dtype, (1, 4, 4, 3))
         return [b.op(op, x, attrs=attrs, quant=(quant or activation_quant(dtype)) if dtype is I8 else None)]
@@ -120,7 +121,7 @@ def unary(op: str, attrs: Any = NO_ATTRS, quant: Quant | None = None) -> Callabl
     return build
 
 
-def conv(*, per_channel: bool, bias: bool) -> Callable[[GraphBuilder, DType], list[Value]]:
+def conv(*, per_channel: bool, bias: bool) -> Build:
     def build(b: GraphBuilder, dtype: DType) -> list[Value]:
         x = source(b, dtype, (1, 5, 5, 3))
         return [linear(b, "CONV_2D", x, (7, 3, 3, 3), Conv2D(), per_channel=per_channel, bias=bias)]
@@ -128,7 +129,7 @@ def conv(*, per_channel: bool, bias: bool) -> Callable[[GraphBuilder, DType], li
     return build
 
 
-def depthwise(*, per_channel: bool, bias: bool) -> Callable[[GraphBuilder, DType], list[Value]]:
+def depthwise(*, per_channel: bool, bias: bool) -> Build:
     def build(b: GraphBuilder, dtype: DType) -> list[Value]:
         x, attrs = source(b, dtype, (1, 5, 5, 3)), DepthwiseConv2D(depth_multiplier=2)
         shape = (1, 3, 3, 6)
@@ -137,7 +138,7 @@ def depthwise(*, per_channel: bool, bias: bool) -> Callable[[GraphBuilder, DType
     return build
 
 
-def dense(*, per_channel: bool, bias: bool) -> Callable[[GraphBuilder, DType], list[Value]]:
+def dense(*, per_channel: bool, bias: bool) -> Build:
     def build(b: GraphBuilder, dtype: DType) -> list[Value]:
         x = source(b, dtype, (1, 9))
         return [linear(b, "FULLY_CONNECTED", x, (5, 9), FullyConnected(), per_channel=per_channel, bias=bias)]
@@ -182,7 +183,7 @@ def several_inputs_and_outputs(b: GraphBuilder, dtype: DType) -> list[Value]:
     return [first, second, b.op("RELU", second, quant=x.type.quant)]
 
 
-GRAPHS: dict[str, Callable[[GraphBuilder, DType], list[Value]]] = {
+GRAPHS: dict[str, Build] = {
     "ADD": add,
     "AVERAGE_POOL_2D": unary("AVERAGE_POOL_2D", Pool2D(filter_h=2, filter_w=2)),
     "CONV_2D": conv(per_channel=True, bias=True),
@@ -262,3 +263,26 @@ def test_tail_of_the_zoo_is_exact(model: str) -> None:
     graph = load_model(MODELS / model).graph
     assert tail_bytes(graph, X86_64_RECORDING) == ZOO_TAIL_BYTES[model]
     assert measure_arena(write_tflite(graph)).tail_bytes == ZOO_TAIL_BYTES[model]
+
+
+@pytest.mark.parametrize("name", ["hello_world_int8", "hello_world_float"])
+def test_the_smallest_arena_that_loads_is_tail_and_planning(name: str) -> None:
+    """These models need more while TFLM plans than while they run: bisect what their arena must have."""
+    runtime = pytest.importorskip("tflite_micro").runtime
+    path = MODELS / "tensorflow+tflite-micro" / f"{name}.tflite"
+    if not path.exists():
+        pytest.skip(f"the zoo has no {name} here; set REDSC_ZOO")
+    graph = load_model(path).graph
+    model = write_tflite(graph)
+
+    def loads(arena_bytes: int) -> bool:
+        try:
+            runtime.Interpreter.from_bytes(model, arena_size=arena_bytes)
+        except RuntimeError:
+            return False
+        return True
+
+    needed = tail_bytes(graph, X86_64_RECORDING) + planning_bytes(graph, X86_64_RECORDING)
+    assert planning_bytes(graph, X86_64_RECORDING) > head_bytes(graph)
+    assert loads(needed + ALIGNMENT_BYTES)  # the wheel's arena may begin anywhere
+    assert not loads(needed - ALIGNMENT_BYTES)
