@@ -12,8 +12,9 @@ from redsc.cost.arena import plan_arena
 from redsc.cost.buffer import Buffer, aligned
 from redsc.cost.liveness import LiveRange, live_ranges, peak_working_set
 from redsc.cost.tflm_head import greedy_offsets, height_bytes
+from redsc.cost.tflm_planning import planning_bytes
 from redsc.cost.tflm_structs import ARM_32, Abi
-from redsc.cost.tflm_tail import kernel_scratch_bytes, planning_bytes, tail_bytes
+from redsc.cost.tflm_tail import kernel_scratch_bytes, tail_bytes
 from redsc.ir import Graph
 
 __all__ = ["NetworkMemory", "measure_memory", "ram_buffers", "resident_all_bytes", "resident_one_bytes"]

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from redsc.cost.buffer import ALIGNMENT_BYTES, Buffer, aligned
+from redsc.cost.buffer import Buffer, aligned
 from redsc.cost.liveness import LiveRange, live_ranges
 from redsc.cost.tflm_head import greedy_offsets, height_bytes
 from redsc.cost.tflm_structs import ARM_32, STRUCTS, WHEEL_FIELDS, X86_64_RECORDING
-from redsc.cost.tflm_tail import KERNELS, kernel_scratch_bytes, planning_bytes, tail_bytes
+from redsc.cost.tflm_tail import KERNELS, kernel_scratch_bytes, tail_bytes
 from redsc.formats import load_model, write_tflite
 from redsc.ir import (
     NO_ATTRS,
@@ -263,26 +263,3 @@ def test_tail_of_the_zoo_is_exact(model: str) -> None:
     graph = load_model(MODELS / model).graph
     assert tail_bytes(graph, X86_64_RECORDING) == ZOO_TAIL_BYTES[model]
     assert measure_arena(write_tflite(graph)).tail_bytes == ZOO_TAIL_BYTES[model]
-
-
-@pytest.mark.parametrize("name", ["hello_world_int8", "hello_world_float"])
-def test_the_smallest_arena_that_loads_is_tail_and_planning(name: str) -> None:
-    """These models need more while TFLM plans than while they run: bisect what their arena must have."""
-    runtime = pytest.importorskip("tflite_micro").runtime
-    path = MODELS / "tensorflow+tflite-micro" / f"{name}.tflite"
-    if not path.exists():
-        pytest.skip(f"the zoo has no {name} here; set REDSC_ZOO")
-    graph = load_model(path).graph
-    model = write_tflite(graph)
-
-    def loads(arena_bytes: int) -> bool:
-        try:
-            runtime.Interpreter.from_bytes(model, arena_size=arena_bytes)
-        except RuntimeError:
-            return False
-        return True
-
-    needed = tail_bytes(graph, X86_64_RECORDING) + planning_bytes(graph, X86_64_RECORDING)
-    assert planning_bytes(graph, X86_64_RECORDING) > head_bytes(graph)
-    assert loads(needed + ALIGNMENT_BYTES)  # the wheel's arena may begin anywhere
-    assert not loads(needed - ALIGNMENT_BYTES)

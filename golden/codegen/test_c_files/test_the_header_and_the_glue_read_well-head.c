@@ -29,7 +29,7 @@ NET_STATIC_ASSERT(16 * NET_LEVEL_COUNT < NET_MODEL_BYTES, slots_inside);
 
 const net_level_info net_levels[NET_LEVEL_COUNT] = {
     {"100", 5000u, 0u, 2660u, -1.0f},
-    {"37.5", 1800u, 16u, 2016u, 0.912500024f},
+    {"37.5", 1800u, 16u, 2020u, 0.912500024f},
 };
 
 NET_ALIGN16 const unsigned char net_model[NET_MODEL_BYTES] NET_DATA_ATTR 

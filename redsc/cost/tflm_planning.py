@@ -1,0 +1,58 @@
+"""What TFLM needs for a while in AllocateTensors, before the tensors move into the head.
+
+Source: tensorflow/lite/micro/micro_interpreter_graph.cc (PrepareSubgraphs), micro_allocator.cc
+(AllocateTempTfLiteTensor, CommitStaticMemoryPlan), micro_allocation_info.cc and greedy_memory_planner.cc.
+Temporaries grow upwards from the arena's start while the tail still grows downwards from its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from redsc.cost import tflm_tail
+from redsc.cost.buffer import aligned
+from redsc.cost.tflm_structs import ARM_32, Abi, Layout
+from redsc.ir import Graph
+
+__all__ = ["planning_bytes"]
+
+_MAX_SCRATCH_BUFFERS_PER_OP = 12  # micro_allocator.cc: kMaxScratchBuffersPerOp
+
+
+def planning_bytes(graph: Graph, abi: Abi = ARM_32) -> int:
+    """Return the bytes, in the place of the head, with which AllocateTensors succeeds.
+
+    It is the largest sum of temporaries and tail in any phase, less the final tail.
+    """
+    needed = max(temporary + tail for temporary, tail in _phases(graph, abi))
+    return max(0, aligned(needed - tflm_tail.tail_bytes(graph, abi)))
+
+
+def _phases(graph: Graph, abi: Abi) -> Iterator[tuple[int, int]]:
+    """Yield temporaries and tail, in bytes, while each kernel prepares and then while the arena is planned."""
+    request = abi.layout("ScratchBufferRequest")
+    tail = list(tflm_tail.init_tail(graph, abi))
+    scratch = 0
+    for node in graph.nodes:
+        tail += tflm_tail.prepare_tail(node)
+        tensors = tflm_tail.KERNELS[node.op].reads(node)
+        layouts = [layout for value in tensors for layout in tflm_tail.tensor_layouts(value, abi)]
+        requests = request.array(scratch + _MAX_SCRATCH_BUFFERS_PER_OP)
+        yield _raised([requests, *layouts]), tflm_tail.stacked(tail)
+        scratch += len(tflm_tail.kernel_scratch_bytes(node))
+    placed = sum(value.type.nbytes > 0 for value in graph.activations()) + scratch
+    notes = [
+        request.array(scratch + _MAX_SCRATCH_BUFFERS_PER_OP),
+        abi.layout("ptr"),  # an offset per subgraph
+        abi.layout("AllocationInfo").array(len(graph.values()) + scratch),
+        tflm_tail.in_arena(abi.layout("GreedyMemoryPlanner::per_buffer_size").size * placed),
+    ]
+    yield aligned(_raised(notes)), tflm_tail.stacked(tflm_tail.planned_tail(graph, abi))
+
+
+def _raised(layouts: Iterable[Layout]) -> int:
+    """Return the bytes of objects that are stacked upwards from an aligned start."""
+    end = 0
+    for item in layouts:
+        end = tflm_tail.align_up(end, item.align) + item.size
+    return end
