@@ -11,6 +11,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from redsc.version import __version__
+
 if TYPE_CHECKING:
     from redsc.codegen.files import write_files
     from redsc.compile import Artefact, compile_model, read_model
@@ -29,8 +31,6 @@ __all__ = [
     "read_model",
     "write_files",
 ]
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "Artefact": "redsc.compile",

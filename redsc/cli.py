@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from redsc import __version__
 from redsc.errors import InternalError, RedscError, did_you_mean
+from redsc.version import __version__
 
 if TYPE_CHECKING:
     from redsc.options import Options

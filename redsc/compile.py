@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from redsc import __version__
 from redsc.codegen.c_files import Firmware, FirmwareLevel, firmware_port, render_c_files
 from redsc.codegen.container import build_container, is_container, slot_bytes, slot_count
 from redsc.codegen.names import c_identifier
@@ -24,6 +23,7 @@ from redsc.passes.levels import Levels, choose_levels
 from redsc.report.build import build_report
 from redsc.report.data import Report
 from redsc.runtime.quality import Quality, load_data, measure_levels
+from redsc.version import __version__
 
 __all__ = ["Artefact", "compile_model", "read_model", "slice_level", "verify_container"]
 

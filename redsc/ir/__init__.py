@@ -7,7 +7,8 @@ from redsc.ir.ops_conv import Activation, Conv2D, DepthwiseConv2D, FullyConnecte
 from redsc.ir.ops_math import Add, LeakyRelu, Mean, Softmax
 from redsc.ir.ops_shape import Reshape
 from redsc.ir.registry import OPS, op_def
-from redsc.ir.text import parse_graph, print_graph
+from redsc.ir.text import print_graph
+from redsc.ir.text_parser import parse_graph
 from redsc.ir.types import DType, Quant, Shape, TensorType
 from redsc.ir.verifier import verify_graph
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from redsc.ir import Array, Graph, Node, Quant, Reshape, TensorType, Value
-from redsc.passes.groups import ChannelGroups, Layout, kept_indices
+from redsc.passes.spaces import ChannelGroups, Layout, kept_indices
 
 __all__ = ["gather_channels"]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from redsc.ir import Array, Graph, Value, op_def
 from redsc.ir.rules import Produces
-from redsc.passes.groups import ChannelGroups
+from redsc.passes.spaces import ChannelGroups
 
 __all__ = ["channel_order", "real_values", "weight_norm"]
 

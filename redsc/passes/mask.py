@@ -9,7 +9,7 @@ import numpy as np
 from redsc.ir import Graph, Value, op_def
 from redsc.ir.rules import Produces
 from redsc.passes.channels import gather_channels
-from redsc.passes.groups import ChannelGroups, kept_indices
+from redsc.passes.spaces import ChannelGroups, kept_indices
 
 __all__ = ["mask_channels"]
 

@@ -12,9 +12,9 @@ import numpy as np
 from redsc.errors import InternalError
 from redsc.formats import write_tflite
 from redsc.ir import Graph
-from redsc.passes.groups import ChannelGroups
 from redsc.passes.mask import mask_channels
 from redsc.passes.permute import permute_channels
+from redsc.passes.spaces import ChannelGroups
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples
 

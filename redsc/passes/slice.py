@@ -8,7 +8,7 @@ import numpy as np
 
 from redsc.ir import Graph
 from redsc.passes.channels import gather_channels
-from redsc.passes.groups import ChannelGroups
+from redsc.passes.spaces import ChannelGroups
 
 __all__ = ["slice_channels"]
 

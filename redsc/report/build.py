@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from redsc import __version__
 from redsc.codegen.container import Container
 from redsc.codegen.oracles import Verification
 from redsc.cost.macs import graph_macs
@@ -30,6 +29,7 @@ from redsc.report.data import (
     SolverReport,
 )
 from redsc.runtime.quality import Quality
+from redsc.version import __version__
 
 __all__ = ["build_report", "model_report"]
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from redsc.errors import UsageError
 from redsc.formats import load_model
 from redsc.ir import DType, FullyConnected, Graph, parse_graph
-from redsc.passes.groups import ChannelGroups, Segment, find_channel_groups, kept_indices
+from redsc.passes.groups import find_channel_groups
+from redsc.passes.spaces import ChannelGroups, Segment, kept_indices
 from tests.conftest import ROOT, Golden
 from tests.helpers import NetBuilder, residual_net, small_net
 from tests.strategies import graphs

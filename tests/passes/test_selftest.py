@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from redsc.errors import InternalError
 from redsc.formats import write_tflite
 from redsc.ir import DType, Graph
-from redsc.passes.groups import ChannelGroups, find_channel_groups
+from redsc.passes.groups import find_channel_groups
 from redsc.passes.mask import mask_channels
 from redsc.passes.selftest import check_permutation, check_slice
 from redsc.passes.slice import slice_channels
+from redsc.passes.spaces import ChannelGroups
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import difference, random_samples
 from tests.helpers import residual_net, small_net

@@ -9,9 +9,9 @@ from redsc.cost.memory import measure_memory, resident_all_bytes, resident_one_b
 from redsc.formats import write_models
 from redsc.ir import Graph
 from redsc.options import Budgets, Resident
-from redsc.passes.groups import ChannelGroups
 from redsc.passes.plan import LevelPlan, ceiling_macs
 from redsc.passes.slice import slice_channels
+from redsc.passes.spaces import ChannelGroups
 
 __all__ = ["fullness_problems", "plan_problems"]
 

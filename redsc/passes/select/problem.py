@@ -14,9 +14,9 @@ from redsc.errors import Diagnostic
 from redsc.formats import write_models
 from redsc.ir import Graph
 from redsc.options import Budgets, Resident
-from redsc.passes.groups import ChannelGroups, Space
 from redsc.passes.plan import LevelPlan
 from redsc.passes.slice import slice_channels
+from redsc.passes.spaces import ChannelGroups, Space
 
 __all__ = ["Candidate", "Problem", "Selection", "Target", "legal_widths", "ram_bytes"]
 

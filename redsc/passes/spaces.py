@@ -1,0 +1,71 @@
+"""Channel spaces: which channels of which tensors belong together.
+
+The channel axis of an activation is its last. Its layout is a tuple of segments; segment (space, outer, inner)
+stands for the indices `o * size * inner + c * inner + i` with o < outer, i < inner and c a channel of the space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from redsc.ir import Array
+
+__all__ = ["ChannelGroups", "Layout", "Segment", "Space", "kept_indices"]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A run of an axis that carries every channel of one space."""
+
+    space: int
+    outer: int = 1
+    inner: int = 1
+
+
+Layout = tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Channels that can only be moved and cut together; `frozen` says why they must stay as they are."""
+
+    id: int
+    name: str
+    size: int
+    frozen: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelGroups:
+    """Spaces in the order of the schedule, and the layout of every axis that follows one.
+
+    `axes` is keyed by the names of values: the groups of a graph hold for its permuted copy as well.
+    """
+
+    spaces: tuple[Space, ...]
+    axes: Mapping[str, Mapping[int, Layout]]
+
+    @property
+    def free(self) -> tuple[Space, ...]:
+        """The spaces that may be permuted and cut."""
+        return tuple(space for space in self.spaces if space.frozen is None)
+
+    def space(self, space_id: int) -> Space:
+        """Return a space by its id."""
+        return self.spaces[space_id]
+
+
+def kept_indices(layout: Layout, keep: Mapping[int, Array], sizes: Mapping[int, int]) -> Array:
+    """Return the indices of an axis that stay when space s keeps the channels `keep[s]`, in that order."""
+    parts, start = [], 0
+    for segment in layout:
+        size = sizes[segment.space]
+        channels = keep.get(segment.space, np.arange(size))
+        block = np.arange(segment.outer)[:, None, None] * (size * segment.inner)
+        block = block + channels[None, :, None] * segment.inner + np.arange(segment.inner)[None, None, :]
+        parts.append(start + block.reshape(-1))
+        start += segment.outer * size * segment.inner
+    return np.concatenate(parts)
