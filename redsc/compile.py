@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from redsc.codegen.c_files import Firmware, FirmwareLevel, firmware_port, render_c_files
+from redsc.codegen.c_files import render_c_files
 from redsc.codegen.container import build_container, is_container, slot_bytes, slot_count
+from redsc.codegen.firmware import describe_firmware
 from redsc.codegen.names import c_identifier
 from redsc.codegen.oracles import Verification, verify_import, verify_levels, verify_slots
-from redsc.codegen.tflm_ops import resolver_methods
-from redsc.cost.macs import graph_macs
-from redsc.cost.memory import measure_memory, resident_all_bytes, resident_one_bytes
+from redsc.cost.memory import measure_memory
 from redsc.errors import Diagnostic, UsageError
 from redsc.formats import Model, load_model, read_tflite, write_tflite
 from redsc.ir import Graph
-from redsc.options import Options, Resident
+from redsc.options import Options
 from redsc.passes import SIMPLIFY
 from redsc.passes.base import Log, load_pass, run_passes
 from redsc.passes.levels import Levels, choose_levels
 from redsc.report.build import build_report
 from redsc.report.data import Report
 from redsc.runtime.quality import Quality, load_data, measure_levels
-from redsc.version import __version__
 
 __all__ = ["Artefact", "compile_model", "read_model", "slice_level", "verify_container"]
 
@@ -69,7 +67,7 @@ def compile_model(path: Path | str, options: Options, progress: Progress = lambd
     container = build_container(levels.graphs, memory)
     progress("asking the runtimes")
     verification = [
-        *verify_import(model, _lossless_graph(model, levels), levels.names[0]),
+        *_verify_import(model, levels),
         *verify_slots(levels.names, levels.graphs, memory, container.data),
     ]
     quality: Sequence[Quality | None] = [None] * len(levels.networks)
@@ -78,9 +76,10 @@ def compile_model(path: Path | str, options: Options, progress: Progress = lambd
         quality = measure_levels(model.graph, levels.graphs, data)
     progress("rendering the files")
     name = c_identifier(options.name or model.path.stem)
+    firmware = describe_firmware(name, model, levels, container.data, quality, options.budgets.resident)
     files = {
         f"{name}.tflite": container.data,
-        **render_c_files(_firmware(name, model, options, levels, container.data, quality)),
+        **render_c_files(firmware),
         f"{name}.plan.json": levels.plan.to_json().encode(),
     }
     report = build_report(
@@ -97,10 +96,12 @@ def compile_model(path: Path | str, options: Options, progress: Progress = lambd
     return Artefact(name, report, files, log)
 
 
-def _lossless_graph(model: Model, levels: Levels) -> Graph:
-    """Return what must equal the model file: slot 0 where nothing is cut, else the imported graph."""
+def _verify_import(model: Model, levels: Levels) -> Iterator[Verification]:
+    """Compare slot 0 with the model file where nothing is cut from it, else the network before it was cut."""
     first = levels.networks[0]
-    return first.graph if first.macs == graph_macs(model.graph) else model.graph
+    if first.widths == levels.full_widths:
+        return verify_import(model, first.graph, levels.names[0])
+    return verify_import(model, model.graph, "whole network")
 
 
 def _unmeasured(levels: Levels, quality: Sequence[Quality | None]) -> list[Diagnostic]:
@@ -114,40 +115,6 @@ def _unmeasured(levels: Levels, quality: Sequence[Quality | None]) -> list[Diagn
         return []
     message = f"unmeasured: channels were cut from level {', '.join(names)} without looking at data"
     return [Diagnostic("L103", message, hint="--data FILE.npz measures every level")]
-
-
-def _firmware(
-    name: str, model: Model, options: Options, levels: Levels, container: bytes, quality: Sequence[Quality | None]
-) -> Firmware:
-    """Return what the C files show."""
-    memory = [network.memory for network in levels.networks]
-    both = {Resident.ALL: resident_all_bytes(memory), Resident.ONE: resident_one_bytes(memory)}
-    ports = [
-        firmware_port(name, role, index, value, port)
-        for role, values, known in (
-            ("input", levels.graphs[0].inputs, model.inputs),
-            ("output", levels.graphs[0].outputs, model.outputs),
-        )
-        for index, (value, port) in enumerate(zip(values, known, strict=True))
-    ]
-    return Firmware(
-        symbol=name,
-        version=__version__,
-        sha256=model.sha256,
-        model=container,
-        levels=tuple(
-            FirmwareLevel(level.name, slot, network.macs, network.memory, measured)
-            for slot, (level, network, measured) in enumerate(
-                zip(levels.plan.levels, levels.networks, quality, strict=True)
-            )
-        ),
-        ports=tuple(ports),
-        ops=tuple(resolver_methods(levels.graphs)),
-        resident=options.budgets.resident.value,
-        arena_bytes=both[options.budgets.resident],
-        resident_all_bytes=both[Resident.ALL],
-        resident_one_bytes=both[Resident.ONE],
-    )
 
 
 def slice_level(path: Path, level: str, plan: Path | None = None) -> bytes:
@@ -190,7 +157,7 @@ def verify_container(
         progress("rebuilding the levels")
         model = read_model(model_path)
         levels = choose_levels(model.graph, Options(plan=plan))
-        done += verify_import(model, _lossless_graph(model, levels), levels.names[0])
+        done += _verify_import(model, levels)
         done += verify_levels(levels.names, levels.graphs, slots)
     progress("asking the runtimes")
     done += verify_slots([graph.name for graph in slots], slots, [measure_memory(graph) for graph in slots], data)

@@ -95,6 +95,7 @@ ERRORS: dict[str, tuple[int, str]] = {
     "data that is no archive": (2, "compile net.tflite --data net.tflite"),
     "a plan that is none": (2, "compile net.tflite --plan net.tflite"),
     "a plan for another model": (2, "compile net.tflite --plan other.plan.json"),
+    "a plan and levels": (2, "compile net.tflite --plan other.plan.json --levels 50"),
     "a model that is not there": (3, "compile missing.tflite"),
     "a damaged tflite": (3, "compile garbage.tflite"),
     "a damaged onnx": (3, "analyze garbage.onnx"),
@@ -160,7 +161,7 @@ def test_slice_and_verify_rebuild_every_level(run: Run, model: Path) -> None:
     run("compile", model, "--levels", "50,100", "-o", "out")
     code, out, _ = run("verify", "out/net.tflite", "--model", model, "--plan", "out/net.plan.json")
     assert code == 0
-    assert "level 100, 50: litert, against the level as a file of its own: equal bit for bit" in out
+    assert "100, 50: litert, against the level as a file of its own: equal bit for bit" in out
     assert "the same graph and numbers" in out
     assert run("slice", "out/net.tflite", "--level", "50", "-o", "half.tflite")[0] == 0
     assert run("slice", model, "--level", "50", "--plan", "out/net.plan.json", "-o", "again.tflite")[0] == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["c_identifier", "c_macro"]
+__all__ = ["c_comment", "c_identifier", "c_macro"]
 
 # Keywords of C99 and C++11, and names that a symbol of ours must not hide.
 _KEYWORDS = """
@@ -29,6 +29,12 @@ def c_identifier(name: str) -> str:
     if not text or not text[0].isalpha() or text in _RESERVED:
         text = f"model_{text}".rstrip("_")
     return text
+
+
+def c_comment(name: str) -> str:
+    """Return a name that cannot end a comment, with ASCII letters, digits and a few marks only, at most 80."""
+    text = "".join(c if c.isascii() and (c.isalnum() or c in "_./-:;") else "_" for c in name)
+    return text.replace("*/", "__")[:80]
 
 
 def c_macro(identifier: str) -> str:

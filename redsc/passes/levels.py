@@ -93,6 +93,8 @@ def _lossless(graph: Graph, problem: Problem) -> Levels:
 
 def _given(graph: Graph, options: Options, path: Path) -> Levels:
     """Return the levels of a plan file."""
+    if options.levels:
+        raise UsageError("--plan names the levels already, leave out --levels", code="U212")
     try:
         plan = LevelPlan.from_json(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:

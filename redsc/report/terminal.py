@@ -57,7 +57,7 @@ def verification_lines(rows: Sequence[Verification]) -> list[str]:
     levels: dict[tuple[str, str], list[str]] = {}
     for row in rows:  # as Text: nothing in a user's file is markup
         levels.setdefault((row.oracle, row.result), []).append(row.level)
-    lines = [f"level {', '.join(names)}: {oracle}: {result}" for (oracle, result), names in levels.items()]
+    lines = [f"{', '.join(names)}: {oracle}: {result}" for (oracle, result), names in levels.items()]
     return [f"{'proven ' if index == 0 else '       '} {line}" for index, line in enumerate(lines)]
 
 

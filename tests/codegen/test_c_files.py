@@ -7,20 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from redsc.codegen.c_files import (
-    _BYTES_PER_LINE,
-    Firmware,
-    FirmwareLevel,
-    _comment_safe,
-    _float_literal,
-    firmware_port,
-    render_c_files,
-)
+from redsc.codegen.c_files import render_c_files
+from redsc.codegen.firmware import Firmware, FirmwareLevel, FirmwarePort, float_literal
+from redsc.codegen.names import c_comment
 from redsc.codegen.tflm_ops import TFLM_OPS, resolver_methods
 from redsc.cost.memory import measure_memory
 from redsc.formats import write_models
 from redsc.formats.model import Port
 from redsc.ir import OPS, DType
+from redsc.options import Resident
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.slice import slice_channels
 from redsc.runtime.quality import Quality
@@ -42,7 +37,6 @@ def firmware(symbol: str = "net", dtype: DType = DType.INT8) -> Firmware:
     result = Port("logits", (1, 5), (0, 1))
     return Firmware(
         symbol=symbol,
-        version="0.1.0",
         sha256="0" * 64,
         model=write_models(graphs, [item.offsets for item in memory]),
         levels=(
@@ -50,14 +44,11 @@ def firmware(symbol: str = "net", dtype: DType = DType.INT8) -> Firmware:
             FirmwareLevel("37.5", 1, 1800, memory[1], Quality("accuracy", 0.9125, 1000)),
         ),
         ports=(
-            firmware_port(symbol, "input", 0, graph.inputs[0], source),
-            firmware_port(symbol, "output", 0, graph.outputs[0], result),
+            FirmwarePort(symbol, "input", 0, graph.inputs[0], source),
+            FirmwarePort(symbol, "output", 0, graph.outputs[0], result),
         ),
         ops=tuple(resolver_methods(graphs)),
-        resident="all",
-        arena_bytes=9000,
-        resident_all_bytes=9000,
-        resident_one_bytes=6000,
+        resident=Resident.ALL,
     )
 
 
@@ -163,18 +154,18 @@ def test_tflm_registers_every_op_of_the_vocabulary() -> None:
 
 
 @pytest.mark.parametrize("number", [0.1, 1.0, 1 / 256, 3e-12, 123456.0, float(np.float32(0.5847029))])
-def test_float_literals_give_the_same_float_back(number: float) -> None:
-    literal = _float_literal(number)
+def testfloat_literals_give_the_same_float_back(number: float) -> None:
+    literal = float_literal(number)
     assert np.float32(literal.removesuffix("f")) == np.float32(number)
     assert "." in literal or "e" in literal
 
 
 def test_a_name_cannot_end_a_comment() -> None:
-    assert _comment_safe("a*/ int evil; /*\nb") == "a_/_int_evil;_/__b"
+    assert c_comment("a*/ int evil; /*\nb") == "a_/_int_evil;_/__b"
 
 
 def test_lines_hold_sixteen_bytes() -> None:
     lines = [
         line for line in render_c_files(firmware())["net.c"].decode().splitlines() if line.startswith("    0x")
     ]
-    assert {line.count("0x") for line in lines[:-1]} == {_BYTES_PER_LINE}
+    assert {line.count("0x") for line in lines[:-1]} == {16}

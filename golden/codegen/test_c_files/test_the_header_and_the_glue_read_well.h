@@ -19,9 +19,9 @@ extern "C" {
  * Memory. An arena starts at a multiple of 16. Sizes are those of TFLM's reference kernels on a 32-bit target;
  * other kernels may ask for scratch buffers on top.
  */
-#define NET_ARENA_BYTES 9000u /* --resident all */
-#define NET_RESIDENT_ALL_BYTES 9000u /* every level ready: a switch is a pointer */
-#define NET_RESIDENT_ONE_BYTES 6000u /* one level at a time: a switch allocates anew */
+#define NET_ARENA_BYTES 3944u /* --resident all */
+#define NET_RESIDENT_ALL_BYTES 3944u /* every level ready: a switch is a pointer */
+#define NET_RESIDENT_ONE_BYTES 2660u /* one level at a time: a switch allocates anew */
 #define NET_MODEL_BYTES 6352u
 
 /* Levels, named by their ceiling in percent of the model's MACs; the values are slots. */

@@ -1,0 +1,167 @@
+"""What the C files show: the frozen facts that the templates render."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from redsc.codegen.names import c_comment, c_macro
+from redsc.codegen.tflm_ops import resolver_methods
+from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_one_bytes
+from redsc.formats import SLOT_BYTES, Model
+from redsc.formats.model import Port
+from redsc.ir import DType, Value
+from redsc.options import Resident
+from redsc.passes.levels import Levels
+from redsc.runtime.quality import Quality
+
+__all__ = ["Firmware", "FirmwareLevel", "FirmwarePort", "describe_firmware", "float_literal"]
+
+_C_TYPES = {
+    DType.FLOAT32: "float",
+    DType.INT8: "int8_t",
+    DType.INT16: "int16_t",
+    DType.INT32: "int32_t",
+    DType.INT64: "int64_t",
+    DType.UINT8: "uint8_t",
+    DType.BOOL: "uint8_t",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FirmwareLevel:
+    """A row of the level table."""
+
+    name: str
+    slot: int
+    macs: int
+    memory: NetworkMemory
+    measured: Quality | None
+
+    @property
+    def suffix(self) -> str:
+        """The name as part of a macro."""
+        return self.name.replace(".", "_")
+
+    @property
+    def slot_offset(self) -> int:
+        """Where the level's model starts in the array."""
+        return SLOT_BYTES * self.slot
+
+    @property
+    def arena_bytes(self) -> int:
+        """The arena of this level alone."""
+        return self.memory.total_bytes + self.memory.temporary_bytes
+
+    @property
+    def quality(self) -> str:
+        """The measured fraction as a C literal, negative where nothing was measured."""
+        return float_literal(-1.0 if self.measured is None else self.measured.value)
+
+    @property
+    def quality_text(self) -> str:
+        """The measured fraction in words."""
+        if self.measured is None:
+            return "unmeasured"
+        return f"{self.measured.metric} {self.measured.value:.4f} on {self.measured.samples} samples"
+
+
+@dataclass(frozen=True, slots=True)
+class FirmwarePort:
+    """A graph input or output; `role` is `input` or `output`."""
+
+    symbol: str
+    role: str
+    index: int
+    value: Value
+    port: Port
+
+    @property
+    def prefix(self) -> str:
+        """How each macro of the port begins."""
+        return f"{c_macro(self.symbol)}_{self.role.upper()}{self.index}"
+
+    @property
+    def comment(self) -> str:
+        """Name, type and layout."""
+        kind = self.value.type
+        moved = f"{self.port.layout} in place of the file's {list(self.port.source_shape)}"
+        layout = moved if self.port.layout == "NHWC" else "as in the file"
+        return f'"{c_comment(self.value.name)}": {kind.dtype.value}{list(kind.shape)}, {layout}'
+
+    @property
+    def c_type(self) -> str:
+        """The C type of an element."""
+        return _C_TYPES[self.value.type.dtype]
+
+    @property
+    def scale(self) -> str | None:
+        """The scale of quantised elements as a C literal."""
+        quant = self.value.type.quant
+        return None if quant is None else float_literal(quant.scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """Everything the templates show. `symbol` is the prefix of each C name and file."""
+
+    symbol: str
+    sha256: str
+    model: bytes
+    levels: tuple[FirmwareLevel, ...]
+    ports: tuple[FirmwarePort, ...]
+    ops: tuple[str, ...]
+    resident: Resident
+
+    @property
+    def resident_all_bytes(self) -> int:
+        """The arena with every level ready."""
+        return resident_all_bytes([level.memory for level in self.levels])
+
+    @property
+    def resident_one_bytes(self) -> int:
+        """The arena with one level at a time."""
+        return resident_one_bytes([level.memory for level in self.levels])
+
+    @property
+    def arena_bytes(self) -> int:
+        """The arena that was asked for."""
+        return self.resident_all_bytes if self.resident is Resident.ALL else self.resident_one_bytes
+
+
+def describe_firmware(
+    symbol: str,
+    model: Model,
+    levels: Levels,
+    container: bytes,
+    quality: Sequence[Quality | None],
+    resident: Resident,
+) -> Firmware:
+    """Return the facts of one compile, for the templates."""
+    first = levels.graphs[0]
+    rows = zip(levels.names, levels.networks, quality, strict=True)
+    inputs = zip(first.inputs, model.inputs, strict=True)
+    outputs = zip(first.outputs, model.outputs, strict=True)
+    return Firmware(
+        symbol=symbol,
+        sha256=model.sha256,
+        model=container,
+        levels=tuple(
+            FirmwareLevel(name, slot, network.macs, network.memory, measured)
+            for slot, (name, network, measured) in enumerate(rows)
+        ),
+        ports=(
+            *(FirmwarePort(symbol, "input", index, *pair) for index, pair in enumerate(inputs)),
+            *(FirmwarePort(symbol, "output", index, *pair) for index, pair in enumerate(outputs)),
+        ),
+        ops=tuple(resolver_methods(levels.graphs)),
+        resident=resident,
+    )
+
+
+def float_literal(number: float) -> str:
+    """Return a C literal that gives the same float32 back."""
+    text = f"{np.float32(number):.9g}"
+    return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
