@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from redsc.codegen import oracles
+from redsc.codegen.oracles import verify_import, verify_levels, verify_slots
+from redsc.cost.memory import measure_memory
+from redsc.errors import VerificationError
+from redsc.formats import Model, load_model, write_models, write_tflite
+from redsc.ir import Graph
+from redsc.passes.groups import find_channel_groups
+from redsc.passes.slice import slice_channels
+from redsc.runtime import installed
+from tests.helpers import small_net
+
+NAMES = ["100", "50"]
+needs_tflm = pytest.mark.skipif(not installed("tflm"), reason="tflite_micro is not installed")
+
+
+def two_levels() -> list[Graph]:
+    graph = small_net()
+    groups = find_channel_groups(graph)
+    return [graph, slice_channels(graph, groups, {space.name: 4 for space in groups.free})]
+
+
+def model_of(graph: Graph, folder: Path) -> Model:
+    (folder / "net.tflite").write_bytes(write_tflite(graph))
+    return load_model(folder / "net.tflite")
+
+
+def test_a_true_container_gives_a_row_per_level_and_oracle() -> None:
+    graphs = two_levels()
+    rows = list(verify_slots(NAMES, graphs, [measure_memory(g) for g in graphs], write_models(graphs)))
+    found = {(row.level, row.oracle.split(",")[0]) for row in rows}
+    assert found >= {("100", "litert"), ("50", "litert"), ("100", "tflm"), ("50", "tflm")}
+
+
+def test_a_weight_that_was_changed_is_found() -> None:
+    graphs = two_levels()
+    weight = graphs[0].nodes[0].operand(1).data
+    assert weight is not None
+    container = write_models(graphs)
+    place = container.index(weight.tobytes())
+    changed = container[:place] + bytes(b ^ 0x55 for b in container[place : place + 20]) + container[place + 20 :]
+    with pytest.raises(VerificationError, match="level 100: litert, against the level as a file of its own"):
+        list(verify_slots(NAMES, graphs, [measure_memory(g) for g in graphs], changed))
+
+
+@needs_tflm
+def test_a_head_that_is_not_what_tflm_plans_is_found() -> None:
+    graphs = two_levels()
+    memory = [measure_memory(graph) for graph in graphs]
+    wrong = [replace(memory[0], head_bytes=memory[0].head_bytes + 16), memory[1]]
+    with pytest.raises(VerificationError, match="the allocator of tflm disagrees"):
+        list(verify_slots(NAMES, graphs, wrong, write_models(graphs)))
+
+
+def test_a_graph_that_is_not_the_model_file_is_found(tmp_path: Path) -> None:
+    model = model_of(small_net(), tmp_path)
+    assert {row.result for row in verify_import(model, model.graph, "100")} == {"equal bit for bit"}
+    with pytest.raises(VerificationError, match="against the model file disagrees"):
+        list(verify_import(model, small_net(seed=5), "100"))
+
+
+def test_a_runtime_that_is_absent_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oracles, "installed", lambda name: name == "litert")
+    graphs = two_levels()
+    rows = list(verify_slots(NAMES, graphs, [measure_memory(g) for g in graphs], write_models(graphs)))
+    rows += verify_import(model_of(graphs[0], tmp_path), graphs[0], "100")
+    absent = [row for row in rows if row.oracle.startswith("tflm")]
+    assert {row.result for row in absent} == {"not run: tflite_micro is not installed"}
+    assert len(absent) == 3
+
+
+def test_without_any_runtime_nothing_is_called_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oracles, "installed", lambda _name: False)
+    model = model_of(small_net(), tmp_path)
+    with pytest.raises(VerificationError, match="no runtime could run the model file"):
+        list(verify_import(model, model.graph, "100"))
+
+
+def test_slots_must_be_the_levels_of_the_plan() -> None:
+    graphs = two_levels()
+    assert len(list(verify_levels(NAMES, graphs, graphs))) == 2
+    with pytest.raises(VerificationError, match="2 slots, the plan 1"):
+        list(verify_levels(NAMES[:1], graphs[:1], graphs))
+    with pytest.raises(VerificationError, match="level 50"):
+        list(verify_levels(NAMES, graphs, [graphs[0], graphs[0]]))
