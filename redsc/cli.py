@@ -145,7 +145,9 @@ def levels(model: Path, spaces: bool, **flags: Any) -> None:
         rows = [[s.name, str(s.size), f"frozen: {s.frozen}" if s.frozen else "free"] for s in groups.spaces]
         print_table(["space", "channels", "state"], rows)
         return
-    chosen = choose_levels(graph, options)
+    with _progress() as progress:
+        progress("choosing levels")
+        chosen = choose_levels(graph, options)
     for item in chosen.diagnostics:
         _say(item.render())
     print(chosen.plan.to_json(), end="")

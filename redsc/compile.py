@@ -169,6 +169,8 @@ def _slots(path: Path) -> list[Graph]:
     data = load_model(path).source
     if not is_container(data):
         raise UsageError(
-            f"{path.name} was not written by redsc", code="U211", hint="redsc compile writes NAME.tflite"
+            f"{path.name} was not written by redsc",
+            code="U211",
+            hint="give the NAME.tflite that redsc compile wrote, or the model file and --plan NAME.plan.json",
         )
     return [read_tflite(slot_bytes(data, slot)) for slot in range(slot_count(data))]

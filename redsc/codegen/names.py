@@ -20,13 +20,13 @@ _MAX_CHARS = 48
 
 
 def c_identifier(name: str) -> str:
-    """Return a lower-case C identifier for a name; it is also safe as a file name.
+    """Return a C identifier for a name; it is also safe as a file name.
 
     Letters, digits and single underscores stay; everything else becomes an underscore. The identifier starts with a
-    letter, is no reserved word and has at most 48 characters.
+    letter, is no reserved word and has at most 54 characters.
     """
-    text = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:_MAX_CHARS].rstrip("_")
-    if not text or not text[0].isalpha() or text in _RESERVED:
+    text = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:_MAX_CHARS].rstrip("_")
+    if not text or not text[0].isalpha() or text.lower() in _RESERVED:
         text = f"model_{text}".rstrip("_")
     return text
 

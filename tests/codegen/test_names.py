@@ -13,9 +13,10 @@ from redsc.codegen.names import _RESERVED, c_identifier, c_macro
     ("name", "identifier"),
     [
         ("kws_ref_model", "kws_ref_model"),
-        ("MobileNet-V2 0.25", "mobilenet_v2_0_25"),
+        ("MobileNet-V2 0.25", "MobileNet_V2_0_25"),
         ("96px", "model_96px"),
         ("int", "model_int"),
+        ("Class", "model_Class"),
         ("", "model"),
         ("../../etc/passwd", "etc_passwd"),
         ("__init__", "init"),
@@ -30,8 +31,8 @@ def test_names_become_identifiers(name: str, identifier: str) -> None:
 @given(st.text())
 def test_every_name_becomes_an_identifier_and_stays_one(name: str) -> None:
     identifier = c_identifier(name)
-    assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", identifier)
-    assert identifier not in _RESERVED
+    assert re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", identifier)
+    assert identifier.lower() not in _RESERVED
     assert len(identifier) <= 54
     assert c_identifier(identifier) == identifier[:48].rstrip("_")
     assert c_macro(identifier) == identifier.upper()
