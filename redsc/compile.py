@@ -11,10 +11,12 @@ from redsc.codegen.container import build_container, is_container, slot_bytes, s
 from redsc.codegen.firmware import describe_firmware
 from redsc.codegen.names import c_identifier
 from redsc.codegen.oracles import Verification, verify_import, verify_levels, verify_slots
+from redsc.cost.macs import graph_macs
 from redsc.cost.memory import measure_memory
-from redsc.errors import Diagnostic, UsageError
+from redsc.errors import Diagnostic, LimitExceeded, UsageError
 from redsc.formats import Model, load_model, read_tflite, write_tflite
 from redsc.ir import Graph
+from redsc.limits import DEFAULT_LIMITS, Limits
 from redsc.options import Options
 from redsc.passes import SIMPLIFY
 from redsc.passes.base import Log, load_pass, run_passes
@@ -38,14 +40,17 @@ class Artefact:
     log: Log
 
 
-def read_model(path: Path | str, log: Log | None = None) -> Model:
+def read_model(path: Path | str, log: Log | None = None, limits: Limits = DEFAULT_LIMITS) -> Model:
     """Read a model file and run the lossless passes over its graph.
 
     Raises:
-        ModelError: the file cannot be read or is damaged.
+        ModelError: the file cannot be read, is damaged, or would keep the runtimes busy for ever.
         UnsupportedError: the model has parts that redsc does not translate.
     """
-    model = load_model(path)
+    model = load_model(path, limits)
+    macs = graph_macs(model.graph)
+    if macs > limits.macs:
+        raise LimitExceeded(f"one inference takes {macs:,} MACs, the limit is {limits.macs:,}")
     run_passes(model.graph, [load_pass(where) for where in SIMPLIFY.values()], log or Log())
     return model
 

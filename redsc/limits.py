@@ -1,4 +1,4 @@
-"""What a model file may ask for before redsc stops reading it."""
+"""What a model file may ask for before redsc stops."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class Limits:
     rank: int = 8
     tensor_elements: int = 1 << 28
     name_chars: int = 4096
+    macs: int = 10_000_000_000
     executor_seconds: int = 60
 
 

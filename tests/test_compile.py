@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import redsc
+from redsc.compile import compile_model, read_model, slice_level
+from redsc.errors import LimitExceeded, UsageError
+from redsc.formats import read_tflite, write_tflite
+from redsc.ir import print_graph
+from redsc.limits import DEFAULT_LIMITS
+from redsc.options import Options
+from tests.helpers import small_net
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "Small Net-1.tflite"
+    path.write_bytes(write_tflite(small_net()))
+    return path
+
+
+def test_the_package_offers_what_the_readme_shows(model: Path, tmp_path: Path) -> None:
+    artefact = redsc.compile_model(model, redsc.Options(levels=("100", "50")))
+    redsc.write_files(tmp_path / "out", artefact.files)
+    assert (tmp_path / "out" / "Small_Net_1.tflite").is_file()
+    assert artefact.report.levels[1].name == "50"
+    for name in redsc.__all__:
+        assert getattr(redsc, name)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'compil'"):
+        redsc.compil  # noqa: B018 the access is the test
+
+
+def test_one_lossless_level_keeps_the_order_of_the_weights(model: Path) -> None:
+    artefact = compile_model(model, Options())
+    slot = read_tflite(artefact.files["Small_Net_1.tflite"])
+    slot.name = "main"
+    assert print_graph(slot, with_origins=False) == print_graph(read_model(model).graph, with_origins=False)
+    assert artefact.report.solver.selector == "none"
+    assert not artefact.report.diagnostics
+
+
+def test_stages_are_announced(model: Path) -> None:
+    stages: list[str] = []
+    compile_model(model, Options(), stages.append)
+    assert stages[0] == "reading the model"
+    assert "asking the runtimes" in stages
+
+
+def test_a_model_that_would_run_for_ever_is_refused(model: Path) -> None:
+    with pytest.raises(LimitExceeded, match="the limit is 1,000"):
+        read_model(model, limits=replace(DEFAULT_LIMITS, macs=1000))
+
+
+def test_an_unknown_selector_suggests_one(model: Path) -> None:
+    with pytest.raises(UsageError, match="did you mean uniform"):
+        compile_model(model, Options(levels=("50",), selector="unifrom"))
+
+
+def test_a_model_with_one_level_is_its_own_slice(model: Path, tmp_path: Path) -> None:
+    artefact = compile_model(model, Options())
+    container = tmp_path / "c.tflite"
+    container.write_bytes(artefact.files["Small_Net_1.tflite"])
+    assert slice_level(container, "100") == container.read_bytes()
