@@ -55,7 +55,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def verification_lines(rows: Sequence[Verification]) -> list[str]:
     """Return one line per oracle, with the levels it confirmed."""
     levels: dict[tuple[str, str], list[str]] = {}
-    for row in rows:  # as Text: nothing in a user's file is markup
+    for row in rows:
         levels.setdefault((row.oracle, row.result), []).append(row.level)
     lines = [f"{', '.join(names)}: {oracle}: {result}" for (oracle, result), names in levels.items()]
     return [f"{'proven ' if index == 0 else '       '} {line}" for index, line in enumerate(lines)]

@@ -14,7 +14,7 @@ import numpy as np
 from redsc.errors import ExecutorError, RedscError
 from redsc.ir import Array
 from redsc.limits import DEFAULT_LIMITS
-from redsc.runtime.executor import EXECUTORS
+from redsc.runtime.executor import EXECUTORS, installed
 
 __all__ = ["run_isolated"]
 
@@ -30,6 +30,8 @@ def run_isolated(
     Raises:
         ExecutorError: the runtime refuses the model, crashes or takes too long.
     """
+    if not installed(executor):
+        raise ExecutorError(f"{EXECUTORS[executor].package} is not installed")
     command = [sys.executable, "-m", "redsc.runtime.isolated", executor]
     try:
         done = subprocess.run(

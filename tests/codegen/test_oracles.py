@@ -13,7 +13,7 @@ from redsc.formats import Model, load_model, write_models, write_tflite
 from redsc.ir import Graph
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.slice import slice_channels
-from redsc.runtime import installed
+from redsc.runtime import installed, isolated
 from tests.helpers import small_net
 
 NAMES = ["100", "50"]
@@ -67,6 +67,7 @@ def test_a_graph_that_is_not_the_model_file_is_found(tmp_path: Path) -> None:
 
 def test_a_runtime_that_is_absent_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oracles, "installed", lambda name: name == "litert")
+    monkeypatch.setattr(isolated, "installed", lambda name: name == "litert")
     graphs = two_levels()
     rows = list(verify_slots(NAMES, graphs, [measure_memory(g) for g in graphs], write_models(graphs)))
     rows += verify_import(model_of(graphs[0], tmp_path), graphs[0], "100")
@@ -76,7 +77,7 @@ def test_a_runtime_that_is_absent_is_named(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_without_any_runtime_nothing_is_called_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oracles, "installed", lambda _name: False)
+    monkeypatch.setattr(isolated, "installed", lambda _name: False)
     model = model_of(small_net(), tmp_path)
     with pytest.raises(VerificationError, match="no runtime could run the model file"):
         list(verify_import(model, model.graph, "100"))
