@@ -32,8 +32,9 @@ def test_the_package_offers_what_the_readme_shows(model: Path, tmp_path: Path) -
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'compil'"):
-        redsc.compil  # noqa: B018 the access is the test
+    misspelt = "compile_modle"
+    with pytest.raises(AttributeError, match="no attribute 'compile_modle'"):
+        getattr(redsc, misspelt)
 
 
 def test_one_lossless_level_keeps_the_order_of_the_weights(model: Path) -> None:

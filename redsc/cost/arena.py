@@ -41,7 +41,7 @@ def plan_arena(buffers: Sequence[Buffer]) -> ArenaPlan:
     best: tuple[int, ...] = ()
     height = -1
     for order in _ORDERS:
-        offsets = first_fit(buffers, sorted(range(len(buffers)), key=lambda i, key=order: key(i, buffers[i])))  # type: ignore[misc]
+        offsets = first_fit(buffers, _sorted(buffers, order))
         top = max((o + b.size for o, b in zip(offsets, buffers, strict=True)), default=0)
         if height < 0 or top < height:
             best, height = offsets, top
@@ -66,6 +66,10 @@ def first_fit(buffers: Sequence[Buffer], order: Sequence[int]) -> tuple[int, ...
 
 
 _Key = Callable[[int, Buffer], tuple[int, ...]]
+
+
+def _sorted(buffers: Sequence[Buffer], key: _Key) -> list[int]:
+    return sorted(range(len(buffers)), key=lambda index: key(index, buffers[index]))
 
 
 def _length(buffer: Buffer) -> int:

@@ -58,6 +58,7 @@ def test_a_head_that_is_not_what_tflm_plans_is_found() -> None:
         list(verify_slots(NAMES, graphs, wrong, write_models(graphs)))
 
 
+@needs_tflm
 def test_a_graph_that_is_not_the_model_file_is_found(tmp_path: Path) -> None:
     model = model_of(small_net(), tmp_path)
     assert {row.result for row in verify_import(model, model.graph, "100")} == {"equal bit for bit"}

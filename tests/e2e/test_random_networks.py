@@ -13,9 +13,11 @@ from redsc.errors import BudgetError
 from redsc.formats import write_tflite
 from redsc.ir import Graph
 from redsc.options import Options, parse_levels
+from redsc.runtime import installed
 from tests.strategies import graphs
 
 
+@pytest.mark.skipif(not installed("tflm"), reason="tflite_micro is not installed")
 @settings(max_examples=15)
 @given(graphs())
 def test_a_random_network_becomes_verified_levels(graph: Graph) -> None:

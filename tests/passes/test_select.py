@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -160,8 +161,8 @@ BROKEN = {
 }
 
 
-def _first(plan: LevelPlan, **changes: object) -> LevelPlan:
-    return LevelPlan((replace(plan.levels[0], **changes), *plan.levels[1:]), plan.order)  # type: ignore[arg-type]
+def _first(plan: LevelPlan, **changes: Any) -> LevelPlan:
+    return LevelPlan((replace(plan.levels[0], **changes), *plan.levels[1:]), plan.order)
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,8 +21,8 @@ def model(tmp_path: Path) -> Model:
     return load_model(tmp_path / "net.tflite")
 
 
-def save(path: Path, **arrays: object) -> Path:
-    np.savez(path, **arrays)  # type: ignore[arg-type]
+def save(path: Path, **arrays: Any) -> Path:
+    np.savez(path, **arrays)
     return path
 
 
