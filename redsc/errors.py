@@ -26,6 +26,7 @@ __all__ = [
     "UsageError",
     "VerificationError",
     "did_you_mean",
+    "printable",
 ]
 
 
@@ -44,7 +45,7 @@ class Diagnostic:
         lines += [f"  {line}" for line in self.evidence]
         if self.hint:
             lines.append(f"  hint: {self.hint}")
-        return "\n".join(lines)
+        return "\n".join(printable(line) for line in lines)
 
 
 class RedscError(Exception):
@@ -130,6 +131,11 @@ class OutputError(RedscError):
 
 class InternalError(RedscError):
     """A bug in redsc."""
+
+
+def printable(text: str) -> str:
+    """Return a text in one line: names come from foreign files and must not steer a terminal."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

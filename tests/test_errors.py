@@ -82,3 +82,8 @@ def test_an_error_of_ours_is_exit_70() -> None:
 def test_the_nearest_word_is_suggested() -> None:
     assert did_you_mean("CONV2D", ["CONV_2D", "ADD"]) == "did you mean CONV_2D?"
     assert did_you_mean("zzz", ["CONV_2D", "ADD"]) is None
+
+
+def test_a_name_cannot_steer_the_terminal() -> None:
+    text = Diagnostic("L1", "at 'a\x1b[2J\n\u202eb'", ("evil\rline",)).render()
+    assert text == "warning[L1]: at 'a\\x1b[2J\\n\\u202eb'\n  evil\\rline"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
 
-from redsc.errors import InternalError, MalformedModel
+from redsc.errors import InternalError, MalformedModel, printable
 from redsc.ir import Graph, verify_graph
 
 __all__ = ["Exactness", "Log", "LogEntry", "Pass", "load_pass", "run_passes"]
@@ -38,7 +38,7 @@ class LogEntry:
     def render(self) -> str:
         """Return one line for `--explain`."""
         verb = "kept" if self.is_refusal else "changed"
-        return f"{self.rule}: {verb} {self.place}: {self.text}"
+        return printable(f"{self.rule}: {verb} {self.place}: {self.text}")
 
 
 @dataclass(slots=True)

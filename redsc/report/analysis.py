@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from redsc.cost.memory import measure_memory
+from redsc.errors import printable
 from redsc.formats import Model, write_tflite
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.select.shortfall import peak_lines
@@ -77,5 +78,5 @@ def print_analysis(analysis: Analysis) -> None:
         ("model array", analysis.flash_bytes, f"flash, {analysis.weight_bytes:,} B of it weights"),
     ]
     print_table(["", "bytes", ""], [(name, f"{nbytes:,}", text) for name, nbytes, text in rows])
-    print("\npeak " + "\n     ".join(analysis.peak))
+    print("\npeak " + "\n     ".join(printable(line) for line in analysis.peak))
     print(f"{analysis.free_spaces} channel spaces can be cut, {analysis.frozen_spaces} are frozen")

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from redsc.codegen.oracles import Verification
+from redsc.errors import printable
 from redsc.report.data import LevelReport, Report
 from redsc.units import size_with_unit
 
@@ -43,7 +44,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         numeric = all(row[index][:1].isdigit() for row in rows)
         table.add_column(name, justify="right" if numeric and rows else "left", no_wrap=True)
     for row in rows:  # as Text: nothing in a user's file is markup
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _FILE_WIDTH
