@@ -39,9 +39,6 @@ _BUDGET_FLAGS = (
         help="Levels that are ready at the same time.",
     ),
     click.option("--freeze", metavar="SPACE", multiple=True, help="Keep the width of a channel space. Repeatable."),
-    click.option(
-        "--data", type=click.Path(path_type=Path), help="Samples `x`, labels `y` (.npz): measures each level."
-    ),
     click.option("--plan", type=click.Path(path_type=Path), help="Use this plan instead of searching one."),
 )
 
@@ -73,6 +70,7 @@ def _budget_flags(command: Callable[..., None]) -> Callable[..., None]:
 @cli.command("compile")
 @_MODEL
 @_budget_flags
+@click.option("--data", type=click.Path(path_type=Path), help="Samples `x`, labels `y` (.npz): measures levels.")
 @click.option(
     "--share",
     type=click.Choice(["copies"]),
@@ -202,10 +200,10 @@ def _options(flags: Mapping[str, Any], name: str | None = None) -> Options:
 
     return Options(
         budgets=Budgets.parse(flags["ram"], flags["flash"], flags["macs"], flags["resident"]),
-        levels=parse_levels(flags["levels"]) if flags["levels"] else (),
+        levels=() if flags["levels"] is None else parse_levels(flags["levels"]),
         freeze=flags["freeze"],
         plan=flags["plan"],
-        data=flags["data"],
+        data=flags.get("data"),
         name=name,
     )
 
@@ -240,8 +238,7 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted; nothing more was written")
         code = _INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
+    except SystemExit:  # click's answer to a closed pipe: the reader has seen enough
         code = 0
     except Exception:
         _say(str(_crash()))

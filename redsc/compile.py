@@ -17,7 +17,7 @@ from redsc.errors import Diagnostic, LimitExceeded, UsageError
 from redsc.formats import Model, load_model, read_tflite, write_tflite
 from redsc.ir import Graph
 from redsc.limits import DEFAULT_LIMITS, Limits
-from redsc.options import Options
+from redsc.options import Options, level_name
 from redsc.passes import SIMPLIFY
 from redsc.passes.base import Log, load_pass, run_passes
 from redsc.passes.levels import Levels, choose_levels
@@ -138,6 +138,7 @@ def slice_level(path: Path, level: str, plan: Path | None = None) -> bytes:
     else:
         levels = choose_levels(read_model(path).graph, Options(plan=plan))
         graphs = dict(zip(levels.names, levels.graphs, strict=True))
+    level = level_name(level)
     if level not in graphs:
         raise UsageError(f"there is no level {level!r}", code="U210", hint=f"the levels are {', '.join(graphs)}")
     graph = graphs[level]
@@ -154,6 +155,8 @@ def verify_container(
     Raises:
         VerificationError: something differs.
     """
+    if (model_path is None) != (plan is None):
+        raise UsageError("--model and --plan belong together", code="U213", hint="give both, or neither")
     progress("reading the container")
     slots = _slots(path)
     data = path.read_bytes()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
+from fractions import Fraction
 from pathlib import Path
 
 from redsc.errors import UsageError, did_you_mean
 from redsc.units import parse_count, parse_size
 
-__all__ = ["Budgets", "Options", "Resident", "parse_levels"]
+__all__ = ["Budgets", "Options", "Resident", "level_name", "parse_levels"]
 
 _DEFAULT_WIDTH_MULTIPLE = 4  # what CMSIS-NN's inner loops take at once; research on odd widths: one point of MACs
+_PERCENTAGE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)%?")
 
 
 class Resident(Enum):
@@ -23,13 +26,14 @@ class Resident(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """Upper bounds, None where there is none. `ram_text` is the RAM budget as the user wrote it."""
+    """Upper bounds, None where there is none. The texts are sizes as the user wrote them."""
 
     ram_bytes: int | None = None
     flash_bytes: int | None = None
     macs: int | None = None
     resident: Resident = Resident.ALL
     ram_text: str | None = None
+    flash_text: str | None = None
 
     @staticmethod
     def parse(
@@ -49,6 +53,7 @@ class Budgets:
             macs=None if macs is None else parse_count(macs),
             resident=Resident(resident),
             ram_text=ram,
+            flash_text=flash,
         )
 
 
@@ -75,16 +80,19 @@ def parse_levels(text: str) -> tuple[str, ...]:
     Raises:
         UsageError: an item is no percentage.
     """
-    percents: dict[str, float] = {}
-    for item in text.split(","):
-        name = item.strip().removesuffix("%")
-        try:
-            percent = float(name)
-        except ValueError:
-            percent = 0.0
-        if not 0 < percent <= 100:
-            raise UsageError(
-                f"--levels: {item.strip()!r} is not a percentage", code="U202", hint="write it like 25,50,75,100"
-            )
-        percents[f"{percent:g}"] = percent
-    return tuple(sorted(percents, key=lambda name: -percents[name]))
+    names = {level_name(item) for item in text.split(",")}
+    return tuple(sorted(names, key=Fraction, reverse=True))
+
+
+def level_name(text: str) -> str:
+    """Return the one name of a percentage: `50`, `50%` and `50.0` are the level `50`.
+
+    Raises:
+        UsageError: the text is no percentage above 0, up to 100, with at most nine decimals.
+    """
+    match = _PERCENTAGE.fullmatch(text.strip())
+    if not match or not 0 < Fraction(match[1]) <= 100:
+        hint = "a level is named by its ceiling in percent of the MACs, like 50 or 12.5"
+        raise UsageError(f"{text.strip()!r} is not a percentage", code="U202", hint=hint)
+    whole, _, decimals = match[1].partition(".")
+    return f"{int(whole)}.{decimals.rstrip('0')}".rstrip(".")

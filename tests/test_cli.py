@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -96,6 +97,10 @@ ERRORS: dict[str, tuple[int, str]] = {
     "a plan that is none": (2, "compile net.tflite --plan net.tflite"),
     "a plan for another model": (2, "compile net.tflite --plan other.plan.json"),
     "a plan and levels": (2, "compile net.tflite --plan other.plan.json --levels 50"),
+    "no levels at all": (2, "compile net.tflite --levels ,"),
+    "a model without its plan": (2, "verify out/net.tflite --model net.tflite"),
+    "a budget of no MACs": (5, "compile net.tflite --macs 0"),
+    "a pipe for a model": (3, "analyze pipe"),
     "a model that is not there": (3, "compile missing.tflite"),
     "a damaged tflite": (3, "compile garbage.tflite"),
     "a damaged onnx": (3, "analyze garbage.onnx"),
@@ -115,6 +120,7 @@ def test_error(run: Run, model: Path, golden: Golden, name: str) -> None:
     run("compile", model)
     Path("garbage.tflite").write_bytes(b"garbage!" * 9)
     Path("garbage.onnx").write_bytes(b"garbage!" * 9)
+    os.mkfifo("pipe")
     Path("other.plan.json").write_text(OTHER_PLAN)
     Path("foreign.tflite").write_bytes(model.read_bytes().replace(b"redsc", b"human"))
     before = {path.name: path.read_bytes() for path in Path("out").iterdir()}
@@ -216,3 +222,13 @@ def test_exit_codes_belong_to_classes() -> None:
         "OutputError": 7,
         "InternalError": 70,
     }
+
+
+def test_a_closed_pipe_is_no_error(model: Path) -> None:
+    command = [sys.executable, "-m", "redsc", "ops"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0

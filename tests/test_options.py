@@ -9,9 +9,11 @@ from redsc.options import Budgets, Resident, parse_levels
 def test_levels_are_sorted_by_percent_and_lose_their_sign() -> None:
     assert parse_levels("25, 100%,50,62.50") == ("100", "62.5", "50", "25")
     assert parse_levels("50,50.0") == ("50",)
+    assert parse_levels("50,50.0000001") == ("50.0000001", "50")
+    assert parse_levels("99.99999") == ("99.99999",)
 
 
-@pytest.mark.parametrize("text", ["", "0", "101", "-5", "a", "50,,100", "nan", "inf"])
+@pytest.mark.parametrize("text", ["", "0", "101", "-5", "a", "50,,100", "nan", "inf", "1e1", "1_0", "\u0665\u0660"])
 def test_what_is_no_percentage_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_levels(text)
@@ -20,7 +22,7 @@ def test_what_is_no_percentage_is_a_usage_error(text: str) -> None:
 
 def test_budgets_keep_how_ram_was_written() -> None:
     budgets = Budgets.parse("200KB", "1MiB", "2.5M", "one")
-    assert budgets == Budgets(200_000, 1_048_576, 2_500_000, Resident.ONE, "200KB")
+    assert budgets == Budgets(200_000, 1_048_576, 2_500_000, Resident.ONE, "200KB", "1MiB")
     assert Budgets.parse() == Budgets()
 
 

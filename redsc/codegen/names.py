@@ -6,7 +6,7 @@ import re
 
 __all__ = ["c_comment", "c_identifier", "c_macro"]
 
-# Keywords of C99 and C++11, and names that a symbol of ours must not hide.
+# Keywords of C99 and C++11, and names that a symbol or a header of ours must not hide.
 _KEYWORDS = """
     alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t class compl
     const const_cast constexpr continue decltype default delete do double dynamic_cast else enum explicit export
@@ -15,7 +15,11 @@ _KEYWORDS = """
     static_assert static_cast std struct switch template this thread_local throw true try typedef typeid typename
     union unsigned using virtual void volatile wchar_t while xor xor_eq
     """
-_RESERVED = frozenset(_KEYWORDS.split())
+_HEADERS = """
+    assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdarg stdatomic stdbool
+    stddef stdint stdio stdlib string strings tgmath threads time uchar unistd wchar wctype
+    """
+_RESERVED = frozenset([*_KEYWORDS.split(), *_HEADERS.split()])
 _MAX_CHARS = 48
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from redsc.errors import MalformedModel, ModelError
+from redsc.errors import MalformedModel, ModelError, UnsupportedError
 from redsc.formats.onnx_context import CHANNELS_LAST
 from redsc.formats.onnx_reader import read_onnx
 from redsc.formats.tflite_reader import read_tflite
@@ -64,6 +65,8 @@ def load_model(path: Path | str, limits: Limits = DEFAULT_LIMITS) -> Model:
     """
     path = Path(path)
     try:
+        if path.exists() and not path.is_file():
+            raise ModelError(f"{path} is not a file", code="M305")
         if path.stat().st_size > limits.file_bytes:
             raise ModelError(f"{path.name} is larger than {limits.file_bytes:,} B", code="M302")
         source = path.read_bytes()
@@ -79,6 +82,9 @@ def load_model(path: Path | str, limits: Limits = DEFAULT_LIMITS) -> Model:
 
 
 def _model(path: Path, kind: str, source: bytes, graph: Graph, moved: frozenset[str]) -> Model:
+    problems = list(_nothing_to_run(graph))
+    if problems:
+        raise UnsupportedError(f"redsc cannot run {path.name}", code="N406", evidence=problems)
     return Model(
         path,
         kind,
@@ -87,6 +93,16 @@ def _model(path: Path, kind: str, source: bytes, graph: Graph, moved: frozenset[
         tuple(_port(value, moved) for value in graph.inputs),
         tuple(_port(value, moved) for value in graph.outputs),
     )
+
+
+def _nothing_to_run(graph: Graph) -> Iterator[str]:
+    """Yield why there is no network between inputs and outputs."""
+    for what, items in (("inputs", graph.inputs), ("outputs", graph.outputs), ("operators", graph.nodes)):
+        if not items:
+            yield f"it has no {what}"
+    for value in graph.inputs:
+        if not value.type.shape:
+            yield f"the input {value.name!r} has rank 0"
 
 
 def _port(value: Value, moved: frozenset[str]) -> Port:

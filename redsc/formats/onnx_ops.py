@@ -52,10 +52,16 @@ def _origin(node: Any) -> tuple[str, ...]:
     return (*modules, node.name or node.output[0])
 
 
+def _optional_input(node: Any, index: int) -> str:
+    """Return the name of an input, empty where it is left out."""
+    return node.input[index] if index < len(node.input) else ""
+
+
 def _conv(context: OnnxContext, node: Any) -> str | None:
     weight = context.constants.get(node.input[1])
-    bias = context.constants.get(node.input[2]) if len(node.input) > 2 else None
-    if weight is None or (len(node.input) > 2 and bias is None):
+    bias_name = _optional_input(node, 2)
+    bias = context.constants.get(bias_name)
+    if weight is None or (bias_name and bias is None):
         return "its weights are not constant"
     if weight.ndim != 4:
         return f"it is {weight.ndim - 2}-D, redsc translates 2-D convolutions"
@@ -85,9 +91,7 @@ def _conv(context: OnnxContext, node: Any) -> str | None:
         op,
         source,
         context.builder.constant(node.input[1], np.ascontiguousarray(weight.transpose(layout))),
-        context.builder.constant(
-            node.input[2] if bias is not None else f"{node.output[0]}.bias", zeros if bias is None else bias
-        ),
+        context.builder.constant(bias_name or f"{node.output[0]}.bias", zeros if bias is None else bias),
         attrs=attrs,
         name=node.output[0],
         origin=_origin(node),
@@ -141,14 +145,15 @@ def _mean(context: OnnxContext, node: Any, axes: list[int], *, keep_dims: bool) 
 
 
 def _global_average_pool(context: OnnxContext, node: Any) -> str | None:
-    return _mean(context, node, [2, 3], keep_dims=True)
+    rank = len(context.shapes[node.input[0]])
+    return _mean(context, node, list(range(2, rank)), keep_dims=True)
 
 
 def _reduce_mean(context: OnnxContext, node: Any) -> str | None:
     attributes = _attributes(node)
     axes = attributes.get("axes")  # an attribute up to opset 17, an input from 18 on
-    if axes is None and len(node.input) > 1:
-        constant = context.constants.get(node.input[1])
+    if axes is None:
+        constant = context.constants.get(_optional_input(node, 1))
         axes = None if constant is None else [int(axis) for axis in constant.reshape(-1)]
     if not axes:
         return "its axes are not constant"
@@ -170,22 +175,23 @@ def _reshape(context: OnnxContext, node: Any) -> str | None:
 def _gemm(context: OnnxContext, node: Any) -> str | None:
     attributes = _attributes(node)
     weight = context.constants.get(node.input[1])
-    bias = context.constants.get(node.input[2]) if len(node.input) > 2 else None
-    if weight is None or (len(node.input) > 2 and bias is None):
+    bias_name = _optional_input(node, 2)
+    bias = context.constants.get(bias_name)
+    if weight is None or (bias_name and bias is None):
         return "its weights are not constant"
     if attributes.get("transA", 0):
         return "its input is transposed"
     rows: Array = weight if attributes.get("transB", 0) else weight.T
     rows = np.ascontiguousarray(rows * np.float32(attributes.get("alpha", 1.0)))
     shift = np.zeros(rows.shape[0], np.float32) if bias is None else bias * np.float32(attributes.get("beta", 1.0))
-    if shift.size not in (1, rows.shape[0]):
+    if shift.shape not in ((), (1,), (1, 1), (rows.shape[0],), (1, rows.shape[0])):
         return f"its bias has the shape {list(shift.shape)}"
     context.values[node.output[0]] = context.builder.op(
         "FULLY_CONNECTED",
         context.values[node.input[0]],
         context.builder.constant(node.input[1], rows),
         context.builder.constant(
-            node.input[2] if bias is not None else f"{node.output[0]}.bias",
+            bias_name or f"{node.output[0]}.bias",
             np.broadcast_to(shift.reshape(-1), rows.shape[0]).copy(),
         ),
         attrs=FullyConnected(),

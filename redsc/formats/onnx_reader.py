@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from redsc.errors import LimitExceeded, MalformedModel, RedscError, UnsupportedError
+from redsc.errors import InternalError, LimitExceeded, MalformedModel, RedscError, UnsupportedError
 from redsc.formats.onnx_context import OnnxContext
 from redsc.formats.onnx_ops import ONNX_OPS, Kind, OnnxOp
 from redsc.formats.tables import Refusal
@@ -22,6 +22,8 @@ from redsc.limits import DEFAULT_LIMITS, Limits
 __all__ = ["read_onnx"]
 
 _EXTERNAL = 1  # TensorProto.DataLocation.EXTERNAL, onnx.proto
+_FLOAT32 = 1  # TensorProto.DataType.FLOAT, onnx.proto
+_OLDEST_OPSET = 7  # from here on arithmetic broadcasts as numpy does (onnx/docs/Changelog.md)
 
 
 def read_onnx(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Graph, frozenset[str]]:
@@ -37,6 +39,8 @@ def read_onnx(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Graph, froz
         context = _parse(data, limits)
         context.channels_last = _assign_layouts(context)
         graph = _translate(context)
+    except InternalError as error:  # operands that do not fit together
+        raise MalformedModel(error.diagnostic.message) from error
     except RedscError:
         raise
     except Exception as error:  # protobuf and onnx raise their own families
@@ -54,7 +58,9 @@ def _parse(data: bytes, limits: Limits) -> OnnxContext:
     if len(model.graph.node) > limits.nodes or len(model.graph.initializer) > limits.tensors:
         raise LimitExceeded(f"the model has {len(model.graph.node):,} nodes")
     _check_names(model.graph)
+    _check_opset(onnx, model)
     _refuse_unknown_ops(model.graph)
+    _check_inputs(model.graph)
     _bind_batch(model.graph)
     model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
     constants = {item.name: _constant(onnx, item, limits) for item in model.graph.initializer}
@@ -129,9 +135,12 @@ def _translate(context: OnnxContext) -> Graph:
         if item.name not in context.constants:
             context.values[item.name] = context.builder.input(item.name, context.graph_shape(item.name))
     for node in context.proto.node:
-        problem = _row(node).handler(context, node)
+        is_constant = bool(node.input) and node.input[0] in context.constants
+        problem = "its input is a constant" if is_constant else _row(node).handler(context, node)
         if problem:
             _raise_problems([f"at {node.op_type} {_label(node)!r}: {problem}"])
+    constant = [item.name for item in context.proto.output if item.name in context.constants]
+    _raise_problems([f"at {name!r}: the output is a constant" for name in constant])
     return context.builder.output(*(context.values[item.name] for item in context.proto.output))
 
 
@@ -147,6 +156,30 @@ def _bind_batch(proto: Any) -> None:
         for dim in item.type.tensor_type.shape.dim:
             if dim.HasField("dim_param"):
                 dim.Clear()
+
+
+def _check_inputs(proto: Any) -> None:
+    """Check that data comes in as float32."""
+    constants = {item.name for item in proto.initializer}
+    _raise_problems(
+        [
+            f"at {item.name!r}: it is no float32 but element type {item.type.tensor_type.elem_type} of onnx.proto"
+            for item in proto.input
+            if item.name not in constants and item.type.tensor_type.elem_type != _FLOAT32
+        ]
+    )
+
+
+def _check_opset(onnx: Any, model: Any) -> None:
+    """Check that the operators' definitions are known."""
+    versions = {item.domain: item.version for item in model.opset_import}
+    version, newest = versions.get("", versions.get("ai.onnx", 0)), onnx.defs.onnx_opset_version()
+    if not _OLDEST_OPSET <= version <= newest:
+        raise UnsupportedError(
+            f"the model uses opset {version}, redsc reads {_OLDEST_OPSET} to {newest}",
+            code="N407",
+            hint="export the model again with another opset_version",
+        )
 
 
 def _static_shape(item: Any, limits: Limits) -> Shape:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 from redsc.errors import MalformedModel
 from redsc.ir.graph import Graph, Node
 from redsc.ir.ops import OpDef, ShapeError
@@ -111,6 +113,13 @@ def _positive_shapes(graph: Graph) -> Iterator[str]:
                 yield f"{value.name!r} is a writable constant"
 
 
+def _finite(graph: Graph) -> Iterator[str]:
+    """Constants hold numbers: no NaN, no infinity."""
+    for value in graph.constants():
+        if value.data is not None and not np.isfinite(value.data).all():
+            yield f"{value.name!r} holds NaN or infinity"
+
+
 def _quantisation(graph: Graph) -> Iterator[str]:
     """Scales are positive and finite, one per tensor or one per index of their axis; int8 values have them."""
     for value in graph.values():
@@ -166,6 +175,7 @@ _GRAPH_RULES: tuple[Callable[[Graph], Iterator[str]], ...] = (
     _schedule,
     _use_lists,
     _positive_shapes,
+    _finite,
     _quantisation,
 )
 _NODE_RULES: tuple[Callable[[Node, OpDef], Iterator[str]], ...] = (_shapes_infer, _legal_dtypes, _scale_rule)

@@ -98,7 +98,7 @@ def _given(graph: Graph, options: Options, path: Path) -> Levels:
     try:
         plan = LevelPlan.from_json(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the plan {path.name}", code="U205", evidence=[str(error)]) from error
+        raise UsageError(f"cannot read the plan {path}", code="U205", evidence=[str(error)]) from error
     groups = find_channel_groups(graph, options.freeze)
     problems = list(plan_problems(graph, groups, plan, options.budgets, options.width_multiple))
     if problems:

@@ -6,7 +6,6 @@ A plan is data. `permute.py` and `slice.py` apply it; it goes to disk as JSON an
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -14,11 +13,11 @@ from math import floor
 from typing import Any
 
 from redsc.errors import UsageError
+from redsc.options import level_name
 
 __all__ = ["PLAN_VERSION", "Level", "LevelPlan", "ceiling_macs", "ceiling_name"]
 
 PLAN_VERSION = 1
-_PERCENTAGE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class LevelPlan:
             version = found["plan_version"]
             levels = tuple(_level(item) for item in found["levels"])
             order = {str(name): tuple(int(i) for i in ids) for name, ids in found["order"].items()}
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError) as error:
             raise UsageError(
                 "this is not a plan file",
                 code="U205",
@@ -74,11 +73,7 @@ def ceiling_macs(name: str, full_macs: int) -> int:
     Raises:
         UsageError: the name is no percentage.
     """
-    percent = Fraction(name) if _PERCENTAGE.fullmatch(name) else Fraction(0)
-    if not 0 < percent <= 100:
-        hint = "name levels by their ceiling in percent of the MACs"
-        raise UsageError(f"level {name!r} is not a percentage", code="U206", hint=hint)
-    return floor(percent * full_macs / 100)
+    return floor(Fraction(level_name(name)) * full_macs / 100)
 
 
 def ceiling_name(macs: int, full_macs: int) -> str:

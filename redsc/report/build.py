@@ -83,12 +83,12 @@ def _port(value: Value, port: Port) -> PortReport:
 
 
 def _level(slot: int, model: Model, levels: Levels, container: Container, quality: Quality | None) -> LevelReport:
-    network, level = levels.networks[slot], levels.plan.levels[slot]
+    network, level, full = levels.networks[slot], levels.plan.levels[slot], graph_macs(model.graph)
     return LevelReport(
         name=level.name,
         slot=slot,
         macs=network.macs,
-        macs_fraction=round(network.macs / max(graph_macs(model.graph), 1), 6),
+        macs_fraction=round(network.macs / full, 6) if full else 1.0,
         widths=network.widths,
         skipped=level.skipped,
         arena=_arena(network.memory),

@@ -40,7 +40,7 @@ def run_isolated(
     except subprocess.TimeoutExpired as error:
         raise ExecutorError(f"{executor} did not finish within {timeout_seconds} s") from error
     if done.returncode == ExecutorError.exit_code:
-        raise ExecutorError(done.stderr.decode(errors="replace").strip())
+        raise ExecutorError(done.stdout.decode(errors="replace"))
     if done.returncode:
         raise ExecutorError(f"{executor} crashed on the model (status {done.returncode})")
     return _unpack(np.load(io.BytesIO(done.stdout)))
@@ -65,7 +65,7 @@ def _serve(executor: str) -> int:
     try:
         rows = EXECUTORS[executor].run(archive["model"].tobytes(), _unpack(archive))
     except RedscError as error:
-        sys.stderr.write(error.diagnostic.message)
+        sys.stdout.write(error.diagnostic.message)
         return error.exit_code
     sys.stdout.buffer.write(_pack(rows))
     return 0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -40,25 +40,38 @@ def load_data(path: Path, model: Model) -> DataSet:
     Raises:
         UsageError: the file is no such archive, or its arrays do not fit the model.
     """
+    arrays = _read_arrays(path)
+    keys = ["x"] if len(model.inputs) == 1 else [port.name for port in model.inputs]
+    columns = [_column(arrays, key, index, model) for index, key in enumerate(keys)]
+    samples = [list(row) for row in zip(*columns, strict=False)]
+    if not samples or any(len(column) != len(samples) for column in columns):
+        raise UsageError(f"{path} has no samples, or not one per input", code="U207")
+    return DataSet(samples, _labels(arrays.get("y"), len(samples), model.graph.outputs[0].type.elements))
+
+
+def _read_arrays(path: Path) -> dict[str, Array]:
+    hint = "numpy.savez(path, x=samples, y=labels) writes one"
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, BadZipFile, AttributeError) as error:
-        reason = (
-            error.strerror if isinstance(error, OSError) and error.strerror else "it is no .npz of plain arrays"
-        )
-        hint = "numpy.savez(path, x=samples, y=labels) writes one"
-        raise UsageError(f"cannot read the data file {path.name}: {reason}", code="U207", hint=hint) from error
-    single = len(model.inputs) == 1
-    columns = [
-        _column(arrays, "x" if single else port.name, index, model) for index, port in enumerate(model.inputs)
-    ]
-    labels = arrays.get("y")
-    if any(len(column) != len(columns[0]) for column in columns) or (
-        labels is not None and labels.shape != (len(columns[0]),)
-    ):
-        raise UsageError(f"the arrays in {path.name} have different lengths", code="U207")
-    return DataSet([list(row) for row in zip(*columns, strict=True)], labels)
+        archive = np.load(path, allow_pickle=False)
+        arrays = {name: archive[name] for name in getattr(archive, "files", ())}
+    except Exception as error:  # numpy, zipfile and zlib raise families of their own on damaged files
+        reason = getattr(error, "strerror", None) or "it is no .npz of plain arrays"
+        raise UsageError(f"cannot read the data file {path}: {reason}", code="U207", hint=hint) from error
+    if not arrays:
+        raise UsageError(f"{path} is no archive of named arrays", code="U207", hint=hint)
+    return arrays
+
+
+def _labels(labels: Array | None, count: int, classes: int) -> Array | None:
+    """Check labels: one class number per sample."""
+    if labels is None:
+        return None
+    found = f"array 'y' is {labels.dtype}{list(labels.shape)}"
+    if labels.shape != (count,) or labels.dtype.kind not in "iuf":
+        raise UsageError(f"{found}, it needs one class number for each of {count} samples", code="U207")
+    if not np.isin(labels, np.arange(classes)).all():
+        raise UsageError(f"{found}, its numbers must be classes from 0 to {classes - 1}", code="U207")
+    return labels
 
 
 def measure_levels(original: Graph, levels: Sequence[Graph], data: DataSet) -> list[Quality]:
@@ -84,7 +97,7 @@ def _column(arrays: dict[str, Array], key: str, index: int, model: Model) -> lis
         known = ", ".join(sorted(arrays))
         raise UsageError(f"the data file has no array {key!r}", code="U207", hint=f"it has {known or 'none'}")
     array = arrays[key]
-    if array.ndim == 0 or array.dtype != kind.dtype.numpy or array[0:1].size != kind.elements:
+    if array.ndim == 0 or array.dtype != kind.dtype.numpy or prod(array.shape[1:]) != kind.elements:
         raise UsageError(
             f"array {key!r} is {array.dtype}{list(array.shape)}, input {port.name!r} takes "
             f"{kind.dtype.numpy}{list(port.source_shape)} per sample",

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from redsc.errors import LimitExceeded, MalformedModel, ModelError, RedscError
+from redsc.errors import LimitExceeded, MalformedModel, ModelError, RedscError, UnsupportedError
 from redsc.formats import load_model, write_tflite
 from redsc.formats.model import Port
-from redsc.ir import print_graph
+from redsc.ir import Graph, print_graph
 from redsc.limits import Limits
 from tests.conftest import ROOT
-from tests.helpers import small_net
+from tests.helpers import NetBuilder, small_net
 
 EXAMPLE = ROOT / "examples" / "fashion_dscnn.onnx"
 
@@ -88,3 +88,16 @@ def test_only_our_errors_leave(tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_bytes(write_tflite(small_net())[:200])
     with pytest.raises(RedscError):
         load_model(tmp_path / "model.tflite")
+
+
+def test_a_model_without_a_network_is_refused(tmp_path: Path) -> None:
+    net = NetBuilder()
+    value = net.input(1, 4)
+    for name, graph in {
+        "it has no operators": net.outputs(value),
+        "it has no outputs": Graph(inputs=[value]),
+        "it has no inputs": Graph(),
+    }.items():
+        (tmp_path / "model.tflite").write_bytes(write_tflite(graph))
+        with pytest.raises(UnsupportedError, match=name):
+            load_model(tmp_path / "model.tflite")

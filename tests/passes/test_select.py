@@ -65,7 +65,9 @@ def test_a_budget_that_slot_0_misses_gives_the_best_narrower_network() -> None:
     assert 25 < float(first.name) < 100
     note = selection.diagnostics[0]
     assert note.code == "L101"
-    assert note.message == f"level 100 is left out: the best network inside the budgets has {first.name} %"
+    assert note.message == (
+        f"level 100 is left out: slot 0 is level {first.name}, what the selector found inside the budgets"
+    )
     assert f"{needed:,} B of RAM" in note.evidence[0]
 
 
@@ -157,6 +159,9 @@ BROKEN = {
     "not nested": lambda plan: LevelPlan((plan.levels[1], plan.levels[0]), plan.order),
     "over its ceiling": lambda plan: _first(plan, name="99"),
     "two levels of one name": lambda plan: LevelPlan((plan.levels[0], plan.levels[0]), plan.order),
+    "a name in a longer form": lambda plan: _first(plan, name="100.0"),
+    "a skipped block": lambda plan: _first(plan, skipped=("block",)),
+    "another resolution": lambda plan: _first(plan, resolution=(24, 24)),
     "an order with a gap": lambda plan: LevelPlan(plan.levels, {**plan.order, "conv_2d0": (0, 0, *range(22))}),
 }
 

@@ -63,7 +63,15 @@ def test_data_is_in_the_files_own_layout() -> None:
         ({"x": np.zeros((6, 8, 8, 3), np.float32)}, "is float32[6, 8, 8, 3]"),
         ({"x": np.zeros((6, 8, 8, 4), np.int8)}, "is int8[6, 8, 8, 4]"),
         ({"x": np.zeros((), np.int8)}, "is int8[]"),
-        ({"x": np.zeros((6, 8, 8, 3), np.int8), "y": np.zeros(5)}, "different lengths"),
+        ({"x": np.zeros((0, 8, 8, 3), np.int8)}, "has no samples"),
+        ({"x": np.zeros((6, 8, 8, 3), np.int8), "y": np.zeros(5)}, "one class number for each of 6 samples"),
+        ({"x": np.zeros((6, 8, 8, 3), np.int8), "y": np.zeros((6, 5))}, "one class number for each of 6 samples"),
+        (
+            {"x": np.zeros((6, 8, 8, 3), np.int8), "y": np.array(["a"] * 6)},
+            "one class number for each of 6 samples",
+        ),
+        ({"x": np.zeros((6, 8, 8, 3), np.int8), "y": np.full(6, 5)}, "classes from 0 to 4"),
+        ({"x": np.zeros((6, 8, 8, 3), np.int8), "y": np.full(6, 0.5)}, "classes from 0 to 4"),
         ({"x": np.array([{}], dtype=object)}, "cannot read"),
     ],
 )
@@ -74,3 +82,16 @@ def test_data_that_does_not_fit_is_a_usage_error(
     with pytest.raises(UsageError) as caught:
         load_data(save(tmp_path / "d.npz", **arrays), model)
     assert words in caught.value.diagnostic.message
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 damaged"])
+def test_a_damaged_archive_is_a_usage_error(tmp_path: Path, model: Model, content: bytes) -> None:
+    (tmp_path / "d.npz").write_bytes(content)
+    with pytest.raises(UsageError, match="of plain arrays"):
+        load_data(tmp_path / "d.npz", model)
+
+
+def test_a_single_array_is_a_usage_error(tmp_path: Path, model: Model) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((6, 8, 8, 3), np.int8))
+    with pytest.raises(UsageError, match="no archive of named arrays"):
+        load_data(tmp_path / "x.npy", model)

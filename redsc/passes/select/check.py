@@ -8,7 +8,7 @@ from redsc.cost.macs import graph_macs
 from redsc.cost.memory import measure_memory, resident_all_bytes, resident_one_bytes
 from redsc.formats import write_models
 from redsc.ir import Graph
-from redsc.options import Budgets, Resident
+from redsc.options import Budgets, Resident, level_name
 from redsc.passes.plan import LevelPlan, ceiling_macs
 from redsc.passes.slice import slice_channels
 from redsc.passes.spaces import ChannelGroups
@@ -27,11 +27,10 @@ def plan_problems(
     2. No level is wider than the one before it, in any space.
     3. A level's MACs are at most its name in percent of the full network's; the first level's are in the budget.
     4. All levels together meet the budgets for RAM and flash.
-    5. The order of a space lists each of its channels once, and no two levels have the same name.
+    5. The order of a space lists each of its channels once.
+    6. Levels have names of their own, in their shortest form, and neither skipped blocks nor another resolution.
     """
-    problems = [*_order_problems(groups, plan), *_width_problems(groups, plan, multiple)]
-    if len({level.name for level in plan.levels}) < len(plan.levels):
-        problems.append("two levels have the same name")
+    problems = [*_name_problems(plan), *_order_problems(groups, plan), *_width_problems(groups, plan, multiple)]
     yield from problems
     if problems:
         return
@@ -59,6 +58,16 @@ def fullness_problems(
             if graph_macs(network) <= ceiling and not any(_budget_problems(others, budgets)):
                 yield f"level {level.name} has room for {wider} channels of {name}"
         outer = level.widths
+
+
+def _name_problems(plan: LevelPlan) -> Iterator[str]:
+    if len({level.name for level in plan.levels}) < len(plan.levels):
+        yield "two levels have the same name"
+    for level in plan.levels:
+        if level.name != level_name(level.name):
+            yield f"level {level.name!r} has the name {level_name(level.name)}"
+        if level.skipped or level.resolution:
+            yield f"level {level.name} skips blocks or changes the resolution, which redsc cannot do yet"
 
 
 def _order_problems(groups: ChannelGroups, plan: LevelPlan) -> Iterator[str]:

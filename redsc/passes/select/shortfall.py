@@ -11,7 +11,7 @@ from redsc.ir import Graph, Value
 from redsc.options import Resident
 from redsc.passes.plan import ceiling_name
 from redsc.passes.select.problem import Candidate, Problem, Target, ram_bytes
-from redsc.units import other_reading, size_with_unit
+from redsc.units import other_reading, parse_size, size_with_unit
 
 __all__ = ["budget_error", "level_misfit", "levels_above", "peak_lines"]
 
@@ -34,7 +34,9 @@ def levels_above(problem: Problem, targets: Sequence[Target], slot0_name: str) -
     everything = Target("100", full.macs)
     evidence = [text for _, text in _misses(problem, everything, [full], "the whole network")]
     names = ", ".join(target.name for target in targets)
-    message = f"level {names} is left out: the best network inside the budgets has {slot0_name} %"
+    if not evidence:
+        return [Diagnostic("L104", f"level {names} is left out: it would be the network of level {slot0_name}")]
+    message = f"level {names} is left out: slot 0 is level {slot0_name}, what the selector found inside the budgets"
     return [Diagnostic("L101", message, tuple(evidence))]
 
 
@@ -59,7 +61,7 @@ def _misses(
         yield "R501", f"{what} needs {problem.ram(levels):,} B of RAM, budget is {budgets.ram_bytes:,} B{written}"
     if budgets.flash_bytes is not None and problem.flash(levels) > budgets.flash_bytes:
         yield "R502", f"{what} needs {problem.flash(levels):,} B of flash, budget is {budgets.flash_bytes:,} B"
-    ceiling = min(target.ceiling_macs, budgets.macs or target.ceiling_macs)
+    ceiling = target.ceiling_macs if budgets.macs is None else min(target.ceiling_macs, budgets.macs)
     if levels[-1].macs > ceiling:
         yield "R503", f"{last or what} takes {levels[-1].macs:,} MACs, the ceiling is {ceiling:,}"
 
@@ -93,24 +95,37 @@ def _ram_hint(problem: Problem, candidate: Candidate) -> str:
     """Return the next action: the other reading of the unit, or the least RAM that would do."""
     needed, budgets = problem.ram([candidate]), problem.budgets
     least = problem.ram([problem.candidate(problem.narrowest)])
-    other = other_reading(budgets.ram_text or "")
-    if other is not None and needed <= other:
-        binary = (budgets.ram_text or "").replace("B", "iB").replace("k", "K")
-        return f"{budgets.ram_text} was read as {budgets.ram_bytes:,} B; if you meant {other:,} B write {binary}"
+    reading = _reading_hint(budgets.ram_text, needed)
+    if reading is not None:
+        return reading
     if least < needed:
         return f"{_CUTTING} needs {size_with_unit(least)} of RAM"
     return f"the least RAM that would do is {size_with_unit(needed)}"
 
 
+def _reading_hint(text: str | None, needed: int) -> str | None:
+    """Return the other reading of a size like `38KB` where that would do."""
+    other = other_reading(text or "")
+    if text is None or other is None or needed > other:
+        return None
+    binary = text.replace("B", "iB").replace("k", "K")
+    return f"{text} was read as {parse_size(text):,} B; if you meant {other:,} B write {binary}"
+
+
 def _flash_hint(problem: Problem, candidate: Candidate) -> str:
     needed, least = problem.flash([candidate]), problem.flash([problem.candidate(problem.narrowest)])
+    reading = _reading_hint(problem.budgets.flash_text, needed)
+    if reading is not None:
+        return reading
     if least < needed:
         return f"{_CUTTING} needs {size_with_unit(least)} of flash"
     return f"the least flash that would do is {size_with_unit(needed)}"
 
 
-def _macs_hint(problem: Problem, _candidate: Candidate) -> str:
+def _macs_hint(problem: Problem, candidate: Candidate) -> str:
     least, full = problem.candidate(problem.narrowest).macs, problem.candidate(problem.full).macs
+    if least < candidate.macs:
+        return f"{_CUTTING} has {ceiling_name(least, full)} % of the MACs"
     return f"the narrowest legal network has {ceiling_name(least, full)} % of the MACs"
 
 
