@@ -2,8 +2,8 @@
 
     python benchmarks/compile_time.py [--repeat 3]
 
-Prints seconds per model, and the ratio to a yardstick measured in the same run: starting Python and running the
-model file once in LiteRT and once in TFLM, which no compile that verifies itself can avoid. The bar is 5 s.
+Prints seconds per model, and the ratio to a yardstick measured in the same run: starting Python, importing redsc
+and running the network once in LiteRT and in TFLM, which no compile that verifies itself can avoid. The bar is 5 s.
 """
 
 from __future__ import annotations

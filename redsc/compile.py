@@ -134,7 +134,7 @@ def slice_level(path: Path, level: str, plan: Path | None = None) -> bytes:
         UsageError: there is no such level.
     """
     if plan is None:
-        graphs = {graph.name: graph for graph in _slots(path)}
+        graphs = {graph.name: graph for graph in _slots(path)[1]}
     else:
         levels = choose_levels(read_model(path).graph, Options(plan=plan))
         graphs = dict(zip(levels.names, levels.graphs, strict=True))
@@ -158,8 +158,7 @@ def verify_container(
     if (model_path is None) != (plan is None):
         raise UsageError("--model and --plan belong together", code="U213", hint="give both, or neither")
     progress("reading the container")
-    slots = _slots(path)
-    data = path.read_bytes()
+    data, slots = _slots(path)
     done: list[Verification] = []
     if model_path is not None and plan is not None:
         progress("rebuilding the levels")
@@ -172,8 +171,8 @@ def verify_container(
     return done
 
 
-def _slots(path: Path) -> list[Graph]:
-    """Return the graphs of a container."""
+def _slots(path: Path) -> tuple[bytes, list[Graph]]:
+    """Return a container and the graphs in it."""
     data = load_model(path).source
     if not is_container(data):
         raise UsageError(
@@ -181,4 +180,4 @@ def _slots(path: Path) -> list[Graph]:
             code="U211",
             hint="give the NAME.tflite that redsc compile wrote, or the model file and --plan NAME.plan.json",
         )
-    return [read_tflite(slot_bytes(data, slot)) for slot in range(slot_count(data))]
+    return data, [read_tflite(slot_bytes(data, slot)) for slot in range(slot_count(data))]

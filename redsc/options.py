@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
@@ -61,7 +62,11 @@ class Budgets:
 class Options:
     """Everything a compile depends on besides the model file.
 
-    Levels are named by their ceilings in percent of the model's MACs; without names there is one lossless level.
+    Levels are named by their ceilings in percent of the model's MACs and kept largest first; without names there is
+    one lossless level.
+
+    Raises:
+        UsageError: a level is no percentage.
     """
 
     budgets: Budgets = Budgets()
@@ -73,6 +78,9 @@ class Options:
     name: str | None = None
     data: Path | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "levels", _largest_first(self.levels))
+
 
 def parse_levels(text: str) -> tuple[str, ...]:
     """Return the level names of a list like `25,50,75,100`, the largest first.
@@ -80,8 +88,12 @@ def parse_levels(text: str) -> tuple[str, ...]:
     Raises:
         UsageError: an item is no percentage.
     """
-    names = {level_name(item) for item in text.split(",")}
-    return tuple(sorted(names, key=Fraction, reverse=True))
+    return _largest_first(text.split(","))
+
+
+def _largest_first(levels: Iterable[str]) -> tuple[str, ...]:
+    """Return each level's one name, the largest first."""
+    return tuple(sorted({level_name(item) for item in levels}, key=Fraction, reverse=True))
 
 
 def level_name(text: str) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from redsc.errors import UsageError
-from redsc.options import Budgets, Resident, parse_levels
+from redsc.options import Budgets, Options, Resident, parse_levels
 
 
 def test_levels_are_sorted_by_percent_and_lose_their_sign() -> None:
@@ -18,6 +18,12 @@ def test_what_is_no_percentage_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_levels(text)
     assert caught.value.diagnostic.code == "U202"
+
+
+def test_options_keep_levels_largest_first_and_check_them() -> None:
+    assert Options(levels=("25", "50.0", "100")).levels == ("100", "50", "25")
+    with pytest.raises(UsageError):
+        Options(levels=("half",))
 
 
 def test_budgets_keep_how_ram_was_written() -> None:

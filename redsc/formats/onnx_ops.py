@@ -204,8 +204,9 @@ def _gemm(context: OnnxContext, node: Any) -> str | None:
 _REFUSALS = {
     "redsc does not translate it yet": """
         Abs Add And ArgMax ArgMin AveragePool BatchNormalization Cast CastLike Ceil Celu Clip Concat Constant
-        ConstantOfShape ConvTranspose Cos DepthToSpace DequantizeLinear Div Dropout Elu Equal Erf Exp Expand Floor
-        Gather GatherElements GatherND Gelu GlobalMaxPool Greater GreaterOrEqual GroupNormalization HardSigmoid
+        ConstantOfShape ConvTranspose Cos CumSum DepthToSpace DequantizeLinear Div Dropout Elu Equal Erf Exp Expand
+        Floor Gather
+        GatherElements GatherND Gelu GlobalMaxPool Greater GreaterOrEqual GroupNormalization HardSigmoid
         HardSwish Hardmax Identity InstanceNormalization LayerNormalization LeakyRelu Less LessOrEqual Log
         LogSoftmax LpNormalization MatMul Max MaxPool Mean Min Mish Mod Mul Neg Not OneHot Or PRelu Pad Pow
         QLinearConv QLinearMatMul QuantizeLinear RMSNormalization Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum
@@ -219,7 +220,7 @@ _REFUSALS = {
     "attention is not translated yet": "Attention RotaryEmbedding",
     "tflite-micro has no kernel for it": """
         Acos Acosh AffineGrid Asin Asinh Atan Atanh Bernoulli BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor
-        BlackmanWindow CausalConvWithState CenterCropPad Col2Im Compress Cosh CumProd CumSum DFT DeformConv
+        BlackmanWindow CausalConvWithState CenterCropPad Col2Im Compress Cosh CumProd DFT DeformConv
         Det Einsum EyeLike GridSample GlobalLpPool HammingWindow HannWindow ImageDecoder IsInf IsNaN LRN
         LinearAttention LpPool MaxRoiPool MaxUnpool MeanVarianceNormalization MelWeightMatrix Multinomial
         NegativeLogLikelihoodLoss NonMaxSuppression NonZero Optional OptionalGetElement OptionalHasElement

@@ -34,6 +34,7 @@ from redsc.version import __version__
 __all__ = ["build_report", "model_report"]
 
 _KERNELS = "reference"
+_STATUS = {"none": "exact", "plan": "given"}  # where nothing was searched
 
 
 def build_report(
@@ -57,7 +58,7 @@ def build_report(
         ),
         levels=tuple(_level(slot, model, levels, container, quality[slot]) for slot in range(len(memory))),
         arena=ResidentReport(resident_all_bytes(memory), resident_one_bytes(memory)),
-        solver=SolverReport(levels.selector, "given" if levels.selector == "plan" else "heuristic"),
+        solver=SolverReport(levels.selector, _STATUS.get(levels.selector, "heuristic")),
         flash=FlashReport(len(container.data), container.shared_weight_bytes, sum(container.private_bytes), 0),
         verification=tuple(verification),
         files=tuple(FileReport(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()),
@@ -66,7 +67,7 @@ def build_report(
 
 
 def model_report(model: Model) -> ModelReport:
-    """Return the facts about the model file; its MACs are those of the imported graph."""
+    """Return the facts about the model file; ops and MACs are counted after the lossless passes."""
     return ModelReport(
         path=model.path.name,
         sha256=model.sha256,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,11 @@ def test_the_header_and_the_glue_read_well(golden: Golden) -> None:
     golden(head, "head.c")
 
 
+def test_the_glue_for_one_resident_level_shows_how_to_switch(golden: Golden) -> None:
+    one = replace(firmware(), resident=Resident.ONE)
+    golden(render_c_files(one)["net_tflm.h"].decode(), ".h")
+
+
 def test_files_are_ascii_with_unix_lines_and_no_path() -> None:
     for data in render_c_files(firmware()).values():
         assert data.isascii()
@@ -154,7 +160,7 @@ def test_tflm_registers_every_op_of_the_vocabulary() -> None:
 
 
 @pytest.mark.parametrize("number", [0.1, 1.0, 1 / 256, 3e-12, 123456.0, float(np.float32(0.5847029))])
-def testfloat_literals_give_the_same_float_back(number: float) -> None:
+def test_float_literals_give_the_same_float_back(number: float) -> None:
     literal = float_literal(number)
     assert np.float32(literal.removesuffix("f")) == np.float32(number)
     assert "." in literal or "e" in literal

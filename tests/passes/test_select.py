@@ -132,7 +132,7 @@ def test_every_random_network_gives_a_plan_that_the_checker_accepts(graph: Graph
 
 
 @given(st.integers(3_000, 40_000), st.integers(0, 20_000))
-def test_a_larger_budget_is_never_worse(ram_bytes: int, more_bytes: int) -> None:
+def test_more_ram_never_lowers_the_smallest_fraction(ram_bytes: int, more_bytes: int) -> None:
     def narrowest_fraction(ram: int) -> float:
         problem = problem_of(wide_net(), Budgets(ram_bytes=ram), ("100",))
         try:

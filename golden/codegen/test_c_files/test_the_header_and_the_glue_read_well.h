@@ -62,7 +62,7 @@ typedef struct {
   uint64_t macs;        /* of one inference */
   uint32_t slot_offset; /* of the level's model in net_model */
   uint32_t arena_bytes; /* of this level alone */
-  float quality;        /* measured fraction of right answers; negative: unmeasured */
+  float quality;        /* measured accuracy or agreement; negative: unmeasured */
 } net_level_info;
 
 /* The weights and structure of all levels. NET_MODEL(level) is an ordinary TFLite model. */
