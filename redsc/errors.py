@@ -1,6 +1,6 @@
 """Everything that can go wrong, with a code, a place and a next step.
 
-The first digit of a code is the exit code of its class. Nothing else in redsc calls `sys.exit`.
+The first digit of a code is the exit code of its class; I7xx, a bug of ours, is 70. Only `cli.main` exits.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import numpy as np
 
 from redsc.codegen.names import c_comment, c_macro
 from redsc.codegen.tflm_ops import resolver_methods
-from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_one_bytes
+from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_bytes, resident_one_bytes
 from redsc.formats import SLOT_BYTES, Model
 from redsc.formats.model import Port
 from redsc.ir import DType, Value
@@ -53,7 +53,7 @@ class FirmwareLevel:
     @property
     def arena_bytes(self) -> int:
         """The arena of this level alone."""
-        return self.memory.total_bytes + self.memory.temporary_bytes
+        return self.memory.arena_bytes
 
     @property
     def quality(self) -> str:
@@ -128,7 +128,7 @@ class Firmware:
     @property
     def arena_bytes(self) -> int:
         """The arena that was asked for."""
-        return self.resident_all_bytes if self.resident is Resident.ALL else self.resident_one_bytes
+        return resident_bytes([level.memory for level in self.levels], self.resident)
 
 
 def describe_firmware(

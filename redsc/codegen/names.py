@@ -37,8 +37,7 @@ def c_identifier(name: str) -> str:
 
 def c_comment(name: str) -> str:
     """Return a name that cannot end a comment, with ASCII letters, digits and a few marks only, at most 80."""
-    text = "".join(c if c.isascii() and (c.isalnum() or c in "_./-:;") else "_" for c in name)
-    return text.replace("*/", "__")[:80]
+    return "".join(c if c.isascii() and (c.isalnum() or c in "_./-:;") else "_" for c in name)[:80]
 
 
 def c_macro(identifier: str) -> str:

@@ -16,8 +16,16 @@ from redsc.cost.tflm_planning import planning_bytes
 from redsc.cost.tflm_structs import ARM_32, Abi
 from redsc.cost.tflm_tail import kernel_scratch_bytes, tail_bytes
 from redsc.ir import Graph
+from redsc.options import Resident
 
-__all__ = ["NetworkMemory", "measure_memory", "ram_buffers", "resident_all_bytes", "resident_one_bytes"]
+__all__ = [
+    "NetworkMemory",
+    "measure_memory",
+    "ram_buffers",
+    "resident_all_bytes",
+    "resident_bytes",
+    "resident_one_bytes",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +50,14 @@ class NetworkMemory:
         return "optimal" if self.head_bytes == self.lower_bound_bytes else "gap"
 
     @property
-    def total_bytes(self) -> int:
-        """Head and tail of this network alone."""
-        return self.head_bytes + self.tail_bytes
-
-    @property
     def temporary_bytes(self) -> int:
         """Planning temporaries that do not fit into the head, which is still free at that time."""
         return max(0, self.planning_bytes - self.head_bytes)
+
+    @property
+    def arena_bytes(self) -> int:
+        """The arena with which this network alone loads and runs."""
+        return self.head_bytes + self.temporary_bytes + self.tail_bytes
 
 
 def measure_memory(graph: Graph, abi: Abi = ARM_32) -> NetworkMemory:
@@ -86,6 +94,11 @@ def ram_buffers(graph: Graph) -> list[Buffer]:
     return tensors + scratch
 
 
+def resident_bytes(networks: Sequence[NetworkMemory], resident: Resident) -> int:
+    """Return the RAM of several networks that are resident in the given way."""
+    return resident_all_bytes(networks) if resident is Resident.ALL else resident_one_bytes(networks)
+
+
 def resident_all_bytes(networks: Sequence[NetworkMemory]) -> int:
     """Return the RAM of several networks that are all ready to run: heads overlap, tails add up."""
     head = max(max(network.head_bytes, network.planning_bytes) for network in networks)
@@ -94,4 +107,4 @@ def resident_all_bytes(networks: Sequence[NetworkMemory]) -> int:
 
 def resident_one_bytes(networks: Sequence[NetworkMemory]) -> int:
     """Return the RAM of several networks of which one is ready at a time; a switch allocates anew."""
-    return max(network.total_bytes + network.temporary_bytes for network in networks)
+    return max(network.arena_bytes for network in networks)

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from redsc.errors import InternalError, LimitExceeded, MalformedModel, RedscError, UnsupportedError
+from redsc.errors import LimitExceeded, MalformedModel, RedscError, UnsupportedError
 from redsc.formats.onnx_context import OnnxContext
 from redsc.formats.onnx_ops import ONNX_OPS, Kind, OnnxOp
 from redsc.formats.tables import Refusal
-from redsc.ir import Array, Graph, Shape, verify_graph
+from redsc.ir import Array, Graph, Shape, ShapeError, verify_graph
 from redsc.limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["read_onnx"]
@@ -39,8 +39,8 @@ def read_onnx(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Graph, froz
         context = _parse(data, limits)
         context.channels_last = _assign_layouts(context)
         graph = _translate(context)
-    except InternalError as error:  # operands that do not fit together
-        raise MalformedModel(error.diagnostic.message) from error
+    except ShapeError as error:
+        raise MalformedModel(str(error)) from error
     except RedscError:
         raise
     except Exception as error:  # protobuf and onnx raise their own families

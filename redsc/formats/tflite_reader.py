@@ -32,6 +32,9 @@ from redsc.limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["count_ports", "described_as", "read_tflite"]
 
+_OP_NAMES: dict[int, str] = {
+    value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)
+}
 _DTYPES = {number: dtype for dtype, number in TENSOR_TYPES.items()}
 
 
@@ -87,7 +90,7 @@ class _Reader:
         self._cap("operators", subgraph.OperatorsLength(), self.limits.nodes)
         self._cap("tensors", subgraph.TensorsLength(), self.limits.tensors)
         self._cap("buffers", model.BuffersLength(), self.limits.tensors)
-        codes = [_op_name(tflite, model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())]
+        codes = [_op_name(model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())]
         self._refuse_unknown_ops(subgraph, codes)
         tensors = [self._tensor(model, subgraph.Tensors(i), i) for i in range(subgraph.TensorsLength())]
         graph = Graph((subgraph.Name() or b"main").decode("utf-8", "replace")[: self.limits.name_chars])
@@ -214,11 +217,10 @@ class _Reader:
         return OPS[op].attrs(**found)
 
 
-def _op_name(tflite: Any, code: Any) -> str:
+def _op_name(code: Any) -> str:
     """Return the operator's name; old files carry it in the deprecated 8-bit field only."""
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-    names = {value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
-    return str(names.get(number, f"operator number {number}"))
+    return _OP_NAMES.get(number, f"operator number {number}")
 
 
 def _indices(array: Any) -> list[int]:

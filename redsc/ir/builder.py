@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from redsc.errors import InternalError
 from redsc.ir.graph import Array, Graph, Node, Value
 from redsc.ir.ops import NO_ATTRS, ShapeError
 from redsc.ir.registry import op_def
@@ -44,13 +43,13 @@ class GraphBuilder:
         """Append a node and return its output; `dtype` defaults to that of input 0.
 
         Raises:
-            InternalError: the operands do not fit together. Readers check what they read before they build.
+            ShapeError: the operands do not fit together; a reader says where in its file.
         """
         draft = Node(op, inputs, (), attrs, tuple(origin))
         try:
             (shape,) = op_def(op).infer(draft)
         except ShapeError as error:
-            raise InternalError(f"{op} {name or ''}: {error}") from error
+            raise ShapeError(f"{op} {name or ''}: {error}") from error
         source = draft.operand(0).type.dtype
         output = Value(self._unique(name or op.lower()), TensorType(shape, dtype or source, quant))
         self.graph.append(op, inputs, (output,), attrs, draft.origin)

@@ -10,16 +10,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from redsc.errors import InternalError, MalformedModel, printable
 from redsc.ir import Graph, verify_graph
 
-__all__ = ["Exactness", "Log", "LogEntry", "Pass", "load_pass", "run_passes"]
+__all__ = ["Exactness", "Log", "LogEntry", "Pass", "load", "load_pass", "run_passes"]
 
 
 class Exactness(Enum):
-    """What a pass promises about the outputs; it decides which oracle compares them."""
+    """What a pass promises about the outputs."""
 
     BIT_EXACT = "equal bit for bit"
     FLOAT_CLOSE = "equal within 1e-5 relative"
@@ -69,10 +69,15 @@ class Pass(ABC):
         """Change the graph; return whether anything changed."""
 
 
+def load(where: str) -> Any:
+    """Return what a lazy table names as `module:name`."""
+    module, _, name = where.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
 def load_pass(where: str) -> Pass:
     """Return the pass at `module:Class`."""
-    module, _, name = where.partition(":")
-    made: Pass = getattr(importlib.import_module(module), name)()
+    made: Pass = load(where)()
     return made
 
 

@@ -17,7 +17,7 @@ def weight_norm(graph: Graph, groups: ChannelGroups) -> dict[str, Array]:
     """Return the squared L2 norm of every channel's producing weights, per space name.
 
     Norms are of real (dequantised) weights and are normalised per producer, so that layers joined by an addition
-    count alike. Magnitude is the score that needs no data (Li et al., ICLR 2017).
+    count alike. Magnitude is the score that needs no data (Li et al., ICLR 2017, with the L1 norm).
     """
     scores = {space.name: np.zeros(space.size) for space in groups.free}
     for node in graph.nodes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from redsc.errors import Diagnostic, InternalError, UsageError, did_you_mean
 from redsc.ir import Graph
 from redsc.options import Options
 from redsc.passes import SELECTORS
+from redsc.passes.base import load
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.importance import channel_order, weight_norm
 from redsc.passes.permute import permute_channels
@@ -130,6 +130,5 @@ def _named(graph: Graph, level: str) -> Graph:
 def _selector(name: str) -> Callable[[Problem], Selection]:
     if name not in SELECTORS:
         raise UsageError(f"there is no selector {name!r}", code="U209", hint=did_you_mean(name, SELECTORS))
-    module, _, function = SELECTORS[name].partition(":")
-    found: Callable[[Problem], Selection] = getattr(importlib.import_module(module), function)
+    found: Callable[[Problem], Selection] = load(SELECTORS[name])
     return found

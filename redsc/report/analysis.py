@@ -53,7 +53,7 @@ def analyze_model(model: Model) -> Analysis:
         tflm_greedy_head_bytes=memory.greedy_head_bytes,
         tail_bytes=memory.tail_bytes,
         planning_bytes=memory.planning_bytes,
-        total_bytes=memory.total_bytes + memory.temporary_bytes,
+        total_bytes=memory.arena_bytes,
         status=memory.status,
         flash_bytes=len(write_tflite(graph, memory.offsets)),
         weight_bytes=sum(value.type.nbytes for value in graph.constants()),
@@ -73,8 +73,8 @@ def print_analysis(analysis: Analysis) -> None:
         ("planned head", analysis.head_bytes, f"what redsc plans ({analysis.status})"),
         ("TFLM's own head", analysis.tflm_greedy_head_bytes, "what TFLM's greedy planner does alone"),
         ("persistent tail", analysis.tail_bytes, "TFLM's structures on a 32-bit target"),
-        ("planning temporaries", analysis.planning_bytes, "live while TFLM plans, inside the free head"),
-        ("arena", analysis.total_bytes, "head and tail: what to reserve"),
+        ("planning temporaries", analysis.planning_bytes, "what TFLM needs in the head's place while it plans"),
+        ("arena", analysis.total_bytes, "what to reserve: the tail, and the head or the temporaries"),
         ("model array", analysis.flash_bytes, f"flash, {analysis.weight_bytes:,} B of it weights"),
     ]
     print_table(["", "bytes", ""], [(name, f"{nbytes:,}", text) for name, nbytes, text in rows])

@@ -102,7 +102,7 @@ def _arena(memory: NetworkMemory) -> ArenaReport:
     return ArenaReport(
         head_bytes=memory.head_bytes,
         tail_bytes=memory.tail_bytes,
-        total_bytes=memory.total_bytes + memory.temporary_bytes,
+        total_bytes=memory.arena_bytes,
         tflm_greedy_head_bytes=memory.greedy_head_bytes,
         lower_bound_bytes=memory.lower_bound_bytes,
         status=memory.status,

@@ -24,7 +24,6 @@ ARENA_BYTES = 64 << 20  # a multiple of 16: the tail's alignment then depends on
 class ArenaUse:
     """What the wheel's recording allocator prints, in bytes."""
 
-    total_bytes: int
     head_bytes: int
     tail_bytes: int
 
@@ -58,8 +57,8 @@ def measure_arena(model: bytes) -> ArenaUse:
             os.close(stderr)
         captured.seek(0)
         text = captured.read().decode(errors="replace")
-    found = dict(re.findall(r"Arena allocation (total|head|tail) (\d+) bytes", text))
-    return ArenaUse(int(found["total"]), int(found["head"]), int(found["tail"]))
+    found = dict(re.findall(r"Arena allocation (head|tail) (\d+) bytes", text))
+    return ArenaUse(int(found["head"]), int(found["tail"]))
 
 
 def _load(model: bytes) -> Any:

@@ -92,10 +92,6 @@ def test_files_are_ascii_with_unix_lines_and_no_path() -> None:
         assert b"/home" not in data
 
 
-def test_rendering_twice_gives_the_same_bytes() -> None:
-    assert render_c_files(firmware()) == render_c_files(firmware())
-
-
 PROGRAM = """
 #include <stdio.h>
 #include "net.h"

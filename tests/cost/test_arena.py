@@ -75,11 +75,6 @@ def test_first_fit_in_any_order_is_valid(items: list[Buffer], random: Random) ->
     assert arena_problems(items, offsets, height) == []
 
 
-@given(buffers())
-def test_planning_is_deterministic(items: list[Buffer]) -> None:
-    assert plan_arena(items) == plan_arena(list(items))
-
-
 def _best_height(items: list[Buffer]) -> int:
     """Return the least height: some order of first fit gives it, so all orders are tried."""
     return min(
@@ -97,8 +92,9 @@ def test_a_tiny_plan_is_as_low_as_brute_force(items: list[Buffer]) -> None:
 @settings(max_examples=100)
 @given(buffers(most=5))
 def test_what_is_called_optimal_is_as_low_as_brute_force(items: list[Buffer]) -> None:
-    plan = plan_arena(items)
-    assert plan.lower_bound <= _best_height(items) <= plan.height
+    plan, best = plan_arena(items), _best_height(items)
+    assert plan.lower_bound <= best <= plan.height
+    assert not plan.is_optimal or plan.height == best
 
 
 def test_rule_1_one_offset_per_buffer() -> None:

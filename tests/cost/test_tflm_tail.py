@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,10 +33,10 @@ from redsc.ir import (
     verify_graph,
 )
 from redsc.runtime.tflm import measure_arena
+from tests.conftest import Zoo
 
 Build = Callable[[GraphBuilder, DType], list[Value]]
 F32, I8, I32 = DType.FLOAT32, DType.INT8, DType.INT32
-MODELS = Path(os.environ.get("REDSC_ZOO", Path(__file__).parents[3] / "shared" / "zoo")) / "models"
 ZOO_TAIL_BYTES = {
     "FraCorti+REDS/cnn_s_quantized.tflite": 3056,
     "FraCorti+REDS/dnn_s_quantized.tflite": 2080,
@@ -256,10 +254,8 @@ def test_head_and_tail_of_every_op_are_exact(name: str, dtype: DType) -> None:
 
 
 @pytest.mark.parametrize("model", ZOO_TAIL_BYTES)
-def test_tail_of_the_zoo_is_exact(model: str) -> None:
+def test_tail_of_the_zoo_is_exact(zoo: Zoo, model: str) -> None:
     pytest.importorskip("tflite_micro")
-    if not (MODELS / model).exists():
-        pytest.skip(f"the zoo has no {model} here; set REDSC_ZOO")
-    graph = load_model(MODELS / model).graph
+    graph = load_model(zoo(f"models/{model}")).graph
     assert tail_bytes(graph, X86_64_RECORDING) == ZOO_TAIL_BYTES[model]
     assert measure_arena(write_tflite(graph)).tail_bytes == ZOO_TAIL_BYTES[model]

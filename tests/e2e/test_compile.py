@@ -150,7 +150,7 @@ def test_a_budget_that_slot_0_misses_gives_the_best_narrower_network(zoo: Zoo) -
     report = compile_model(zoo(f"{MLPERF}/vww_96_int8.tflite"), options).report
     first = report.levels[0]
     assert 25 < float(first.name) < 100
-    assert first.arena.total_bytes <= 60_000 < 75_000
+    assert first.arena.total_bytes <= 60_000
     assert report.diagnostics[0].code == "L101"
     assert report.arena.resident_all_bytes <= 60_000
 

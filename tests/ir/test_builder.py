@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from redsc.errors import InternalError
-from redsc.ir import DType, GraphBuilder, Quant, Reshape, verify_graph
+from redsc.ir import DType, GraphBuilder, Quant, Reshape, ShapeError, verify_graph
 
 
 def test_shapes_are_inferred_and_types_follow_the_input() -> None:
@@ -48,7 +48,7 @@ def test_a_node_without_a_name_is_called_like_its_op() -> None:
 def test_operands_that_do_not_fit_are_our_bug() -> None:
     builder = GraphBuilder()
     x, y = builder.input("x", (2,)), builder.input("y", (3,))
-    with pytest.raises(InternalError, match="do not broadcast"):
+    with pytest.raises(ShapeError, match="do not broadcast"):
         builder.op("ADD", x, y)
 
 

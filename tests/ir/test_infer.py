@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from redsc.errors import InternalError
 from redsc.ir import (
     NO_ATTRS,
     Array,
@@ -18,6 +17,7 @@ from redsc.ir import (
     Pool2D,
     Reshape,
     Shape,
+    ShapeError,
     op_def,
 )
 
@@ -163,5 +163,5 @@ def test_elementwise_ops_keep_the_shape(op: str) -> None:
 def test_operands_that_do_not_fit_are_refused(
     op: str, operands: list[Shape | Array], attrs: Any, message: str
 ) -> None:
-    with pytest.raises(InternalError, match=message):
+    with pytest.raises(ShapeError, match=message):
         _infer(op, *operands, attrs=attrs)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from redsc.cost.macs import graph_macs
-from redsc.cost.memory import measure_memory, resident_all_bytes, resident_one_bytes
+from redsc.cost.memory import measure_memory, resident_bytes
 from redsc.formats import write_models
 from redsc.ir import Graph
-from redsc.options import Budgets, Resident, level_name
+from redsc.options import Budgets, level_name
+from redsc.passes.permute import permute_channels
 from redsc.passes.plan import LevelPlan, ceiling_macs
 from redsc.passes.slice import slice_channels
 from redsc.passes.spaces import ChannelGroups
@@ -34,6 +35,7 @@ def plan_problems(
     yield from problems
     if problems:
         return
+    graph = permute_channels(graph, groups, plan.order)
     networks = [slice_channels(graph, groups, level.widths) for level in plan.levels]
     for level, network in zip(plan.levels, networks, strict=True):
         if graph_macs(network) > ceiling_macs(level.name, graph_macs(graph)):
@@ -45,6 +47,7 @@ def fullness_problems(
     graph: Graph, groups: ChannelGroups, plan: LevelPlan, budgets: Budgets, multiple: int
 ) -> Iterator[str]:
     """Yield one sentence per space that could be one legal width wider, with ceiling, nesting and budgets kept."""
+    graph = permute_channels(graph, groups, plan.order)
     networks = [slice_channels(graph, groups, level.widths) for level in plan.levels]
     outer: Widths = {space.name: space.size for space in groups.free}
     for index, level in enumerate(plan.levels):
@@ -98,7 +101,7 @@ def _budget_problems(networks: Sequence[Graph], budgets: Budgets) -> Iterator[st
     if budgets.ram_bytes is None and budgets.flash_bytes is None:
         return
     memory = [measure_memory(network) for network in networks]
-    needed = resident_all_bytes(memory) if budgets.resident is Resident.ALL else resident_one_bytes(memory)
+    needed = resident_bytes(memory, budgets.resident)
     if budgets.ram_bytes is not None and needed > budgets.ram_bytes:
         yield f"{needed:,} B of RAM exceed the budget of {budgets.ram_bytes:,} B"
     if budgets.flash_bytes is not None:

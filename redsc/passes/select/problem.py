@@ -9,16 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from redsc.cost.macs import graph_macs
-from redsc.cost.memory import NetworkMemory, measure_memory, resident_all_bytes, resident_one_bytes
+from redsc.cost.memory import NetworkMemory, measure_memory, resident_bytes
 from redsc.errors import Diagnostic
 from redsc.formats import write_models
 from redsc.ir import Graph
-from redsc.options import Budgets, Resident
+from redsc.options import Budgets
 from redsc.passes.plan import LevelPlan
 from redsc.passes.slice import slice_channels
 from redsc.passes.spaces import ChannelGroups, Space
 
-__all__ = ["Candidate", "Problem", "Selection", "Target", "legal_widths", "ram_bytes"]
+__all__ = ["Candidate", "Problem", "Selection", "Target", "legal_widths"]
 
 Widths = Mapping[str, int]
 
@@ -52,11 +52,6 @@ class Selection:
 def legal_widths(space: Space, multiple: int) -> tuple[int, ...]:
     """Return the widths a space may have, ascending: multiples, and its full size."""
     return (*range(multiple, space.size, multiple), space.size)
-
-
-def ram_bytes(networks: Sequence[NetworkMemory], resident: Resident) -> int:
-    """Return the RAM of levels that are resident in the given way."""
-    return resident_all_bytes(networks) if resident is Resident.ALL else resident_one_bytes(networks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +100,7 @@ class Problem:
 
     def ram(self, levels: Sequence[Candidate]) -> int:
         """Return the RAM of these levels, in bytes."""
-        return ram_bytes([level.memory for level in levels], self.budgets.resident)
+        return resident_bytes([level.memory for level in levels], self.budgets.resident)
 
     def flash(self, levels: Sequence[Candidate]) -> int:
         """Return the bytes of the container with these levels."""

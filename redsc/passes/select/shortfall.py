@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from redsc.cost.liveness import peak_working_set
+from redsc.cost.memory import resident_bytes
 from redsc.cost.tflm_tail import kernel_scratch_bytes
 from redsc.errors import BudgetError, Diagnostic
 from redsc.ir import Graph, Value
 from redsc.options import Resident
 from redsc.passes.plan import ceiling_name
-from redsc.passes.select.problem import Candidate, Problem, Target, ram_bytes
+from redsc.passes.select.problem import Candidate, Problem, Target
 from redsc.units import other_reading, parse_size, size_with_unit
 
 __all__ = ["budget_error", "level_misfit", "levels_above", "peak_lines"]
@@ -44,7 +45,7 @@ def level_misfit(problem: Problem, target: Target, others: Sequence[Candidate], 
     """Return the note on a level that does not fit beside the levels chosen before it."""
     levels, budget = [*others, least], problem.budgets.ram_bytes
     evidence = [text for _, text in _misses(problem, target, levels, "the set with it", "its narrowest form")]
-    one = ram_bytes([level.memory for level in levels], Resident.ONE)
+    one = resident_bytes([level.memory for level in levels], Resident.ONE)
     hint = None
     if budget is not None and problem.ram(levels) > budget >= one:
         hint = f"--resident one keeps it in {one:,} B: a switch then allocates the level anew"
