@@ -52,7 +52,10 @@ def read_onnx(data: bytes, limits: Limits = DEFAULT_LIMITS) -> tuple[Graph, froz
 def _parse(data: bytes, limits: Limits) -> OnnxContext:
     import onnx  # slow to load, and only ONNX files need it
 
-    model = onnx.load_model_from_string(data)
+    try:
+        model = onnx.load_model_from_string(data)
+    except Exception as error:  # protobuf's own class, whose words differ between its versions
+        raise MalformedModel("not an ONNX model: its bytes cannot be parsed") from error
     if not model.graph.node:
         raise MalformedModel("not an ONNX model, or one without nodes")
     if len(model.graph.node) > limits.nodes or len(model.graph.initializer) > limits.tensors:
