@@ -8,9 +8,9 @@ import onnx
 import pytest
 import tflite
 
-from redsc.formats.onnx_ops import ONNX_OPS, OnnxOp
+from redsc.formats.onnx.ops import ONNX_OPS, OnnxOp
 from redsc.formats.tables import Refusal
-from redsc.formats.tflite_ops import TENSOR_TYPES, TFLITE_OPS, TFLiteOp
+from redsc.formats.tflite.ops import TENSOR_TYPES, TFLITE_OPS, TFLiteOp
 from redsc.ir import OPS, DType
 from redsc.ir.rules import Grouped, InPlace, Produces, Reduces
 

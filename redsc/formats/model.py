@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from redsc.errors import MalformedModel, ModelError, UnsupportedError
-from redsc.formats.onnx_context import CHANNELS_LAST
-from redsc.formats.onnx_reader import read_onnx
-from redsc.formats.tflite_reader import read_tflite
+from redsc.formats.onnx.context import CHANNELS_LAST
+from redsc.formats.onnx.reader import read_onnx
+from redsc.formats.tflite.reader import read_tflite
 from redsc.ir import Array, Graph, Shape, Value
 from redsc.limits import DEFAULT_LIMITS, Limits
 

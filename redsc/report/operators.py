@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from redsc.formats.onnx_ops import ONNX_OPS
+from redsc.formats.onnx.ops import ONNX_OPS
 from redsc.formats.tables import Refusal
-from redsc.formats.tflite_ops import TFLITE_OPS
+from redsc.formats.tflite.ops import TFLITE_OPS
 from redsc.report.terminal import print_table
 
 __all__ = ["print_operators"]

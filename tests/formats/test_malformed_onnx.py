@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from redsc.errors import MalformedModel
-from redsc.formats.onnx_reader import read_onnx
+from redsc.formats.onnx.reader import read_onnx
 
 
 def _onnx(*nodes: Any, dims: list[int] | None = None, raw: bytes | None = None) -> bytes:

@@ -9,8 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from redsc.errors import LimitExceeded, MalformedModel, UnsupportedError
 from redsc.formats import load_model, write_tflite
-from redsc.formats.onnx_ops import ONNX_OPS
-from redsc.formats.onnx_reader import read_onnx
+from redsc.formats.onnx.ops import ONNX_OPS
+from redsc.formats.onnx.reader import read_onnx
 from redsc.formats.tables import Refusal
 from redsc.ir import Array, Graph, print_graph
 from redsc.limits import Limits

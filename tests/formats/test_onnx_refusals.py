@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from redsc.errors import MalformedModel, UnsupportedError
-from redsc.formats.onnx_reader import read_onnx
+from redsc.formats.onnx.reader import read_onnx
 from redsc.ir import Array
 from tests.formats.test_onnx_reader import assert_same_answers, one_node, onnx_model, read
 

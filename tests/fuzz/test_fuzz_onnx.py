@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from redsc.errors import RedscError
-from redsc.formats.onnx_reader import read_onnx
+from redsc.formats.onnx.reader import read_onnx
 from redsc.ir import print_graph, verify_graph
 
 

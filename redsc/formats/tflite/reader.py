@@ -12,7 +12,7 @@ import tflite
 
 from redsc.errors import LimitExceeded, MalformedModel, RedscError, UnsupportedError
 from redsc.formats.tables import Refusal
-from redsc.formats.tflite_ops import TENSOR_TYPES, TFLITE_OPS, TFLiteOp
+from redsc.formats.tflite.ops import TENSOR_TYPES, TFLITE_OPS, TFLiteOp
 from redsc.ir import (
     NO_ATTRS,
     OPS,

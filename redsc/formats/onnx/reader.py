@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from redsc.errors import LimitExceeded, MalformedModel, RedscError, UnsupportedError
-from redsc.formats.onnx_context import OnnxContext
-from redsc.formats.onnx_ops import ONNX_OPS, Kind, OnnxOp
+from redsc.formats.onnx.context import OnnxContext
+from redsc.formats.onnx.ops import ONNX_OPS, Kind, OnnxOp
 from redsc.formats.tables import Refusal
 from redsc.ir import Array, Graph, Shape, ShapeError, verify_graph
 from redsc.limits import DEFAULT_LIMITS, Limits

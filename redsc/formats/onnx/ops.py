@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from redsc.formats.onnx_context import OnnxContext
+from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.tables import Refusal, refuse
 from redsc.ir import Array, Conv2D, DepthwiseConv2D, FullyConnected, Mean, Padding, Reshape, Value
 

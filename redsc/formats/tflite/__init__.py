@@ -1,0 +1,1 @@
+"""TFLite files: one table of ops for reader and writer."""
