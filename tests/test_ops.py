@@ -56,7 +56,7 @@ def test_the_rules_of_an_op_name_operands_that_its_signatures_have(name: str) ->
     assert 1 <= op.min_inputs <= most
     match op.channels:
         case Produces() | Grouped():
-            assert {op.channels.weight, *op.channels.slaves} <= set(range(most))
+            assert {op.channels.weight, *op.channels.followers} <= set(range(most))
         case Reduces():
             assert op.channels.axes < most
     if isinstance(op.alias, InPlace):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from redsc.ir.graph import Array, Graph, Node, Value
@@ -40,20 +40,38 @@ class GraphBuilder:
         quant: Quant | None = None,
         origin: Iterable[str] = (),
     ) -> Value:
-        """Append a node and return its output; `dtype` defaults to that of input 0.
+        """Append a node with one output and return that; see `split_op`."""
+        names = (name or op.lower(),)
+        (output,) = self.split_op(op, *inputs, attrs=attrs, names=names, dtype=dtype, quant=quant, origin=origin)
+        return output
+
+    def split_op(
+        self,
+        op: str,
+        *inputs: Value | None,
+        names: Sequence[str],
+        attrs: Any = NO_ATTRS,
+        dtype: DType | None = None,
+        quant: Quant | None = None,
+        origin: Iterable[str] = (),
+    ) -> tuple[Value, ...]:
+        """Append a node and return its outputs, one per name; `dtype` defaults to that of the first data operand.
 
         Raises:
             ShapeError: the operands do not fit together; a reader says where in its file.
         """
         draft = Node(op, inputs, (), attrs, tuple(origin))
         try:
-            (shape,) = op_def(op).infer(draft)
+            shapes = op_def(op).infer(draft)
         except ShapeError as error:
-            raise ShapeError(f"{op} {name or ''}: {error}") from error
-        source = draft.operand(0).type.dtype
-        output = Value(self._unique(name or op.lower()), TensorType(shape, dtype or source, quant))
-        self.graph.append(op, inputs, (output,), attrs, draft.origin)
-        return output
+            raise ShapeError(f"{op} {names[0]}: {error}") from error
+        dtype = dtype or op_def(op).data_inputs(draft)[0].type.dtype
+        outputs = [
+            Value(self._unique(name), TensorType(shape, dtype, quant))
+            for name, shape in zip(names, shapes, strict=True)
+        ]
+        self.graph.append(op, inputs, outputs, attrs, draft.origin)
+        return tuple(outputs)
 
     def output(self, *values: Value) -> Graph:
         """Declare the graph outputs and return the graph."""

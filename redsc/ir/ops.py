@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from redsc.ir.graph import Node
+from redsc.ir.graph import Node, Value
 from redsc.ir.rules import Alias, ChannelRule, NoAlias, OwnScale, QuantRule, Signature
 from redsc.ir.types import DType, Shape
 
@@ -49,7 +49,8 @@ class OpDef:
     """Everything redsc knows about one op.
 
     `infer(node)` gives the output shapes from operands and attributes (it may be called before the outputs exist);
-    `macs(node)` counts multiply-accumulates, borders included, as the field does.
+    `macs(node)` counts multiply-accumulates, borders included, as the field does. `data` are the operands that
+    carry data, the first one first (None: all of them), in contrast to weights, axes and shapes.
     """
 
     name: str
@@ -58,6 +59,13 @@ class OpDef:
     channels: ChannelRule
     signatures: tuple[Signature, ...]
     min_inputs: int = 1
+    data: tuple[int, ...] | None = (0,)
     macs: Callable[[Node], int] = no_macs
     quant: QuantRule = OwnScale()
     alias: Alias = NoAlias()
+
+    def data_inputs(self, node: Node) -> tuple[Value, ...]:
+        """Return the operands of a node that carry data."""
+        if self.data is None:
+            return tuple(node.present_inputs())
+        return tuple(node.operand(index) for index in self.data if index < len(node.inputs))

@@ -76,6 +76,7 @@ MATH_OPS = (
         channels=Ties(),
         signatures=_BINARY,
         min_inputs=2,
+        data=(0, 1),
         alias=InPlace((0, 1)),
     ),
     OpDef(

@@ -40,7 +40,7 @@ class Produces:
     out_axis: int
     in_axis: int
     weight: int = 1
-    slaves: tuple[int, ...] = (2,)
+    followers: tuple[int, ...] = (2,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Grouped:
 
     axis: int
     weight: int = 1
-    slaves: tuple[int, ...] = (2,)
+    followers: tuple[int, ...] = (2,)
 
 
 @dataclass(frozen=True, slots=True)

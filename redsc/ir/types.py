@@ -87,7 +87,11 @@ class Quant:
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
-    """Shape, element type and quantisation of a value. Shapes are static."""
+    """Shape, element type and quantisation of a value. Shapes are static.
+
+    A float32 value may carry a quantisation too: the int8 form that it is meant to get (from a QDQ model, or from
+    calibration). The pass `quantize` makes it so; until then the value is an ordinary float32.
+    """
 
     shape: Shape
     dtype: DType

@@ -14,7 +14,7 @@ from redsc.ir.graph import Graph, Node
 from redsc.ir.ops import OpDef, ShapeError
 from redsc.ir.registry import OPS
 from redsc.ir.rules import Fixed, SameScale, Signature
-from redsc.ir.types import DType
+from redsc.ir.types import DType, Quant
 
 __all__ = ["graph_problems", "signature_of", "verify_graph"]
 
@@ -157,16 +157,22 @@ def _legal_dtypes(node: Node, op: OpDef) -> Iterator[str]:
 
 def _scale_rule(node: Node, op: OpDef) -> Iterator[str]:
     """int8 scales obey the op's quantisation rule."""
-    output, source = node.outputs[0].type, node.operand(0).type
-    if output.dtype is not DType.INT8 or output.quant is None:
-        return
+    quants = [value.type.quant for value in node.outputs if value.type.dtype is DType.INT8]
     if isinstance(op.quant, Fixed):
-        if (output.quant.scale, output.quant.zero_point) != (op.quant.scale, op.quant.zero_point):
-            yield f"the output needs scale {op.quant.scale}, zero point {op.quant.zero_point}"
-    elif isinstance(op.quant, SameScale) and source.quant is not None:
-        apart = abs(source.quant.scale - output.quant.scale) > _SCALE_TOLERANCE
-        if apart or source.quant.zero_point != output.quant.zero_point:
+        for quant in quants:
+            if quant and (quant.scale, quant.zero_point) != (op.quant.scale, op.quant.zero_point):
+                yield f"the output needs scale {op.quant.scale}, zero point {op.quant.zero_point}"
+    elif isinstance(op.quant, SameScale):
+        sources = [value.type.quant for value in op.data_inputs(node) if value.type.dtype is DType.INT8]
+        if any(_differ(source, quant) for source in sources for quant in quants):
             yield "input and output must have the same scale and zero point"
+
+
+def _differ(source: Quant | None, output: Quant | None) -> bool:
+    if source is None or output is None:
+        return False
+    apart = abs(source.scale - output.scale) > _SCALE_TOLERANCE
+    return apart or source.zero_point != output.zero_point
 
 
 _GRAPH_RULES: tuple[Callable[[Graph], Iterator[str]], ...] = (

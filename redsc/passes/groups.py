@@ -155,8 +155,8 @@ def _repeat(layout: Layout, times: int) -> Layout:
     return layout * times
 
 
-def _tie_slaves(finder: _Finder, node: Node, slaves: Iterable[int], layout: Layout) -> None:
-    for index in slaves:
+def _tie_followers(finder: _Finder, node: Node, followers: Iterable[int], layout: Layout) -> None:
+    for index in followers:
         if index < len(node.inputs) and node.inputs[index] is not None:
             finder.set_layout(node.operand(index), 0, layout)
 
@@ -176,7 +176,7 @@ def _produces(finder: _Finder, node: Node, rule: Produces) -> Layout | None:
         return out
     finder.set_layout(weight, rule.in_axis, _repeat(source, depth // channels))
     finder.set_layout(weight, rule.out_axis, out)
-    _tie_slaves(finder, node, rule.slaves, out)
+    _tie_followers(finder, node, rule.followers, out)
     return out
 
 
@@ -188,7 +188,7 @@ def _grouped(finder: _Finder, node: Node, rule: Grouped) -> Layout | None:
     multiplier = node.outputs[0].type.shape[-1] // finder.length(source)
     out = tuple(Segment(s.space, s.outer, s.inner * multiplier) for s in source)
     finder.set_layout(node.operand(rule.weight), rule.axis, out)
-    _tie_slaves(finder, node, rule.slaves, out)
+    _tie_followers(finder, node, rule.followers, out)
     return out
 
 

@@ -16,8 +16,8 @@ __all__ = ["permute_channels"]
 def permute_channels(graph: Graph, groups: ChannelGroups, order: Mapping[str, Sequence[int]]) -> Graph:
     """Return a graph that computes the same; channel i of space s is the old channel `order[s][i]`.
 
-    Producers' rows, their slaves and consumers' columns move together: int8 outputs are bit-exact (integer sums do
-    not depend on their order), float outputs differ by rounding only.
+    Producers' rows, their followers and consumers' columns move together: int8 outputs are bit-exact (integer sums
+    do not depend on their order), float outputs differ by rounding only.
 
     1. Every free space that is named in `order` is permuted; names of frozen spaces are ignored.
     2. Graph inputs and outputs never move: their spaces are frozen.

@@ -16,7 +16,7 @@ __all__ = ["slice_channels"]
 def slice_channels(graph: Graph, groups: ChannelGroups, widths: Mapping[str, int]) -> Graph:
     """Return the graph in which space s has its first `widths[s]` channels only; spaces not named stay whole.
 
-    1. Rows, slaves and columns beyond the width go; nothing else changes, so scales are those of the full graph.
+    1. Rows, followers and columns beyond the width go; nothing else changes, so scales are those of the full graph.
     2. A width equal to the size of its space changes nothing.
     """
     keep = {

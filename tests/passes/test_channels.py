@@ -36,7 +36,7 @@ def test_the_graph_itself_stays_as_it_is() -> None:
     assert print_graph(graph) == before
 
 
-def test_producer_slaves_and_consumer_move_together() -> None:
+def test_producer_followers_and_consumer_move_together() -> None:
     graph = small_net()
     kept = _gather(graph, conv_2d0=[6, 2, 3])
     for name, axis in (

@@ -41,7 +41,7 @@ def _slice(graph: Graph, widths: dict[str, int]) -> Graph:
     return level
 
 
-def test_rule_1_rows_slaves_and_columns_beyond_the_width_go() -> None:
+def test_rule_1_rows_followers_and_columns_beyond_the_width_go() -> None:
     assert print_graph(_slice(parse_graph(BEFORE), {"hidden": 2})) == AFTER
 
 

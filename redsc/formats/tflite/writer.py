@@ -18,7 +18,7 @@ import tflite
 
 from redsc.errors import InternalError
 from redsc.formats.tflite.ops import TENSOR_TYPES, TFLITE_OPS, Field, TFLiteOp, op_version
-from redsc.ir import Array, Graph, Node, Quant, Value
+from redsc.ir import Array, DType, Graph, Node, TensorType, Value
 
 __all__ = ["SIGNATURE", "SLOT_BYTES", "ArenaOffsets", "shared_constants", "write_models", "write_tflite"]
 
@@ -158,10 +158,13 @@ class _Writer:
             Type=TENSOR_TYPES[value.type.dtype],
             Buffer=buffer,
             Name=self.builder.CreateSharedString(value.name),
-            Quantization=self.quantization(value.type.quant) if value.type.quant else None,
+            Quantization=self.quantization(value.type),
         )
 
-    def quantization(self, quant: Quant) -> int:
+    def quantization(self, kind: TensorType) -> int | None:
+        quant = kind.quant
+        if quant is None or kind.dtype is DType.FLOAT32:
+            return None
         zero_points = np.array(quant.zero_points, np.int64)
         return self.table(
             "QuantizationParameters",
