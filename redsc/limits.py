@@ -16,6 +16,7 @@ class Limits:
     tensors: int = 100_000
     rank: int = 8
     tensor_elements: int = 1 << 28
+    folded_elements: int = 1 << 24
     name_chars: int = 4096
     macs: int = 10_000_000_000
     executor_seconds: int = 60

@@ -51,7 +51,7 @@ def verify_import(model: Model, graph: Graph, level: str) -> Iterator[Verificati
     for name in oracles:
         oracle = f"{name}, against the model file"
         try:
-            expected = run_isolated(name, model.source, _to_source(model, samples))
+            expected = run_isolated(name, model.runnable, _to_source(model, samples))
         except ExecutorError as error:
             silent.append(f"not run: {error.diagnostic.message}")
             yield Verification(level, oracle, silent[-1])

@@ -3,49 +3,58 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from redsc.errors import MalformedModel, ModelError, UnsupportedError
-from redsc.formats.onnx.context import CHANNELS_LAST
+from redsc.formats.onnx.layout import Layout, laid_out, source_layout
 from redsc.formats.onnx.reader import read_onnx
 from redsc.formats.tflite.reader import read_tflite
 from redsc.ir import Array, Graph, Shape, Value
 from redsc.limits import DEFAULT_LIMITS, Limits
 
-__all__ = ["Model", "Port", "load_model"]
+__all__ = ["Model", "Port", "load_model", "port"]
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A graph input or output as the model file has it. Axis i of the graph is axis `axes[i]` of the file."""
+    """A graph input or output as the model file has it.
+
+    Axis i of the graph is axis `axes[i]` of the file, or an axis of size 1 that the file does not have for None.
+    """
 
     name: str
     source_shape: Shape
-    axes: tuple[int, ...]
+    axes: Layout
 
     @property
     def layout(self) -> str:
         """`NHWC` where the graph is channels-last and the file is not, else `source`."""
-        return "source" if self.axes == tuple(range(len(self.axes))) else "NHWC"
+        return "source" if self.axes == source_layout(len(self.source_shape)) else "NHWC"
 
     def to_graph(self, data: Array) -> Array:
         """Return data of the file's layout in the graph's layout."""
-        return data.transpose(self.axes)
+        return data.transpose(self._moved).reshape(laid_out(self.source_shape, self.axes))
 
     def to_source(self, data: Array) -> Array:
         """Return data of the graph's layout in the file's layout."""
-        return data.transpose([self.axes.index(axis) for axis in range(len(self.axes))])
+        moved = data.reshape([self.source_shape[axis] for axis in self._moved])
+        return moved.transpose([self._moved.index(axis) for axis in range(len(self._moved))])
+
+    @property
+    def _moved(self) -> list[int]:
+        return [axis for axis in self.axes if axis is not None]
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A loaded model; `source` are the file's own bytes, for the oracles."""
+    """A loaded model; `source` are the file's own bytes, `runnable` those with external data, for the oracles."""
 
     path: Path
     format: str
     source: bytes
+    runnable: bytes
     graph: Graph
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
@@ -73,15 +82,24 @@ def load_model(path: Path | str, limits: Limits = DEFAULT_LIMITS) -> Model:
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}", code="M305") from error
     if source[4:8] == b"TFL3":
-        graph, moved = read_tflite(source, limits), frozenset[str]()
-        return _model(path, "tflite", source, graph, moved)
+        graph = read_tflite(source, limits)
+        layouts = [[source_layout(len(v.type.shape)) for v in values] for values in (graph.inputs, graph.outputs)]
+        return _model(path, "tflite", source, source, graph, *layouts)
     if path.suffix == ".tflite" or not source:
         raise MalformedModel(f"{path.name} is not a TFLite model: the identifier TFL3 is missing")
-    graph, moved = read_onnx(source, limits)
-    return _model(path, "onnx", source, graph, moved)
+    found = read_onnx(source, limits, path.parent)
+    return _model(path, "onnx", source, found.source, found.graph, found.inputs, found.outputs)
 
 
-def _model(path: Path, kind: str, source: bytes, graph: Graph, moved: frozenset[str]) -> Model:
+def _model(
+    path: Path,
+    kind: str,
+    source: bytes,
+    runnable: bytes,
+    graph: Graph,
+    inputs: Sequence[Layout],
+    outputs: Sequence[Layout],
+) -> Model:
     problems = list(_nothing_to_run(graph))
     if problems:
         raise UnsupportedError(f"redsc cannot run {path.name}", code="N406", evidence=problems)
@@ -89,9 +107,10 @@ def _model(path: Path, kind: str, source: bytes, graph: Graph, moved: frozenset[
         path,
         kind,
         source,
+        runnable,
         graph,
-        tuple(_port(value, moved) for value in graph.inputs),
-        tuple(_port(value, moved) for value in graph.outputs),
+        tuple(port(*pair) for pair in zip(graph.inputs, inputs, strict=True)),
+        tuple(port(*pair) for pair in zip(graph.outputs, outputs, strict=True)),
     )
 
 
@@ -105,8 +124,7 @@ def _nothing_to_run(graph: Graph) -> Iterator[str]:
             yield f"the input {value.name!r} has rank 0"
 
 
-def _port(value: Value, moved: frozenset[str]) -> Port:
-    shape = value.type.shape
-    if value.name not in moved:
-        return Port(value.name, shape, tuple(range(len(shape))))
-    return Port(value.name, tuple(shape[CHANNELS_LAST.index(axis)] for axis in range(4)), CHANNELS_LAST)
+def port(value: Value, axes: Layout) -> Port:
+    """Return how the model file has a value of the graph that lies in it as `axes` says."""
+    sizes = dict(zip(axes, value.type.shape, strict=True))
+    return Port(value.name, tuple(sizes[axis] for axis in range(len(sizes.keys() - {None}))), axes)

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["Refusal", "refuse"]
+__all__ = ["CannotTranslate", "Refusal", "refuse"]
+
+
+class CannotTranslate(Exception):
+    """Why a handler stops at a node; readers gather the reasons of all nodes and raise one error."""
 
 
 @dataclass(frozen=True, slots=True)

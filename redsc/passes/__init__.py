@@ -7,6 +7,9 @@ from collections.abc import Mapping
 __all__ = ["SELECTORS", "SIMPLIFY"]
 
 SIMPLIFY: Mapping[str, str] = {
+    "drop-dead-nodes": "redsc.passes.simplify.drop_dead_nodes:DropDeadNodes",
+    "drop-identities": "redsc.passes.simplify.drop_identities:DropIdentities",
+    "fold-affine": "redsc.passes.simplify.fold_affine:FoldAffine",
     "fuse-activation": "redsc.passes.simplify.fuse_activation:FuseActivation",
 }
 

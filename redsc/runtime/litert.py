@@ -20,11 +20,24 @@ def run(model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
         ExecutorError: LiteRT refuses the model or an input.
     """
     try:
-        interpreter = Interpreter(model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
-        interpreter.allocate_tensors()
+        interpreter = _load(model)
         return [_invoke(interpreter, sample) for sample in samples]
     except (RuntimeError, ValueError) as error:
         raise ExecutorError(f"LiteRT refuses the model: {error}") from error
+
+
+def _load(model: bytes) -> Any:
+    """Return an interpreter that is ready; ops of which LiteRT has no reference kernel run in the ordinary ones."""
+    try:
+        interpreter = Interpreter(model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+        interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        if "find op for builtin opcode" not in str(error):
+            raise
+        plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        interpreter = Interpreter(model_content=model, experimental_op_resolver_type=plain)
+        interpreter.allocate_tensors()
+    return interpreter
 
 
 def _invoke(interpreter: Any, sample: Sequence[Array]) -> list[Array]:

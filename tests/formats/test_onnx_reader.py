@@ -9,8 +9,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from redsc.errors import LimitExceeded, MalformedModel, UnsupportedError
 from redsc.formats import load_model, write_tflite
+from redsc.formats.model import port
 from redsc.formats.onnx.ops import ONNX_OPS
-from redsc.formats.onnx.reader import read_onnx
+from redsc.formats.onnx.reader import OnnxImport, read_onnx
 from redsc.formats.tables import Refusal
 from redsc.ir import Array, Graph, print_graph
 from redsc.limits import Limits
@@ -51,27 +52,21 @@ def one_node(op: str, inputs: list[str], shape: list[Any], opset: int = 18, **fi
 
 
 def read(data: bytes) -> Graph:
-    return read_onnx(data)[0]
+    return read_onnx(data).graph
 
 
-def assert_same_answers(data: bytes, graph: Graph, moved: frozenset[str]) -> None:
-    """Compare the graph in LiteRT with the file in onnxruntime, images in the layout of each."""
-    source = [[weights(*_source_shape(v.type.shape, v.name in moved)) for v in graph.inputs] for _ in range(2)]
-    mine = [[_to_graph(a, v.name in moved) for a, v in zip(row, graph.inputs, strict=True)] for row in source]
+def assert_same_answers(data: bytes, found: OnnxImport, tolerance: float = FLOAT_TOLERANCE) -> None:
+    """Compare the graph in LiteRT with the file in onnxruntime, in the layouts of each."""
+    ports = [port(*pair) for pair in zip(found.graph.inputs, found.inputs, strict=True)]
+    outputs = [port(*pair) for pair in zip(found.graph.outputs, found.outputs, strict=True)]
+    source = [[weights(*item.source_shape) for item in ports] for _ in range(2)]
+    mine = [[np.ascontiguousarray(p.to_graph(a)) for a, p in zip(row, ports, strict=True)] for row in source]
     expected = [
-        [_to_graph(a, v.name in moved) for a, v in zip(row, graph.outputs, strict=True)]
+        [np.ascontiguousarray(p.to_graph(a)) for a, p in zip(row, outputs, strict=True)]
         for row in EXECUTORS["onnxruntime"].run(data, source)
     ]
-    found = EXECUTORS["litert"].run(write_tflite(graph), mine)
-    assert difference(expected, found, FLOAT_TOLERANCE) is None
-
-
-def _source_shape(shape: tuple[int, ...], moved: bool) -> tuple[int, ...]:
-    return (shape[0], shape[3], shape[1], shape[2]) if moved else shape
-
-
-def _to_graph(data: Array, moved: bool) -> Array:
-    return np.ascontiguousarray(data.transpose(0, 2, 3, 1)) if moved else data
+    answers = EXECUTORS["litert"].run(write_tflite(found.graph), mine)
+    assert difference(expected, answers, tolerance) is None
 
 
 W, B = weights(4, 3, 3, 3), weights(4)

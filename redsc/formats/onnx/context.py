@@ -1,38 +1,290 @@
-"""What the handlers of `ONNX_OPS` see while a graph is translated."""
+"""What the handlers of `ONNX_OPS` see and do while a model is translated."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any
 
-from redsc.ir import Array, GraphBuilder, Shape, Value
+import numpy as np
 
-__all__ = ["CHANNELS_LAST", "OnnxContext"]
+from redsc.formats.onnx.layout import Layout, Layouts, laid_out, source_layout
+from redsc.formats.onnx.nodes import OnnxModel, OnnxNode
+from redsc.formats.tables import CannotTranslate
+from redsc.ir import Array, DType, GraphBuilder, Quant, Reshape, Shape, Value, op_def
 
-CHANNELS_LAST = (0, 2, 3, 1)
+__all__ = ["OnnxContext"]
 
 
 @dataclass(slots=True)
 class OnnxContext:
-    """Shapes, constants, layouts and the graph under construction; all but `values` keyed by ONNX names."""
+    """The model, its layouts, and the graph under construction; everything is keyed by ONNX tensor names.
 
-    proto: Any
-    shapes: dict[str, Shape]
-    constants: dict[str, Array]
-    channels_last: frozenset[str] = frozenset()
+    `quants` is the int8 form that QDQ gave a tensor. `columns[name][i]` says which element of the ONNX tensor's
+    last axis the graph has at place i, for flattened images that only dense layers read.
+    """
+
+    model: OnnxModel
+    layouts: Layouts
+    quants: Mapping[str, Quant] = field(default_factory=dict)
     builder: GraphBuilder = field(default_factory=GraphBuilder)
     values: dict[str, Value] = field(default_factory=dict)
+    columns: dict[str, Array] = field(default_factory=dict)
 
     def graph_shape(self, name: str) -> Shape:
-        """Return the shape of a tensor in the graph's layout."""
-        shape = self.shapes[name]
-        return tuple(shape[axis] for axis in CHANNELS_LAST) if name in self.channels_last else shape
+        """Return the shape of a tensor in the graph."""
+        return laid_out(self.shape(name), self.layouts[name])
+
+    def producer(self, name: str) -> str:
+        """Return the op that makes a tensor, empty for inputs and constants."""
+        return next((node.op for node in self.model.nodes if name in node.outputs), "")
+
+    def readers(self, name: str) -> list[OnnxNode]:
+        """Return the nodes that read a tensor."""
+        return [node for node in self.model.nodes if name in node.inputs]
+
+    def shape(self, name: str) -> Shape:
+        """Return the shape of a tensor in the file."""
+        return self.model.shapes[name]
+
+    def rank(self, name: str) -> int:
+        """Return the rank of a tensor in the file."""
+        return len(self.model.shapes[name])
 
     def axis(self, name: str, axis: int) -> int:
-        """Return where an axis of the ONNX tensor lies in the graph."""
-        axis %= len(self.shapes[name])
-        return CHANNELS_LAST.index(axis) if name in self.channels_last else axis
+        """Return where an axis of the ONNX tensor lies in the graph; negative ones count from the end."""
+        rank = self.rank(name)
+        if not -rank <= axis < rank:
+            raise CannotTranslate(f"axis {axis} is not one of rank {rank}")
+        return self.layouts[name].index(axis % rank)
 
-    def is_image(self, name: str) -> bool:
-        """Whether a tensor is an activation of rank 4."""
-        return name not in self.constants and len(self.shapes.get(name, ())) == len(CHANNELS_LAST)
+    def is_constant(self, name: str) -> bool:
+        """Whether a tensor is known now."""
+        return name in self.model.constants
+
+    def constant(self, name: str, what: str) -> Array:
+        """Return the data of a constant operand.
+
+        Raises:
+            CannotTranslate: it is computed; `what` says what it would be.
+        """
+        if name not in self.model.constants:
+            raise CannotTranslate(f"{what} not constant")
+        return self.model.constants[name]
+
+    def floats(self, name: str, what: str) -> Array:
+        """Return a constant operand as float32."""
+        data = self.constant(name, what)
+        if data.dtype.kind not in "fiub":
+            raise CannotTranslate(f"{what} of element type {data.dtype}")
+        return data.astype(np.float32)
+
+    def parameter(self, node: OnnxNode, attribute: str, index: int) -> list[int] | None:
+        """Return a list of ints, an attribute in old opsets and input `index` in newer ones, if it is there."""
+        found = node.get(attribute)
+        if found is not None:
+            return list(found) if isinstance(found, list) else [int(found)]
+        if not node.input(index):
+            return None
+        return [int(n) for n in self.constant(node.input(index), f"its {attribute} are").reshape(-1)]
+
+    def number(self, node: OnnxNode, attribute: str, index: int, default: float) -> float:
+        """Return a number that is an attribute in old opsets and input `index` in newer ones."""
+        if attribute in node.attributes:
+            return float(node.attributes[attribute])
+        if not node.input(index):
+            return default
+        found = self.floats(node.input(index), f"its {attribute} is")
+        if found.size != 1:
+            raise CannotTranslate(f"its {attribute} is no number")
+        return float(found.reshape(-1)[0])
+
+    def value(self, name: str) -> Value:
+        """Return a tensor in the layout that it was assigned; a constant is as in the file."""
+        if name not in self.values:
+            self.values[name] = self.builder.constant(
+                name, np.ascontiguousarray(self.floats(name, "it is a constant"))
+            )
+        return self.values[name]
+
+    def value_as(self, name: str, layout: Layout) -> Value:
+        """Return a tensor in a given layout, moved if it must be."""
+        value = self.value(name)
+        have = source_layout(self.rank(name)) if self.is_constant(name) else self.layouts[name]
+        if have == layout:
+            return value
+        source = [axis for axis in have if axis is not None]
+        sizes = [self.shape(name)[axis] for axis in source]
+        order = [source.index(axis) for axis in layout if axis is not None]
+        return self.rearrange(value, sizes, order, laid_out(self.shape(name), layout), name)
+
+    def operand(self, name: str, like: str) -> Value:
+        """Return an elementwise operand as it broadcasts against tensor `like`, in the layout of that."""
+        layout, rank = self.layouts[like], self.rank(like)
+        shape = (1,) * (rank - self.rank(name)) + self.shape(name)
+        if self.is_constant(name):
+            data = self.floats(name, "it is a constant").reshape(shape)
+            axes = [axis for axis in layout if axis is not None]
+            data = data.transpose(axes).reshape(laid_out(shape, layout))
+            return self.weight(name, _without_leading_ones(data))
+        if self.rank(name) == rank:
+            return self.value_as(name, layout)
+        missing = rank - self.rank(name)
+        target = tuple(None if axis is None or axis < missing else axis - missing for axis in layout)
+        return self.value_as(name, target)
+
+    def weight(self, name: str, data: Array, axis: int | None = None) -> Value:
+        """Make a constant of a named tensor; its int8 form, where it has one, runs along `axis`."""
+        quant = self.quants.get(name)
+        if quant is not None and quant.is_per_channel:
+            fits = axis is not None and data.shape[axis] == len(quant.scales)
+            quant = Quant(quant.scales, quant.zero_points, axis) if fits and axis is not None else None
+        return self.builder.constant(name, np.ascontiguousarray(data, np.float32), quant)
+
+    def indices(self, node: OnnxNode, what: str, numbers: Sequence[int] | Array) -> Value:
+        """Make an int32 constant: axes, paddings, sizes."""
+        return self.builder.constant(f"{node.output}.{what}", np.asarray(numbers, np.int32))
+
+    def scalar(self, node: OnnxNode, what: str, number: float) -> Value:
+        """Make a float constant of one element."""
+        return self.builder.constant(f"{node.output}.{what}", np.array([number], np.float32))
+
+    def step(
+        self,
+        node: OnnxNode,
+        op: str,
+        *inputs: Value | float | None,
+        part: str,
+        attrs: Any = None,
+        dtype: DType | None = None,
+    ) -> Value:
+        """Add a TFLite op that is one part of what a node becomes; numbers among the inputs become constants."""
+        return self._add(node, op, inputs, f"{node.output}.{part}", attrs, dtype, None)
+
+    def emit(
+        self, node: OnnxNode, op: str, *inputs: Value | float | None, attrs: Any = None, dtype: DType | None = None
+    ) -> Value:
+        """Add the TFLite op that makes a node's output, which is then in the layout assigned to it."""
+        return self.bind(node, self._add(node, op, inputs, node.output, attrs, dtype, self.quants.get(node.output)))
+
+    def _add(
+        self,
+        node: OnnxNode,
+        op: str,
+        inputs: Sequence[Value | float | None],
+        name: str,
+        attrs: Any,
+        dtype: DType | None,
+        quant: Quant | None,
+    ) -> Value:
+        values = [
+            self.scalar(node, f"{name.removeprefix(node.output)}{index}", item) if isinstance(item, float) else item
+            for index, item in enumerate(inputs)
+        ]
+        attrs = op_def(op).attrs() if attrs is None else attrs
+        return self.builder.op(op, *values, attrs=attrs, name=name, dtype=dtype, quant=quant, origin=origin(node))
+
+    def bind(self, node: OnnxNode, value: Value) -> Value:
+        """Let a value be a node's output; its shape must be that of the output's layout."""
+        name = node.output
+        wanted = laid_out(self.shape(name), self.layouts[name])
+        if value.type.shape != wanted:
+            raise CannotTranslate(f"it gives {list(value.type.shape)} in place of {list(wanted)}")
+        self.values[name] = value
+        return value
+
+    def keep(self, name: str, value: Value) -> None:
+        """Let a value be one of several outputs of a node."""
+        value.type = replace(value.type, quant=self.quants.get(name))
+        self.values[name] = value
+
+    def part(self, name: str, like: str) -> Value:
+        """Return an operand of full rank, a constant too, in the layout of tensor `like`."""
+        if not self.is_constant(name):
+            return self.value_as(name, self.layouts[like])
+        axes = [axis for axis in self.layouts[like] if axis is not None]
+        data = self.floats(name, "it is a constant").transpose(axes)
+        return self.weight(name, data.reshape(laid_out(self.shape(name), self.layouts[like])))
+
+    def alias(self, node: OnnxNode, value: Value) -> Value:
+        """Let a node's output be a value that is there already, under an own int8 form if it has one."""
+        quant = self.quants.get(node.output)
+        if quant is None or quant == value.type.quant:
+            return self.bind(node, value)
+        return self.emit(node, "RESHAPE", value, attrs=Reshape(value.type.shape))
+
+    def arrange(self, node: OnnxNode, value: Value, sizes: Sequence[int], order: Sequence[int]) -> Value:
+        """Bind the elements of a value, moved into the order of the output's layout; see `rearrange`."""
+        name = node.output
+        return self.alias(node, self.rearrange(value, sizes, order, self.graph_shape(name), name, origin(node)))
+
+    def bind_reduced(self, node: OnnxNode, value: Value, reduced: Sequence[int]) -> None:
+        """Bind a value that lies as input 0 does, but for the reduced axes, which have size 1 or are gone."""
+        name, rank = node.input(0), self.rank(node.input(0))
+        gone = {axis % rank for axis in reduced}
+        kept = list(range(rank))
+        if self.rank(node.output) < rank:
+            kept = [axis for axis in kept if axis not in gone]
+        source = [axis for axis in self.layouts[name] if axis is not None]
+        sizes = [1 if axis in gone else self.shape(name)[axis] for axis in source]
+        self.arrange(
+            node, value, sizes, [source.index(kept[i]) for i in self.layouts[node.output] if i is not None]
+        )
+
+    def rearrange(
+        self,
+        value: Value,
+        sizes: Sequence[int],
+        order: Sequence[int],
+        shape: Shape,
+        name: str,
+        origins: tuple[str, ...] = (),
+    ) -> Value:
+        """Return the elements of a value in another order and shape.
+
+        In memory the value has axes of `sizes`; the result has them in the order `order`, seen as `shape`. What
+        moves together is moved as one axis, and axes of size 1 do not count: often no TRANSPOSE is left.
+        """
+        runs = _runs([axis for axis in order if sizes[axis] > 1], [i for i, n in enumerate(sizes) if n > 1])
+        if len(runs) > 1:
+            places = sorted(runs)
+            split = tuple(prod(sizes[axis] for axis in run) for run in places)
+            value = self._reshaped(value, split, f"{name}.split", origins)
+            perm = self.builder.constant(f"{name}.perm", np.array([places.index(run) for run in runs], np.int32))
+            quant = value.type.quant
+            value = self.builder.op("TRANSPOSE", value, perm, name=f"{name}.moved", quant=quant, origin=origins)
+        return self._reshaped(value, shape, f"{name}.shaped", origins)
+
+    def _reshaped(self, value: Value, shape: Shape, name: str, origins: tuple[str, ...]) -> Value:
+        if value.type.shape == shape:
+            return value
+        quant = value.type.quant
+        return self.builder.op("RESHAPE", value, attrs=Reshape(shape), name=name, quant=quant, origin=origins)
+
+
+def origin(node: OnnxNode) -> tuple[str, ...]:
+    """Return the names a user knows: the module that owns the weight, then the node.
+
+    PyTorch's exporter names convolutions `getitem_3`, but their weights `block.0.weight`.
+    """
+    modules = [name.removesuffix(".weight") for name in node.inputs[1:2] if name.endswith(".weight")]
+    return (*modules, node.label)
+
+
+def _runs(order: Sequence[int], places: Sequence[int]) -> list[tuple[int, ...]]:
+    """Group axes that follow each other both in `places` and in `order`."""
+    runs: list[tuple[int, ...]] = []
+    for axis in order:
+        if runs and places.index(axis) == places.index(runs[-1][-1]) + 1:
+            runs[-1] = (*runs[-1], axis)
+        else:
+            runs.append((axis,))
+    return runs
+
+
+def _without_leading_ones(data: Array) -> Array:
+    """Drop leading axes of size 1, down to one axis: broadcasting brings them back."""
+    while data.ndim > 1 and data.shape[0] == 1:
+        data = data[0]
+    return data.reshape(-1) if data.ndim == 0 else data

@@ -1,0 +1,234 @@
+"""A checked `ModelProto` -> `OnnxModel`: the batch is bound, shapes are static, what is constant is computed.
+
+Exporters write shapes as little programs (Shape, Gather, Concat, Reshape). With static shapes they are constants:
+infer shapes, evaluate what depends on constants only with ONNX's own reference evaluator, and again until nothing
+changes. Only cheap operators are evaluated, and only where the size of the result is known beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from redsc.errors import LimitExceeded, MalformedModel, UnsupportedError
+from redsc.formats.onnx.nodes import OnnxModel, OnnxNode
+from redsc.ir import Array, Shape
+from redsc.limits import Limits
+
+__all__ = ["fold_model"]
+
+_FOLDABLE = {
+    *("Abs", "Add", "And", "Cast", "CastLike", "Ceil", "Clip", "Concat", "Constant", "ConstantOfShape", "Cos"),
+    *("CumSum", "Div", "Equal", "Erf", "Exp", "Expand", "Flatten", "Floor", "Gather", "GatherElements", "GatherND"),
+    *("Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual", "Log", "MatMul", "Max", "Min", "Mod", "Mul"),
+    *("Neg", "Not", "OneHot", "Or", "Pow", "QuantizeLinear", "Range", "Reciprocal", "ReduceMax", "ReduceMean"),
+    *("ReduceMin", "ReduceProd", "ReduceSum", "Relu", "Reshape", "Round", "ScatterND", "Shape", "Sign", "Sin"),
+    *(
+        "Size",
+        "Slice",
+        "Split",
+        "Sqrt",
+        "Squeeze",
+        "Sub",
+        "Sum",
+        "Tile",
+        "Transpose",
+        "Trilu",
+        "Unsqueeze",
+        "Where",
+    ),
+    "Xor",
+}
+_ROUNDS = 16  # nested shape programs of real exports need 2 or 3
+
+
+def fold_model(model: Any, limits: Limits) -> OnnxModel:
+    """Return the model with static shapes and folded constants.
+
+    Raises:
+        UnsupportedError: a shape stays unknown.
+        LimitExceeded: a tensor is too large.
+        MalformedModel: the shapes contradict each other.
+    """
+    import onnx  # slow to load, and only ONNX files need it
+
+    _bind_batch(model.graph)
+    constants = {item.name: _array(onnx, item) for item in model.graph.initializer}
+    opset = next(item.version for item in model.opset_import if item.domain in ("", "ai.onnx"))
+    for _ in range(_ROUNDS):
+        model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+        shapes = _known_shapes(model.graph, constants)
+        folded = _fold_nodes(onnx, model, opset, shapes, constants, limits)
+        if not folded:
+            break
+        _replace_nodes(onnx, model.graph, folded)
+        constants |= folded
+    _check_shapes(model.graph, shapes, constants, limits)
+    return OnnxModel(
+        nodes=[_node(onnx, node) for node in _needed(model.graph)],
+        inputs=[item.name for item in model.graph.input if item.name not in constants],
+        outputs=[item.name for item in model.graph.output],
+        shapes={name: shape for name, shape in shapes.items() if all(n > 0 for n in shape)}
+        | {name: array.shape for name, array in constants.items()},
+        constants=constants,
+        opset=opset,
+    )
+
+
+def _bind_batch(proto: Any) -> None:
+    """Set an unknown first dimension of every input to 1; inferred shapes follow from the inputs."""
+    for item in proto.input:
+        dims = item.type.tensor_type.shape.dim
+        if dims and dims[0].dim_value <= 0:
+            dims[0].Clear()
+            dims[0].dim_value = 1
+    del proto.value_info[:]
+    for item in proto.output:
+        for dim in item.type.tensor_type.shape.dim:
+            if dim.dim_value <= 0:
+                dim.Clear()
+
+
+def _known_shapes(proto: Any, constants: Mapping[str, Array]) -> dict[str, Shape]:
+    """Return the shapes that inference found, 0 for an unknown dimension; tensors of unknown rank are left out."""
+    shapes = {name: array.shape for name, array in constants.items()}
+    for item in (*proto.input, *proto.value_info, *proto.output):
+        kind = item.type.tensor_type
+        if kind.HasField("shape"):
+            shapes[item.name] = tuple(max(int(dim.dim_value), 0) for dim in kind.shape.dim)
+    return shapes
+
+
+def _fold_nodes(
+    onnx: Any, model: Any, opset: int, shapes: Mapping[str, Shape], constants: Mapping[str, Array], limits: Limits
+) -> dict[str, Array]:
+    """Return the constants that the graph's nodes make of constants and of static shapes."""
+    known, folded = dict(constants), dict[str, Array]()
+    for node in model.graph.node:
+        if node.op_type == "Shape" and _is_static(node.input[0], shapes):
+            found = [_shape_of(onnx, node, shapes[node.input[0]])]
+        elif _can_fold(node, known, shapes, limits):
+            found = _evaluate(onnx, node, [known.get(name) for name in node.input], opset)
+        else:
+            continue
+        for name, array in zip(node.output, found, strict=False):
+            known[name] = folded[name] = array
+        if sum(array.size for array in folded.values()) > limits.tensor_elements:
+            raise LimitExceeded("the constants that the model computes are too large")
+    return folded
+
+
+def _is_static(name: str, shapes: Mapping[str, Shape]) -> bool:
+    return name in shapes and all(n > 0 for n in shapes[name])
+
+
+def _shape_of(onnx: Any, node: Any, shape: Shape) -> Array:
+    attributes = _attributes(onnx, node)
+    return np.array(shape[attributes.get("start", 0) : attributes.get("end", len(shape))], np.int64)
+
+
+def _can_fold(node: Any, known: Mapping[str, Array], shapes: Mapping[str, Shape], limits: Limits) -> bool:
+    constant = all(name in known for name in node.input if name)
+    small = all(name in shapes and prod(shapes[name]) <= limits.folded_elements for name in node.output if name)
+    return node.op_type in _FOLDABLE and not node.domain and constant and small
+
+
+def _evaluate(onnx: Any, node: Any, inputs: Iterable[Array | None], opset: int) -> list[Array]:
+    """Return what a node makes of constants; a model around it tells the evaluator the operator's version."""
+    from onnx.reference import ReferenceEvaluator
+
+    if node.op_type == "Constant":
+        (value,) = _attributes(onnx, node).values()
+        return [_typed(value)]
+    feeds = {name: array for name, array in zip(node.input, inputs, strict=True) if array is not None}
+    ports = [[onnx.ValueInfoProto(name=name) for name in names if name] for names in (feeds, node.output)]
+    graph = onnx.helper.make_graph([node], "node", *ports)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
+    with np.errstate(all="ignore"):
+        found = [*ReferenceEvaluator(model).run(None, feeds)]
+    return [np.asarray(array) for array in found]
+
+
+def _typed(value: Any) -> Array:
+    """Return the array of a Constant's attribute: floats are float32 and ints int64 (onnx, operator Constant)."""
+    if isinstance(value, np.ndarray):
+        return value
+    first = value[0] if isinstance(value, list) and value else value
+    return np.array(value, np.float32 if isinstance(first, float) else np.int64)
+
+
+def _replace_nodes(onnx: Any, proto: Any, folded: Mapping[str, Array]) -> None:
+    """Turn folded nodes into initializers, whose values the next shape inference sees."""
+    kept = [node for node in proto.node if not set(node.output) - {""} <= set(folded)]
+    copies = [type(node).FromString(node.SerializeToString()) for node in kept]
+    del proto.node[:]
+    proto.node.extend(copies)
+    proto.initializer.extend(onnx.numpy_helper.from_array(array, name) for name, array in folded.items())
+    del proto.value_info[:]
+
+
+def _needed(proto: Any) -> list[Any]:
+    """Return the nodes that an output depends on."""
+    wanted, found = {item.name for item in proto.output}, []
+    for node in reversed(proto.node):
+        if wanted & set(node.output):
+            wanted |= set(node.input)
+            found.append(node)
+    return found[::-1]
+
+
+def _check_shapes(proto: Any, shapes: Mapping[str, Shape], constants: Mapping[str, Array], limits: Limits) -> None:
+    """Check that every tensor that is read or made has a static shape of legal size."""
+    made = [item.name for item in (*proto.input, *proto.output)]
+    made += [name for node in _needed(proto) for name in (*node.input, *node.output) if name]
+    names = [name for name in dict.fromkeys(made) if name not in constants]
+    unknown = [name for name in names if not _is_static(name, shapes)]
+    if unknown:
+        raise UnsupportedError(
+            f"the shape of {unknown[0]!r} is not static",
+            code="N403",
+            evidence=[f"at {name!r}: {_described(shapes.get(name))}" for name in unknown[:8]],
+            hint="only the batch may be unknown: export the model with fixed sizes",
+        )
+    for name in names:
+        if len(shapes[name]) > limits.rank or prod(shapes[name]) > limits.tensor_elements:
+            raise LimitExceeded(f"tensor {name!r} has the shape {list(shapes[name])}")
+
+
+def _described(shape: Shape | None) -> str:
+    return "unknown rank" if shape is None else str([n or "?" for n in shape])
+
+
+def _node(onnx: Any, node: Any) -> OnnxNode:
+    return OnnxNode(
+        op=node.op_type,
+        inputs=tuple(node.input),
+        outputs=tuple(node.output),
+        attributes=_attributes(onnx, node),
+        name=node.name,
+        domain=node.domain,
+    )
+
+
+def _attributes(onnx: Any, node: Any) -> dict[str, Any]:
+    return {item.name: _attribute(onnx, item) for item in node.attribute}
+
+
+def _attribute(onnx: Any, item: Any) -> Any:
+    """Return an attribute as plain data: text is decoded, tensors are arrays."""
+    value = onnx.helper.get_attribute_value(item)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if item.type == onnx.AttributeProto.TENSOR:
+        return _array(onnx, value)
+    return list(value) if item.type in (onnx.AttributeProto.INTS, onnx.AttributeProto.FLOATS) else value
+
+
+def _array(onnx: Any, item: Any) -> Array:
+    if item.data_location:
+        raise MalformedModel(f"the data of {item.name!r} are in another file")
+    array: Array = onnx.numpy_helper.to_array(item)
+    return array

@@ -1,0 +1,108 @@
+"""Normalisations.
+
+That over a batch is a scale and a shift per channel, which the pass `fold-affine` gives to the layer before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+
+from redsc.formats.onnx.context import OnnxContext
+from redsc.formats.onnx.layout import Kind
+from redsc.formats.onnx.nodes import OnnxNode
+from redsc.formats.onnx.row import OnnxOp, Rows
+from redsc.formats.tables import CannotTranslate
+from redsc.ir import Array, Mean, Reshape, Value
+
+__all__ = ["NORMALIZE_ROWS"]
+
+
+def _per_channel(context: OnnxContext, node: OnnxNode, part: str, numbers: Array) -> Value:
+    """Make a constant with a number per channel, axis 1 of the file, that broadcasts against the output."""
+    rank = context.rank(node.output)
+    shape = [1, -1, *[1] * (rank - 2)]
+    data = numbers.reshape(shape).astype(np.float32)
+    axes = [axis for axis in context.layouts[node.output] if axis is not None]
+    channels_last = axes[-1] == 1
+    shaped = data.reshape(-1) if channels_last else data.transpose(axes)
+    return context.builder.constant(f"{node.output}.{part}", np.ascontiguousarray(shaped))
+
+
+def _batch_normalization(context: OnnxContext, node: OnnxNode) -> None:
+    """Y = x * s + (bias - mean * s) with s = scale / sqrt(variance + epsilon)."""
+    node.require_defaults(training_mode=0, spatial=1)
+    scale, bias, mean, variance = (context.floats(name, "its statistics are") for name in node.inputs[1:5])
+    factor = scale.astype(np.float64) / np.sqrt(variance.astype(np.float64) + node.get("epsilon", 1e-5))
+    scaled = context.step(
+        node, "MUL", context.value(node.input(0)), _per_channel(context, node, "factor", factor), part="scaled"
+    )
+    context.emit(node, "ADD", scaled, _per_channel(context, node, "shift", bias - mean * factor))
+
+
+def _normalized(context: OnnxContext, node: OnnxNode, axes: Sequence[int]) -> Value:
+    """Return the node's input normalised over axes of the file."""
+    name = node.input(0)
+    return _normalize(context, node, context.value(name), sorted(context.axis(name, axis) for axis in axes))
+
+
+def _normalize(context: OnnxContext, node: OnnxNode, source: Value, places: Sequence[int]) -> Value:
+    """Return (x - mean) / sqrt(variance + epsilon) over axes of the graph."""
+    keep, axes = Mean(keep_dims=True), context.indices(node, "axes", places)
+    mean = context.step(node, "MEAN", source, axes, attrs=keep, part="mean")
+    squares = context.step(node, "SQUARED_DIFFERENCE", source, mean, part="squares")
+    variance = context.step(node, "MEAN", squares, axes, attrs=keep, part="variance")
+    shifted = context.step(node, "ADD", variance, float(node.get("epsilon", 1e-5)), part="shifted")
+    inverse = context.step(node, "RSQRT", shifted, part="inverse")
+    centred = context.step(node, "SUB", source, mean, part="centred")
+    return context.step(node, "MUL", centred, inverse, part="normalized")
+
+
+def _instance_normalization(context: OnnxContext, node: OnnxNode) -> None:
+    scale, bias = (context.floats(name, "its scale is") for name in node.inputs[1:3])
+    rank = context.rank(node.input(0))
+    normalized = _normalized(context, node, range(2, rank))
+    scaled = context.step(node, "MUL", normalized, _per_channel(context, node, "scale", scale), part="scaled")
+    context.emit(node, "ADD", scaled, _per_channel(context, node, "shift", bias))
+
+
+def _group_normalization(context: OnnxContext, node: OnnxNode) -> None:
+    """Normalise over space and the channels of each group: channels are split into groups and channels within."""
+    name, groups = node.input(0), node.get("num_groups", 1)
+    source, channels = context.value(name), context.shape(name)[1]
+    place, rank = context.axis(name, 1), len(source.type.shape)
+    if place != rank - 1 or channels % groups:
+        raise CannotTranslate(f"it has {groups} groups over {channels} channels, not last in the graph")
+    shape = (source.type.shape[0], prod(source.type.shape[1:-1]), groups, channels // groups)
+    grouped = context.step(node, "RESHAPE", source, attrs=Reshape(shape), part="groups")
+    normalized = _normalize(context, node, grouped, [1, 3])
+    joined = context.step(node, "RESHAPE", normalized, attrs=Reshape(source.type.shape), part="joined")
+    numbers = [context.floats(item, "its scale is") for item in node.inputs[1:3]]
+    if context.model.opset < 21:  # a number per group
+        numbers = [np.repeat(item, channels // groups) for item in numbers]
+    scale, bias = numbers
+    scaled = context.step(node, "MUL", joined, _per_channel(context, node, "scale", scale), part="scaled")
+    context.emit(node, "ADD", scaled, _per_channel(context, node, "shift", bias))
+
+
+def _layer_normalization(context: OnnxContext, node: OnnxNode) -> None:
+    rank = context.rank(node.input(0))
+    if any(name for name in node.outputs[1:]):
+        raise CannotTranslate("it gives mean and deviation")
+    normalized = _normalized(context, node, range(node.get("axis", -1) % rank, rank))
+    scale = context.operand(node.input(1), node.output)
+    if not node.input(2):
+        context.emit(node, "MUL", normalized, scale)
+        return
+    scaled = context.step(node, "MUL", normalized, scale, part="scaled")
+    context.emit(node, "ADD", scaled, context.operand(node.input(2), node.output))
+
+
+NORMALIZE_ROWS: Rows = {
+    "BatchNormalization": OnnxOp(_batch_normalization),
+    "GroupNormalization": OnnxOp(_group_normalization, Kind.SPATIAL),
+    "InstanceNormalization": OnnxOp(_instance_normalization),
+    "LayerNormalization": OnnxOp(_layer_normalization),
+}

@@ -1,0 +1,155 @@
+"""ONNX bytes -> a checked `ModelProto`. Every name, count and shape is checked before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from redsc.errors import LimitExceeded, MalformedModel, UnsupportedError
+from redsc.formats.onnx.external import inline_external_data
+from redsc.formats.onnx.ops import ONNX_OPS
+from redsc.formats.onnx.qoperator import expand_quantized_ops
+from redsc.formats.tables import Refusal
+from redsc.limits import Limits
+
+__all__ = ["parse_onnx", "raise_problems"]
+
+_FLOAT32 = 1  # TensorProto.DataType.FLOAT, onnx.proto
+_READABLE_INPUTS = {_FLOAT32: "float32", 2: "uint8", 3: "int8"}  # the latter two in front of a DequantizeLinear
+_OLDEST_OPSET = 7  # from here on arithmetic broadcasts as numpy does (onnx/docs/Changelog.md)
+_OWN_DOMAINS = ("", "ai.onnx")
+_DOMAINS = (*_OWN_DOMAINS, "com.microsoft")  # the latter for onnxruntime's quantised operators
+
+
+def parse_onnx(data: bytes, limits: Limits, directory: Path | None) -> Any:
+    """Return the model: self-contained, with unique names, a known opset and operators that have a translation.
+
+    Args:
+        data: the file.
+        limits: what it may ask for.
+        directory: where external data may lie; None where there is none.
+
+    Raises:
+        MalformedModel: the bytes are no sound model.
+        UnsupportedError: listing every node that redsc does not translate.
+    """
+    import onnx  # slow to load, and only ONNX files need it
+
+    if len(data) > limits.file_bytes:
+        raise LimitExceeded(f"the file has {len(data):,} B, the limit is {limits.file_bytes:,} B")
+    try:
+        model = onnx.load_model_from_string(data)
+    except Exception as error:  # protobuf's own class, whose words differ between its versions
+        raise MalformedModel("not an ONNX model: its bytes cannot be parsed") from error
+    _check_counts(model, limits)
+    _check_opset(onnx, model)
+    if model.functions:
+        from onnx import inliner
+
+        model = inliner.inline_local_functions(model)
+        _check_counts(model, limits)
+    _check_names(model.graph)
+    _drop_unused_nodes(model.graph)
+    _refuse_unknown_ops(model.graph)
+    expand_quantized_ops(onnx, model.graph)
+    _check_inputs(model.graph)
+    inline_external_data(model.graph.initializer, directory, limits)
+    _check_constants(model.graph.initializer, limits)
+    return model
+
+
+def raise_problems(problems: Sequence[str]) -> None:
+    """Raise one error that lists all parts of a model that cannot be translated, if there are any."""
+    if problems:
+        raise UnsupportedError(
+            f"redsc cannot translate {len(problems)} part(s) of this model",
+            evidence=problems,
+            hint="`redsc ops` lists what is translated",
+        )
+
+
+def _check_counts(model: Any, limits: Limits) -> None:
+    if not model.graph.node:
+        raise MalformedModel("not an ONNX model, or one without nodes")
+    if len(model.graph.node) > limits.nodes or len(model.graph.initializer) > limits.tensors:
+        raise LimitExceeded(f"the model has {len(model.graph.node):,} nodes")
+
+
+def _check_opset(onnx: Any, model: Any) -> None:
+    """Check that the operators' definitions are known."""
+    versions = {item.domain: item.version for item in model.opset_import}
+    version, newest = versions.get("", versions.get("ai.onnx", 0)), onnx.defs.onnx_opset_version()
+    if not _OLDEST_OPSET <= version <= newest:
+        raise UnsupportedError(
+            f"the model uses opset {version}, redsc reads {_OLDEST_OPSET} to {newest}",
+            code="N407",
+            hint="export the model again with another opset_version",
+        )
+
+
+def _check_names(proto: Any) -> None:
+    """Check that names are text and that every tensor has one producer, which comes before its readers."""
+    made = {item.name for item in (*proto.input, *proto.initializer)}
+    for node in proto.node:
+        names = (node.name, node.op_type, node.domain, *node.input, *node.output)
+        if not all(isinstance(name, str) for name in names):
+            raise MalformedModel(f"a name of node {node.name!r} is not text")
+        if not node.output:
+            raise MalformedModel(f"node {node.name!r} has no outputs")
+        for name in node.input:
+            if name and name not in made:
+                raise MalformedModel(f"node {node.name!r} reads {name!r}, which nothing before it makes")
+        for name in node.output:
+            if name in made:
+                raise MalformedModel(f"tensor {name!r} has two producers")
+            made |= {name} - {""}
+    for item in proto.output:
+        if item.name not in made:
+            raise MalformedModel(f"nothing makes the output {item.name!r}")
+
+
+def _drop_unused_nodes(proto: Any) -> None:
+    """Drop the nodes on which no output depends: exporters leave them, and they need no translation."""
+    wanted = {item.name for item in proto.output}
+    used = []
+    for node in reversed(proto.node):
+        if wanted & set(node.output):
+            wanted |= set(node.input)
+            used.append(node)
+    if len(used) < len(proto.node):
+        kept = [type(node).FromString(node.SerializeToString()) for node in reversed(used)]
+        del proto.node[:]
+        proto.node.extend(kept)
+
+
+def _refuse_unknown_ops(proto: Any) -> None:
+    problems = []
+    for node in proto.node:
+        row = ONNX_OPS.get(node.op_type, Refusal("redsc does not know this operator"))
+        own = node.domain in _OWN_DOMAINS or (node.domain in _DOMAINS and getattr(row, "is_microsoft", False))
+        if not own:
+            row = Refusal(f"its domain {node.domain!r} is not ONNX's own")
+        if isinstance(row, Refusal):
+            problems.append(f"at {node.op_type} {node.name or next(iter(node.output), '')!r}: {row.reason}")
+    raise_problems(problems)
+
+
+def _check_inputs(proto: Any) -> None:
+    """Check that data comes in as float32, or as 8-bit integers with a scale."""
+    constants = {item.name for item in proto.initializer}
+    raise_problems(
+        [
+            f"at {item.name!r}: it is no float32 but element type {item.type.tensor_type.elem_type} of onnx.proto"
+            for item in proto.input
+            if item.name not in constants and item.type.tensor_type.elem_type not in _READABLE_INPUTS
+        ]
+    )
+
+
+def _check_constants(items: Any, limits: Limits) -> None:
+    for item in items:
+        dims = list(item.dims)
+        if any(n < 0 for n in dims) or prod(dims) > limits.tensor_elements:
+            raise MalformedModel(f"constant {item.name!r} has the shape {dims}")

@@ -1,0 +1,87 @@
+"""Pools."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from redsc.formats.onnx.context import OnnxContext
+from redsc.formats.onnx.layout import Kind
+from redsc.formats.onnx.nodes import OnnxNode
+from redsc.formats.onnx.reduce import reduce_axes
+from redsc.formats.onnx.row import OnnxOp, Rows
+from redsc.formats.onnx.window import Axis, Window, pad_image, read_window
+from redsc.formats.tables import CannotTranslate
+from redsc.ir import Array, Padding, Pool2D
+
+__all__ = ["POOL_ROWS"]
+
+_NONNEGATIVE = {"Relu", "Sigmoid", "Softmax", "HardSigmoid"}  # a zero changes no maximum over their outputs
+
+
+def _pool(window: Window, padding: Padding) -> Pool2D:
+    height, width = window.height, window.width
+    return Pool2D(padding, height.stride, width.stride, height.kernel, width.kernel)
+
+
+def _max_pool(context: OnnxContext, node: OnnxNode) -> None:
+    node.require_defaults(storage_order=0)
+    if len([name for name in node.outputs if name]) > 1:
+        raise CannotTranslate("it gives indices")
+    window = read_window(context, node, node.get("kernel_shape", []))
+    _refuse_dilation(window)
+    source, padding = context.value(node.input(0)), window.padding
+    if padding is None:
+        zeros = context.producer(node.input(0)) in _NONNEGATIVE
+        source = pad_image(context, node, source, window, "PAD" if zeros else "PADV2")
+        padding = Padding.VALID
+    context.emit(node, "MAX_POOL_2D", source, attrs=_pool(window, padding))
+
+
+def _average_pool(context: OnnxContext, node: OnnxNode) -> None:
+    """TFLite averages over what lies inside the image; other divisors are a multiplication by a constant map."""
+    window = read_window(context, node, node.get("kernel_shape", []))
+    _refuse_dilation(window)
+    source, padding = context.value(node.input(0)), window.padding
+    counts_padding = bool(node.get("count_include_pad", 0))
+    if padding is not None and not (counts_padding and padding is Padding.SAME):
+        context.emit(node, "AVERAGE_POOL_2D", source, attrs=_pool(window, padding))
+        return
+    padded = pad_image(context, node, source, window)
+    counted = np.outer(_counted(window.height, counts_padding), _counted(window.width, counts_padding))
+    attrs, elements = _pool(window, Padding.VALID), window.height.kernel * window.width.kernel
+    if (counted == elements).all():
+        context.emit(node, "AVERAGE_POOL_2D", padded, attrs=attrs)
+        return
+    mean = context.step(node, "AVERAGE_POOL_2D", padded, attrs=attrs, part="mean")
+    scale = (elements / counted).astype(np.float32)[None, :, :, None]
+    context.emit(node, "MUL", mean, context.builder.constant(f"{node.output}.scale", scale))
+
+
+def _counted(axis: Axis, counts_padding: bool) -> Array:
+    """Return for each window how many of its elements the average divides by: never those that ceil_mode adds."""
+    padded = np.full(axis.before + axis.size + axis.after + axis.extra, int(counts_padding))
+    padded[axis.before : axis.before + axis.size] = 1
+    padded[axis.before + axis.size + axis.after :] = 0
+    counts: Array = np.lib.stride_tricks.sliding_window_view(padded, axis.kernel)[:: axis.stride].sum(axis=1)
+    return counts
+
+
+def _refuse_dilation(window: Window) -> None:
+    if (window.height.dilation, window.width.dilation) != (1, 1):
+        raise CannotTranslate("its window is dilated")
+
+
+def _global(op: str) -> OnnxOp:
+    def handler(context: OnnxContext, node: OnnxNode) -> None:
+        axes = list(range(2, context.rank(node.input(0))))
+        reduce_axes(context, node, op, axes, context.value(node.input(0)))
+
+    return OnnxOp(handler, Kind.SPATIAL)
+
+
+POOL_ROWS: Rows = {
+    "MaxPool": OnnxOp(_max_pool, Kind.SPATIAL),
+    "AveragePool": OnnxOp(_average_pool, Kind.SPATIAL),
+    "GlobalAveragePool": _global("MEAN"),
+    "GlobalMaxPool": _global("REDUCE_MAX"),
+}

@@ -1,0 +1,38 @@
+"""Drop what no output depends on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from redsc.ir import Graph, Node
+from redsc.passes.base import Exactness, Log, Pass
+
+__all__ = ["DropDeadNodes"]
+
+
+@dataclass(frozen=True, slots=True)
+class DropDeadNodes(Pass):
+    """Drop nodes on which no output depends.
+
+    Converters leave them: the TFLite converter writes SHAPE, STRIDED_SLICE and PACK to compute the static shape of
+    a RESHAPE.
+
+    1. Fires when nothing reads any output of a node and none of them is a graph output.
+    """
+
+    name: ClassVar[str] = "drop-dead-nodes"
+    summary: ClassVar[str] = "drop nodes on which no output depends"
+    preserves: ClassVar[Exactness] = Exactness.BIT_EXACT
+
+    def run(self, graph: Graph, log: Log) -> bool:
+        """Drop from the end to the start, so that one walk finds all."""
+        dead = [node for node in reversed(graph.nodes) if self._drop(graph, node, log)]
+        return bool(dead)
+
+    def _drop(self, graph: Graph, node: Node, log: Log) -> bool:
+        if any(value.uses or any(value is output for output in graph.outputs) for value in node.outputs):
+            return False
+        graph.remove(node)
+        log.change(self.name, node.name, f"{node.op} is read by nothing")
+        return True
