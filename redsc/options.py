@@ -71,7 +71,7 @@ class Quantization:
     """How a float model becomes int8; `keep_float` names operators that stay float."""
 
     enabled: bool = True
-    calibration: Calibration = Calibration.MINMAX
+    calibration: Calibration = Calibration.PERCENTILE
     dense_per_channel: bool = False
     keep_float: tuple[str, ...] = ()
 

@@ -45,9 +45,9 @@ def choose_scales(
         if why_not_int8(node, keep_float):
             continue
         fixed = fixed_quant(node)
-        for value in node.outputs:
-            if fixed is not None and value.type.dtype is DType.FLOAT32:
-                chooser.prescribed[value] = fixed
+        for output in node.outputs:
+            if fixed is not None and output.type.dtype is DType.FLOAT32:
+                chooser.prescribed[output] = fixed
         for index, value in enumerate(node.inputs):
             if value is not None and value.is_constant and role_of(node, index) is Role.DATA:
                 chooser.add(value)
