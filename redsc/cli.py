@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,24 @@ _BUDGET_FLAGS = (
     click.option("--freeze", metavar="SPACE", multiple=True, help="Keep the width of a channel space. Repeatable."),
     click.option("--plan", type=click.Path(path_type=Path), help="Use this plan instead of searching one."),
 )
+_DATA_FLAGS = (
+    click.option(
+        "--data",
+        type=click.Path(path_type=Path),
+        metavar="FILE.npz",
+        help="Samples `x`, labels `y`: a float model becomes int8, levels are measured.",
+    ),
+    click.option("--no-quantize", is_flag=True, help="Keep a float model float."),
+    click.option("--keep-float", metavar="NODE", multiple=True, help="Keep an operator float. Repeatable."),
+    click.option(
+        "--calibration",
+        type=click.Choice(["minmax", "percentile", "entropy"]),
+        default="percentile",
+        show_default=True,
+        help="How the data give the ranges of activations.",
+    ),
+    click.option("--per-channel-dense", is_flag=True, help="One weight scale per output of a dense layer."),
+)
 
 
 class _Commands(click.Group):
@@ -62,7 +80,17 @@ def cli() -> None:
 
 
 def _budget_flags(command: Callable[..., None]) -> Callable[..., None]:
-    for flag in reversed(_BUDGET_FLAGS):
+    return _with_flags(command, _BUDGET_FLAGS)
+
+
+def _data_flags(command: Callable[..., None]) -> Callable[..., None]:
+    return _with_flags(command, _DATA_FLAGS)
+
+
+def _with_flags(
+    command: Callable[..., None], flags: Sequence[Callable[[Callable[..., None]], Callable[..., None]]]
+) -> Callable[..., None]:
+    for flag in reversed(flags):
         command = flag(command)
     return command
 
@@ -70,7 +98,7 @@ def _budget_flags(command: Callable[..., None]) -> Callable[..., None]:
 @cli.command("compile")
 @_MODEL
 @_budget_flags
-@click.option("--data", type=click.Path(path_type=Path), help="Samples `x`, labels `y` (.npz): measures levels.")
+@_data_flags
 @click.option(
     "--share",
     type=click.Choice(["copies"]),
@@ -88,7 +116,7 @@ def compile_command(
     """Compile MODEL (.onnx or .tflite) into firmware files."""
     from redsc.codegen.files import write_files
     from redsc.compile import compile_model
-    from redsc.report.terminal import print_report
+    from redsc.report.terminal import print_report, print_table
 
     started = time.perf_counter()
     with _progress() as progress:
@@ -99,6 +127,8 @@ def compile_command(
         _say(item.render())
     if explain:
         _say("\n".join(entry.render() for entry in artefact.log.entries) or "no lossless pass found anything to do")
+        if artefact.sqnr:
+            print_table(["layer", "op", "SQNR dB"], [row.cells() for row in artefact.sqnr])
     seconds = time.perf_counter() - started
     if json_to:
         print(json.dumps({**artefact.report.to_dict(), "seconds": round(seconds, 3)}, indent=1))
@@ -128,24 +158,22 @@ def analyze(model: Path, json_to: str | None) -> None:
 @cli.command()
 @_MODEL
 @_budget_flags
+@_data_flags
 @click.option("--spaces", is_flag=True, help="List the channel spaces, and why some are frozen, instead.")
 def levels(model: Path, spaces: bool, **flags: Any) -> None:
     """Choose the levels of MODEL, print their plan."""
-    from redsc.compile import read_model
+    from redsc.compile import plan_levels, read_model
     from redsc.passes.groups import find_channel_groups
-    from redsc.passes.levels import choose_levels
     from redsc.report.terminal import print_table
 
     options = _options(flags)
-    graph = read_model(model).graph
     if spaces:
-        groups = find_channel_groups(graph, options.freeze)
+        groups = find_channel_groups(read_model(model).graph, options.freeze)
         rows = [[s.name, str(s.size), f"frozen: {s.frozen}" if s.frozen else "free"] for s in groups.spaces]
         print_table(["space", "channels", "state"], rows)
         return
     with _progress() as progress:
-        progress("choosing levels")
-        chosen = choose_levels(graph, options)
+        chosen = plan_levels(model, options, progress).levels
     for item in chosen.diagnostics:
         _say(item.render())
     print(chosen.plan.to_json(), end="")
@@ -155,8 +183,9 @@ def levels(model: Path, spaces: bool, **flags: Any) -> None:
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--level", required=True, metavar="NAME", help="The level's name, like 50.")
 @click.option("--plan", type=click.Path(path_type=Path), help="The plan; SOURCE is then the model file.")
+@_data_flags
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE.tflite")
-def slice_command(source: Path, level: str, plan: Path | None, output: Path) -> None:
+def slice_command(source: Path, level: str, plan: Path | None, output: Path, **flags: Any) -> None:
     """Write one level as a .tflite of its own.
 
     SOURCE is a container that redsc wrote, or with --plan the model file it was made of.
@@ -164,7 +193,7 @@ def slice_command(source: Path, level: str, plan: Path | None, output: Path) -> 
     from redsc.codegen.files import write_files
     from redsc.compile import slice_level
 
-    data = slice_level(source, level, plan)
+    data = slice_level(source, level, plan, _options(flags))
     write_files(output.parent, {output.name: data})
     print(f"{output}: level {level}, {len(data):,} B")
 
@@ -173,7 +202,8 @@ def slice_command(source: Path, level: str, plan: Path | None, output: Path) -> 
 @click.argument("container", type=click.Path(path_type=Path))
 @click.option("--model", type=click.Path(path_type=Path), help="The model file that the container was made of.")
 @click.option("--plan", type=click.Path(path_type=Path), help="The plan that the container was made with.")
-def verify(container: Path, model: Path | None, plan: Path | None) -> None:
+@_data_flags
+def verify(container: Path, model: Path | None, plan: Path | None, **flags: Any) -> None:
     """Run every slot of CONTAINER as a check.
 
     Each must answer like the level as a file of its own, in LiteRT and in TFLM; with --model and --plan it must be
@@ -183,7 +213,7 @@ def verify(container: Path, model: Path | None, plan: Path | None) -> None:
     from redsc.report.terminal import verification_lines
 
     with _progress() as progress:
-        rows = verify_container(container, model, plan, progress)
+        rows = verify_container(container, model, plan, progress, _options(flags))
     print("\n".join(verification_lines(rows)))
 
 
@@ -196,14 +226,22 @@ def ops() -> None:
 
 
 def _options(flags: Mapping[str, Any], name: str | None = None) -> Options:
-    from redsc.options import Budgets, Options, parse_levels
+    """Return the options that flags make; flags that a command lacks have their defaults."""
+    from redsc.options import Budgets, Calibration, Options, Quantization, parse_levels
 
+    found = {"ram": None, "flash": None, "macs": None, "resident": "all", "levels": None, "freeze": (), **flags}
     return Options(
-        budgets=Budgets.parse(flags["ram"], flags["flash"], flags["macs"], flags["resident"]),
-        levels=() if flags["levels"] is None else parse_levels(flags["levels"]),
-        freeze=flags["freeze"],
-        plan=flags["plan"],
-        data=flags.get("data"),
+        budgets=Budgets.parse(found["ram"], found["flash"], found["macs"], found["resident"]),
+        levels=() if found["levels"] is None else parse_levels(found["levels"]),
+        freeze=found["freeze"],
+        plan=found.get("plan"),
+        data=found["data"],
+        quantization=Quantization(
+            enabled=not found["no_quantize"],
+            calibration=Calibration(found["calibration"]),
+            dense_per_channel=found["per_channel_dense"],
+            keep_float=found["keep_float"],
+        ),
         name=name,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from redsc.codegen.c_files import render_c_files
@@ -21,23 +21,42 @@ from redsc.options import Options, level_name
 from redsc.passes import SIMPLIFY
 from redsc.passes.base import Log, load_pass, run_passes
 from redsc.passes.levels import Levels, choose_levels
+from redsc.passes.ptq import Quantized, is_quantizable, quantize_levels, quantize_network
 from redsc.report.build import build_report
 from redsc.report.data import Report
-from redsc.runtime.quality import Quality, load_data, measure_levels
+from redsc.runtime.dataset import DataSet, data_warnings, load_data
+from redsc.runtime.quality import Quality, measure_levels
+from redsc.runtime.sqnr import LayerSQNR, measure_sqnr
 
-__all__ = ["Artefact", "compile_model", "read_model", "slice_level", "verify_container"]
+__all__ = ["Artefact", "Choice", "compile_model", "plan_levels", "read_model", "slice_level", "verify_container"]
 
 Progress = Callable[[str], None]
+_SQNR_SAMPLES = 32
+_NO_OPTIONS = Options()
 
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """What a compile makes: `files` by name, ready to write, the report among them."""
+    """What a compile makes: `files` by name, ready to write, the report among them.
+
+    `sqnr` has a row per layer where a float model became int8.
+    """
 
     name: str
     report: Report
     files: dict[str, bytes]
     log: Log
+    sqnr: tuple[LayerSQNR, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A model, the levels made of it, and what they were made with; `quantized` where a float model became int8."""
+
+    model: Model
+    levels: Levels
+    data: DataSet | None
+    quantized: Quantized | None
 
 
 def read_model(path: Path | str, log: Log | None = None, limits: Limits = DEFAULT_LIMITS) -> Model:
@@ -62,17 +81,14 @@ def compile_model(path: Path | str, options: Options, progress: Progress = lambd
         RedscError: of the class that says what is wrong: usage, model, unsupported, budget, verification.
     """
     log = Log()
-    progress("reading the model")
-    model = read_model(path, log)
-    data = None if options.data is None else load_data(options.data, model)
-    progress("choosing levels")
-    levels = choose_levels(model.graph, options)
+    choice = plan_levels(path, options, progress, log)
+    model, levels, data = choice.model, choice.levels, choice.data
     progress("writing the container")
     memory = [network.memory for network in levels.networks]
     container = build_container(levels.graphs, memory)
     progress("asking the runtimes")
     verification = [
-        *_verify_import(model, levels),
+        *_verify_import(choice),
         *verify_slots(levels.names, levels.graphs, memory, container.data),
     ]
     quality: Sequence[Quality | None] = [None] * len(levels.networks)
@@ -95,16 +111,49 @@ def compile_model(path: Path | str, options: Options, progress: Progress = lambd
         quality,
         verification,
         files,
-        [*levels.diagnostics, *_unmeasured(levels, quality)],
+        [*levels.diagnostics, *([] if data is None else data_warnings(data)), *_unmeasured(levels, quality)],
     )
     files[f"{name}.report.json"] = report.to_json().encode()
-    return Artefact(name, report, files, log)
+    return Artefact(name, report, files, log, _sqnr(choice))
 
 
-def _verify_import(model: Model, levels: Levels) -> Iterator[Verification]:
-    """Compare slot 0 with the model file where nothing is cut from it, else the network before it was cut."""
+def plan_levels(
+    path: Path | str, options: Options, progress: Progress = lambda _stage: None, log: Log | None = None
+) -> Choice:
+    """Return the levels of a model file. A float model with data becomes int8 first, unless the options forbid it.
+
+    Raises:
+        RedscError: of the class that says what is wrong: usage, model, unsupported, budget.
+    """
+    log = log or Log()
+    progress("reading the model")
+    model = read_model(path, log)
+    data = None if options.data is None else load_data(options.data, model)
+    quantized = None
+    if is_quantizable(model.graph, data is not None, options.quantization):
+        progress("calibrating")
+        quantized = quantize_network(model.graph, data.samples if data else [], options.quantization, log)
+    progress("choosing levels")
+    levels = choose_levels(quantized.graph if quantized else model.graph, options)
+    if quantized:
+        progress("calibrating the levels")
+        levels = quantize_levels(levels, quantized, options.freeze)
+    return Choice(model, levels, data, quantized)
+
+
+def _sqnr(choice: Choice) -> tuple[LayerSQNR, ...]:
+    """Return the SQNR of every layer of the whole network, on some of the samples."""
+    if choice.quantized is None or choice.data is None:
+        return ()
+    samples = choice.quantized.samples[:_SQNR_SAMPLES]
+    return tuple(measure_sqnr(choice.model.graph, choice.quantized.graph, samples))
+
+
+def _verify_import(choice: Choice) -> Iterator[Verification]:
+    """Compare slot 0 with the model file where it is the same network, else the network it was made of."""
+    model, levels = choice.model, choice.levels
     first = levels.networks[0]
-    if first.widths == levels.full_widths:
+    if choice.quantized is None and first.widths == levels.full_widths:
         return verify_import(model, first.graph, levels.names[0])
     return verify_import(model, model.graph, "whole network")
 
@@ -122,13 +171,14 @@ def _unmeasured(levels: Levels, quality: Sequence[Quality | None]) -> list[Diagn
     return [Diagnostic("L103", message, hint="--data FILE.npz measures every level")]
 
 
-def slice_level(path: Path, level: str, plan: Path | None = None) -> bytes:
+def slice_level(path: Path, level: str, plan: Path | None = None, options: Options = _NO_OPTIONS) -> bytes:
     """Return one level as an ordinary stand-alone TFLite file.
 
     Args:
         path: a container, or with `plan` the model file it was made of.
         level: the level's name.
         plan: the plan file.
+        options: with a plan, how a float model becomes int8: the data and the rules of its compile.
 
     Raises:
         UsageError: there is no such level.
@@ -136,7 +186,7 @@ def slice_level(path: Path, level: str, plan: Path | None = None) -> bytes:
     if plan is None:
         graphs = {graph.name: graph for graph in _slots(path)[1]}
     else:
-        levels = choose_levels(read_model(path).graph, Options(plan=plan))
+        levels = plan_levels(path, replace(options, plan=plan)).levels
         graphs = dict(zip(levels.names, levels.graphs, strict=True))
     level = level_name(level)
     if level not in graphs:
@@ -146,11 +196,16 @@ def slice_level(path: Path, level: str, plan: Path | None = None) -> bytes:
 
 
 def verify_container(
-    path: Path, model_path: Path | None = None, plan: Path | None = None, progress: Progress = lambda _stage: None
+    path: Path,
+    model_path: Path | None = None,
+    plan: Path | None = None,
+    progress: Progress = lambda _stage: None,
+    options: Options = _NO_OPTIONS,
 ) -> list[Verification]:
     """Run every slot of a container against the same level as a stand-alone file.
 
-    With the model file and the plan, every slot must also be the level that the plan makes of the model.
+    With the model file and the plan, every slot must also be the level that the plan makes of the model; where a
+    float model became int8, `options` say with which data.
 
     Raises:
         VerificationError: something differs.
@@ -162,10 +217,9 @@ def verify_container(
     done: list[Verification] = []
     if model_path is not None and plan is not None:
         progress("rebuilding the levels")
-        model = read_model(model_path)
-        levels = choose_levels(model.graph, Options(plan=plan))
-        done += _verify_import(model, levels)
-        done += verify_levels(levels.names, levels.graphs, slots)
+        choice = plan_levels(model_path, replace(options, plan=plan))
+        done += _verify_import(choice)
+        done += verify_levels(choice.levels.names, choice.levels.graphs, slots)
     progress("asking the runtimes")
     done += verify_slots([graph.name for graph in slots], slots, [measure_memory(graph) for graph in slots], data)
     return done

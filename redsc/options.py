@@ -12,7 +12,7 @@ from pathlib import Path
 from redsc.errors import UsageError, did_you_mean
 from redsc.units import parse_count, parse_size
 
-__all__ = ["Budgets", "Options", "Resident", "level_name", "parse_levels"]
+__all__ = ["Budgets", "Calibration", "Options", "Quantization", "Resident", "level_name", "parse_levels"]
 
 _DEFAULT_WIDTH_MULTIPLE = 4  # what CMSIS-NN's inner loops take at once; it costs 1 to 2.5 points of MACs
 _PERCENTAGE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)%?")
@@ -58,6 +58,24 @@ class Budgets:
         )
 
 
+class Calibration(Enum):
+    """How the range of an activation is found from data."""
+
+    MINMAX = "minmax"
+    PERCENTILE = "percentile"
+    ENTROPY = "entropy"
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """How a float model becomes int8; `keep_float` names operators that stay float."""
+
+    enabled: bool = True
+    calibration: Calibration = Calibration.PERCENTILE
+    dense_per_channel: bool = False
+    keep_float: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """Everything a compile depends on besides the model file.
@@ -77,6 +95,7 @@ class Options:
     width_multiple: int = _DEFAULT_WIDTH_MULTIPLE
     name: str | None = None
     data: Path | None = None
+    quantization: Quantization = Quantization()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "levels", _largest_first(self.levels))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -10,7 +10,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from redsc.errors import ExecutorError
 from redsc.ir import Array
 
-__all__ = ["run"]
+__all__ = ["run", "trace"]
 
 
 def run(model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
@@ -45,3 +45,23 @@ def _invoke(interpreter: Any, sample: Sequence[Array]) -> list[Array]:
         interpreter.set_tensor(detail["index"], array)
     interpreter.invoke()
     return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+
+
+def trace(model: bytes, samples: Sequence[Sequence[Array]], tensors: Sequence[int]) -> Iterator[list[Array]]:
+    """Run every sample and yield what the tensors with these numbers hold after it, intermediate ones included.
+
+    Raises:
+        ExecutorError: LiteRT refuses the model or an input.
+    """
+    try:
+        interpreter = Interpreter(
+            model_content=model,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
+            experimental_preserve_all_tensors=True,
+        )
+        interpreter.allocate_tensors()
+        for sample in samples:
+            _invoke(interpreter, sample)
+            yield [interpreter.get_tensor(index) for index in tensors]
+    except (RuntimeError, ValueError) as error:
+        raise ExecutorError(f"LiteRT refuses the model: {error}") from error

@@ -11,7 +11,8 @@ from redsc.formats import Model, load_model, write_tflite
 from redsc.ir import DType
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import random_samples
-from redsc.runtime.quality import load_data, measure_levels
+from redsc.runtime.dataset import load_data
+from redsc.runtime.quality import measure_levels
 from tests.helpers import small_net
 
 

@@ -1,0 +1,132 @@
+"""Samples from the user's data file: read once, checked, in the graph's layout.
+
+docs/data.md has the conventions: key `x` (inputs by name where there are several), `y` for labels, everything in
+the MODEL FILE's own layout and range.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from redsc.errors import Diagnostic, UsageError
+from redsc.formats import Model
+from redsc.ir import Array, DType, Quant, Value
+
+__all__ = ["DataSet", "data_warnings", "load_data"]
+
+_HINT = "data files are in the model file's own layout and range"
+_FEW = 8
+_OUTSIDE = 2.0  # data that reach twice as far as the input's scale are in another range
+_INSIDE = 1 / 16  # so are data that use no more of it than this
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """Samples in the graph's layout, one array per graph input each, and labels where the file has them."""
+
+    samples: list[list[Array]]
+    labels: Array | None
+
+
+def load_data(path: Path, model: Model) -> DataSet:
+    """Read an `.npz`: `x` (or one array per input, by its name) in the model file's layout and range, maybe `y`.
+
+    Raises:
+        UsageError: the file is no such archive, or its arrays do not fit the model.
+    """
+    arrays = _read_arrays(path)
+    keys = ["x"] if len(model.inputs) == 1 else [port.name for port in model.inputs]
+    columns = [_column(arrays, key, index, model) for index, key in enumerate(keys)]
+    samples = [list(row) for row in zip(*columns, strict=False)]
+    if not samples or any(len(column) != len(samples) for column in columns):
+        raise UsageError(f"{path} has no samples, or not one per input", code="U207")
+    return DataSet(samples, _labels(arrays.get("y"), len(samples), model.graph.outputs[0].type.elements))
+
+
+def _read_arrays(path: Path) -> dict[str, Array]:
+    hint = "numpy.savez(path, x=samples, y=labels) writes one"
+    try:
+        archive = np.load(path, allow_pickle=False)
+        arrays = {name: archive[name] for name in getattr(archive, "files", ())}
+    except Exception as error:  # numpy, zipfile and zlib raise families of their own on damaged files
+        reason = getattr(error, "strerror", None) or "it is no .npz of plain arrays"
+        raise UsageError(f"cannot read the data file {path}: {reason}", code="U207", hint=hint) from error
+    if not arrays:
+        raise UsageError(f"{path} is no archive of named arrays", code="U207", hint=hint)
+    return arrays
+
+
+def _labels(labels: Array | None, count: int, classes: int) -> Array | None:
+    """Check labels: one class number per sample."""
+    if labels is None:
+        return None
+    found = f"array 'y' is {labels.dtype}{list(labels.shape)}"
+    if labels.shape != (count,) or labels.dtype.kind not in "iuf":
+        raise UsageError(f"{found}, it needs one class number for each of {count} samples", code="U207")
+    if not np.isin(labels, np.arange(classes)).all():
+        raise UsageError(f"{found}, its numbers must be classes from 0 to {classes - 1}", code="U207")
+    return labels
+
+
+def _column(arrays: dict[str, Array], key: str, index: int, model: Model) -> list[Array]:
+    """Return the samples for one input, in the graph's layout."""
+    port, value = model.inputs[index], model.graph.inputs[index]
+    if key not in arrays:
+        known = ", ".join(sorted(arrays))
+        raise UsageError(f"the data file has no array {key!r}", code="U207", hint=f"it has {known or 'none'}")
+    array, kind = arrays[key], value.type
+    if array.ndim == 0 or array.dtype != kind.dtype.numpy or prod(array.shape[1:]) != kind.elements:
+        raise UsageError(
+            f"array {key!r} is {array.dtype}{list(array.shape)}, input {port.name!r} takes "
+            f"{kind.dtype.numpy}{list(port.source_shape)} per sample",
+            code="U207",
+            hint=_HINT,
+        )
+    _check_range(key, array, value)
+    return [np.ascontiguousarray(port.to_graph(sample.reshape(port.source_shape))) for sample in array]
+
+
+def _check_range(key: str, array: Array, value: Value) -> None:
+    """Refuse numbers that are none, and numbers in another range than the model file gives its float input."""
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise UsageError(f"array {key!r} holds NaN or infinity", code="U207")
+    quant = _expected(value)
+    if quant is None or not array.size:
+        return
+    low, high = ((step - quant.zero_point) * quant.scale for step in (-128, 127))
+    reach, wanted = float(np.abs(array).max()), max(-low, high)
+    if reach > _OUTSIDE * wanted or 0 < reach < _INSIDE * wanted:
+        raise UsageError(
+            f"array {key!r} has numbers from {array.min():g} to {array.max():g}, input {value.name!r} is made for "
+            f"{low:g} to {high:g}",
+            code="U207",
+            hint=_HINT,
+        )
+
+
+def _expected(value: Value) -> Quant | None:
+    """Return the quantisation of a float input, its own or that of the QUANTIZE that reads it; None if unknown."""
+    if value.type.dtype is not DType.FLOAT32 or value.type.quant is not None:
+        return value.type.quant if value.type.dtype is DType.FLOAT32 else None
+    results = [use.node.outputs[0].type for use in value.uses if use.node.op == "QUANTIZE"]
+    return results[0].quant if results and results[0].dtype is DType.INT8 else None
+
+
+def data_warnings(data: DataSet) -> list[Diagnostic]:
+    """Return what makes samples a poor base for ranges and measurements."""
+    count = len(data.samples)
+    found = []
+    if count < _FEW:
+        hint = "some hundred samples that look like those on the device are a good number"
+        found.append(Diagnostic("L106", f"the data file has {count} samples only", hint=hint))
+    for index in range(len(data.samples[0])):
+        first = data.samples[0][index]
+        if all(np.array_equal(sample[index], first) for sample in data.samples[1:]) and count > 1:
+            found.append(Diagnostic("L107", f"all samples of input {index} are equal"))
+        elif all(np.ptp(sample[index]) == 0 for sample in data.samples) and first.size > 1:
+            found.append(Diagnostic("L107", f"every sample of input {index} is one number repeated"))
+    return found

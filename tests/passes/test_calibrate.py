@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import pytest
+
+from redsc.ir import Quant, parse_graph
+from redsc.passes.calibrate import affine_quant, choose_scales
+from redsc.runtime.ranges import Range
+
+POOL = """graph @g {
+  input %x: f32[1,2,2,1]
+  %p: f32[1,1,1,1] = MAX_POOL_2D(%x) {padding=VALID, stride_h=2, stride_w=2, filter_h=2, filter_w=2}
+  %r: f32[1,1] = RESHAPE(%p) {new_shape=[1,1]}
+  output %r
+}
+"""
+SOFTMAX = """graph @g {
+  input %x: f32[1,2]
+  %s: f32[1,2] = SOFTMAX(%x)
+  %r: f32[2,1] = RESHAPE(%s) {new_shape=[2,1]}
+  %y: f32[2,1] = RELU(%r)
+  output %y
+}
+"""
+ADD = """graph @g {
+  input %x: f32[1,2]
+  const %c: f32[1,2] = [-1,1]
+  %y: f32[1,2] = ADD(%x, %c)
+  output %y
+}
+"""
+SOFTMAX_SCALE = Quant.per_tensor(1 / 256, -128)
+UNIT = Range(0.0, 1.0)
+
+
+def unit_scale(high: float) -> Quant:
+    return Quant.per_tensor(high / 255, -128)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "scale", "zero_point"),
+    [
+        (0.0, 2.55, 0.01, -128),
+        (-2.55, 0.0, 0.01, 127),
+        (-1.28, 1.27, 0.01, 0),
+        (1.0, 2.55, 0.01, -128),  # zero is always inside
+        (-2.55, -1.0, 0.01, 127),
+        (0.0, 0.0, 1 / 255, -128),  # nothing but zeros: any positive scale will do
+        (0.0, 1e-30, 1 / 255, -128),
+    ],
+)
+def test_256_steps_cover_the_range_and_zero(low: float, high: float, scale: float, zero_point: int) -> None:
+    assert affine_quant(Range(low, high)) == Quant.per_tensor(scale, zero_point)
+
+
+def test_rule_1_a_value_keeps_the_scale_that_it_carries() -> None:
+    graph = parse_graph(POOL.replace("%x: f32[1,2,2,1]", "%x: f32[1,2,2,1] q(0.5,3)"))
+    found = choose_scales(graph, {"x": UNIT, "p": UNIT, "r": UNIT})
+    assert found["x"] == Quant.per_tensor(0.5, 3)
+
+
+def test_rule_2_a_prescribed_scale_is_taken() -> None:
+    found = choose_scales(parse_graph(SOFTMAX), {name: Range(0.0, 9.0) for name in "xsry"})
+    assert found["s"] == SOFTMAX_SCALE
+
+
+def test_rule_3_tied_values_have_one_scale_from_the_union_of_their_ranges() -> None:
+    found = choose_scales(parse_graph(POOL), {"x": UNIT, "p": Range(0.0, 2.0), "r": Range(0.5, 1.0)})
+    assert found == dict.fromkeys("xpr", unit_scale(2.0))
+
+
+def test_rule_3_an_op_that_rescales_ties_nothing() -> None:
+    found = choose_scales(parse_graph(SOFTMAX), dict.fromkeys("xs", UNIT) | {"r": UNIT, "y": Range(0.0, 0.5)})
+    assert found["y"] == unit_scale(0.5)
+
+
+def test_rule_4_a_group_takes_the_scale_that_the_user_gave_a_member() -> None:
+    graph = parse_graph(POOL.replace("%x: f32[1,2,2,1]", "%x: f32[1,2,2,1] q(0.5,3)"))
+    assert choose_scales(graph, {}) == dict.fromkeys("xpr", Quant.per_tensor(0.5, 3))
+
+
+def test_rule_4_a_group_takes_a_prescribed_scale_that_holds_its_range() -> None:
+    found = choose_scales(parse_graph(SOFTMAX), dict.fromkeys("xsry", UNIT))
+    assert found["r"] == found["s"] == SOFTMAX_SCALE
+
+
+def test_rule_4_a_group_whose_range_does_not_fit_stays_apart() -> None:
+    found = choose_scales(parse_graph(SOFTMAX), dict.fromkeys("xsy", UNIT) | {"r": Range(0.0, 3.0)})
+    assert found["s"] == SOFTMAX_SCALE
+    assert found["r"] == unit_scale(3.0)
+
+
+def test_rule_5_a_constant_operand_has_the_range_of_its_numbers() -> None:
+    found = choose_scales(parse_graph(ADD), {"x": UNIT, "y": UNIT})
+    assert found["c"] == affine_quant(Range(-1.0, 1.0))
+
+
+def test_rule_6_no_scale_without_a_range() -> None:
+    assert choose_scales(parse_graph(POOL), {"x": UNIT, "r": UNIT}) == {}
+    assert set(choose_scales(parse_graph(ADD), {"y": UNIT})) == {"c", "y"}
+
+
+def test_rule_7_a_level_has_the_ports_of_the_whole_network_and_its_decisions() -> None:
+    whole = choose_scales(parse_graph(SOFTMAX), dict.fromkeys("xsy", UNIT) | {"r": Range(0.0, 3.0)})
+    level = choose_scales(parse_graph(SOFTMAX), dict.fromkeys("xsry", Range(0.0, 0.5)), like=whole)
+    assert (level["x"], level["y"]) == (whole["x"], whole["y"])
+    assert level["r"] == unit_scale(0.5)  # apart from the prescribed scale, as in the whole network
+
+
+def test_rule_8_a_node_that_stays_float_ties_nothing() -> None:
+    found = choose_scales(parse_graph(POOL), {"x": UNIT, "p": UNIT, "r": Range(0.0, 2.0)}, keep_float={"r"})
+    assert (found["p"], found["r"]) == (unit_scale(1.0), unit_scale(2.0))
