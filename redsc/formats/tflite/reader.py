@@ -12,6 +12,14 @@ import tflite
 
 from redsc.errors import LimitExceeded, MalformedModel, RedscError, UnsupportedError
 from redsc.formats.tables import Refusal
+from redsc.formats.tflite.older import (
+    FLOAT16,
+    as_int8,
+    unpack_constant,
+    widened,
+    with_real_constants,
+    with_symmetric_weights,
+)
 from redsc.formats.tflite.ops import TENSOR_TYPES, TFLITE_OPS, Field, TFLiteOp
 from redsc.ir import (
     OPS,
@@ -138,6 +146,9 @@ class _Reader:
         shape = _shape(tensor)
         if len(shape) > self.limits.rank or prod(shape) > self.limits.tensor_elements:
             raise LimitExceeded(f"tensor {name!r} has the shape {list(shape)}")
+        raw = self._buffer(model, tensor.Buffer())
+        if tensor.Type() == FLOAT16 and raw:
+            return widened(name, raw, shape)
         dtype = _DTYPES.get(tensor.Type())
         if dtype is None:
             self.problems.append(f"at tensor {name!r}: element type number {tensor.Type()} is not supported")
@@ -145,15 +156,14 @@ class _Reader:
         for present, what in ((tensor.IsVariable(), "a variable"), (tensor.Sparsity(), "sparse")):
             if present:
                 self.problems.append(f"at tensor {name!r}: it is {what}")
-        raw = self._buffer(model, tensor.Buffer())
         quant = _quant(tensor.Quantization()) if dtype is not DType.FLOAT32 else None
         if not raw:
-            return Value(name, TensorType(shape, dtype, quant))
+            return as_int8(Value(name, TensorType(shape, dtype, quant)))
         size = prod(shape) * dtype.itemsize
         if len(raw) < size:
             raise MalformedModel(f"tensor {name!r} has {len(raw)} B of data, its type needs {size}")
         # A longer buffer is legal in both runtimes: the tensor is its prefix.
-        return Value.constant(name, np.frombuffer(raw[:size], dtype.numpy).reshape(shape), quant)
+        return as_int8(Value.constant(name, np.frombuffer(raw[:size], dtype.numpy).reshape(shape), quant))
 
     def _name(self, raw: bytes | None, index: int) -> str:
         name = (raw or b"").decode("utf-8", "replace")[: self.limits.name_chars] or f"tensor{index}"
@@ -190,6 +200,9 @@ class _Reader:
         name = outputs[0].name
         attrs = self._attrs(op, name, operator)
         node = _CANONICAL.get(op, _as_is)(Node(op, tuple(inputs), tuple(outputs), attrs, _origin(name)))
+        if unpack_constant(node):
+            return
+        node = with_symmetric_weights(with_real_constants(node))
         if signature_of(node) is None:
             self.problems.append(f"at {op} {node.name!r}: {_dtypes(node)}")
         else:
