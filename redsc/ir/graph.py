@@ -132,10 +132,28 @@ class Graph:
             self.set_input(use.node, use.index, new)
         self.outputs = [new if value is old else value for value in self.outputs]
 
+    def rewrite(self, node: Node, op: str, inputs: Sequence[Value | None], attrs: Any) -> None:
+        """Let `node` make its outputs with another op from other inputs."""
+        for index, value in enumerate(node.inputs):
+            if value is not None:
+                value.uses.remove(Use(node, index))
+        node.op, node.inputs, node.attrs = op, tuple(inputs), attrs
+        for index, value in enumerate(node.inputs):
+            if value is not None:
+                value.uses.append(Use(node, index))
+
+    def is_output(self, value: Value) -> bool:
+        """Whether a value is a graph output."""
+        return any(value is output for output in self.outputs)
+
+    def is_private(self, value: Value) -> bool:
+        """Whether exactly one operand reads a value, and no graph output is it."""
+        return len(value.uses) == 1 and not self.is_output(value)
+
     def remove(self, node: Node) -> None:
         """Remove a node whose outputs nobody reads."""
         for output in node.outputs:
-            if output.uses or any(output is value for value in self.outputs):
+            if output.uses or self.is_output(output):
                 raise InternalError(f"cannot remove {node!r}: {output.name!r} is still used")
         for index, value in enumerate(node.inputs):
             if value is not None:

@@ -11,6 +11,7 @@ SIMPLIFY: Mapping[str, str] = {
     "drop-identities": "redsc.passes.simplify.drop_identities:DropIdentities",
     "fold-affine": "redsc.passes.simplify.fold_affine:FoldAffine",
     "fuse-activation": "redsc.passes.simplify.fuse_activation:FuseActivation",
+    "fuse-hard-swish": "redsc.passes.simplify.fuse_hard_swish:FuseHardSwish",
 }
 
 SELECTORS: Mapping[str, str] = {

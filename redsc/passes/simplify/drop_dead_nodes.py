@@ -31,7 +31,7 @@ class DropDeadNodes(Pass):
         return bool(dead)
 
     def _drop(self, graph: Graph, node: Node, log: Log) -> bool:
-        if any(value.uses or any(value is output for output in graph.outputs) for value in node.outputs):
+        if any(value.uses or graph.is_output(value) for value in node.outputs):
             return False
         graph.remove(node)
         log.change(self.name, node.name, f"{node.op} is read by nothing")

@@ -41,7 +41,7 @@ class DropIdentities(Pass):
         if first.operand(0).type.quant != first.outputs[0].type.quant:
             return False
         graph.set_input(node, 0, first.operand(0))
-        if not first.outputs[0].uses and not any(first.outputs[0] is value for value in graph.outputs):
+        if not first.outputs[0].uses and not graph.is_output(first.outputs[0]):
             graph.remove(first)
             log.change(self.name, first.name, f"{first.op} is followed by another one")
         return True
@@ -50,10 +50,10 @@ class DropIdentities(Pass):
         source, result = node.operand(0), node.outputs[0]
         if source.type != result.type:
             return False
-        if source.producer is None and any(result is value for value in graph.outputs):
+        if source.producer is None and graph.is_output(result):
             log.refuse(self.name, node.name, "it makes an output of an input")
             return False
-        is_output = any(result is value for value in graph.outputs)
+        is_output = graph.is_output(result)
         graph.replace_uses(result, source)
         graph.remove(node)
         if is_output:

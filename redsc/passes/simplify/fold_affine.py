@@ -45,7 +45,7 @@ class FoldAffine(Pass):
             return False
         layer, numbers = found
         source, result = layer.outputs[0], node.outputs[0]
-        if len(source.uses) > 1 or any(source is value for value in graph.outputs):
+        if not graph.is_private(source):
             log.refuse(self.name, node.name, f"{source.name!r} is read elsewhere")
             return False
         if source.type.quant is not None and source.type.quant.zero_point in _ONE_SIDED:

@@ -22,7 +22,8 @@ class FuseActivation(Pass):
 
     1. Fires when the producer has an attribute for a fused activation, which is still NONE.
     2. Refuses when something else reads the producer's output, or it is a graph output.
-    3. Refuses when int8 scales or zero points differ: the activation rescales.
+    3. Refuses when int8 scales or zero points differ: the activation rescales. A float value without an int8 form
+       takes on that of the activation.
     """
 
     name: ClassVar[str] = "fuse-activation"
@@ -39,10 +40,10 @@ class FuseActivation(Pass):
         producer = source.producer
         if producer is None or getattr(producer.attrs, "activation", None) is not Activation.NONE:
             return False
-        if len(source.uses) > 1 or any(source is value for value in graph.outputs):
+        if not graph.is_private(source):
             log.refuse(self.name, node.name, f"{source.name!r} is read elsewhere")
             return False
-        if source.type.quant != result.type.quant:
+        if source.type.quant not in (result.type.quant, None):
             log.refuse(self.name, node.name, "it rescales")
             return False
         _become(graph, producer, node, result)
@@ -55,6 +56,6 @@ def _become(graph: Graph, producer: Node, activation: Node, result: Value) -> No
     source = producer.outputs[0]
     graph.replace_uses(result, source)
     graph.remove(activation)
-    source.name = result.name
+    source.name, source.type = result.name, result.type
     producer.attrs = replace(producer.attrs, activation=_FUSABLE[activation.op])
     producer.origin = (*producer.origin, *(name for name in activation.origin if name not in producer.origin))

@@ -1,0 +1,83 @@
+"""Recognise the parts of a HARD_SWISH."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+from redsc.ir import NO_ATTRS, Activation, DType, Graph, Node, Value
+from redsc.passes.base import Exactness, Log, Pass
+from redsc.passes.simplify.drop_dead_nodes import DropDeadNodes
+
+__all__ = ["FuseHardSwish"]
+
+_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class FuseHardSwish(Pass):
+    """Replace x * relu6(x + 3) / 6, however it is multiplied, by HARD_SWISH.
+
+    Exporters write it in parts; the kernel needs one tensor where the parts need three, and one rounding in int8.
+
+    1. Fires on a product of MULs whose factors are x, an ADD of x and 3 that is cut by RELU6, and constants whose
+       product is 1/6.
+    2. Refuses when something else reads a part, or a part is a graph output.
+    3. Refuses when a MUL has an activation, and on integers.
+    """
+
+    name: ClassVar[str] = "fuse-hard-swish"
+    summary: ClassVar[str] = "recognise x * relu6(x + 3) / 6"
+    preserves: ClassVar[Exactness] = Exactness.FLOAT_CLOSE
+
+    def run(self, graph: Graph, log: Log) -> bool:
+        """Look at each product from its last MUL on; the parts are dropped as dead nodes."""
+        fused = [node for node in graph.nodes[::-1] if _is_product(node) and self._fuse(graph, node, log)]
+        DropDeadNodes().run(graph, log)
+        return bool(fused)
+
+    def _fuse(self, graph: Graph, node: Node, log: Log) -> bool:
+        factors = list(_factors(graph, node))
+        numbers = [float(v.data.reshape(-1)[0]) for v in factors if v.data is not None and v.data.size == 1]
+        tensors = [value for value in factors if not value.is_constant]
+        if len(tensors) != 2 or len(numbers) != len(factors) - 2 or abs(prod(numbers) - 1 / 6) > _TOLERANCE:
+            return False
+        for source, gate in (tensors, tensors[::-1]):
+            if _is_gate(gate, source):
+                if not graph.is_private(gate):
+                    log.refuse(self.name, node.name, f"{gate.name!r} is read elsewhere")
+                    return False
+                graph.rewrite(node, "HARD_SWISH", [source], NO_ATTRS)
+                log.change(self.name, node.name, "x * relu6(x + 3) / 6 is one op")
+                return True
+        return False
+
+
+def _is_product(node: Node) -> bool:
+    return (
+        node.op == "MUL"
+        and node.attrs.activation is Activation.NONE
+        and node.operand(0).type.dtype is DType.FLOAT32
+    )
+
+
+def _factors(graph: Graph, node: Node) -> Iterator[Value]:
+    """Yield the factors of a product, through the MULs that only it reads."""
+    for value in node.present_inputs():
+        producer = value.producer
+        if producer is not None and _is_product(producer) and graph.is_private(value):
+            yield from _factors(graph, producer)
+        else:
+            yield value
+
+
+def _is_gate(gate: Value, source: Value) -> bool:
+    """Whether a value is relu6(source + 3)."""
+    node = gate.producer
+    if node is None or node.op != "ADD" or node.attrs.activation is not Activation.RELU6:
+        return False
+    others = [value for value in node.present_inputs() if value is not source]
+    shift = others[0].data if len(others) == 1 else None
+    return shift is not None and shift.size == 1 and abs(float(shift.reshape(-1)[0]) - 3) < _TOLERANCE
