@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from redsc.ir.ops import NoAttrs, OpDef, same_shape, same_type, signatures
-from redsc.ir.rules import Barrier, Fixed, InPlace, OwnScale, Passes
+from redsc.ir.rules import Barrier, Fixed, InPlace, OwnScale, Passes, SameScale
 from redsc.ir.types import DType
 
 __all__ = ["UNARY_OPS", "LeakyRelu", "Softmax"]
@@ -79,7 +79,7 @@ UNARY_OPS = (
         )
         for name, quant in (
             ("RELU", OwnScale()),
-            ("RELU6", OwnScale()),
+            ("RELU6", SameScale()),  # tflite-micro clamps raw integers, LiteRT would rescale
             ("ELU", OwnScale()),
             ("HARD_SWISH", OwnScale()),
             ("LOGISTIC", _LOGISTIC),

@@ -8,13 +8,13 @@ from enum import Enum
 import numpy as np
 
 from redsc.ir import Array, DType, Graph, Node, Quant, Value, op_def
-from redsc.ir.rules import Fixed, Grouped, Produces, SameScale, Signature
+from redsc.ir.rules import Fixed, Grouped, Produces, SameInputScales, SameScale
 
 __all__ = [
     "Role",
     "annotate",
     "fixed_quant",
-    "int8_signature",
+    "has_int8_kernel",
     "is_float_node",
     "quantize_array",
     "role_of",
@@ -23,7 +23,7 @@ __all__ = [
     "why_not_int8",
 ]
 
-_BECOMES = {DType.FLOAT32: (DType.INT8, DType.INT32)}  # activations and weights int8, biases int32
+_RAW = frozenset({"CAST"})  # its kernel converts the integers themselves, not what they stand for
 
 
 class Role(Enum):
@@ -34,22 +34,23 @@ class Role(Enum):
     BIAS = "bias"
 
 
+_INTEGERS = {Role.DATA: DType.INT8, Role.WEIGHT: DType.INT8, Role.BIAS: DType.INT32}
+
+
 def is_float_node(node: Node) -> bool:
     """Whether an operand or a result is float."""
     return any(_is_float(value) for value in (*node.present_inputs(), *node.outputs))
 
 
-def int8_signature(node: Node) -> Signature | None:
-    """Return the row of the op's signatures in which every float of this node is an integer, or None."""
-    for row in op_def(node.op).signatures:
-        fits = len(node.inputs) <= len(row.inputs) and all(
-            value is None or wanted in _BECOMES.get(value.type.dtype, (value.type.dtype,))
-            for value, wanted in zip(node.inputs, row.inputs, strict=False)
-        )
-        result = node.outputs[0].type.dtype
-        if fits and row.output is (DType.INT8 if result is DType.FLOAT32 else result):
-            return row
-    return None
+def has_int8_kernel(node: Node) -> bool:
+    """Whether the op has a signature in which every float of this node is an integer."""
+    inputs = [
+        None if value is None else _INTEGERS[role_of(node, index)] if _is_float(value) else value.type.dtype
+        for index, value in enumerate(node.inputs)
+    ]
+    outputs = {DType.INT8 if _is_float(value) else value.type.dtype for value in node.outputs}
+    rows = op_def(node.op).signatures
+    return node.op not in _RAW and any(row.takes(inputs) and outputs == {row.output} for row in rows)
 
 
 def role_of(node: Node, index: int) -> Role:
@@ -79,16 +80,17 @@ def fixed_quant(node: Node) -> Quant | None:
 def tied_values(node: Node) -> tuple[Value, ...]:
     """Return the float values that must agree in scale for this node to run in int8."""
     op = op_def(node.op)
-    if not isinstance(op.quant, SameScale):
+    outputs = node.outputs if isinstance(op.quant, SameScale) else ()
+    if not isinstance(op.quant, (SameScale, SameInputScales)):
         return ()
-    return tuple(value for value in (*op.data_inputs(node), *node.outputs) if _is_float(value))
+    return tuple(value for value in (*op.data_inputs(node), *outputs) if _is_float(value))
 
 
 def why_not_int8(node: Node, keep_float: Collection[str] = ()) -> str | None:
     """Return why a node cannot run in int8 whatever the scales are, or None."""
     if node.name in keep_float:
         return "it is kept float by request"
-    if int8_signature(node) is None:
+    if not has_int8_kernel(node):
         return f"there is no int8 kernel for {node.op}"
     for index, value in enumerate(node.inputs):
         if value is not None and _is_float(value):
@@ -124,13 +126,11 @@ def quantize_array(data: Array, quant: Quant, dtype: DType = DType.INT8, low: in
     shape = [1] * data.ndim
     if quant.is_per_channel:
         shape[quant.axis] = -1
-    scales = np.array(quant.scales).reshape(shape) if data.ndim else np.float64(quant.scale)
-    zero_points = np.broadcast_to(np.array(quant.zero_points), len(quant.scales))
-    zero_points = zero_points.reshape(shape) if data.ndim else zero_points[0]
+    scales = np.array(quant.scales).reshape(shape)
+    zero_points = np.broadcast_to(np.array(quant.zero_points), len(quant.scales)).reshape(shape)
     limits = np.iinfo(dtype.numpy)
     steps = np.rint(data.astype(np.float64) / scales) + zero_points
-    result: Array = np.clip(steps, limits.min if low is None else low, limits.max).astype(dtype.numpy)
-    return result
+    return np.asarray(np.clip(steps, limits.min if low is None else low, limits.max), dtype.numpy)
 
 
 def _is_float(value: Value) -> bool:

@@ -12,7 +12,6 @@ from redsc.passes.base import Log
 from redsc.passes.int8 import (
     Role,
     fixed_quant,
-    int8_signature,
     is_float_node,
     quantize_array,
     role_of,
@@ -134,8 +133,6 @@ class _Quantizer:
         """Append a node in int8, with the requantisations that its op needs."""
         scale = _common_scale(node) or fixed_quant(node)
         tied = tied_values(node)
-        signature = int8_signature(node)
-        assert signature is not None
         inputs: list[Value | None] = []
         for index, value in enumerate(node.inputs):
             if value is None or value.type.dtype is not DType.FLOAT32:
@@ -147,7 +144,8 @@ class _Quantizer:
             else:
                 inputs.append(self.data(value, scale if value in tied else value.type.quant))
         outputs = [self.declare(value) for value in node.outputs]
-        made = [self.result_at(value, scale) for value in outputs]
+        is_free = bool(tied) and node.outputs[0] not in tied
+        made = [self.result_at(value, None if is_free else scale) for value in outputs]
         self.result.append(node.op, inputs, made, node.attrs, node.origin)
         for value, raw in zip(outputs, made, strict=True):
             if raw is not value:

@@ -21,7 +21,7 @@ __all__ = ["DataSet", "data_warnings", "load_data"]
 _HINT = "data files are in the model file's own layout and range"
 _FEW = 8
 _OUTSIDE = 2.0  # data that reach twice as far as the input's scale are in another range
-_INSIDE = 1 / 16  # so are data that use no more of it than this
+_INSIDE = 1 / 16  # so are data that use less of it than this
 
 
 @dataclass(frozen=True, slots=True)

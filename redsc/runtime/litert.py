@@ -12,6 +12,8 @@ from redsc.ir import Array
 
 __all__ = ["run", "trace"]
 
+_OPTIMIZED = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+
 
 def run(model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
     """Run every sample; inputs and outputs are in the model's own order.
@@ -47,8 +49,12 @@ def _invoke(interpreter: Any, sample: Sequence[Array]) -> list[Array]:
     return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
 
 
-def trace(model: bytes, samples: Sequence[Sequence[Array]], tensors: Sequence[int]) -> Iterator[list[Array]]:
+def trace(
+    model: bytes, samples: Sequence[Sequence[Array]], tensors: Sequence[int], *, optimized: bool = False
+) -> Iterator[list[Array]]:
     """Run every sample and yield what the tensors with these numbers hold after it, intermediate ones included.
+
+    The optimised kernels, in one thread, are for floats of which nobody needs the last bit.
 
     Raises:
         ExecutorError: LiteRT refuses the model or an input.
@@ -56,7 +62,8 @@ def trace(model: bytes, samples: Sequence[Sequence[Array]], tensors: Sequence[in
     try:
         interpreter = Interpreter(
             model_content=model,
-            experimental_op_resolver_type=OpResolverType.BUILTIN_REF,
+            experimental_op_resolver_type=_OPTIMIZED if optimized else OpResolverType.BUILTIN_REF,
+            num_threads=1,
             experimental_preserve_all_tensors=True,
         )
         interpreter.allocate_tensors()

@@ -84,7 +84,7 @@ def _float_activations(graph: Graph, samples: Samples) -> Iterator[Mapping[str, 
         for index, value in enumerate(graph.values())
         if not value.is_constant and value.type.dtype is DType.FLOAT32
     }
-    for arrays in trace(write_tflite(graph), samples, list(wanted.values())):
+    for arrays in trace(write_tflite(graph), samples, list(wanted.values()), optimized=True):
         yield dict(zip(wanted, arrays, strict=True))
 
 

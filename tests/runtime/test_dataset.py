@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from redsc.errors import UsageError
+from redsc.formats import Model, load_model, write_tflite
+from redsc.ir import DType, parse_graph
+from redsc.runtime.dataset import DataSet, data_warnings, load_data
+from tests.helpers import small_net
+
+QUANTIZED_INPUT = """graph @g {
+  input %x: f32[1,4]
+  %q: i8[1,4] q(0.0078125,0) = QUANTIZE(%x)
+  %y: f32[1,4] = DEQUANTIZE(%q)
+  output %y
+}
+"""
+
+
+def model_of(path: Path, text: str | None = None) -> Model:
+    graph = small_net(DType.FLOAT32) if text is None else parse_graph(text)
+    path.write_bytes(write_tflite(graph))
+    return load_model(path)
+
+
+def load(folder: Path, model: Model, x: Any) -> DataSet:
+    np.savez(folder / "d.npz", x=x)
+    return load_data(folder / "d.npz", model)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_what_is_no_number_is_a_usage_error(tmp_path: Path, number: float) -> None:
+    with pytest.raises(UsageError, match="holds NaN or infinity"):
+        load(tmp_path, model_of(tmp_path / "n.tflite"), np.full((9, 8, 8, 3), number, np.float32))
+
+
+def test_a_shape_mismatch_says_what_came_and_what_was_expected(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, model_of(tmp_path / "n.tflite"), np.zeros((9, 8, 8, 4), np.float32))
+    words = "array 'x' is float32[9, 8, 8, 4], input 'x' takes float32[1, 8, 8, 3] per sample"
+    assert caught.value.diagnostic.message == words
+
+
+@pytest.mark.parametrize("scale", [255.0, 1 / 255])
+def test_a_range_mismatch_says_what_came_and_what_was_expected(tmp_path: Path, scale: float) -> None:
+    model = model_of(tmp_path / "n.tflite", QUANTIZED_INPUT)
+    x = (np.linspace(0, 1, 36).reshape(9, 4) * scale).astype(np.float32)
+    with pytest.raises(UsageError, match=r"has numbers from 0 to .*, input 'x' is made for -1 to 0.992188"):
+        load(tmp_path, model, x)
+    assert len(load(tmp_path, model, x / scale).samples) == 9
+    assert len(load(tmp_path, model, x * 0).samples) == 9  # silence is legal
+
+
+def test_good_data_give_no_warning(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).standard_normal((8, 8, 8, 3)).astype(np.float32)
+    assert data_warnings(load(tmp_path, model_of(tmp_path / "n.tflite"), x)) == []
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (np.random.default_rng(0).standard_normal((7, 8, 8, 3)), "the data file has 7 samples only"),
+        (np.broadcast_to(np.random.default_rng(0).standard_normal((8, 8, 3)), (9, 8, 8, 3)), "are equal"),
+        (np.broadcast_to(np.arange(9)[:, None, None, None], (9, 8, 8, 3)), "is one number repeated"),
+    ],
+)
+def test_poor_data_give_a_warning(tmp_path: Path, x: Any, words: str) -> None:
+    (found,) = data_warnings(load(tmp_path, model_of(tmp_path / "n.tflite"), x.astype(np.float32)))
+    assert words in found.message
