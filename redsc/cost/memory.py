@@ -62,7 +62,7 @@ class NetworkMemory:
 
 def measure_memory(graph: Graph, abi: Abi = ARM_32) -> NetworkMemory:
     """Plan the arena of a graph, in its given order, and add up what TFLM allocates around it."""
-    buffers = ram_buffers(graph)
+    buffers = ram_buffers(graph, abi)
     values = graph.activations()
     greedy = height_bytes(buffers, greedy_offsets(buffers))
     plan = plan_arena(buffers)
@@ -83,13 +83,13 @@ def measure_memory(graph: Graph, abi: Abi = ARM_32) -> NetworkMemory:
     )
 
 
-def ram_buffers(graph: Graph) -> list[Buffer]:
+def ram_buffers(graph: Graph, abi: Abi = ARM_32) -> list[Buffer]:
     """Return what TFLM plans, in its order: the tensors in RAM, then the scratch buffers of the kernels."""
     tensors = [Buffer(value.name, aligned(value.type.nbytes), live) for value, live in live_ranges(graph).items()]
     scratch = [
         Buffer(f"scratch of {node.name}", aligned(nbytes), LiveRange(step, step + 1))
         for step, node in enumerate(graph.nodes)
-        for nbytes in kernel_scratch_bytes(node)
+        for nbytes in kernel_scratch_bytes(node, abi)
     ]
     return tensors + scratch
 

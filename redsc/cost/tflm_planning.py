@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from redsc.cost import tflm_tail
 from redsc.cost.buffer import aligned
+from redsc.cost.tflm_kernels import KERNELS
 from redsc.cost.tflm_structs import ARM_32, Abi, Layout
 from redsc.ir import Graph
 
@@ -34,12 +35,12 @@ def _phases(graph: Graph, abi: Abi) -> Iterator[tuple[int, int]]:
     tail = list(tflm_tail.init_tail(graph, abi))
     scratch = 0
     for node in graph.nodes:
-        tail += tflm_tail.prepare_tail(node)
-        tensors = tflm_tail.KERNELS[node.op].reads(node)
+        tail += tflm_tail.prepare_tail(node, abi)
+        tensors = KERNELS[node.op].reads(node)
         layouts = [layout for value in tensors for layout in tflm_tail.tensor_layouts(value, abi)]
         requests = request.array(scratch + _MAX_SCRATCH_BUFFERS_PER_OP)
         yield _raised([requests, *layouts]), tflm_tail.stacked(tail)
-        scratch += len(tflm_tail.kernel_scratch_bytes(node))
+        scratch += len(tflm_tail.kernel_scratch_bytes(node, abi))
     placed = sum(value.type.nbytes > 0 for value in graph.activations()) + scratch
     notes = [
         request.array(scratch + _MAX_SCRATCH_BUFFERS_PER_OP),

@@ -9,8 +9,9 @@ import pytest
 from redsc.cost.buffer import Buffer, aligned
 from redsc.cost.liveness import LiveRange, live_ranges
 from redsc.cost.tflm_head import greedy_offsets, height_bytes
+from redsc.cost.tflm_kernels import KERNELS
 from redsc.cost.tflm_structs import ARM_32, STRUCTS, WHEEL_FIELDS, X86_64_RECORDING
-from redsc.cost.tflm_tail import KERNELS, kernel_scratch_bytes, tail_bytes
+from redsc.cost.tflm_tail import kernel_scratch_bytes, tail_bytes
 from redsc.formats import load_model, write_tflite
 from redsc.ir import (
     NO_ATTRS,
@@ -219,12 +220,14 @@ def head_bytes(graph: Graph) -> int:
     buffers = [Buffer(value.name, aligned(value.type.nbytes), live) for value, live in live_ranges(graph).items()]
     for step, node in enumerate(graph.nodes):
         live = LiveRange(step, step + 1)
-        buffers += [Buffer("scratch", aligned(nbytes), live) for nbytes in kernel_scratch_bytes(node)]
+        buffers += [
+            Buffer("scratch", aligned(nbytes), live) for nbytes in kernel_scratch_bytes(node, X86_64_RECORDING)
+        ]
     return height_bytes(buffers, greedy_offsets(buffers))
 
 
 def test_every_op_has_a_row_and_a_graph() -> None:
-    assert set(KERNELS) == set(OPS)
+    assert set(OPS) <= set(KERNELS)
     assert set(OPS) <= set(GRAPHS)
 
 
