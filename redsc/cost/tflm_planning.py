@@ -2,7 +2,10 @@
 
 Source: tensorflow/lite/micro/micro_interpreter_graph.cc (PrepareSubgraphs), micro_allocator.cc
 (AllocateTempTfLiteTensor, CommitStaticMemoryPlan), micro_allocation_info.cc and greedy_memory_planner.cc.
-Temporaries grow upwards from the arena's start while the tail still grows downwards from its end.
+Temporaries grow upwards from the arena's start while the tail still grows downwards from its end. TFLM checks a new
+temporary against the tail, but not a new tail buffer against the temporaries (single_arena_buffer_allocator.cc:
+AllocatePersistentBuffer): where a kernel keeps buffers after its last temporary, a smaller arena loads too, with
+the two on the same bytes. We ask for room for both.
 """
 
 from __future__ import annotations
