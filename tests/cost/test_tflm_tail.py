@@ -6,12 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from redsc.cost.buffer import Buffer, aligned
-from redsc.cost.liveness import LiveRange, live_ranges
-from redsc.cost.tflm_head import greedy_offsets, height_bytes
+from redsc.cost.memory import head_bytes
 from redsc.cost.tflm_kernels import KERNELS
 from redsc.cost.tflm_structs import ARM_32, STRUCTS, WHEEL_FIELDS, X86_64_RECORDING
-from redsc.cost.tflm_tail import kernel_scratch_bytes, tail_bytes
+from redsc.cost.tflm_tail import tail_bytes
 from redsc.formats import load_model, write_tflite
 from redsc.ir import (
     NO_ATTRS,
@@ -61,7 +59,7 @@ ZOO_TAIL_BYTES = {
     "tensorflow+tflite-micro/hello_world_int8.tflite": 1472,
     "tensorflow+tflite-micro/micro_speech_quantized.tflite": 1600,
 }
-# (size, alignment) of upstream's own definitions under `g++ -m32 -fshort-enums -malign-double`, the layout of AAPCS.
+# (size, alignment) of upstream's definitions under `g++ -m32 -fshort-enums -malign-double`, the layout of AAPCS.
 ARM_LAYOUTS = {
     "AddNOpData": (40, 4),
     "ArithmeticParams": (104, 8),
@@ -268,16 +266,6 @@ def generate(name: str, dtype: DType) -> Graph:
     return graph
 
 
-def head_bytes(graph: Graph) -> int:
-    buffers = [Buffer(value.name, aligned(value.type.nbytes), live) for value, live in live_ranges(graph).items()]
-    for step, node in enumerate(graph.nodes):
-        live = LiveRange(step, step + 1)
-        buffers += [
-            Buffer("scratch", aligned(nbytes), live) for nbytes in kernel_scratch_bytes(node, X86_64_RECORDING)
-        ]
-    return height_bytes(buffers, greedy_offsets(buffers))
-
-
 def test_every_op_has_a_row_and_a_graph() -> None:
     assert set(OPS) <= set(KERNELS)
     assert set(OPS) <= set(GRAPHS)
@@ -305,7 +293,7 @@ def test_head_and_tail_of_every_op_are_exact(name: str, dtype: DType) -> None:
     graph = generate(name, dtype)
     measured = measure_arena(write_tflite(graph))
     assert tail_bytes(graph, X86_64_RECORDING) == measured.tail_bytes
-    assert head_bytes(graph) == measured.head_bytes
+    assert head_bytes(graph, {}, X86_64_RECORDING) == measured.head_bytes
 
 
 @pytest.mark.parametrize("model", ZOO_TAIL_BYTES)
