@@ -56,9 +56,6 @@ IN_TABLE = (
     f"{TFLM}/hello_world_float.tflite",
     f"{TFLM}/hello_world_int8.tflite",
     f"{TFLM}/micro_speech_quantized.tflite",
-)
-
-OUT_OF_TABLE = (
     "models/Dritzz7+uci-har-grove-vision-ai-v2/uci_har_model_int8.tflite",
     f"{VISION}/fashion_mnist_ds_cnn_s_float.tflite",
     f"{VISION}/fashion_mnist_ds_cnn_s_int8.tflite",
@@ -67,10 +64,13 @@ OUT_OF_TABLE = (
     "models/keras-applications/nasnet_a_n1_32px_float.tflite",
     "models/keras-applications/nasnet_a_n1_32px_int8.tflite",
     "models/mediapipe-0.10.14/hand_recrop.tflite",
-    "models/mediapipe-0.10.14/selfie_segmentation.tflite",
     "models/mit-han-lab+tinyengine/detection.tflite",
     "models/sipeed+TinyMaix/mbnet96_0.25_f.tflite",
     "models/sipeed+TinyMaix/mbnet96_0.25_q.tflite",
+)
+
+OUT_OF_TABLE = (
+    "models/mediapipe-0.10.14/selfie_segmentation.tflite",
     f"{TFLM}/audio_preprocessor_int8.tflite",
     f"{TFLM}/keyword_scrambled_8bit.tflite",
     f"{TFLM}/trained_lstm.tflite",

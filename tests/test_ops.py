@@ -8,11 +8,12 @@ import onnx
 import pytest
 import tflite
 
+from redsc.codegen.tflm_ops import TFLM_OPS
 from redsc.formats.onnx.ops import ONNX_OPS, OnnxOp
 from redsc.formats.tables import Refusal
 from redsc.formats.tflite.ops import TENSOR_TYPES, TFLITE_OPS, TFLiteOp
 from redsc.ir import OPS, DType
-from redsc.ir.rules import Grouped, InPlace, Produces, Reduces
+from redsc.ir.rules import Along, Grouped, InPlace, Produces, Reduces, Slices, Splits, Transposes
 
 BUILTINS = {name: number for name, number in vars(tflite.BuiltinOperator).items() if isinstance(number, int)}
 ONNX_SCHEMAS = {schema.name for schema in onnx.defs.get_all_schemas_with_history() if schema.domain == ""}
@@ -28,6 +29,10 @@ REFUSALS = [
 def test_every_op_can_be_written_to_tflite(name: str) -> None:
     assert OPS[name].name == name
     assert isinstance(TFLITE_OPS[name], TFLiteOp)
+
+
+def test_tflite_micro_registers_every_op() -> None:
+    assert list(TFLM_OPS) == list(OPS)
 
 
 @pytest.mark.parametrize("name", OPS)
@@ -46,7 +51,9 @@ def test_the_tflite_row_uses_names_of_the_schema(name: str) -> None:
         return
     assert hasattr(tflite.BuiltinOptions, row.options)
     accessors = vars(getattr(tflite, row.options))
-    assert [item.schema for item in row.fields if item.schema not in accessors] == []
+    assert [
+        schema for schema in (*(item.schema for item in row.fields), *row.zero) if schema not in accessors
+    ] == []
 
 
 @pytest.mark.parametrize("name", OPS)
@@ -54,13 +61,22 @@ def test_the_rules_of_an_op_name_operands_that_its_signatures_have(name: str) ->
     op = OPS[name]
     most = max(len(row.inputs) for row in op.signatures)
     assert 1 <= op.min_inputs <= most
+    named: list[int | str | None] = [op.shape_operand, *(op.data or ())]
     match op.channels:
         case Produces() | Grouped():
-            assert {op.channels.weight, *op.channels.followers} <= set(range(most))
-        case Reduces():
-            assert op.channels.axes < most
+            named += [op.channels.weight, *op.channels.followers]
+        case Reduces() | Along():
+            named += [op.channels.axes]
+        case Splits():
+            named += [op.channels.axis, op.channels.sizes]
+        case Slices():
+            named += [op.channels.strides, op.channels.shrink]
+        case Transposes():
+            named += [op.channels.perm]
     if isinstance(op.alias, InPlace):
-        assert set(op.alias.inputs) <= set(range(most))
+        named += op.alias.inputs
+    assert {item for item in named if isinstance(item, int)} <= set(range(most))
+    assert {item for item in named if isinstance(item, str)} <= {item.name for item in fields(op.attrs)}
 
 
 def test_translated_tflite_ops_are_known() -> None:
@@ -94,7 +110,13 @@ def test_element_types_have_the_numbers_of_the_tflite_schema() -> None:
     "item", [item for row in TFLITE_OPS.values() if isinstance(row, TFLiteOp) for item in row.fields]
 )
 def test_enum_fields_have_the_numbers_of_the_tflite_schema(item: Any) -> None:
-    tables = {"Padding": tflite.Padding, "FusedActivationFunction": tflite.ActivationFunctionType}
+    tables = {
+        "Padding": tflite.Padding,
+        "FusedActivationFunction": tflite.ActivationFunctionType,
+        "Mode": tflite.MirrorPadMode,
+        "OutputType": tflite.TensorType,
+        "OutType": tflite.TensorType,
+    }
     if item.codes is None:
         assert item.encode(3) == item.decode(3) == 3
         return

@@ -3,9 +3,21 @@
 from redsc.ir.builder import GraphBuilder
 from redsc.ir.graph import Array, Graph, Node, Use, Value
 from redsc.ir.ops import NO_ATTRS, NoAttrs, OpDef, ShapeError
-from redsc.ir.ops_conv import Activation, Conv2D, DepthwiseConv2D, FullyConnected, Padding, Pool2D
-from redsc.ir.ops_math import Add, LeakyRelu, Mean, Softmax
-from redsc.ir.ops_shape import Reshape
+from redsc.ir.ops_arithmetic import Add, Div, Mul, Sub
+from redsc.ir.ops_conv import (
+    Activation,
+    BatchMatMul,
+    Conv2D,
+    DepthwiseConv2D,
+    FullyConnected,
+    Padding,
+    TransposeConv,
+)
+from redsc.ir.ops_move import Concatenation, Gather, Pack, Split, StridedSlice, Unpack
+from redsc.ir.ops_pool import Pool2D, Resize
+from redsc.ir.ops_reduce import ArgExtreme, CumSum, Mean, Reduce
+from redsc.ir.ops_shape import Block, MirrorMode, MirrorPad, Reshape, ShapeOf, Squeeze
+from redsc.ir.ops_unary import LeakyRelu, Softmax
 from redsc.ir.registry import OPS, op_def
 from redsc.ir.text import print_graph
 from redsc.ir.text_parser import parse_graph
@@ -17,26 +29,46 @@ __all__ = [
     "OPS",
     "Activation",
     "Add",
+    "ArgExtreme",
     "Array",
+    "BatchMatMul",
+    "Block",
+    "Concatenation",
     "Conv2D",
+    "CumSum",
     "DType",
     "DepthwiseConv2D",
+    "Div",
     "FullyConnected",
+    "Gather",
     "Graph",
     "GraphBuilder",
     "LeakyRelu",
     "Mean",
+    "MirrorMode",
+    "MirrorPad",
+    "Mul",
     "NoAttrs",
     "Node",
     "OpDef",
+    "Pack",
     "Padding",
     "Pool2D",
     "Quant",
+    "Reduce",
     "Reshape",
+    "Resize",
     "Shape",
     "ShapeError",
+    "ShapeOf",
     "Softmax",
+    "Split",
+    "Squeeze",
+    "StridedSlice",
+    "Sub",
     "TensorType",
+    "TransposeConv",
+    "Unpack",
     "Use",
     "Value",
     "op_def",

@@ -55,7 +55,7 @@ class GraphBuilder:
         quant: Quant | None = None,
         origin: Iterable[str] = (),
     ) -> tuple[Value, ...]:
-        """Append a node and return its outputs, one per name; `dtype` defaults to that of the first data operand.
+        """Append a node and return its outputs, one per name; `dtype` defaults to what the op gives.
 
         Raises:
             ShapeError: the operands do not fit together; a reader says where in its file.
@@ -65,7 +65,7 @@ class GraphBuilder:
             shapes = op_def(op).infer(draft)
         except ShapeError as error:
             raise ShapeError(f"{op} {names[0]}: {error}") from error
-        dtype = dtype or op_def(op).data_inputs(draft)[0].type.dtype
+        dtype = dtype or _output_dtype(draft)
         outputs = [
             Value(self._unique(name), TensorType(shape, dtype, quant))
             for name, shape in zip(names, shapes, strict=True)
@@ -81,3 +81,11 @@ class GraphBuilder:
     def _unique(self, name: str) -> str:
         count = self._names[name] = self._names.get(name, 0) + 1
         return name if count == 1 else self._unique(f"{name}#{count}")
+
+
+def _output_dtype(node: Node) -> DType:
+    """Return the only element type that the op's signatures give, else that of its first data operand."""
+    op = op_def(node.op)
+    inputs = [None if value is None else value.type.dtype for value in node.inputs]
+    outputs = {row.output for row in op.signatures if row.takes(inputs)}
+    return outputs.pop() if len(outputs) == 1 else op.source(node).type.dtype

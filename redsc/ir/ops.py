@@ -6,15 +6,30 @@ one of the `ops_*.py` families, then one row in each table that `tests/test_ops.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from redsc.ir.graph import Node, Value
 from redsc.ir.rules import Alias, ChannelRule, NoAlias, OwnScale, QuantRule, Signature
 from redsc.ir.types import DType, Shape
 
-__all__ = ["NO_ATTRS", "NoAttrs", "OpDef", "ShapeError", "no_macs", "same_shape", "signatures"]
+__all__ = [
+    "NO_ATTRS",
+    "NoAttrs",
+    "OpDef",
+    "ShapeError",
+    "axis_of",
+    "broadcast",
+    "constant_ints",
+    "different_axes",
+    "no_macs",
+    "same_shape",
+    "same_type",
+    "signatures",
+]
 
 
 class ShapeError(Exception):
@@ -39,9 +54,46 @@ def same_shape(node: Node) -> tuple[Shape, ...]:
     return (node.operand(0).type.shape,)
 
 
-def signatures(*rows: tuple[tuple[DType, ...], DType]) -> tuple[Signature, ...]:
+def broadcast(node: Node) -> tuple[Shape, ...]:
+    """Return the shape to which all operands broadcast as numpy does."""
+    shapes = [value.type.shape for value in node.present_inputs()]
+    try:
+        return (tuple(int(n) for n in np.broadcast_shapes(*shapes)),)
+    except ValueError as error:
+        raise ShapeError(f"shapes {shapes} do not broadcast") from error
+
+
+def constant_ints(node: Node, index: int, what: str) -> list[int]:
+    """Return the numbers of a constant operand: axes, sizes, paddings."""
+    data = node.operand(index).data
+    if data is None:
+        raise ShapeError(f"the {what} must be a constant")
+    return [int(number) for number in data.reshape(-1)]
+
+
+def axis_of(axis: int, rank: int) -> int:
+    """Return an axis counted from the front; TFLite counts negative ones from the back."""
+    if not -rank <= axis < rank:
+        raise ShapeError(f"axis {axis} is none of rank {rank}")
+    return axis % rank
+
+
+def different_axes(axes: list[int], rank: int) -> set[int]:
+    """Return axes counted from the front, each of which must be named once."""
+    found = {axis % rank for axis in axes if -rank <= axis < rank}
+    if len(found) != len(axes):
+        raise ShapeError(f"axes {axes} are not {len(axes)} different axes of rank {rank}")
+    return found
+
+
+def signatures(*rows: tuple[tuple[DType, ...], DType], repeats: bool = False) -> tuple[Signature, ...]:
     """Return signatures from `((input dtypes), output dtype)` rows."""
-    return tuple(Signature(inputs, output) for inputs, output in rows)
+    return tuple(Signature(inputs, output, repeats) for inputs, output in rows)
+
+
+def same_type(dtypes: Iterable[DType], inputs: int = 1, *more: DType) -> tuple[Signature, ...]:
+    """Return signatures with `inputs` operands and an output of one type, and operands of the types `more`."""
+    return tuple(Signature((dtype,) * inputs + more, dtype) for dtype in dtypes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +102,9 @@ class OpDef:
 
     `infer(node)` gives the output shapes from operands and attributes (it may be called before the outputs exist);
     `macs(node)` counts multiply-accumulates, borders included, as the field does. `data` are the operands that
-    carry data, the first one first (None: all of them), in contrast to weights, axes and shapes.
+    carry data, the first one first (None: all of them), in contrast to weights, axes and shapes. `shape_operand` is
+    a constant operand that repeats the output's shape: who changes the one changes the other. `signatures` are the
+    element types that LiteRT and tflite-micro both run.
     """
 
     name: str
@@ -63,9 +117,14 @@ class OpDef:
     macs: Callable[[Node], int] = no_macs
     quant: QuantRule = OwnScale()
     alias: Alias = NoAlias()
+    shape_operand: int | None = None
 
     def data_inputs(self, node: Node) -> tuple[Value, ...]:
         """Return the operands of a node that carry data."""
         if self.data is None:
             return tuple(node.present_inputs())
         return tuple(node.operand(index) for index in self.data if index < len(node.inputs))
+
+    def source(self, node: Node) -> Value:
+        """Return the first operand that carries data: the one whose channels come in."""
+        return self.data_inputs(node)[0]

@@ -1,20 +1,32 @@
-"""Linear layers and pooling."""
+"""Linear layers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+
 from redsc.ir.graph import Node
-from redsc.ir.ops import OpDef, ShapeError, signatures
-from redsc.ir.rules import Grouped, Passes, Produces, SameScale
+from redsc.ir.ops import OpDef, ShapeError, constant_ints, same_type, signatures
+from redsc.ir.rules import Barrier, Grouped, Produces
 from redsc.ir.types import DType, Shape
 
-__all__ = ["CONV_OPS", "Activation", "Conv2D", "DepthwiseConv2D", "FullyConnected", "Padding", "Pool2D"]
+__all__ = [
+    "CONV_OPS",
+    "Activation",
+    "BatchMatMul",
+    "Conv2D",
+    "DepthwiseConv2D",
+    "FullyConnected",
+    "Padding",
+    "TransposeConv",
+    "nhwc",
+    "window",
+]
 
 F32, I8, I32 = DType.FLOAT32, DType.INT8, DType.INT32
 _LINEAR = signatures(((F32, F32, F32), F32), ((I8, I8, I32), I8))
-_UNARY = signatures(((F32,), F32), ((I8,), I8))
 
 
 class Padding(Enum):
@@ -67,18 +79,27 @@ class FullyConnected:
 
 
 @dataclass(frozen=True, slots=True)
-class Pool2D:
-    """A window over H and W."""
+class TransposeConv:
+    """Operands: output shape, weight OHWI, input NHWC, bias O.
 
-    padding: Padding = Padding.VALID
+    The input has the shape that a convolution with these attributes makes of the output.
+    """
+
+    padding: Padding = Padding.SAME
     stride_h: int = 1
     stride_w: int = 1
-    filter_h: int = 1
-    filter_w: int = 1
     activation: Activation = Activation.NONE
 
 
-def _window(size: int, kernel: int, stride: int, dilation: int, padding: Padding) -> int:
+@dataclass(frozen=True, slots=True)
+class BatchMatMul:
+    """Matrix product of the last two axes; `adj_x` and `adj_y` transpose an operand first."""
+
+    adj_x: bool = False
+    adj_y: bool = False
+
+
+def window(size: int, kernel: int, stride: int, dilation: int, padding: Padding) -> int:
     """Return the output size of a window op (TFLite `ComputeOutSize`, kernels/padding.h)."""
     reach = (kernel - 1) * dilation + 1
     out = -(-size // stride) if padding is Padding.SAME else -(-(size - reach + 1) // stride)
@@ -87,8 +108,9 @@ def _window(size: int, kernel: int, stride: int, dilation: int, padding: Padding
     return out
 
 
-def _spatial(node: Node) -> tuple[int, int, int, int]:
-    shape = node.operand(0).type.shape
+def nhwc(node: Node, index: int = 0) -> tuple[int, int, int, int]:
+    """Return the shape of an image operand."""
+    shape = node.operand(index).type.shape
     if len(shape) != 4:
         raise ShapeError(f"input has rank {len(shape)}, needs 4 (NHWC)")
     return shape[0], shape[1], shape[2], shape[3]
@@ -101,25 +123,26 @@ def _weights(node: Node, rank: int) -> Shape:
     return shape
 
 
-def _check_bias(node: Node, channels: int) -> None:
-    if len(node.inputs) > 2 and node.inputs[2] is not None and node.operand(2).type.elements != channels:
-        raise ShapeError(f"bias has {node.operand(2).type.elements} elements, needs {channels}")
+def _check_bias(node: Node, channels: int, index: int = 2) -> None:
+    bias = node.inputs[index] if len(node.inputs) > index else None
+    if bias is not None and bias.type.elements != channels:
+        raise ShapeError(f"bias has {bias.type.elements} elements, needs {channels}")
 
 
 def _infer_conv(node: Node) -> tuple[Shape, ...]:
-    batch, height, width, channels = _spatial(node)
+    batch, height, width, channels = nhwc(node)
     out, kernel_h, kernel_w, depth = _weights(node, 4)
     if depth == 0 or channels % depth or out % (channels // depth):
         raise ShapeError(f"weight takes {depth} channels, input has {channels}")
     _check_bias(node, out)
     a = node.attrs
-    out_h = _window(height, kernel_h, a.stride_h, a.dilation_h, a.padding)
-    out_w = _window(width, kernel_w, a.stride_w, a.dilation_w, a.padding)
+    out_h = window(height, kernel_h, a.stride_h, a.dilation_h, a.padding)
+    out_w = window(width, kernel_w, a.stride_w, a.dilation_w, a.padding)
     return ((batch, out_h, out_w, out),)
 
 
 def _infer_depthwise(node: Node) -> tuple[Shape, ...]:
-    batch, height, width, channels = _spatial(node)
+    batch, height, width, channels = nhwc(node)
     one, kernel_h, kernel_w, out = _weights(node, 4)
     if one != 1 or out != channels * node.attrs.depth_multiplier:
         raise ShapeError(
@@ -127,8 +150,8 @@ def _infer_depthwise(node: Node) -> tuple[Shape, ...]:
         )
     _check_bias(node, out)
     a = node.attrs
-    out_h = _window(height, kernel_h, a.stride_h, a.dilation_h, a.padding)
-    out_w = _window(width, kernel_w, a.stride_w, a.dilation_w, a.padding)
+    out_h = window(height, kernel_h, a.stride_h, a.dilation_h, a.padding)
+    out_w = window(width, kernel_w, a.stride_w, a.dilation_w, a.padding)
     return ((batch, out_h, out_w, out),)
 
 
@@ -145,12 +168,37 @@ def _infer_fully_connected(node: Node) -> tuple[Shape, ...]:
     return ((source.elements // depth, out),)
 
 
-def _infer_pool(node: Node) -> tuple[Shape, ...]:
-    batch, height, width, channels = _spatial(node)
+def _infer_transpose_conv(node: Node) -> tuple[Shape, ...]:
+    batch, height, width, channels = nhwc(node, 2)
+    out, kernel_h, kernel_w, depth = _weights(node, 4)
+    shape = constant_ints(node, 0, "output shape")
+    if depth != channels:
+        raise ShapeError(f"weight takes {depth} channels, input has {channels}")
+    if len(shape) != 4 or shape[0] != batch or shape[3] != out:
+        raise ShapeError(f"output shape {shape} does not fit batch {batch} and {out} channels")
+    _check_bias(node, out, 3)
     a = node.attrs
-    out_h = _window(height, a.filter_h, a.stride_h, 1, a.padding)
-    out_w = _window(width, a.filter_w, a.stride_w, 1, a.padding)
-    return ((batch, out_h, out_w, channels),)
+    back_h = window(shape[1], kernel_h, a.stride_h, 1, a.padding)
+    back_w = window(shape[2], kernel_w, a.stride_w, 1, a.padding)
+    if (back_h, back_w) != (height, width):
+        raise ShapeError(f"a convolution of {shape} gives {back_h}x{back_w}, the input is {height}x{width}")
+    return ((batch, shape[1], shape[2], out),)
+
+
+def _infer_batch_matmul(node: Node) -> tuple[Shape, ...]:
+    """tflite-micro kernels/batch_matmul.cc: ranks 2 to 5, the axes before the matrices broadcast."""
+    left, right = node.operand(0).type.shape, node.operand(1).type.shape
+    if not (2 <= len(left) <= 5 and 2 <= len(right) <= 5):
+        raise ShapeError(f"operands have ranks {len(left)} and {len(right)}, need 2 to 5")
+    rows, depth = left[:-3:-1] if node.attrs.adj_x else left[-2:]
+    other, columns = right[:-3:-1] if node.attrs.adj_y else right[-2:]
+    if depth != other:
+        raise ShapeError(f"rows have {depth} elements, columns {other}")
+    try:
+        batch = np.broadcast_shapes(left[:-2], right[:-2])
+    except ValueError as error:
+        raise ShapeError(f"batches {left[:-2]} and {right[:-2]} do not broadcast") from error
+    return ((*(int(n) for n in batch), rows, columns),)
 
 
 def _per_output(node: Node) -> int:
@@ -162,6 +210,16 @@ def _per_output(node: Node) -> int:
 def _macs_depthwise(node: Node) -> int:
     _, kernel_h, kernel_w, _ = node.operand(1).type.shape
     return node.outputs[0].type.elements * kernel_h * kernel_w
+
+
+def _macs_transpose_conv(node: Node) -> int:
+    weight = node.operand(1).type
+    return node.operand(2).type.elements * (weight.elements // weight.shape[3])
+
+
+def _macs_batch_matmul(node: Node) -> int:
+    left = node.operand(0).type.shape
+    return node.outputs[0].type.elements * (left[-2] if node.attrs.adj_x else left[-1])
 
 
 CONV_OPS = (
@@ -193,19 +251,24 @@ CONV_OPS = (
         min_inputs=2,
     ),
     OpDef(
-        "AVERAGE_POOL_2D",
-        Pool2D,
-        infer=_infer_pool,
-        channels=Passes(),
-        signatures=_UNARY,
-        quant=SameScale(),
+        "TRANSPOSE_CONV",
+        TransposeConv,
+        infer=_infer_transpose_conv,
+        macs=_macs_transpose_conv,
+        channels=Produces(out_axis=0, in_axis=3, followers=(3,)),
+        signatures=signatures(((I32, F32, F32, F32), F32), ((I32, I8, I8, I32), I8)),
+        min_inputs=3,
+        data=(2,),
+        shape_operand=0,
     ),
     OpDef(
-        "MAX_POOL_2D",
-        Pool2D,
-        infer=_infer_pool,
-        channels=Passes(),
-        signatures=_UNARY,
-        quant=SameScale(),
+        "BATCH_MATMUL",
+        BatchMatMul,
+        infer=_infer_batch_matmul,
+        macs=_macs_batch_matmul,
+        channels=Barrier("a product of two activations sums over them"),
+        signatures=same_type((F32, I8), 2),
+        min_inputs=2,
+        data=(0, 1),
     ),
 )

@@ -1,18 +1,38 @@
-"""Ops that move elements."""
+"""Ops that change shapes: reshaping, transposing, padding, blocks, broadcasting."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from math import prod
 
+import numpy as np
+
 from redsc.ir.graph import Node
-from redsc.ir.ops import NoAttrs, OpDef, ShapeError, signatures
-from redsc.ir.rules import Passes, Reshapes, SameScale, View
+from redsc.ir.ops import (
+    NoAttrs,
+    OpDef,
+    ShapeError,
+    axis_of,
+    constant_ints,
+    different_axes,
+    same_type,
+    signatures,
+)
+from redsc.ir.ops_conv import nhwc
+from redsc.ir.rules import Barrier, Passes, Reshapes, SameScale, Transposes, View
 from redsc.ir.types import DType, Shape
 
-__all__ = ["SHAPE_OPS", "Reshape"]
+__all__ = ["SHAPE_OPS", "Block", "MirrorMode", "MirrorPad", "Reshape", "ShapeOf", "Squeeze"]
 
-F32, I8, I32 = DType.FLOAT32, DType.INT8, DType.INT32
+F32, I8, I16, I32, I64, BOOL = DType.FLOAT32, DType.INT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL
+
+
+class MirrorMode(Enum):
+    """What lies at the border: REFLECT leaves the outermost element out, SYMMETRIC repeats it."""
+
+    REFLECT = "REFLECT"
+    SYMMETRIC = "SYMMETRIC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +42,32 @@ class Reshape:
     new_shape: Shape = ()
 
 
-def _infer_pad(node: Node) -> tuple[Shape, ...]:
-    shape, paddings = node.operand(0).type.shape, node.operand(1).data
-    if paddings is None:
-        raise ShapeError("the paddings must be a constant")
-    if paddings.shape != (len(shape), 2) or (paddings < 0).any():
-        raise ShapeError(f"paddings {paddings.tolist()} do not fit rank {len(shape)}")
-    return (tuple(n + int(pad.sum()) for n, pad in zip(shape, paddings, strict=True)),)
+@dataclass(frozen=True, slots=True)
+class Squeeze:
+    """The axes of size 1 that go; none named means all of them, which the reader resolves."""
+
+    squeeze_dims: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorPad:
+    """Paddings in operand 1, filled with a mirror image."""
+
+    mode: MirrorMode = MirrorMode.REFLECT
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The side of the square block that moves between space and depth."""
+
+    block_size: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeOf:
+    """The static shape as a tensor."""
+
+    out_type: DType = DType.INT32
 
 
 def _infer_reshape(node: Node) -> tuple[Shape, ...]:
@@ -38,23 +77,255 @@ def _infer_reshape(node: Node) -> tuple[Shape, ...]:
     return (node.attrs.new_shape,)
 
 
+def _infer_squeeze(node: Node) -> tuple[Shape, ...]:
+    shape = node.operand(0).type.shape
+    axes = different_axes(list(node.attrs.squeeze_dims), len(shape))
+    axes = axes or {axis for axis, n in enumerate(shape) if n == 1}
+    if any(shape[axis] != 1 for axis in axes):
+        raise ShapeError(f"axes {sorted(axes)} of {list(shape)} are not all 1")
+    return (tuple(n for axis, n in enumerate(shape) if axis not in axes),)
+
+
+def _infer_expand_dims(node: Node) -> tuple[Shape, ...]:
+    shape, axes = node.operand(0).type.shape, constant_ints(node, 1, "axis")
+    if len(axes) != 1:
+        raise ShapeError(f"axes {axes} must be one")
+    axis = axis_of(axes[0], len(shape) + 1)
+    return ((*shape[:axis], 1, *shape[axis:]),)
+
+
+def _infer_transpose(node: Node) -> tuple[Shape, ...]:
+    shape, perm = node.operand(0).type.shape, constant_ints(node, 1, "permutation")
+    if sorted(perm) != list(range(len(shape))) or len(shape) > 5:
+        raise ShapeError(f"{perm} is no permutation of {len(shape)} axes, at most 5")
+    return (tuple(shape[axis] for axis in perm),)
+
+
+def _paddings(node: Node, index: int = 1) -> list[tuple[int, int]]:
+    """Return the paddings of every axis."""
+    rank = len(node.operand(0).type.shape)
+    numbers = constant_ints(node, index, "paddings")
+    if node.operand(index).type.shape != (rank, 2) or min(numbers, default=0) < 0 or rank > 5:
+        raise ShapeError(f"paddings {node.operand(index).data} do not fit rank {rank}")
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _infer_pad(node: Node) -> tuple[Shape, ...]:
+    shape = node.operand(0).type.shape
+    if len(node.inputs) > 2 and node.operand(2).type.elements != 1:
+        raise ShapeError(f"the padding value has {node.operand(2).type.elements} elements, needs 1")
+    return (tuple(n + sum(pad) for n, pad in zip(shape, _paddings(node), strict=True)),)
+
+
+def _infer_mirror_pad(node: Node) -> tuple[Shape, ...]:
+    shape, paddings = node.operand(0).type.shape, _paddings(node)
+    spare = 1 if node.attrs.mode is MirrorMode.REFLECT else 0
+    if any(max(pad) > n - spare for n, pad in zip(shape, paddings, strict=True)):
+        raise ShapeError(f"paddings {paddings} are longer than the image {list(shape)}")
+    return (tuple(n + sum(pad) for n, pad in zip(shape, paddings, strict=True)),)
+
+
+def _blocks(node: Node, what: str) -> tuple[Shape, list[int], list[tuple[int, int]]]:
+    """Return shape, block sides, and the pads or crops per axis between batch and channels."""
+    shape = node.operand(0).type.shape
+    if len(shape) not in (3, 4):
+        raise ShapeError(f"input has rank {len(shape)}, needs 3 or 4")
+    sides, numbers = constant_ints(node, 1, "block shape"), constant_ints(node, 2, what)
+    middle = len(shape) - 2
+    if len(sides) != middle or min(sides) < 1 or len(numbers) != 2 * middle or min(numbers) < 0:
+        raise ShapeError(f"blocks {sides} and {what} {numbers} do not fit rank {len(shape)}")
+    return shape, sides, list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _infer_space_to_batch(node: Node) -> tuple[Shape, ...]:
+    shape, sides, pads = _blocks(node, "paddings")
+    padded = [n + sum(pad) for n, pad in zip(shape[1:-1], pads, strict=True)]
+    if any(n % side for n, side in zip(padded, sides, strict=True)):
+        raise ShapeError(f"blocks {sides} do not divide {padded}")
+    return ((shape[0] * prod(sides), *(n // side for n, side in zip(padded, sides, strict=True)), shape[-1]),)
+
+
+def _infer_batch_to_space(node: Node) -> tuple[Shape, ...]:
+    shape, sides, crops = _blocks(node, "crops")
+    if shape[0] % prod(sides):
+        raise ShapeError(f"blocks {sides} do not divide batch {shape[0]}")
+    sizes = [n * side - sum(crop) for n, side, crop in zip(shape[1:-1], sides, crops, strict=True)]
+    if min(sizes) < 1:
+        raise ShapeError(f"crops {crops} leave nothing of {list(shape)}")
+    return ((shape[0] // prod(sides), *sizes, shape[-1]),)
+
+
+def _infer_space_to_depth(node: Node) -> tuple[Shape, ...]:
+    batch, height, width, channels = nhwc(node)
+    side = node.attrs.block_size
+    if side < 1 or height % side or width % side:
+        raise ShapeError(f"blocks of {side} do not divide {height}x{width}")
+    return ((batch, height // side, width // side, channels * side * side),)
+
+
+def _infer_depth_to_space(node: Node) -> tuple[Shape, ...]:
+    batch, height, width, channels = nhwc(node)
+    side = node.attrs.block_size
+    if side < 1 or channels % (side * side):
+        raise ShapeError(f"blocks of {side} do not divide {channels} channels")
+    return ((batch, height * side, width * side, channels // (side * side)),)
+
+
+def _infer_broadcast_to(node: Node) -> tuple[Shape, ...]:
+    shape, target = node.operand(0).type.shape, tuple(constant_ints(node, 1, "shape"))
+    try:
+        fits = np.broadcast_shapes(shape, target) == target and len(target) <= 5
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ShapeError(f"{list(shape)} does not broadcast to {list(target)}, of rank 5 at most")
+    return (target,)
+
+
+def _infer_fill(node: Node) -> tuple[Shape, ...]:
+    if node.operand(1).type.shape:
+        raise ShapeError(f"the value has the shape {list(node.operand(1).type.shape)}, must be a scalar")
+    return (tuple(constant_ints(node, 0, "shape")),)
+
+
+def _infer_shape(node: Node) -> tuple[Shape, ...]:
+    return ((len(node.operand(0).type.shape),),)
+
+
+def _infer_broadcast_args(node: Node) -> tuple[Shape, ...]:
+    shapes = [value.type.shape for value in node.present_inputs()]
+    if any(len(shape) != 1 for shape in shapes):
+        raise ShapeError(f"operands have the shapes {shapes}, need vectors")
+    return (max(shapes),)
+
+
 SHAPE_OPS = (
-    OpDef(
-        "PAD",
-        NoAttrs,
-        infer=_infer_pad,
-        channels=Passes(),
-        signatures=signatures(((F32, I32), F32), ((I8, I32), I8)),
-        min_inputs=2,
-        quant=SameScale(),
-    ),
     OpDef(
         "RESHAPE",
         Reshape,
         infer=_infer_reshape,
         channels=Reshapes(),
-        signatures=signatures(((F32,), F32), ((I8,), I8)),
+        signatures=same_type((F32, I8, I16, I32, I64, BOOL)),
         quant=SameScale(),
         alias=View(),
+    ),
+    OpDef(
+        "SQUEEZE",
+        Squeeze,
+        infer=_infer_squeeze,
+        channels=Reshapes(),
+        signatures=same_type((F32, I8, I16, I32, I64, BOOL)),
+        quant=SameScale(),
+        alias=View(),
+    ),
+    OpDef(
+        "EXPAND_DIMS",
+        NoAttrs,
+        infer=_infer_expand_dims,
+        channels=Reshapes(),
+        signatures=same_type((F32, I8, I16), 1, I32),
+        min_inputs=2,
+        quant=SameScale(),
+        alias=View(),
+    ),
+    OpDef(
+        "TRANSPOSE",
+        NoAttrs,
+        infer=_infer_transpose,
+        channels=Transposes(perm=1),
+        signatures=same_type((F32, I8, I16), 1, I32),
+        min_inputs=2,
+        quant=SameScale(),
+    ),
+    OpDef(
+        "PAD",
+        NoAttrs,
+        infer=_infer_pad,
+        channels=Passes(),
+        signatures=same_type((F32, I8, I16, I32), 1, I32),
+        min_inputs=2,
+        quant=SameScale(),
+    ),
+    OpDef(
+        "PADV2",
+        NoAttrs,
+        infer=_infer_pad,
+        channels=Passes(),
+        signatures=signatures(*(((dtype, I32, dtype), dtype) for dtype in (F32, I8, I16, I32))),
+        min_inputs=3,
+        data=(0, 2),
+        quant=SameScale(),
+    ),
+    OpDef(
+        "MIRROR_PAD",
+        MirrorPad,
+        infer=_infer_mirror_pad,
+        channels=Passes(),
+        signatures=same_type((F32, I8), 1, I32),
+        min_inputs=2,
+        quant=SameScale(),
+    ),
+    *(
+        OpDef(
+            name,
+            NoAttrs,
+            infer=infer,
+            channels=Passes(),
+            signatures=same_type((F32, I8), 1, I32, I32),
+            min_inputs=3,
+            quant=SameScale(),
+        )
+        for name, infer in (
+            ("SPACE_TO_BATCH_ND", _infer_space_to_batch),
+            ("BATCH_TO_SPACE_ND", _infer_batch_to_space),
+        )
+    ),
+    *(
+        OpDef(
+            name,
+            Block,
+            infer=infer,
+            channels=Barrier("blocks of space and channels are exchanged"),
+            signatures=same_type((F32, I8)),
+            quant=SameScale(),
+        )
+        for name, infer in (("SPACE_TO_DEPTH", _infer_space_to_depth), ("DEPTH_TO_SPACE", _infer_depth_to_space))
+    ),
+    OpDef(
+        "BROADCAST_TO",
+        NoAttrs,
+        infer=_infer_broadcast_to,
+        channels=Passes(),
+        signatures=same_type((F32, I8, I32), 1, I32),
+        min_inputs=2,
+        quant=SameScale(),
+        shape_operand=1,
+    ),
+    OpDef(
+        "FILL",
+        NoAttrs,
+        infer=_infer_fill,
+        channels=Barrier("it is filled with one number"),
+        signatures=signatures(((I32, F32), F32), ((I32, I8), I8), ((I32, I32), I32)),
+        min_inputs=2,
+        data=(1,),
+        quant=SameScale(),
+        shape_operand=0,
+    ),
+    OpDef(
+        "SHAPE",
+        ShapeOf,
+        infer=_infer_shape,
+        channels=Barrier("their number is read"),
+        signatures=signatures(((F32,), I32), ((I8,), I32), ((I32,), I32)),
+    ),
+    OpDef(
+        "BROADCAST_ARGS",
+        NoAttrs,
+        infer=_infer_broadcast_args,
+        channels=Barrier("it computes a shape"),
+        signatures=same_type((I32, I64), 2),
+        min_inputs=2,
+        data=(0, 1),
     ),
 )

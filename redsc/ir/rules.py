@@ -6,6 +6,7 @@ last axis of an activation (NHWC).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Alias",
+    "Along",
     "Barrier",
     "ChannelRule",
     "Fixed",
     "Grouped",
     "InPlace",
+    "Joins",
     "NoAlias",
     "OwnScale",
     "Passes",
@@ -26,16 +29,20 @@ __all__ = [
     "QuantRule",
     "Reduces",
     "Reshapes",
+    "SameInputScales",
     "SameScale",
     "Signature",
+    "Slices",
+    "Splits",
     "Ties",
+    "Transposes",
     "View",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Produces:
-    """A linear layer: contracts the channels of input 0 over `in_axis`, makes new ones along `out_axis`."""
+    """A linear layer: contracts the channels of its data over `in_axis`, makes new ones along `out_axis`."""
 
     out_axis: int
     in_axis: int
@@ -59,7 +66,7 @@ class Ties:
 
 @dataclass(frozen=True, slots=True)
 class Passes:
-    """The output has the channels of input 0, which must keep their number."""
+    """The output has the channels of the data, which must keep their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,52 @@ class Reduces:
     """Reduces over the constant axes in operand `axes`; channels pass unless they are reduced themselves."""
 
     axes: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """Works along the axes in an operand (a number) or attribute (a name); channels pass on another axis."""
+
+    axes: int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Joins:
+    """Lays its inputs side by side along attribute `axis`, or stacks them along a new one.
+
+    Along the last axis the channels of all inputs follow one another; along another all inputs have the same.
+    """
+
+    stacks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """Cuts its data along the axis in an operand (a number) or attribute (a name).
+
+    `sizes` is the operand with the size of every piece; without it the pieces are equal, and must stay so.
+    """
+
+    axis: int | str
+    sizes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """Takes a part of its data; channels pass if all of them are taken, in their order.
+
+    `strides` is the operand with a step per axis, `shrink` the attribute whose bit i removes axis i.
+    """
+
+    strides: int | None = None
+    shrink: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transposes:
+    """Reorders axes as the constant operand `perm` says; channels pass if they stay last."""
+
+    perm: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +134,9 @@ class Barrier:
     reason: str
 
 
-ChannelRule = Produces | Grouped | Ties | Passes | Reduces | Reshapes | Barrier
+ChannelRule = (
+    Produces | Grouped | Ties | Passes | Reduces | Along | Joins | Splits | Slices | Transposes | Reshapes | Barrier
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +150,11 @@ class SameScale:
 
 
 @dataclass(frozen=True, slots=True)
+class SameInputScales:
+    """The kernel adds raw integers and then rescales: the inputs must agree in scale and zero point."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fixed:
     """The kernel prescribes the int8 output scale and zero point."""
 
@@ -102,7 +162,7 @@ class Fixed:
     zero_point: int
 
 
-QuantRule = OwnScale | SameScale | Fixed
+QuantRule = OwnScale | SameScale | SameInputScales | Fixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +187,19 @@ Alias = NoAlias | InPlace | View
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One legal combination of element types; trailing inputs may be absent."""
+    """One legal combination of element types; trailing inputs may be absent, all outputs have one type.
+
+    `repeats` allows any number of inputs of the last type.
+    """
 
     inputs: tuple[DType, ...]
     output: DType
+    repeats: bool = False
+
+    def takes(self, found: Sequence[DType | None]) -> bool:
+        """Whether inputs of these types fit; None stands for an input that is left out."""
+        more = len(found) - len(self.inputs)
+        wanted = self.inputs + self.inputs[-1:] * more if self.repeats else self.inputs
+        return len(found) <= len(wanted) and all(
+            item in (None, kind) for item, kind in zip(found, wanted, strict=False)
+        )

@@ -13,7 +13,7 @@ from redsc.errors import MalformedModel
 from redsc.ir.graph import Graph, Node
 from redsc.ir.ops import OpDef, ShapeError
 from redsc.ir.registry import OPS
-from redsc.ir.rules import Fixed, SameScale, Signature
+from redsc.ir.rules import Fixed, SameInputScales, SameScale, Signature
 from redsc.ir.types import DType, Quant
 
 __all__ = ["graph_problems", "signature_of", "verify_graph"]
@@ -45,11 +45,9 @@ def graph_problems(graph: Graph) -> Iterator[str]:
 def signature_of(node: Node) -> Signature | None:
     """Return the row of the op's signatures that the node's element types match, or None."""
     inputs = [None if value is None else value.type.dtype for value in node.inputs]
+    outputs = {value.type.dtype for value in node.outputs}
     for row in OPS[node.op].signatures:
-        fits = len(inputs) <= len(row.inputs) and all(
-            found in (None, wanted) for found, wanted in zip(inputs, row.inputs, strict=False)
-        )
-        if fits and node.outputs[0].type.dtype is row.output:
+        if row.takes(inputs) and outputs == {row.output}:
             return row
     return None
 
@@ -166,6 +164,10 @@ def _scale_rule(node: Node, op: OpDef) -> Iterator[str]:
         sources = [value.type.quant for value in op.data_inputs(node) if value.type.dtype is DType.INT8]
         if any(_differ(source, quant) for source in sources for quant in quants):
             yield "input and output must have the same scale and zero point"
+    elif isinstance(op.quant, SameInputScales):
+        first, *others = [value.type.quant for value in op.data_inputs(node)]
+        if any(_differ(first, other) for other in others):
+            yield "all inputs must have the same scale and zero point"
 
 
 def _differ(source: Quant | None, output: Quant | None) -> bool:

@@ -5,13 +5,14 @@ Permuting and slicing are the same act; `permute.py` and `slice.py` say which ch
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from redsc.ir import Array, Graph, Node, Quant, Reshape, TensorType, Value
+from redsc.ir import Array, Graph, Node, Quant, Reshape, TensorType, Value, op_def
+from redsc.ir.rules import Splits
 from redsc.passes.spaces import ChannelGroups, Layout, kept_indices
 
 __all__ = ["gather_channels"]
@@ -37,8 +38,10 @@ def gather_channels(graph: Graph, groups: ChannelGroups, keep: Mapping[int, Arra
 
     result = Graph(graph.name, inputs=[copy(value) for value in graph.inputs])
     for node in graph.nodes:
-        inputs = [None if value is None else copy(value) for value in node.inputs]
         outputs = [copy(value) for value in node.outputs]
+        inputs = [None if value is None else copy(value) for value in node.inputs]
+        for index, numbers in _written_sizes(node, outputs):
+            inputs[index] = _follow(node, index, copy(node.operand(index)), numbers)
         result.append(node.op, inputs, outputs, _attrs(node, outputs[0]), node.origin)
     result.outputs = [copy(value) for value in graph.outputs]
     return result
@@ -76,6 +79,26 @@ def _gather_quant(quant: Quant, indices: Array) -> Quant:
     if len(zero_points) > 1:
         zero_points = tuple(zero_points[i] for i in indices)
     return Quant(scales, zero_points, quant.axis if len(scales) > 1 else 0)
+
+
+def _written_sizes(node: Node, outputs: Sequence[Value]) -> Iterator[tuple[int, list[int]]]:
+    """Yield the constant operands that repeat sizes of the outputs, with what they must hold."""
+    op = op_def(node.op)
+    if op.shape_operand is not None:
+        yield op.shape_operand, list(outputs[0].type.shape)
+    if isinstance(op.channels, Splits) and op.channels.sizes is not None and isinstance(op.channels.axis, int):
+        axis = int(np.asarray(node.operand(op.channels.axis).data).reshape(-1)[0])
+        yield op.channels.sizes, [value.type.shape[axis] for value in outputs]
+
+
+def _follow(node: Node, index: int, value: Value, numbers: Sequence[int]) -> Value:
+    """Return a constant that holds these numbers: the same one where it does, -1 stands for the rest."""
+    data = np.asarray(value.data)
+    if all(stored in (-1, wanted) for stored, wanted in zip(data.reshape(-1).tolist(), numbers, strict=True)):
+        return value
+    shared = len(node.operand(index).uses) > 1
+    name = f"{node.outputs[0].name}/{value.name}" if shared else value.name
+    return Value.constant(name, np.array(numbers, data.dtype).reshape(data.shape))
 
 
 def _attrs(node: Node, output: Value) -> Any:

@@ -1,7 +1,7 @@
 """How each op stands in a TFLite file: one table for reader and writer.
 
 Field names are those of the TFLite schema (tensorflow/lite/schema/schema.fbs); versions are the lowest whose
-semantics the op needs (tensorflow/lite/tools/versioning/op_version.cc).
+semantics the op needs, `versions.py` knows more.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from enum import Enum
 from typing import Any
 
 from redsc.formats.tables import Refusal, refuse
-from redsc.ir import Activation, DType, Node, Padding
+from redsc.ir import Activation, DType, MirrorMode, Padding
 
-__all__ = ["TENSOR_TYPES", "TFLITE_OPS", "Field", "TFLiteOp", "op_version"]
+__all__ = ["TENSOR_TYPES", "TFLITE_OPS", "Field", "TFLiteOp"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,16 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class TFLiteOp:
-    """A row: the options table of the op, its fields, and its version for float32 and int8."""
+    """A row: the options table of the op, its fields, and its version for float32 and int8.
+
+    `zero` are fields that exist in the schema only: neither the IR nor tflite-micro knows another value than 0.
+    """
 
     options: str | None = None
     fields: tuple[Field, ...] = ()
     float_version: int = 1
     int8_version: int = 1
+    zero: tuple[str, ...] = ()
 
 
 # Numbers of `Padding`, `ActivationFunctionType` and `TensorType` in schema.fbs.
@@ -62,6 +66,9 @@ TENSOR_TYPES: dict[DType, int] = {
     DType.INT8: 9,
 }
 
+_MIRROR_MODE: dict[Enum, int] = {MirrorMode.REFLECT: 0, MirrorMode.SYMMETRIC: 1}
+_INDEX_TYPE: dict[Enum, int] = {DType.INT32: TENSOR_TYPES[DType.INT32]}
+
 _ACT = Field("activation", "FusedActivationFunction", _ACTIVATION)
 _STRIDES = (
     Field("padding", "Padding", _PADDING),
@@ -74,23 +81,14 @@ _POOL = TFLiteOp(
     (*_STRIDES, Field("filter_w", "FilterWidth"), Field("filter_h", "FilterHeight"), _ACT),
     int8_version=2,
 )
+_RESIZE = (Field("align_corners", "AlignCorners"), Field("half_pixel_centers", "HalfPixelCenters"))
+_REDUCER = TFLiteOp("ReducerOptions", (Field("keep_dims", "KeepDims"),), int8_version=2)
 
-_LATER = "redsc does not translate it yet"
 _STATE = "it keeps state between inferences, which redsc does not plan yet"
 _CONTROL = "it runs other subgraphs (control flow)"
 _NOT_IN_TFLM = "tflite-micro has no kernel for it"
 
 _REFUSALS = {
-    _LATER: """
-        ABS ADD_N ARG_MAX ARG_MIN BATCH_MATMUL BATCH_TO_SPACE_ND BROADCAST_ARGS BROADCAST_TO CAST CEIL
-        CONCATENATION COS CUMSUM DEPTH_TO_SPACE DIV DYNAMIC_UPDATE_SLICE ELU EMBEDDING_LOOKUP EQUAL EXP
-        EXPAND_DIMS FILL FLOOR FLOOR_DIV FLOOR_MOD GATHER GATHER_ND GREATER GREATER_EQUAL HARD_SWISH
-        L2_NORMALIZATION L2_POOL_2D LESS LESS_EQUAL LOG LOGICAL_AND LOGICAL_NOT LOGICAL_OR LOGISTIC LOG_SOFTMAX
-        MAXIMUM MINIMUM MIRROR_PAD MUL NEG NOT_EQUAL PACK PADV2 PRELU REDUCE_ALL REDUCE_MAX REDUCE_MIN
-        RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR REVERSE_V2 ROUND RSQRT SELECT_V2 SHAPE SIN SLICE SPACE_TO_BATCH_ND
-        SPACE_TO_DEPTH SPLIT SPLIT_V SQRT SQUARE SQUARED_DIFFERENCE SQUEEZE STRIDED_SLICE SUB SUM TANH TRANSPOSE
-        TRANSPOSE_CONV UNPACK ZEROS_LIKE
-        """,
     _STATE: "ASSIGN_VARIABLE READ_VARIABLE SVDF UNIDIRECTIONAL_SEQUENCE_LSTM VAR_HANDLE",
     _CONTROL: "CALL CALL_ONCE IF WHILE STABLEHLO_WHILE STABLEHLO_COMPOSITE",
     "it is a custom op without a public definition": "CUSTOM",
@@ -123,35 +121,115 @@ TFLITE_OPS: dict[str, TFLiteOp | Refusal] = {
         int8_version=3,
     ),
     "FULLY_CONNECTED": TFLiteOp(
-        "FullyConnectedOptions", (_ACT, Field("keep_num_dims", "KeepNumDims")), int8_version=4
+        "FullyConnectedOptions",
+        (_ACT, Field("keep_num_dims", "KeepNumDims")),
+        int8_version=4,
+        zero=("WeightsFormat",),
     ),
-    "ADD": TFLiteOp("AddOptions", (_ACT,), int8_version=2),
+    "TRANSPOSE_CONV": TFLiteOp("TransposeConvOptions", (*_STRIDES, _ACT), int8_version=2),
+    "BATCH_MATMUL": TFLiteOp(
+        "BatchMatMulOptions", (Field("adj_x", "AdjX"), Field("adj_y", "AdjY")), int8_version=2
+    ),
     "AVERAGE_POOL_2D": _POOL,
     "MAX_POOL_2D": _POOL,
-    "MEAN": TFLiteOp("ReducerOptions", (Field("keep_dims", "KeepDims"),), int8_version=2),
-    "PAD": TFLiteOp("PadOptions", int8_version=2),
-    "RESHAPE": TFLiteOp("ReshapeOptions", (Field("new_shape", "NewShape"),)),
+    "L2_POOL_2D": _POOL,
+    "RESIZE_BILINEAR": TFLiteOp("ResizeBilinearOptions", _RESIZE, int8_version=2),
+    "RESIZE_NEAREST_NEIGHBOR": TFLiteOp("ResizeNearestNeighborOptions", _RESIZE, int8_version=2),
+    "ADD": TFLiteOp("AddOptions", (_ACT,), int8_version=2),
+    "SUB": TFLiteOp("SubOptions", (_ACT,), int8_version=2),
+    "MUL": TFLiteOp("MulOptions", (_ACT,), int8_version=2),
+    "DIV": TFLiteOp("DivOptions", (_ACT,)),
+    "MAXIMUM": TFLiteOp("MaximumMinimumOptions", int8_version=2),
+    "MINIMUM": TFLiteOp("MaximumMinimumOptions", int8_version=2),
+    "FLOOR_DIV": TFLiteOp("FloorDivOptions", float_version=2),
+    "FLOOR_MOD": TFLiteOp("FloorModOptions"),
+    "SQUARED_DIFFERENCE": TFLiteOp("SquaredDifferenceOptions", int8_version=2),
+    "LOGICAL_AND": TFLiteOp("LogicalAndOptions"),
+    "LOGICAL_OR": TFLiteOp("LogicalOrOptions"),
+    "LOGICAL_NOT": TFLiteOp("LogicalNotOptions"),
+    "EQUAL": TFLiteOp("EqualOptions", int8_version=2),
+    "NOT_EQUAL": TFLiteOp("NotEqualOptions", int8_version=2),
+    "GREATER": TFLiteOp("GreaterOptions", int8_version=2),
+    "GREATER_EQUAL": TFLiteOp("GreaterEqualOptions", int8_version=2),
+    "LESS": TFLiteOp("LessOptions", int8_version=2),
+    "LESS_EQUAL": TFLiteOp("LessEqualOptions", int8_version=2),
+    "ADD_N": TFLiteOp("AddNOptions"),
+    "SELECT_V2": TFLiteOp("SelectV2Options"),
+    "PRELU": TFLiteOp(),
     "SOFTMAX": TFLiteOp("SoftmaxOptions", (Field("beta", "Beta"),), int8_version=2),
+    "LOG_SOFTMAX": TFLiteOp("LogSoftmaxOptions", int8_version=2),
+    "L2_NORMALIZATION": TFLiteOp("L2NormOptions", int8_version=2, zero=("FusedActivationFunction",)),
     "RELU": TFLiteOp(int8_version=2),
     "RELU6": TFLiteOp(int8_version=2),
     "LEAKY_RELU": TFLiteOp("LeakyReluOptions", (Field("alpha", "Alpha"),), int8_version=2),
+    "ELU": TFLiteOp(),
+    "HARD_SWISH": TFLiteOp("HardSwishOptions"),
+    "LOGISTIC": TFLiteOp(int8_version=2),
+    "TANH": TFLiteOp(int8_version=2),
+    "ABS": TFLiteOp("AbsOptions", int8_version=2),
+    "RSQRT": TFLiteOp(int8_version=2),
+    "CEIL": TFLiteOp(),
+    "COS": TFLiteOp("CosOptions"),
+    "EXP": TFLiteOp("ExpOptions"),
+    "FLOOR": TFLiteOp(),
+    "LOG": TFLiteOp(),
+    "NEG": TFLiteOp("NegOptions"),
+    "ROUND": TFLiteOp(),
+    "SIN": TFLiteOp(),
+    "SQRT": TFLiteOp(),
+    "SQUARE": TFLiteOp("SquareOptions"),
+    "ZEROS_LIKE": TFLiteOp("ZerosLikeOptions"),
+    "CAST": TFLiteOp("CastOptions", int8_version=3),
     "QUANTIZE": TFLiteOp("QuantizeOptions", int8_version=2),
     "DEQUANTIZE": TFLiteOp("DequantizeOptions", int8_version=2),
+    "MEAN": _REDUCER,
+    "SUM": _REDUCER,
+    "REDUCE_MAX": _REDUCER,
+    "REDUCE_MIN": _REDUCER,
+    "REDUCE_ALL": _REDUCER,
+    "ARG_MAX": TFLiteOp("ArgMaxOptions", (Field("output_type", "OutputType", _INDEX_TYPE),), int8_version=2),
+    "ARG_MIN": TFLiteOp("ArgMinOptions", (Field("output_type", "OutputType", _INDEX_TYPE),), int8_version=2),
+    "CUMSUM": TFLiteOp("CumsumOptions", (Field("exclusive", "Exclusive"), Field("reverse", "Reverse"))),
+    "RESHAPE": TFLiteOp("ReshapeOptions", (Field("new_shape", "NewShape"),)),
+    "SQUEEZE": TFLiteOp("SqueezeOptions", (Field("squeeze_dims", "SqueezeDims"),)),
+    "EXPAND_DIMS": TFLiteOp("ExpandDimsOptions"),
+    "TRANSPOSE": TFLiteOp("TransposeOptions", int8_version=2),
+    "PAD": TFLiteOp("PadOptions", int8_version=2),
+    "PADV2": TFLiteOp("PadV2Options", int8_version=2),
+    "MIRROR_PAD": TFLiteOp("MirrorPadOptions", (Field("mode", "Mode", _MIRROR_MODE),), int8_version=2),
+    "SPACE_TO_BATCH_ND": TFLiteOp("SpaceToBatchNDOptions", int8_version=2),
+    "BATCH_TO_SPACE_ND": TFLiteOp("BatchToSpaceNDOptions", int8_version=2),
+    "SPACE_TO_DEPTH": TFLiteOp("SpaceToDepthOptions", (Field("block_size", "BlockSize"),), int8_version=2),
+    "DEPTH_TO_SPACE": TFLiteOp("DepthToSpaceOptions", (Field("block_size", "BlockSize"),), int8_version=2),
+    "BROADCAST_TO": TFLiteOp("BroadcastToOptions", float_version=2, int8_version=3),
+    "FILL": TFLiteOp("FillOptions", int8_version=3),
+    "SHAPE": TFLiteOp("ShapeOptions", (Field("out_type", "OutType", _INDEX_TYPE),)),
+    "BROADCAST_ARGS": TFLiteOp(),
+    "CONCATENATION": TFLiteOp(
+        "ConcatenationOptions", (Field("axis", "Axis"),), int8_version=2, zero=("FusedActivationFunction",)
+    ),
+    "PACK": TFLiteOp("PackOptions", (Field("values_count", "ValuesCount"), Field("axis", "Axis")), int8_version=2),
+    "UNPACK": TFLiteOp("UnpackOptions", (Field("num", "Num"), Field("axis", "Axis")), int8_version=2),
+    "SPLIT": TFLiteOp("SplitOptions", (Field("num_splits", "NumSplits"),), int8_version=2),
+    "SPLIT_V": TFLiteOp("SplitVOptions", (Field("num_splits", "NumSplits"),), int8_version=2),
+    "SLICE": TFLiteOp("SliceOptions", int8_version=2),
+    "STRIDED_SLICE": TFLiteOp(
+        "StridedSliceOptions",
+        (
+            Field("begin_mask", "BeginMask"),
+            Field("end_mask", "EndMask"),
+            Field("shrink_axis_mask", "ShrinkAxisMask"),
+        ),
+        int8_version=2,
+        zero=("EllipsisMask", "NewAxisMask", "Offset"),
+    ),
+    "GATHER": TFLiteOp("GatherOptions", (Field("axis", "Axis"), Field("batch_dims", "BatchDims")), int8_version=2),
+    "GATHER_ND": TFLiteOp("GatherNdOptions"),
+    "REVERSE_V2": TFLiteOp("ReverseV2Options", int8_version=3),
+    "DYNAMIC_UPDATE_SLICE": TFLiteOp("DynamicUpdateSliceOptions"),
+    "EMBEDDING_LOOKUP": TFLiteOp(),
     **refuse(_REFUSALS),
 }
-
-
-def op_version(node: Node) -> int:
-    """Return the operator version to write for a node."""
-    row = TFLITE_OPS[node.op]
-    assert isinstance(row, TFLiteOp)
-    int8 = DType.INT8 in (node.operand(0).type.dtype, node.outputs[0].type.dtype)
-    weight = node.inputs[1] if len(node.inputs) > 1 else None
-    if node.op == "FULLY_CONNECTED" and weight and weight.type.quant and weight.type.quant.is_per_channel:
-        return 12  # per-channel weights
-    if node.op == "QUANTIZE" and node.operand(0).type.dtype is DType.FLOAT32:
-        return 1
-    return row.int8_version if int8 else row.float_version
 
 
 def _inverse(codes: Mapping[Any, int]) -> dict[int, Any]:

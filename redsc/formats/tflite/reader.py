@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -12,9 +12,8 @@ import tflite
 
 from redsc.errors import LimitExceeded, MalformedModel, RedscError, UnsupportedError
 from redsc.formats.tables import Refusal
-from redsc.formats.tflite.ops import TENSOR_TYPES, TFLITE_OPS, TFLiteOp
+from redsc.formats.tflite.ops import TENSOR_TYPES, TFLITE_OPS, Field, TFLiteOp
 from redsc.ir import (
-    NO_ATTRS,
     OPS,
     DType,
     Graph,
@@ -23,6 +22,7 @@ from redsc.ir import (
     Reshape,
     Shape,
     ShapeError,
+    Squeeze,
     TensorType,
     Value,
     verify_graph,
@@ -180,41 +180,44 @@ class _Reader:
             None if i == -1 else self._pick(tensors, i, f"{op} input") for i in _indices(operator.InputsAsNumpy())
         ]
         outputs = [self._activation(tensors, i, f"{op} output") for i in _indices(operator.OutputsAsNumpy())]
-        if len(outputs) != 1 or len(inputs) < OPS[op].min_inputs:
+        if not outputs or len(inputs) < OPS[op].min_inputs:
             raise MalformedModel(f"{op} has {len(inputs)} inputs and {len(outputs)} outputs")
-        if outputs[0].producer or any(outputs[0] is value for value in graph.inputs):
-            raise MalformedModel(f"tensor {outputs[0].name!r} has two producers")
+        if any(value is None for value in inputs[: OPS[op].min_inputs]):
+            raise MalformedModel(f"{op} {outputs[0].name!r} leaves out an input that it needs")
+        for index, value in enumerate(outputs):
+            if value.producer or any(value is other for other in (*graph.inputs, *outputs[:index])):
+                raise MalformedModel(f"tensor {value.name!r} has two producers")
         name = outputs[0].name
         attrs = self._attrs(op, name, operator)
         node = _CANONICAL.get(op, _as_is)(Node(op, tuple(inputs), tuple(outputs), attrs, _origin(name)))
         if signature_of(node) is None:
             self.problems.append(f"at {op} {node.name!r}: {_dtypes(node)}")
         else:
-            _check_shape(node)
+            _check_shapes(node)
         graph.append(node.op, node.inputs, node.outputs, node.attrs, node.origin)
 
     def _attrs(self, op: str, name: str, operator: Any) -> Any:
         row = TFLITE_OPS[op]
         assert isinstance(row, TFLiteOp)
-        if not row.fields:
-            return NO_ATTRS
-        options = getattr(tflite, row.options or "")()
         table = operator.BuiltinOptions()
-        found: dict[str, Any] = {}
-        if table is None:
+        if table is None or not (row.fields or row.zero):
             return OPS[op].attrs()
+        options = getattr(tflite, row.options or "")()
         options.Init(table.Bytes, table.Pos)
-        for item in row.fields:
-            if item.schema == "NewShape":
-                found[item.attr] = tuple(_indices(options.NewShapeAsNumpy()))
-                continue
-            stored = getattr(options, item.schema)()
-            try:
-                found[item.attr] = item.decode(stored)
-            except KeyError:
-                self.problems.append(f"at {op} {name!r}: {item.schema} number {stored} is not supported")
-                found[item.attr] = next(iter(item.codes or ()))
-        return OPS[op].attrs(**found)
+        for schema in row.zero:
+            if getattr(options, schema)():
+                self.problems.append(f"at {op} {name!r}: {schema} is not supported")
+        return OPS[op].attrs(**{item.attr: self._field(op, name, options, item) for item in row.fields})
+
+    def _field(self, op: str, name: str, options: Any, item: Field) -> Any:
+        if hasattr(options, f"{item.schema}AsNumpy"):
+            return tuple(_indices(getattr(options, f"{item.schema}AsNumpy")()))
+        stored = getattr(options, item.schema)()
+        try:
+            return item.decode(stored)
+        except KeyError:
+            self.problems.append(f"at {op} {name!r}: {item.schema} number {stored} is not supported")
+            return next(iter(item.codes or ()))
 
 
 def _op_name(code: Any) -> str:
@@ -253,15 +256,18 @@ def _dtypes(node: Node) -> str:
     return f"it takes ({inputs}) and gives {node.outputs[0].type.dtype.value}, which redsc does not translate"
 
 
-def _check_shape(node: Node) -> None:
+def _check_shapes(node: Node) -> None:
     try:
-        (inferred,) = OPS[node.op].infer(node)
+        inferred = OPS[node.op].infer(node)
     except ShapeError as error:
         raise MalformedModel(f"{node.op} {node.name!r}: {error}") from error
-    if inferred != node.outputs[0].type.shape:
-        raise MalformedModel(
-            f"{node.op} {node.name!r} gives {list(inferred)}, the file says {list(node.outputs[0].type.shape)}"
-        )
+    found = tuple(value.type.shape for value in node.outputs)
+    if inferred != found:
+        raise MalformedModel(f"{node.op} {node.name!r} gives {_listed(inferred)}, the file says {_listed(found)}")
+
+
+def _listed(shapes: Sequence[Shape]) -> str:
+    return ", ".join(str(list(shape)) for shape in shapes)
 
 
 def _as_is(node: Node) -> Node:
@@ -270,7 +276,14 @@ def _as_is(node: Node) -> Node:
 
 def _resolve_reshape(node: Node) -> Node:
     """Drop the shape operand: the static output shape is in the attributes."""
-    return Node(node.op, node.inputs[:1], node.outputs, Reshape(node.outputs[0].type.shape), origin=node.origin)
+    return replace(node, inputs=node.inputs[:1], attrs=Reshape(node.outputs[0].type.shape))
+
+
+def _name_squeezed(node: Node) -> Node:
+    """Name the axes that go: no name means every axis of size 1, which another width would change."""
+    shape = node.operand(0).type.shape
+    named = node.attrs.squeeze_dims or tuple(axis for axis, n in enumerate(shape) if n == 1)
+    return replace(node, attrs=Squeeze(named))
 
 
 def _vector_operand(node: Node) -> Node:
@@ -278,8 +291,13 @@ def _vector_operand(node: Node) -> Node:
     axes = node.inputs[1]
     if axes is None or axes.data is None or axes.data.ndim == 1:
         return node
-    vector = Value.constant(axes.name, np.asarray(axes.data).reshape(-1), axes.type.quant)
-    return Node(node.op, (node.inputs[0], vector), node.outputs, node.attrs, origin=node.origin)
+    name = f"{node.outputs[0].name}/{axes.name}"  # other nodes may read the scalar
+    vector = Value.constant(name, np.asarray(axes.data).reshape(-1), axes.type.quant)
+    return replace(node, inputs=(node.inputs[0], vector))
 
 
-_CANONICAL: dict[str, Callable[[Node], Node]] = {"RESHAPE": _resolve_reshape, "MEAN": _vector_operand}
+_CANONICAL: dict[str, Callable[[Node], Node]] = {
+    "RESHAPE": _resolve_reshape,
+    "SQUEEZE": _name_squeezed,
+    **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ALL", "REVERSE_V2"), _vector_operand),
+}

@@ -17,7 +17,8 @@ import numpy as np
 import tflite
 
 from redsc.errors import InternalError
-from redsc.formats.tflite.ops import TENSOR_TYPES, TFLITE_OPS, Field, TFLiteOp, op_version
+from redsc.formats.tflite.ops import TENSOR_TYPES, TFLITE_OPS, Field, TFLiteOp
+from redsc.formats.tflite.versions import op_version
 from redsc.ir import Array, DType, Graph, Node, TensorType, Value
 
 __all__ = ["SIGNATURE", "SLOT_BYTES", "ArenaOffsets", "shared_constants", "write_models", "write_tflite"]

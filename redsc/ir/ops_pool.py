@@ -1,0 +1,81 @@
+"""Windows over images without weights: pooling and resizing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redsc.ir.graph import Node
+from redsc.ir.ops import OpDef, ShapeError, constant_ints, same_type
+from redsc.ir.ops_conv import Activation, Padding, nhwc, window
+from redsc.ir.rules import Passes, SameScale
+from redsc.ir.types import DType, Shape
+
+__all__ = ["POOL_OPS", "Pool2D", "Resize"]
+
+F32, I8, I32 = DType.FLOAT32, DType.INT8, DType.INT32
+
+
+@dataclass(frozen=True, slots=True)
+class Pool2D:
+    """A window over H and W."""
+
+    padding: Padding = Padding.VALID
+    stride_h: int = 1
+    stride_w: int = 1
+    filter_h: int = 1
+    filter_w: int = 1
+    activation: Activation = Activation.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """Operand 1 holds the new height and width; the two ways to align pixels exclude each other."""
+
+    align_corners: bool = False
+    half_pixel_centers: bool = False
+
+
+def _infer_pool(node: Node) -> tuple[Shape, ...]:
+    batch, height, width, channels = nhwc(node)
+    a = node.attrs
+    out_h = window(height, a.filter_h, a.stride_h, 1, a.padding)
+    out_w = window(width, a.filter_w, a.stride_w, 1, a.padding)
+    return ((batch, out_h, out_w, channels),)
+
+
+def _infer_resize(node: Node) -> tuple[Shape, ...]:
+    batch, _, _, channels = nhwc(node)
+    size = constant_ints(node, 1, "size")
+    if len(size) != 2 or min(size) < 1:
+        raise ShapeError(f"size {size} is no height and width")
+    if node.attrs.align_corners and node.attrs.half_pixel_centers:
+        raise ShapeError("align_corners and half_pixel_centers exclude each other")
+    return ((batch, size[0], size[1], channels),)
+
+
+POOL_OPS = (
+    *(
+        OpDef(
+            name,
+            Pool2D,
+            infer=_infer_pool,
+            channels=Passes(),
+            signatures=same_type((F32, I8)),
+            quant=SameScale(),
+        )
+        for name in ("AVERAGE_POOL_2D", "MAX_POOL_2D")
+    ),
+    OpDef("L2_POOL_2D", Pool2D, infer=_infer_pool, channels=Passes(), signatures=same_type((F32,))),
+    *(
+        OpDef(
+            name,
+            Resize,
+            infer=_infer_resize,
+            channels=Passes(),
+            signatures=same_type((F32, I8), 1, I32),
+            min_inputs=2,
+            quant=SameScale(),
+        )
+        for name in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
+    ),
+)

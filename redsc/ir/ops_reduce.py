@@ -1,0 +1,108 @@
+"""Ops that work along axes: reductions, indices of extremes, running sums."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redsc.ir.graph import Node
+from redsc.ir.ops import OpDef, ShapeError, axis_of, constant_ints, different_axes, same_type, signatures
+from redsc.ir.rules import Along, OwnScale, QuantRule, Reduces, SameScale
+from redsc.ir.types import DType, Shape
+
+__all__ = ["REDUCE_OPS", "ArgExtreme", "CumSum", "Mean", "Reduce"]
+
+F32, I8, I32, BOOL = DType.FLOAT32, DType.INT8, DType.INT32, DType.BOOL
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """Mean over the axes in operand 1."""
+
+    keep_dims: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce:
+    """Sum, maximum, minimum or conjunction over the axes in operand 1."""
+
+    keep_dims: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ArgExtreme:
+    """Index of the first maximum or minimum along the axis in operand 1, which goes."""
+
+    output_type: DType = DType.INT32
+
+
+@dataclass(frozen=True, slots=True)
+class CumSum:
+    """Running sum along the axis in operand 1, without the element itself if `exclusive`."""
+
+    exclusive: bool = False
+    reverse: bool = False
+
+
+def _infer_reduce(node: Node) -> tuple[Shape, ...]:
+    shape = node.operand(0).type.shape
+    axes = different_axes(constant_ints(node, 1, "axes"), len(shape))
+    if node.attrs.keep_dims:
+        return (tuple(1 if axis in axes else n for axis, n in enumerate(shape)),)
+    return (tuple(n for axis, n in enumerate(shape) if axis not in axes),)
+
+
+def _one_axis(node: Node) -> int:
+    axes = constant_ints(node, 1, "axis")
+    if len(axes) != 1:
+        raise ShapeError(f"axes {axes} must be one")
+    return axis_of(axes[0], len(node.operand(0).type.shape))
+
+
+def _infer_arg(node: Node) -> tuple[Shape, ...]:
+    shape, axis = node.operand(0).type.shape, _one_axis(node)
+    return (shape[:axis] + shape[axis + 1 :],)
+
+
+def _infer_cumsum(node: Node) -> tuple[Shape, ...]:
+    _one_axis(node)
+    return (node.operand(0).type.shape,)
+
+
+def _reduction(name: str, attrs: type[Mean | Reduce], dtypes: tuple[DType, ...], quant: QuantRule) -> OpDef:
+    return OpDef(
+        name,
+        attrs,
+        infer=_infer_reduce,
+        channels=Reduces(axes=1),
+        signatures=same_type(dtypes, 1, I32),
+        min_inputs=2,
+        quant=quant,
+    )
+
+
+REDUCE_OPS = (
+    _reduction("MEAN", Mean, (F32, I8), OwnScale()),
+    _reduction("SUM", Reduce, (F32, I8), OwnScale()),
+    _reduction("REDUCE_MAX", Reduce, (F32, I8), SameScale()),
+    _reduction("REDUCE_MIN", Reduce, (F32, I8), SameScale()),
+    _reduction("REDUCE_ALL", Reduce, (BOOL,), OwnScale()),
+    *(
+        OpDef(
+            name,
+            ArgExtreme,
+            infer=_infer_arg,
+            channels=Reduces(axes=1),
+            signatures=signatures(((F32, I32), I32), ((I8, I32), I32)),
+            min_inputs=2,
+        )
+        for name in ("ARG_MAX", "ARG_MIN")
+    ),
+    OpDef(
+        "CUMSUM",
+        CumSum,
+        infer=_infer_cumsum,
+        channels=Along(axes=1),
+        signatures=same_type((F32,), 1, I32),
+        min_inputs=2,
+    ),
+)
