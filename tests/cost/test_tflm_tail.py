@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,27 +14,27 @@ from redsc.cost.tflm_structs import ARM_32, STRUCTS, WHEEL_FIELDS, X86_64_RECORD
 from redsc.cost.tflm_tail import tail_bytes
 from redsc.formats import load_model, write_tflite
 from redsc.ir import (
-    NO_ATTRS,
     OPS,
     Add,
+    BatchMatMul,
     Conv2D,
+    CumSum,
     DepthwiseConv2D,
     DType,
     FullyConnected,
+    Gather,
     Graph,
     GraphBuilder,
-    LeakyRelu,
     Mean,
-    Pool2D,
+    Padding,
     Quant,
-    Reshape,
     Shape,
-    Softmax,
+    TransposeConv,
     Value,
-    verify_graph,
 )
 from redsc.runtime.tflm import measure_arena
 from tests.conftest import Zoo
+from tests.op_samples import sample_graph, signature_cases
 
 Build = Callable[[GraphBuilder, DType], list[Value]]
 F32, I8, I32 = DType.FLOAT32, DType.INT8, DType.INT32
@@ -148,39 +150,40 @@ def indices(b: GraphBuilder, data: Any) -> Value:
 
 
 def linear(
-    b: GraphBuilder, op: str, x: Value, shape: Shape, attrs: Any, *, axis: int = 0, per_channel: bool, bias: bool
+    b: GraphBuilder,
+    op: str,
+    before: list[Value],
+    shape: Shape,
+    attrs: Any,
+    *,
+    axis: int,
+    per_channel: bool,
+    bias: bool,
 ) -> Value:
     """Append a layer with zero weights; the scales of an int8 layer are 0.25, one per channel where asked."""
-    dtype, channels = x.type.dtype, shape[axis]
+    dtype, channels = before[-1].type.dtype, shape[axis]
     is_int8 = dtype is I8
     count = channels if per_channel else 1
     weight_quant = Quant((0.25,) * count, (0,) * count, axis) if is_int8 else None
     bias_quant = Quant((0.125,) * count, (0,) * count) if is_int8 else None
-    operands: list[Value | None] = [x, b.constant("weight", np.zeros(shape, dtype.numpy), weight_quant)]
+    weight = b.constant("weight", np.zeros(shape, dtype.numpy), weight_quant)
+    operands = [before[0], weight, *before[1:]]
     if bias:
         operands.append(b.constant("bias", np.zeros(channels, (I32 if is_int8 else F32).numpy), bias_quant))
-    return b.op(op, *operands, attrs=attrs, quant=activation_quant(dtype))
-
-
-def unary(op: str, attrs: Any = NO_ATTRS, quant: Quant | None = None) -> Build:
-    def build(b: GraphBuilder, dtype: DType) -> list[Value]:
-        x = source(b, dtype, (1, 4, 4, 3))
-        return [b.op(op, x, attrs=attrs, quant=(quant or activation_quant(dtype)) if dtype is I8 else None)]
-
-    return build
+    return b.op(op, *operands, attrs=attrs, dtype=dtype, quant=activation_quant(dtype))
 
 
 def conv(*, per_channel: bool, bias: bool) -> Build:
     def build(b: GraphBuilder, dtype: DType) -> list[Value]:
-        x = source(b, dtype, (1, 5, 5, 3))
-        return [linear(b, "CONV_2D", x, (7, 3, 3, 3), Conv2D(), per_channel=per_channel, bias=bias)]
+        x = [source(b, dtype, (1, 5, 5, 3))]
+        return [linear(b, "CONV_2D", x, (7, 3, 3, 3), Conv2D(), axis=0, per_channel=per_channel, bias=bias)]
 
     return build
 
 
 def depthwise(*, per_channel: bool, bias: bool) -> Build:
     def build(b: GraphBuilder, dtype: DType) -> list[Value]:
-        x, attrs = source(b, dtype, (1, 5, 5, 3)), DepthwiseConv2D(depth_multiplier=2)
+        x, attrs = [source(b, dtype, (1, 5, 5, 3))], DepthwiseConv2D(depth_multiplier=2)
         shape = (1, 3, 3, 6)
         return [linear(b, "DEPTHWISE_CONV_2D", x, shape, attrs, axis=3, per_channel=per_channel, bias=bias)]
 
@@ -189,15 +192,32 @@ def depthwise(*, per_channel: bool, bias: bool) -> Build:
 
 def dense(*, per_channel: bool, bias: bool) -> Build:
     def build(b: GraphBuilder, dtype: DType) -> list[Value]:
-        x = source(b, dtype, (1, 9))
-        return [linear(b, "FULLY_CONNECTED", x, (5, 9), FullyConnected(), per_channel=per_channel, bias=bias)]
+        x = [source(b, dtype, (1, 9))]
+        return [
+            linear(b, "FULLY_CONNECTED", x, (5, 9), FullyConnected(), axis=0, per_channel=per_channel, bias=bias)
+        ]
 
     return build
 
 
-def add(b: GraphBuilder, dtype: DType) -> list[Value]:
-    operands = source(b, dtype, (1, 4, 4, 3)), source(b, dtype, (1, 4, 4, 3), "y")
-    return [b.op("ADD", *operands, attrs=Add(), quant=activation_quant(dtype))]
+def transpose_conv(*, per_channel: bool, bias: bool) -> Build:
+    def build(b: GraphBuilder, dtype: DType) -> list[Value]:
+        before = [indices(b, [1, 10, 10, 7]), source(b, dtype, (1, 5, 5, 3))]
+        attrs = TransposeConv(Padding.SAME, 2, 2)
+        shape = (7, 3, 3, 3)
+        return [linear(b, "TRANSPOSE_CONV", before, shape, attrs, axis=0, per_channel=per_channel, bias=bias)]
+
+    return build
+
+
+def matmul(*, adj_x: bool, adj_y: bool) -> Build:
+    def build(b: GraphBuilder, dtype: DType) -> list[Value]:
+        left = source(b, dtype, (2, 5, 3) if adj_x else (2, 3, 5))
+        shape = (7, 5) if adj_y else (5, 7)
+        right = b.constant("right", np.zeros(shape, dtype.numpy), activation_quant(dtype))
+        return [b.op("BATCH_MATMUL", left, right, attrs=BatchMatMul(adj_x, adj_y), quant=left.type.quant)]
+
+    return build
 
 
 def mean(b: GraphBuilder, dtype: DType) -> list[Value]:
@@ -207,22 +227,24 @@ def mean(b: GraphBuilder, dtype: DType) -> list[Value]:
     return [b.op("RELU6", z, quant=x.type.quant)]
 
 
-def mean_of_rows(b: GraphBuilder, dtype: DType) -> list[Value]:
-    x = source(b, dtype, (1, 4, 4, 3))
-    return [b.op("MEAN", x, indices(b, [1]), attrs=Mean(keep_dims=True), quant=x.type.quant)]
+def add_n(b: GraphBuilder, dtype: DType) -> list[Value]:
+    operands = [source(b, dtype, (1, 4), name) for name in "abcdefg"]
+    return [b.op("ADD_N", *operands, quant=operands[0].type.quant)]
 
 
-def pad(b: GraphBuilder, dtype: DType) -> list[Value]:
-    x = source(b, dtype, (1, 4, 4, 3))
-    return [b.op("PAD", x, indices(b, [[0, 0], [1, 1], [1, 2], [0, 0]]), quant=x.type.quant)]
+def cumsum(b: GraphBuilder, dtype: DType) -> list[Value]:
+    x = source(b, dtype, (3, 4))
+    return [b.op("CUMSUM", x, indices(b, 1), attrs=CumSum(), quant=x.type.quant)]
 
 
-def quantize(b: GraphBuilder, dtype: DType) -> list[Value]:
-    return [b.op("QUANTIZE", source(b, dtype, (1, 6)), dtype=I8, quant=Quant.per_tensor(0.25))]
+def lookup(b: GraphBuilder, dtype: DType) -> list[Value]:
+    table = b.constant("table", np.zeros((9, 5), dtype.numpy), activation_quant(dtype))
+    return [b.op("FLOOR", b.op("EMBEDDING_LOOKUP", source(b, I32, (4,)), table, dtype=F32))]
 
 
-def dequantize(b: GraphBuilder, _dtype: DType) -> list[Value]:
-    return [b.op("DEQUANTIZE", source(b, I8, (1, 6)), dtype=F32)]
+def gather_rows(b: GraphBuilder, dtype: DType) -> list[Value]:
+    x = source(b, dtype, (5, 4))
+    return [b.op("GATHER", x, indices(b, [[0, 2, 1], [1, 1, 4]]), attrs=Gather(axis=0), quant=x.type.quant)]
 
 
 def several_inputs_and_outputs(b: GraphBuilder, dtype: DType) -> list[Value]:
@@ -232,43 +254,56 @@ def several_inputs_and_outputs(b: GraphBuilder, dtype: DType) -> list[Value]:
     return [first, second, b.op("RELU", second, quant=x.type.quant)]
 
 
-GRAPHS: dict[str, Build] = {
-    "ADD": add,
-    "AVERAGE_POOL_2D": unary("AVERAGE_POOL_2D", Pool2D(filter_h=2, filter_w=2)),
-    "CONV_2D": conv(per_channel=True, bias=True),
-    "CONV_2D-per-tensor": conv(per_channel=False, bias=True),
-    "CONV_2D-no-bias": conv(per_channel=True, bias=False),
-    "DEPTHWISE_CONV_2D": depthwise(per_channel=True, bias=True),
-    "DEPTHWISE_CONV_2D-per-tensor": depthwise(per_channel=False, bias=True),
-    "DEPTHWISE_CONV_2D-no-bias": depthwise(per_channel=True, bias=False),
-    "DEQUANTIZE": dequantize,
-    "FULLY_CONNECTED": dense(per_channel=True, bias=True),
-    "FULLY_CONNECTED-per-tensor": dense(per_channel=False, bias=True),
-    "FULLY_CONNECTED-no-bias": dense(per_channel=False, bias=False),
-    "LEAKY_RELU": unary("LEAKY_RELU", LeakyRelu(0.1)),
-    "MAX_POOL_2D": unary("MAX_POOL_2D", Pool2D(filter_h=2, filter_w=2)),
-    "MEAN": mean,
-    "MEAN-rows": mean_of_rows,
-    "PAD": pad,
-    "QUANTIZE": quantize,
-    "RELU": unary("RELU"),
-    "RELU6": unary("RELU6"),
-    "RESHAPE": unary("RESHAPE", Reshape((1, 48))),
-    "SOFTMAX": unary("SOFTMAX", Softmax(), Quant.per_tensor(1 / 256, -128)),
+# Beside the samples; the last four are what kernels know and `OPS` does not allow.
+VARIANTS: dict[str, Build] = {
+    "CONV_2D per tensor": conv(per_channel=False, bias=True),
+    "CONV_2D without bias": conv(per_channel=True, bias=False),
+    "DEPTHWISE_CONV_2D per tensor": depthwise(per_channel=False, bias=True),
+    "DEPTHWISE_CONV_2D without bias": depthwise(per_channel=True, bias=False),
+    "FULLY_CONNECTED per channel": dense(per_channel=True, bias=True),
+    "FULLY_CONNECTED without bias": dense(per_channel=False, bias=False),
+    "TRANSPOSE_CONV per tensor": transpose_conv(per_channel=False, bias=True),
+    "TRANSPOSE_CONV without bias": transpose_conv(per_channel=True, bias=False),
+    "BATCH_MATMUL": matmul(adj_x=False, adj_y=False),
+    "BATCH_MATMUL adj_x": matmul(adj_x=True, adj_y=False),
+    "BATCH_MATMUL adj_y": matmul(adj_x=False, adj_y=True),
+    "BATCH_MATMUL adj_x adj_y": matmul(adj_x=True, adj_y=True),
+    "GATHER rows": gather_rows,
+    "MEAN between others": mean,
     "several inputs and outputs": several_inputs_and_outputs,
+    "ADD_N": add_n,
+    "CUMSUM": cumsum,
+    "EMBEDDING_LOOKUP to float": lookup,
 }
 
 
 def generate(name: str, dtype: DType) -> Graph:
     b = GraphBuilder()
-    graph = b.output(*GRAPHS[name](b, dtype))
-    verify_graph(graph)
-    return graph
+    return b.output(*VARIANTS[name](b, dtype))
 
 
-def test_every_op_has_a_row_and_a_graph() -> None:
-    assert set(OPS) <= set(KERNELS)
-    assert set(OPS) <= set(GRAPHS)
+GRAPHS: dict[str, Callable[[], Graph]] = {
+    f"{op} {'-'.join(dtype.value for dtype in (*row.inputs, row.output))}": partial(sample_graph, op, row)
+    for op, row in signature_cases()
+}
+for _name, _dtype in product(VARIANTS, (F32, I8)):
+    GRAPHS[f"{_name} {_dtype.value}"] = partial(generate, _name, _dtype)
+
+
+def copied(graph: Graph, count: int) -> Graph:
+    """Return `count` copies of the nodes of a graph, all from the same inputs, with the outputs of the last."""
+    copies = Graph(inputs=graph.inputs)
+    for index in range(count):
+        made = {value: Value(f"{value.name} {index}", value.type) for n in graph.nodes for value in n.outputs}
+        for node in graph.nodes:
+            operands = [made.get(value, value) if value else None for value in node.inputs]
+            copies.append(node.op, operands, [made[value] for value in node.outputs], node.attrs)
+    copies.outputs = [made[value] for value in graph.outputs]
+    return copies
+
+
+def test_every_op_has_a_row() -> None:
+    assert set(KERNELS) == set(OPS)
 
 
 def test_every_struct_of_the_tables_has_a_layout() -> None:
@@ -286,14 +321,15 @@ def test_arm_structs_are_those_of_upstreams_headers(struct: str) -> None:
     assert (layout.size, layout.align) == ARM_LAYOUTS[struct]
 
 
-@pytest.mark.parametrize("dtype", [F32, I8], ids=lambda dtype: dtype.value)
 @pytest.mark.parametrize("name", GRAPHS)
-def test_head_and_tail_of_every_op_are_exact(name: str, dtype: DType) -> None:
+def test_head_and_tail_of_every_op_are_exact(name: str) -> None:
+    """Also of 17 nodes: there a byte more in a struct of parameters moves a tail that is counted in 16 bytes."""
     pytest.importorskip("tflite_micro")
-    graph = generate(name, dtype)
-    measured = measure_arena(write_tflite(graph))
-    assert tail_bytes(graph, X86_64_RECORDING) == measured.tail_bytes
-    assert head_bytes(graph, {}, X86_64_RECORDING) == measured.head_bytes
+    single = GRAPHS[name]()
+    for graph in (single, copied(single, 17)):
+        measured = measure_arena(write_tflite(graph))
+        assert tail_bytes(graph, X86_64_RECORDING) == measured.tail_bytes
+        assert head_bytes(graph, {}, X86_64_RECORDING) == measured.head_bytes
 
 
 @pytest.mark.parametrize("model", ZOO_TAIL_BYTES)
