@@ -31,7 +31,7 @@ from redsc.ir import (
     Value,
 )
 from tests.conftest import Zoo
-from tests.cost.test_tflm_tail import GRAPHS
+from tests.cost.kernel_graphs import GRAPHS
 from tests.helpers import MLPERF, TFLM
 
 # What these keep comes after their last temporary. TFLM does not check the one against the other: with less than we
