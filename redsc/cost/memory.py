@@ -20,6 +20,7 @@ from redsc.options import Resident
 
 __all__ = [
     "NetworkMemory",
+    "head_bytes",
     "measure_memory",
     "ram_buffers",
     "resident_all_bytes",
@@ -62,15 +63,9 @@ class NetworkMemory:
 
 def measure_memory(graph: Graph, abi: Abi = ARM_32) -> NetworkMemory:
     """Plan the arena of a graph, in its given order, and add up what TFLM allocates around it."""
-    buffers = ram_buffers(graph)
-    values = graph.activations()
-    greedy = height_bytes(buffers, greedy_offsets(buffers))
-    plan = plan_arena(buffers)
-    fixed = [*plan.offsets[: len(values)], *[None] * (len(buffers) - len(values))]
-    head = height_bytes(buffers, greedy_offsets(buffers, fixed))
-    offsets: dict[str, int] = {}
-    if head < greedy:
-        offsets = {value.name: offset for value, offset in zip(values, plan.offsets, strict=False)}
+    plan = plan_arena(ram_buffers(graph, abi))
+    offsets = {value.name: offset for value, offset in zip(graph.activations(), plan.offsets, strict=False)}
+    head, greedy = head_bytes(graph, offsets, abi), head_bytes(graph, {}, abi)
     peak = peak_working_set(graph)
     return NetworkMemory(
         live_peak_bytes=peak.nbytes if peak else 0,
@@ -79,17 +74,25 @@ def measure_memory(graph: Graph, abi: Abi = ARM_32) -> NetworkMemory:
         greedy_head_bytes=greedy,
         tail_bytes=tail_bytes(graph, abi),
         planning_bytes=planning_bytes(graph, abi),
-        offsets=offsets,
+        offsets=offsets if head < greedy else {},
     )
 
 
-def ram_buffers(graph: Graph) -> list[Buffer]:
+def head_bytes(graph: Graph, offsets: Mapping[str, int], abi: Abi = ARM_32) -> int:
+    """Return the head that TFLM makes of a file with these offsets; scratch never has one."""
+    buffers = ram_buffers(graph, abi)
+    fixed = [offsets.get(value.name) for value in graph.activations()]
+    fixed += [None] * (len(buffers) - len(fixed))
+    return height_bytes(buffers, greedy_offsets(buffers, fixed))
+
+
+def ram_buffers(graph: Graph, abi: Abi = ARM_32) -> list[Buffer]:
     """Return what TFLM plans, in its order: the tensors in RAM, then the scratch buffers of the kernels."""
     tensors = [Buffer(value.name, aligned(value.type.nbytes), live) for value, live in live_ranges(graph).items()]
     scratch = [
         Buffer(f"scratch of {node.name}", aligned(nbytes), LiveRange(step, step + 1))
         for step, node in enumerate(graph.nodes)
-        for nbytes in kernel_scratch_bytes(node)
+        for nbytes in kernel_scratch_bytes(node, abi)
     ]
     return tensors + scratch
 

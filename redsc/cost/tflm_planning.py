@@ -2,7 +2,10 @@
 
 Source: tensorflow/lite/micro/micro_interpreter_graph.cc (PrepareSubgraphs), micro_allocator.cc
 (AllocateTempTfLiteTensor, CommitStaticMemoryPlan), micro_allocation_info.cc and greedy_memory_planner.cc.
-Temporaries grow upwards from the arena's start while the tail still grows downwards from its end.
+Temporaries grow upwards from the arena's start while the tail still grows downwards from its end. TFLM checks a new
+temporary against the tail, but not a new tail buffer against the temporaries (single_arena_buffer_allocator.cc:
+AllocatePersistentBuffer): where a kernel keeps buffers after its last temporary, a smaller arena loads too, with
+the two on the same bytes. We ask for room for both.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from collections.abc import Iterable, Iterator
 
 from redsc.cost import tflm_tail
 from redsc.cost.buffer import aligned
+from redsc.cost.tflm_kernels import KERNELS
 from redsc.cost.tflm_structs import ARM_32, Abi, Layout
 from redsc.ir import Graph
 
@@ -34,12 +38,12 @@ def _phases(graph: Graph, abi: Abi) -> Iterator[tuple[int, int]]:
     tail = list(tflm_tail.init_tail(graph, abi))
     scratch = 0
     for node in graph.nodes:
-        tail += tflm_tail.prepare_tail(node)
-        tensors = tflm_tail.KERNELS[node.op].reads(node)
+        tail += tflm_tail.prepare_tail(node, abi)
+        tensors = KERNELS[node.op].reads(node)
         layouts = [layout for value in tensors for layout in tflm_tail.tensor_layouts(value, abi)]
         requests = request.array(scratch + _MAX_SCRATCH_BUFFERS_PER_OP)
         yield _raised([requests, *layouts]), tflm_tail.stacked(tail)
-        scratch += len(tflm_tail.kernel_scratch_bytes(node))
+        scratch += len(tflm_tail.kernel_scratch_bytes(node, abi))
     placed = sum(value.type.nbytes > 0 for value in graph.activations()) + scratch
     notes = [
         request.array(scratch + _MAX_SCRATCH_BUFFERS_PER_OP),

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 
 from redsc.cost.memory import measure_memory, ram_buffers, resident_all_bytes, resident_one_bytes
+from redsc.cost.tflm_structs import X86_64_RECORDING
 from redsc.formats import write_tflite
 from redsc.ir import Graph
 from redsc.passes.groups import find_channel_groups
@@ -28,7 +29,7 @@ def test_the_numbers_stand_in_their_order(graph: Graph) -> None:
 def test_tflm_uses_the_planned_head_and_answers_the_same(graph: Graph) -> None:
     tflm = pytest.importorskip("redsc.runtime.tflm")
     pytest.importorskip("tflite_micro")
-    memory = measure_memory(graph)
+    memory = measure_memory(graph, X86_64_RECORDING)
     planned = write_tflite(graph, memory.offsets)
     assert tflm.measure_arena(planned).head_bytes == memory.head_bytes
     assert tflm.measure_arena(write_tflite(graph)).head_bytes == memory.greedy_head_bytes
