@@ -105,8 +105,10 @@ class Graph:
         outputs: Sequence[Value],
         attrs: Any,
         origin: Iterable[str] = (),
+        *,
+        before: Node | None = None,
     ) -> Node:
-        """Add a node at the end of the schedule and register it with its values."""
+        """Add a node at the end of the schedule, or `before` another one, and register it with its values."""
         node = Node(op, tuple(inputs), tuple(outputs), attrs, tuple(origin))
         for output in node.outputs:
             if output.producer is not None or output.is_constant:
@@ -115,7 +117,7 @@ class Graph:
         for index, value in enumerate(node.inputs):
             if value is not None:
                 value.uses.append(Use(node, index))
-        self.nodes.append(node)
+        self.nodes.insert(len(self.nodes) if before is None else self.nodes.index(before), node)
         return node
 
     def set_input(self, node: Node, index: int, value: Value) -> None:

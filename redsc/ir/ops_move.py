@@ -18,7 +18,7 @@ from redsc.ir.ops import (
     same_type,
     signatures,
 )
-from redsc.ir.rules import Along, Barrier, ChannelRule, Joins, SameScale, Signature, Slices, Splits
+from redsc.ir.rules import Along, Barrier, ChannelRule, Joins, LooksUp, SameScale, Signature, Slices, Splits
 from redsc.ir.types import DType, Shape
 
 __all__ = ["MOVE_OPS", "Concatenation", "Gather", "Pack", "Split", "StridedSlice", "Unpack"]
@@ -272,7 +272,7 @@ MOVE_OPS = (
         Slices(strides=3, shrink="shrink_axis_mask"),
         same_type((F32, I8, I16, I32, BOOL), 1, I32, I32, I32),
     ),
-    _move("GATHER", Gather, _infer_gather, Along("axis"), same_type((F32, I8), 1, I32)),
+    _move("GATHER", Gather, _infer_gather, LooksUp("axis"), same_type((F32, I8), 1, I32)),
     _move(
         "GATHER_ND", NoAttrs, _infer_gather_nd, Barrier("single elements are picked"), same_type((F32, I8), 1, I32)
     ),

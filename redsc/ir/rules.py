@@ -22,6 +22,7 @@ __all__ = [
     "Grouped",
     "InPlace",
     "Joins",
+    "LooksUp",
     "NoAlias",
     "OwnScale",
     "Passes",
@@ -84,6 +85,17 @@ class Along:
 
 
 @dataclass(frozen=True, slots=True)
+class LooksUp:
+    """Takes the slices of its data along attribute `axis` that operand `indices` lists.
+
+    The data of a table of numbers is a constant of rank 1: then the output has the channels of the indices.
+    """
+
+    axis: str
+    indices: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Joins:
     """Lays its inputs side by side along attribute `axis`, or stacks them along a new one.
 
@@ -135,7 +147,19 @@ class Barrier:
 
 
 ChannelRule = (
-    Produces | Grouped | Ties | Passes | Reduces | Along | Joins | Splits | Slices | Transposes | Reshapes | Barrier
+    Produces
+    | Grouped
+    | Ties
+    | Passes
+    | Reduces
+    | Along
+    | LooksUp
+    | Joins
+    | Splits
+    | Slices
+    | Transposes
+    | Reshapes
+    | Barrier
 )
 
 

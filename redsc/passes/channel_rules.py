@@ -16,6 +16,7 @@ from redsc.ir.rules import (
     Barrier,
     Grouped,
     Joins,
+    LooksUp,
     Passes,
     Produces,
     Reduces,
@@ -111,6 +112,13 @@ def _along(finder: Finder, node: Node, rule: Along) -> Layout | None:
     if _is_last(node, rule.axes):
         finder.stop(node, f"{node.op} {node.name!r} works along them")
     return _incoming(finder, node)
+
+
+def _looks_up(finder: Finder, node: Node, rule: LooksUp) -> Layout | None:
+    """A table of numbers is read element by element, at indices that have channels."""
+    if node.operand(0).is_constant and len(node.operand(0).type.shape) == 1:
+        return finder.layout(node.operand(rule.indices))
+    return _along(finder, node, Along(rule.axis))
 
 
 def _joins(finder: Finder, node: Node, rule: Joins) -> Layout | None:
@@ -223,6 +231,7 @@ _RULES: dict[type[Any], Callable[[Finder, Node, Any], Layout | list[Layout | Non
     Passes: _passes,
     Reduces: _reduces,
     Along: _along,
+    LooksUp: _looks_up,
     Joins: _joins,
     Splits: _splits,
     Slices: _slices,

@@ -20,6 +20,7 @@ from redsc.passes.permute import permute_channels
 from redsc.passes.quantize import quantize, why_float
 from redsc.passes.select.problem import Candidate
 from redsc.passes.slice import slice_channels
+from redsc.passes.tabulate import Tabulate
 from redsc.passes.weight_scales import choose_weight_scales
 from redsc.runtime.ranges import Range, observe_ranges
 
@@ -63,6 +64,7 @@ def quantize_network(graph: Graph, samples: Samples, settings: Quantization, log
     scales = choose_scales(graph, _ranges(graph, samples, settings), keep)
     weights = choose_weight_scales(annotate(graph, scales), keep, settings.dense_per_channel)
     made = quantize(annotate(graph, {**weights, **scales}), log, keep)
+    Tabulate().run(made, log)
     _verify(made)
     source = annotate(graph, weights)
     return Quantized(source, made, scales, samples, settings, _islands(annotate(source, scales), keep))
@@ -99,6 +101,7 @@ def _level(source: Graph, network: Quantized) -> Graph:
     ranges = _ranges(source, network.samples, network.settings)
     scales = choose_scales(source, ranges, keep, like=network.scales)
     graph = quantize(annotate(source, scales), Log(), keep)
+    Tabulate().run(graph, Log())
     _verify(graph)
     return graph
 
