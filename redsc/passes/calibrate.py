@@ -30,8 +30,9 @@ def choose_scales(
 
     With l <= 0 <= h the range of a group of tied values: scale = (h - l) / 255, zero point = -128 - l / scale.
 
-    1. A value that carries a quantisation keeps it: it is the user's.
-    2. The output of an op that prescribes its scale has that one.
+    1. A value that carries a quantisation keeps it: it is the user's. Where an op copies raw integers, a value
+       without one takes that of the neighbour before it.
+    2. The output of an op that prescribes its scale has that one; so has the user's, where no reader copies it.
     3. Values whose op copies or compares raw integers are one group with one scale, from the union of their ranges.
     4. A group takes the scale of a member that rule 1 or 2 fixed; of rule 2 only where it holds the range of all.
     5. Constant data operands have the range of their numbers.
@@ -41,6 +42,7 @@ def choose_scales(
     8. Nodes that stay float tie nothing.
     """
     chooser = _Chooser(graph, ranges, like)
+    chooser.spread(keep_float)
     for node in graph.nodes:
         if why_not_int8(node, keep_float):
             continue
@@ -66,6 +68,10 @@ def affine_quant(found: Range) -> Quant:
     return Quant.per_tensor(scale, int(np.clip(np.rint(_LOW - low / scale), _LOW, _HIGH)))
 
 
+def _is_float(value: Value) -> bool:
+    return value.type.dtype is DType.FLOAT32
+
+
 @dataclass(slots=True)
 class _Chooser:
     """A union-find over values; `prescribed` are those of rule 2."""
@@ -75,6 +81,18 @@ class _Chooser:
     like: Mapping[str, Quant] | None
     parents: dict[Value, Value] = field(default_factory=dict)
     prescribed: dict[Value, Quant] = field(default_factory=dict)
+    users: dict[Value, Quant] = field(default_factory=dict)
+
+    def spread(self, keep_float: Collection[str]) -> None:
+        """Gather what the user chose, and pass it on to what only copies it."""
+        self.users = {v: v.type.quant for v in self.graph.values() if _is_float(v) and v.type.quant is not None}
+        for node in self.graph.nodes:
+            tied = [] if why_not_int8(node, keep_float) else tied_values(node)
+            known = next((self.users[value] for value in tied if value in self.users), None)
+            if known is not None:
+                for value in node.outputs:
+                    if value in tied:
+                        self.users.setdefault(value, known)
 
     def add(self, value: Value) -> None:
         if value.type.dtype is DType.FLOAT32:
@@ -97,13 +115,15 @@ class _Chooser:
         return {name: quant for group in groups.values() for name, quant in self.group_scales(group).items()}
 
     def group_scales(self, group: list[Value]) -> dict[str, Quant]:
-        own = {value: value.type.quant or self.prescribed.get(value) for value in group}
+        own = {value: self.users.get(value) or self.prescribed.get(value) for value in group}
+        if len(group) == 1:
+            own |= {value: self.prescribed[value] for value in group if value in self.prescribed}
         rest = self.common(group)
         return {value.name: quant for value in group if (quant := own[value] or rest) is not None}
 
     def common(self, group: list[Value]) -> Quant | None:
         """Return the scale for the members that have none of their own."""
-        users = [value.type.quant for value in group if value.type.quant is not None]
+        users = [self.users[value] for value in group if value in self.users]
         if users:
             return users[0]
         if self.like is not None:

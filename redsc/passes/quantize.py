@@ -58,7 +58,10 @@ def _needs_scale(value: Value) -> bool:
 
 @dataclass(slots=True)
 class _Quantizer:
-    """Builds the new graph; `integers` and `floats` are the new forms of old values."""
+    """Builds the new graph; `integers` and `floats` are the new forms of old values.
+
+    `derived` are requantised forms, `raws` what a kernel wrote before it was requantised.
+    """
 
     source: Graph
     log: Log
@@ -68,6 +71,7 @@ class _Quantizer:
     integers: dict[Value, Value] = field(default_factory=dict)
     floats: dict[Value, Value] = field(default_factory=dict)
     derived: dict[tuple[Value, Quant, DType], Value] = field(default_factory=dict)
+    raws: dict[Value, Value] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
 
     def run(self) -> Graph:
@@ -150,6 +154,7 @@ class _Quantizer:
         for value, raw in zip(outputs, made, strict=True):
             if raw is not value:
                 self.result.append("QUANTIZE", [raw], [value], NO_ATTRS)
+                self.raws[value] = raw
 
     def result_at(self, value: Value, scale: Quant | None) -> Value:
         """Return the value that the kernel writes: a result that carries another scale is requantised from it."""
@@ -169,7 +174,7 @@ class _Quantizer:
         key = (value, scale, DType.INT8)
         if key not in self.derived:
             self.derived[key] = _int8_value(self.unique(f"{value.name}.requantized"), value, scale)
-            self.result.append("QUANTIZE", [found], [self.derived[key]], NO_ATTRS)
+            self.result.append("QUANTIZE", [self.raws.get(found, found)], [self.derived[key]], NO_ATTRS)
             self.log.change(_RULE, value.name, "its reader needs another scale, it is requantised")
         return self.derived[key]
 
