@@ -155,6 +155,8 @@ def _verify_import(choice: Choice) -> Iterator[Verification]:
     first = levels.networks[0]
     if choice.quantized is None and first.widths == levels.full_widths:
         return verify_import(model, first.graph, levels.names[0])
+    if choice.quantized is not None and not model.is_exact:  # the file is quantised itself
+        return verify_import(model, choice.quantized.graph, "whole network")
     return verify_import(model, model.graph, "whole network")
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from redsc.errors import MalformedModel, ModelError, UnsupportedError
 from redsc.formats.onnx.layout import Layout, laid_out, source_layout
 from redsc.formats.onnx.reader import read_onnx
-from redsc.formats.tflite.reader import read_tflite
+from redsc.formats.tflite.reader import is_computed_alike, port_types, read_tflite
 from redsc.ir import Array, Graph, Shape, Value
 from redsc.limits import DEFAULT_LIMITS, Limits
 
@@ -19,7 +19,7 @@ __all__ = ["Model", "Port", "load_model", "port"]
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A graph input or output as the model file has it.
+    """A graph input or output as the model file has it; `dtype` is numpy's name of the file's element type.
 
     Axis i of the graph is axis `axes[i]` of the file, or an axis of size 1 that the file does not have for None.
     """
@@ -27,6 +27,7 @@ class Port:
     name: str
     source_shape: Shape
     axes: Layout
+    dtype: str = "float32"
 
     @property
     def layout(self) -> str:
@@ -49,7 +50,10 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A loaded model; `source` are the file's own bytes, `runnable` those with external data, for the oracles."""
+    """A loaded model; `source` are the file's own bytes, `runnable` those with external data, for the oracles.
+
+    It `is_exact` where the graph computes as the file does, so that equal answers can be asked for.
+    """
 
     path: Path
     format: str
@@ -58,6 +62,7 @@ class Model:
     graph: Graph
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    is_exact: bool = True
 
     @property
     def sha256(self) -> str:
@@ -82,36 +87,46 @@ def load_model(path: Path | str, limits: Limits = DEFAULT_LIMITS) -> Model:
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}", code="M305") from error
     if source[4:8] == b"TFL3":
-        graph = read_tflite(source, limits)
-        layouts = [[source_layout(len(v.type.shape)) for v in values] for values in (graph.inputs, graph.outputs)]
-        return _model(path, "tflite", source, source, graph, *layouts)
+        return _checked(_tflite_model(path, source, limits))
     if path.suffix == ".tflite" or not source:
         raise MalformedModel(f"{path.name} is not a TFLite model: the identifier TFL3 is missing")
+    return _checked(_onnx_model(path, source, limits))
+
+
+def _tflite_model(path: Path, source: bytes, limits: Limits) -> Model:
+    graph = read_tflite(source, limits)
+    types = port_types(source)
+    inputs = [
+        port(v, source_layout(len(v.type.shape)), kind) for v, kind in zip(graph.inputs, types[0], strict=True)
+    ]
+    outputs = [
+        port(v, source_layout(len(v.type.shape)), kind) for v, kind in zip(graph.outputs, types[1], strict=True)
+    ]
+    is_exact = is_computed_alike(source, graph)
+    return Model(path, "tflite", source, source, graph, tuple(inputs), tuple(outputs), is_exact)
+
+
+def _onnx_model(path: Path, source: bytes, limits: Limits) -> Model:
     found = read_onnx(source, limits, path.parent)
-    return _model(path, "onnx", source, found.source, found.graph, found.inputs, found.outputs)
-
-
-def _model(
-    path: Path,
-    kind: str,
-    source: bytes,
-    runnable: bytes,
-    graph: Graph,
-    inputs: Sequence[Layout],
-    outputs: Sequence[Layout],
-) -> Model:
-    problems = list(_nothing_to_run(graph))
-    if problems:
-        raise UnsupportedError(f"redsc cannot run {path.name}", code="N406", evidence=problems)
+    inputs = zip(found.graph.inputs, found.inputs, found.input_types, strict=True)
+    outputs = zip(found.graph.outputs, found.outputs, found.output_types, strict=True)
     return Model(
         path,
-        kind,
+        "onnx",
         source,
-        runnable,
-        graph,
-        tuple(port(*pair) for pair in zip(graph.inputs, inputs, strict=True)),
-        tuple(port(*pair) for pair in zip(graph.outputs, outputs, strict=True)),
+        found.source,
+        found.graph,
+        tuple(port(*item) for item in inputs),
+        tuple(port(*item) for item in outputs),
+        found.is_exact,
     )
+
+
+def _checked(model: Model) -> Model:
+    problems = list(_nothing_to_run(model.graph))
+    if problems:
+        raise UnsupportedError(f"redsc cannot run {model.path.name}", code="N406", evidence=problems)
+    return model
 
 
 def _nothing_to_run(graph: Graph) -> Iterator[str]:
@@ -124,7 +139,7 @@ def _nothing_to_run(graph: Graph) -> Iterator[str]:
             yield f"the input {value.name!r} has rank 0"
 
 
-def port(value: Value, axes: Layout) -> Port:
+def port(value: Value, axes: Layout, dtype: str = "float32") -> Port:
     """Return how the model file has a value of the graph that lies in it as `axes` says."""
     sizes = dict(zip(axes, value.type.shape, strict=True))
-    return Port(value.name, tuple(sizes[axis] for axis in range(len(sizes.keys() - {None}))), axes)
+    return Port(value.name, tuple(sizes[axis] for axis in range(len(sizes.keys() - {None}))), axes, dtype)

@@ -22,8 +22,8 @@ _CODES = np.arange(-128, 128, dtype=np.int8)
 class Tabulate(Pass):
     """Replace DEQUANTIZE - elementwise float ops - QUANTIZE by a table of the 256 possible results.
 
-    tflite-micro has no int8 kernels for EXP, LOG, SQRT and others, nor for what is composed of them (softplus, Mish,
-    GELU). Of one int8 tensor they are a function of 256 values: CAST and ADD make an index of the value, GATHER
+    tflite-micro has no int8 kernels for EXP, LOG, SQRT and others, nor for what is composed of them (softplus,
+    Mish). Of one int8 tensor they are a function of 256 values: CAST and ADD make an index of the value, GATHER
     looks the result up. LiteRT computes the table, so the result is that of the island, without its float tensors.
 
     1. Fires on a QUANTIZE to int8 that depends on one DEQUANTIZE of an int8 tensor of the same shape, through

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf, log10
 
 import numpy as np
 
 from redsc.ir import Array, DType, Graph, TensorType
 
-__all__ = ["FLOAT_TOLERANCE", "difference", "random_samples"]
+__all__ = ["FLOAT_TOLERANCE", "difference", "random_samples", "signal_to_noise_db"]
 
 FLOAT_TOLERANCE = 1e-5
 
@@ -34,6 +35,16 @@ def difference(
             if problem:
                 return f"sample {sample}, output {index}: {problem}"
     return None
+
+
+def signal_to_noise_db(expected: Sequence[Sequence[Array]], found: Sequence[Sequence[Array]]) -> float:
+    """Return 10 log10(sum e^2 / sum (e - f)^2) over all samples and outputs; infinity where all is equal."""
+    pairs = [(a, b) for row, other in zip(expected, found, strict=True) for a, b in zip(row, other, strict=True)]
+    signal = sum(float(np.square(wanted, dtype=np.float64).sum()) for wanted, _ in pairs)
+    noise = sum(float(np.square(wanted.astype(np.float64) - got).sum()) for wanted, got in pairs)
+    if noise == 0:
+        return inf
+    return 10 * log10(signal / noise) if signal > 0 else -inf
 
 
 def _random(kind: TensorType, generator: np.random.Generator) -> Array:

@@ -78,11 +78,13 @@ def _column(arrays: dict[str, Array], key: str, index: int, model: Model) -> lis
     if key not in arrays:
         known = ", ".join(sorted(arrays))
         raise UsageError(f"the data file has no array {key!r}", code="U207", hint=f"it has {known or 'none'}")
-    array, kind = arrays[key], value.type
-    if array.ndim == 0 or array.dtype != kind.dtype.numpy or prod(array.shape[1:]) != kind.elements:
+    array = arrays[key]
+    if array.dtype.kind == "f" and port.dtype == "float32":
+        array = array.astype(np.float32)
+    if array.ndim == 0 or str(array.dtype) != port.dtype or prod(array.shape[1:]) != value.type.elements:
         raise UsageError(
             f"array {key!r} is {array.dtype}{list(array.shape)}, input {port.name!r} takes "
-            f"{kind.dtype.numpy}{list(port.source_shape)} per sample",
+            f"{port.dtype}{list(port.source_shape)} per sample",
             code="U207",
             hint=_HINT,
         )

@@ -75,6 +75,7 @@ def fold_model(model: Any, limits: Limits) -> OnnxModel:
         | {name: array.shape for name, array in constants.items()},
         constants=constants,
         opset=opset,
+        types={item.name: _type_name(onnx, item) for item in (*model.graph.input, *model.graph.output)},
     )
 
 
@@ -150,6 +151,10 @@ def _evaluate(onnx: Any, node: Any, inputs: Iterable[Array | None], opset: int) 
     with np.errstate(all="ignore"):
         found = [*ReferenceEvaluator(model).run(None, feeds)]
     return [np.asarray(array) for array in found]
+
+
+def _type_name(onnx: Any, item: Any) -> str:
+    return str(onnx.helper.tensor_dtype_to_np_dtype(item.type.tensor_type.elem_type).name)
 
 
 def _typed(value: Any) -> Array:

@@ -54,7 +54,10 @@ class OnnxNode:
 
 @dataclass(slots=True)
 class OnnxModel:
-    """A graph with static shapes. `constants` are folded as far as they go; all is keyed by tensor names."""
+    """A graph with static shapes. `constants` are folded as far as they go; all is keyed by tensor names.
+
+    `types` are the element types of inputs and outputs, as numpy names them.
+    """
 
     nodes: list[OnnxNode]
     inputs: list[str]
@@ -62,3 +65,4 @@ class OnnxModel:
     shapes: dict[str, Shape]
     constants: dict[str, Array]
     opset: int
+    types: dict[str, str] = field(default_factory=dict)

@@ -23,12 +23,18 @@ __all__ = ["OnnxImport", "read_onnx"]
 
 @dataclass(frozen=True, slots=True)
 class OnnxImport:
-    """A graph, how its inputs and outputs lie in it, and the model as one self-contained file."""
+    """A graph, how its inputs and outputs lie in it, and the model as one self-contained file.
+
+    It `is_exact` where the graph computes as the file does; quantised operators of ONNX round in their own way.
+    """
 
     graph: Graph
     inputs: tuple[Layout, ...]
     outputs: tuple[Layout, ...]
+    input_types: tuple[str, ...]
+    output_types: tuple[str, ...]
     source: bytes
+    is_exact: bool
 
 
 def read_onnx(data: bytes, limits: Limits = DEFAULT_LIMITS, directory: Path | None = None) -> OnnxImport:
@@ -41,7 +47,8 @@ def read_onnx(data: bytes, limits: Limits = DEFAULT_LIMITS, directory: Path | No
     try:
         proto = parse_onnx(data, limits, directory)
         source = data if directory is None else proto.SerializeToString()
-        model, quants, refused = absorb_quantization(fold_model(proto, limits))
+        folded = fold_model(proto, limits)
+        model, quants, refused = absorb_quantization(folded)
         layouts = Layouts.assign(model, lambda node: _row(node).kind)
         context = OnnxContext(model, layouts, quants)
         graph = _translate(context, [_problem(*item) for item in refused])
@@ -50,8 +57,15 @@ def read_onnx(data: bytes, limits: Limits = DEFAULT_LIMITS, directory: Path | No
     except Exception as error:  # protobuf and onnx raise their own families
         raise MalformedModel(f"damaged ONNX file ({type(error).__name__}: {error})") from error
     verify_graph(graph)
-    ports = [[layouts[name] for name in names] for names in (model.inputs, model.outputs)]
-    return OnnxImport(graph, tuple(ports[0]), tuple(ports[1]), source)
+    return OnnxImport(
+        graph,
+        inputs=tuple(layouts[name] for name in model.inputs),
+        outputs=tuple(layouts[name] for name in model.outputs),
+        input_types=tuple(folded.types[name] for name in folded.inputs),
+        output_types=tuple(folded.types[name] for name in folded.outputs),
+        source=source,
+        is_exact=not quants,
+    )
 
 
 def _row(node: OnnxNode) -> OnnxOp:

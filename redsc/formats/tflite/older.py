@@ -1,8 +1,8 @@
 """Forms of numbers that tflite-micro does not take, brought into those that it does.
 
 1. uint8 activations (TFLite up to 2019) are int8 ones moved by 128: scale and meaning stay.
-2. uint8 weights have a zero point of their own, int8 kernels know none: weights are quantised anew, symmetric and
-   per channel where the op may, which loses at most half a step of the old scale.
+2. uint8 weights have a zero point of their own, int8 kernels know none: they become symmetric, per channel where
+   the op may. Channels that fit into 127 old steps stay as they are, the others lose at most one old step.
 3. Hybrid models have int8 weights under float activations: the weights become floats that note their int8 form.
 4. float16 constants become float32, and a DEQUANTIZE of a constant is one.
 """
@@ -103,7 +103,7 @@ def with_symmetric_weights(node: Node) -> Node:
     assert real is not None
     others = tuple(i for i in range(real.ndim) if i != axis or node.op == "FULLY_CONNECTED")
     largest = np.abs(real).max(axis=others).reshape(-1)
-    scales = (np.where(largest > 0, largest, 1.0) / _LARGEST).astype(np.float32)
+    scales = np.maximum(largest / _LARGEST, max(weight.type.quant.scales)).astype(np.float32)
     quant = Quant(tuple(scales.tolist()), (0,), axis if len(scales) > 1 else 0)
     shape = [-1 if i == axis and len(scales) > 1 else 1 for i in range(real.ndim)]
     data = np.rint(real / scales.astype(np.float64).reshape(shape)).astype(np.int8)

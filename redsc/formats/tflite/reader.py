@@ -39,7 +39,7 @@ from redsc.ir import (
 from redsc.ir.verifier import signature_of
 from redsc.limits import DEFAULT_LIMITS, Limits
 
-__all__ = ["count_ports", "described_as", "read_tflite"]
+__all__ = ["count_ports", "described_as", "is_computed_alike", "port_types", "read_tflite"]
 
 _OP_NAMES: dict[int, str] = {
     value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)
@@ -73,6 +73,24 @@ def count_ports(data: bytes) -> tuple[int, int]:
     """Return the numbers of inputs and outputs of a sound model's first subgraph, without reading the rest."""
     subgraph = tflite.Model.GetRootAs(data, 0).Subgraphs(0)
     return subgraph.InputsLength(), subgraph.OutputsLength()
+
+
+def port_types(data: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the element types of a sound model's inputs and outputs, as numpy names them."""
+    subgraph = tflite.Model.GetRootAs(data, 0).Subgraphs(0)
+    ports = (_indices(subgraph.InputsAsNumpy()), _indices(subgraph.OutputsAsNumpy()))
+    kinds = [tuple(_DTYPES[subgraph.Tensors(i).Type()].numpy.name for i in port) for port in ports]
+    return kinds[0], kinds[1]
+
+
+def is_computed_alike(data: bytes, graph: Graph) -> bool:
+    """Whether the graph of a sound model computes as the file does: with the same weights, in the same types."""
+    subgraph = tflite.Model.GetRootAs(data, 0).Subgraphs(0)
+    tensors = (subgraph.Tensors(i) for i in range(subgraph.TensorsLength()))
+    in_uint8 = any(t.Type() == TENSOR_TYPES[DType.UINT8] and _quant(t.Quantization()) for t in tensors)
+    return not in_uint8 and all(
+        value.type.dtype is not DType.FLOAT32 or not value.type.quant for value in graph.values()
+    )
 
 
 def described_as(data: bytes) -> str:
