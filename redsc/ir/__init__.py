@@ -2,7 +2,7 @@
 
 from redsc.ir.builder import GraphBuilder
 from redsc.ir.graph import Array, Graph, Node, Use, Value
-from redsc.ir.ops import NO_ATTRS, NoAttrs, OpDef, ShapeError
+from redsc.ir.ops import NO_ATTRS, KernelLimit, NoAttrs, OpDef, ShapeError
 from redsc.ir.ops_arithmetic import Add, Div, Mul, Sub
 from redsc.ir.ops_conv import (
     Activation,
@@ -43,6 +43,7 @@ __all__ = [
     "Gather",
     "Graph",
     "GraphBuilder",
+    "KernelLimit",
     "LeakyRelu",
     "Mean",
     "MirrorMode",

@@ -18,6 +18,7 @@ from redsc.ir.types import DType, Shape
 
 __all__ = [
     "NO_ATTRS",
+    "KernelLimit",
     "NoAttrs",
     "OpDef",
     "ShapeError",
@@ -25,6 +26,7 @@ __all__ = [
     "broadcast",
     "constant_ints",
     "different_axes",
+    "limit_rank",
     "no_macs",
     "same_shape",
     "same_type",
@@ -34,6 +36,10 @@ __all__ = [
 
 class ShapeError(Exception):
     """The operands of a node do not fit together; the verifier turns it into an error with a place."""
+
+
+class KernelLimit(ShapeError):
+    """The operands fit together, but tflite-micro's kernel does not take them, or takes them wrongly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,12 @@ def different_axes(axes: list[int], rank: int) -> set[int]:
     if len(found) != len(axes):
         raise ShapeError(f"axes {axes} are not {len(axes)} different axes of rank {rank}")
     return found
+
+
+def limit_rank(shape: Shape, most: int) -> None:
+    """Refuse more axes than the kernel takes."""
+    if len(shape) > most:
+        raise KernelLimit(f"rank {len(shape)} is more than the {most} axes of tflite-micro's kernel")
 
 
 def signatures(*rows: tuple[tuple[DType, ...], DType], repeats: bool = False) -> tuple[Signature, ...]:

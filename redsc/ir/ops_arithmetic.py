@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from redsc.ir.graph import Node
-from redsc.ir.ops import NoAttrs, OpDef, ShapeError, broadcast, same_type, signatures
+from redsc.ir.ops import NoAttrs, OpDef, ShapeError, broadcast, limit_rank, same_type, signatures
 from redsc.ir.ops_conv import Activation
 from redsc.ir.rules import InPlace, SameInputScales, SameScale, Ties
 from redsc.ir.types import DType, Shape
@@ -49,8 +49,8 @@ def _broadcast_up_to(rank: int) -> Callable[[Node], tuple[Shape, ...]]:
 
     def infer(node: Node) -> tuple[Shape, ...]:
         (shape,) = broadcast(node)
-        if len(shape) > rank and any(value.type.shape != shape for value in node.present_inputs()):
-            raise ShapeError(f"it broadcasts up to rank {rank}, not {len(shape)}")
+        if any(value.type.shape != shape for value in node.present_inputs()):
+            limit_rank(shape, rank)
         return (shape,)
 
     return infer
@@ -84,7 +84,7 @@ ARITHMETIC_OPS = (
             ("ADD", Add, (F32, I8, I32)),
             ("SUB", Sub, (F32, I8, I32)),
             ("MUL", Mul, (F32, I8, I32)),
-            ("DIV", Div, (F32, I32)),
+            ("DIV", Div, (F32, I8, I32)),
         )
     ),
     *(

@@ -8,7 +8,7 @@ from enum import Enum
 import numpy as np
 
 from redsc.ir.graph import Node
-from redsc.ir.ops import OpDef, ShapeError, constant_ints, same_type, signatures
+from redsc.ir.ops import OpDef, ShapeError, constant_ints, limit_rank, same_type, signatures
 from redsc.ir.rules import Barrier, Grouped, Produces
 from redsc.ir.types import DType, Shape
 
@@ -186,10 +186,11 @@ def _infer_transpose_conv(node: Node) -> tuple[Shape, ...]:
 
 
 def _infer_batch_matmul(node: Node) -> tuple[Shape, ...]:
-    """tflite-micro kernels/batch_matmul.cc: ranks 2 to 5, the axes before the matrices broadcast."""
+    """The axes before the matrices broadcast; tflite-micro kernels/batch_matmul.cc takes up to 3 of them."""
     left, right = node.operand(0).type.shape, node.operand(1).type.shape
-    if not (2 <= len(left) <= 5 and 2 <= len(right) <= 5):
-        raise ShapeError(f"operands have ranks {len(left)} and {len(right)}, need 2 to 5")
+    if min(len(left), len(right)) < 2:
+        raise ShapeError(f"operands have ranks {len(left)} and {len(right)}, need 2 or more")
+    limit_rank(max(left, right, key=len), 5)
     rows, depth = left[:-3:-1] if node.attrs.adj_x else left[-2:]
     other, columns = right[:-3:-1] if node.attrs.adj_y else right[-2:]
     if depth != other:

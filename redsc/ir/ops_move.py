@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from redsc.ir.graph import Node, Value
 from redsc.ir.ops import (
+    KernelLimit,
     NoAttrs,
     OpDef,
     ShapeError,
     axis_of,
     constant_ints,
     different_axes,
+    limit_rank,
     same_type,
     signatures,
 )
@@ -76,7 +78,7 @@ class Gather:
 def _infer_concatenation(node: Node) -> tuple[Shape, ...]:
     shapes = [value.type.shape for value in node.present_inputs()]
     if len(shapes) > _MOST_JOINED:
-        raise ShapeError(f"{len(shapes)} inputs are joined, tflite-micro takes {_MOST_JOINED}")
+        raise KernelLimit(f"{len(shapes)} inputs are joined, tflite-micro takes {_MOST_JOINED}")
     axis = axis_of(node.attrs.axis, len(shapes[0]))
     if len({(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}) != 1 or len({*map(len, shapes)}) != 1:
         raise ShapeError(f"shapes {shapes} differ outside axis {axis}")
@@ -131,8 +133,9 @@ def _infer_split_v(node: Node) -> tuple[Shape, ...]:
 def _infer_slice(node: Node) -> tuple[Shape, ...]:
     shape = node.operand(0).type.shape
     begins, sizes = constant_ints(node, 1, "begin"), constant_ints(node, 2, "size")
-    if len(begins) != len(shape) or len(sizes) != len(shape) or len(shape) > 5:
-        raise ShapeError(f"begin {begins} and size {sizes} do not fit rank {len(shape)}, at most 5")
+    if len(begins) != len(shape) or len(sizes) != len(shape):
+        raise ShapeError(f"begin {begins} and size {sizes} do not fit rank {len(shape)}")
+    limit_rank(shape, 5)
     found = tuple(n - begin if size == -1 else size for n, begin, size in zip(shape, begins, sizes, strict=True))
     if any(not 0 <= begin < begin + size <= n for n, begin, size in zip(shape, begins, found, strict=True)):
         raise ShapeError(f"begin {begins} and size {sizes} do not lie inside {list(shape)}")
@@ -143,8 +146,9 @@ def _infer_strided_slice(node: Node) -> tuple[Shape, ...]:
     """Python's slices clamp as tensorflow/lite/kernels/internal/strided_slice_logic.h does."""
     shape, attrs = node.operand(0).type.shape, node.attrs
     begins, ends, strides = (constant_ints(node, i, what) for i, what in enumerate(("begin", "end", "strides"), 1))
-    if {len(begins), len(ends), len(strides)} != {len(shape)} or len(shape) > 4:
-        raise ShapeError(f"begin, end and strides must have {len(shape)} numbers each, at most 4")
+    if {len(begins), len(ends), len(strides)} != {len(shape)}:
+        raise KernelLimit(f"begin, end and strides must have {len(shape)} numbers each")
+    limit_rank(shape, 4)
     found = []
     for axis, (n, begin, end, stride) in enumerate(zip(shape, begins, ends, strides, strict=True)):
         if attrs.shrink_axis_mask >> axis & 1:
@@ -177,8 +181,9 @@ def _infer_gather(node: Node) -> tuple[Shape, ...]:
 
 def _infer_gather_nd(node: Node) -> tuple[Shape, ...]:
     shape, indices = node.operand(0).type.shape, node.operand(1).type.shape
-    if not shape or not indices or indices[-1] > min(len(shape), _MOST_INDICES):
+    if not shape or not indices or indices[-1] > len(shape):
         raise ShapeError(f"indices {list(indices)} do not point into {list(shape)}")
+    limit_rank(shape[: indices[-1]], _MOST_INDICES)
     return ((*indices[:-1], *shape[indices[-1] :]),)
 
 

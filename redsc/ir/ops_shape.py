@@ -10,12 +10,14 @@ import numpy as np
 
 from redsc.ir.graph import Node
 from redsc.ir.ops import (
+    KernelLimit,
     NoAttrs,
     OpDef,
     ShapeError,
     axis_of,
     constant_ints,
     different_axes,
+    limit_rank,
     same_type,
     signatures,
 )
@@ -96,8 +98,9 @@ def _infer_expand_dims(node: Node) -> tuple[Shape, ...]:
 
 def _infer_transpose(node: Node) -> tuple[Shape, ...]:
     shape, perm = node.operand(0).type.shape, constant_ints(node, 1, "permutation")
-    if sorted(perm) != list(range(len(shape))) or len(shape) > 5:
-        raise ShapeError(f"{perm} is no permutation of {len(shape)} axes, at most 5")
+    if sorted(perm) != list(range(len(shape))):
+        raise ShapeError(f"{perm} is no permutation of {len(shape)} axes")
+    limit_rank(shape, 5)
     return (tuple(shape[axis] for axis in perm),)
 
 
@@ -105,8 +108,9 @@ def _paddings(node: Node, index: int = 1) -> list[tuple[int, int]]:
     """Return the paddings of every axis."""
     rank = len(node.operand(0).type.shape)
     numbers = constant_ints(node, index, "paddings")
-    if node.operand(index).type.shape != (rank, 2) or min(numbers, default=0) < 0 or rank > 5:
+    if node.operand(index).type.shape != (rank, 2) or min(numbers, default=0) < 0:
         raise ShapeError(f"paddings {node.operand(index).data} do not fit rank {rank}")
+    limit_rank(node.operand(0).type.shape, 5)
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
@@ -138,11 +142,13 @@ def _blocks(node: Node, what: str) -> tuple[Shape, list[int], list[tuple[int, in
 
 
 def _infer_space_to_batch(node: Node) -> tuple[Shape, ...]:
+    """tflite-micro kernels/space_to_batch_nd.cc never sets the value to pad with: it is what lies in the arena."""
     shape, sides, pads = _blocks(node, "paddings")
-    padded = [n + sum(pad) for n, pad in zip(shape[1:-1], pads, strict=True)]
-    if any(n % side for n, side in zip(padded, sides, strict=True)):
-        raise ShapeError(f"blocks {sides} do not divide {padded}")
-    return ((shape[0] * prod(sides), *(n // side for n, side in zip(padded, sides, strict=True)), shape[-1]),)
+    if any(pad != (0, 0) for pad in pads):
+        raise KernelLimit("tflite-micro's kernel pads with an undefined value; pad with PAD before it")
+    if any(n % side for n, side in zip(shape[1:-1], sides, strict=True)):
+        raise ShapeError(f"blocks {sides} do not divide {list(shape[1:-1])}")
+    return ((shape[0] * prod(sides), *(n // side for n, side in zip(shape[1:-1], sides, strict=True)), shape[-1]),)
 
 
 def _infer_batch_to_space(node: Node) -> tuple[Shape, ...]:
@@ -174,11 +180,12 @@ def _infer_depth_to_space(node: Node) -> tuple[Shape, ...]:
 def _infer_broadcast_to(node: Node) -> tuple[Shape, ...]:
     shape, target = node.operand(0).type.shape, tuple(constant_ints(node, 1, "shape"))
     try:
-        fits = np.broadcast_shapes(shape, target) == target and len(target) <= 5
+        fits = np.broadcast_shapes(shape, target) == target
     except ValueError:
         fits = False
     if not fits:
-        raise ShapeError(f"{list(shape)} does not broadcast to {list(target)}, of rank 5 at most")
+        raise ShapeError(f"{list(shape)} does not broadcast to {list(target)}")
+    limit_rank(target, 5)
     return (target,)
 
 
@@ -324,7 +331,7 @@ SHAPE_OPS = (
         NoAttrs,
         infer=_infer_broadcast_args,
         channels=Barrier("it computes a shape"),
-        signatures=same_type((I32, I64), 2),
+        signatures=same_type((I32,), 2),
         min_inputs=2,
         data=(0, 1),
     ),

@@ -79,7 +79,7 @@ UNARY_OPS = (
         )
         for name, quant in (
             ("RELU", OwnScale()),
-            ("RELU6", SameScale()),  # tflite-micro clamps raw integers, LiteRT would rescale
+            ("RELU6", SameScale()),  # tflite-micro only clamps (kernels/activations_common.cc: Relu6Quantized)
             ("ELU", OwnScale()),
             ("HARD_SWISH", OwnScale()),
             ("LOGISTIC", _LOGISTIC),
@@ -114,7 +114,7 @@ UNARY_OPS = (
         infer=same_shape,
         channels=Passes(),
         signatures=signatures(
-            *(((source,), target) for source in (F32, I8, I16, I32, BOOL) for target in (F32, I8, I16, I32))
+            *(((source,), target) for source in (F32, I8, I16, I32, BOOL) for target in (F32, I8, I16, I32, BOOL))
         ),
         alias=InPlace(),
     ),
@@ -124,7 +124,7 @@ UNARY_OPS = (
         infer=same_shape,
         channels=Passes(),
         signatures=signatures(
-            *(((F32,), I8), ((F32,), I16), ((I8,), I8), ((I8,), I16), ((I8,), I32), ((I8,), U8)),
+            *(((F32,), I8), ((F32,), I16), ((I8,), I8), ((I8,), I16), ((I8,), U8)),
             *(((I16,), I8), ((I16,), I16), ((I16,), I32), ((I32,), I8), ((I32,), I16), ((U8,), I8)),
         ),
         alias=InPlace(),

@@ -200,7 +200,7 @@ TFLITE_OPS: dict[str, TFLiteOp | Refusal] = {
     "SPACE_TO_BATCH_ND": TFLiteOp("SpaceToBatchNDOptions", int8_version=2),
     "BATCH_TO_SPACE_ND": TFLiteOp("BatchToSpaceNDOptions", int8_version=2),
     "SPACE_TO_DEPTH": TFLiteOp("SpaceToDepthOptions", (Field("block_size", "BlockSize"),), int8_version=2),
-    "DEPTH_TO_SPACE": TFLiteOp("DepthToSpaceOptions", (Field("block_size", "BlockSize"),), int8_version=2),
+    "DEPTH_TO_SPACE": TFLiteOp("DepthToSpaceOptions", (Field("block_size", "BlockSize"),)),
     "BROADCAST_TO": TFLiteOp("BroadcastToOptions", float_version=2, int8_version=3),
     "FILL": TFLiteOp("FillOptions", int8_version=3),
     "SHAPE": TFLiteOp("ShapeOptions", (Field("out_type", "OutType", _INDEX_TYPE),)),

@@ -17,6 +17,7 @@ from redsc.ir import (
     OPS,
     DType,
     Graph,
+    KernelLimit,
     Node,
     Quant,
     Reshape,
@@ -193,8 +194,22 @@ class _Reader:
         if signature_of(node) is None:
             self.problems.append(f"at {op} {node.name!r}: {_dtypes(node)}")
         else:
-            _check_shapes(node)
+            self._check_shapes(node)
         graph.append(node.op, node.inputs, node.outputs, node.attrs, node.origin)
+
+    def _check_shapes(self, node: Node) -> None:
+        try:
+            inferred = OPS[node.op].infer(node)
+        except KernelLimit as error:
+            self.problems.append(f"at {node.op} {node.name!r}: {error}")
+            return
+        except ShapeError as error:
+            raise MalformedModel(f"{node.op} {node.name!r}: {error}") from error
+        found = tuple(value.type.shape for value in node.outputs)
+        if inferred != found:
+            raise MalformedModel(
+                f"{node.op} {node.name!r} gives {_listed(inferred)}, the file says {_listed(found)}"
+            )
 
     def _attrs(self, op: str, name: str, operator: Any) -> Any:
         row = TFLITE_OPS[op]
@@ -254,16 +269,6 @@ def _origin(name: str) -> tuple[str, ...]:
 def _dtypes(node: Node) -> str:
     inputs = ", ".join("none" if value is None else value.type.dtype.value for value in node.inputs)
     return f"it takes ({inputs}) and gives {node.outputs[0].type.dtype.value}, which redsc does not translate"
-
-
-def _check_shapes(node: Node) -> None:
-    try:
-        inferred = OPS[node.op].infer(node)
-    except ShapeError as error:
-        raise MalformedModel(f"{node.op} {node.name!r}: {error}") from error
-    found = tuple(value.type.shape for value in node.outputs)
-    if inferred != found:
-        raise MalformedModel(f"{node.op} {node.name!r} gives {_listed(inferred)}, the file says {_listed(found)}")
 
 
 def _listed(shapes: Sequence[Shape]) -> str:
