@@ -10,6 +10,8 @@ import numpy as np
 
 from redsc.ir import (
     NO_ATTRS,
+    OPS,
+    Activation,
     Add,
     Array,
     Conv2D,
@@ -25,8 +27,10 @@ from redsc.ir import (
     Quant,
     Reshape,
     Softmax,
+    TransposeConv,
     Value,
 )
+from redsc.ir.rules import Fixed, SameInputScales, SameScale
 
 REDS = "models/FraCorti+REDS"
 GENCPRUNEX = "models/GenCPruneX"
@@ -136,10 +140,79 @@ class NetBuilder:
         quant = Quant.per_tensor(1 / 256, -128) if self.dtype is DType.INT8 else None
         return self._add("SOFTMAX", source, attrs=Softmax(), quant=quant)
 
+    def transpose_conv(self, source: Value, channels: int, kernel: int = 3, stride: int = 2, **attrs: Any) -> Value:
+        attrs = {"stride_h": stride, "stride_w": stride, "padding": Padding.SAME, **attrs}
+        batch, height, width, depth = source.type.shape
+        size = self.builder.constant(
+            f"size{self.layers}", np.array([batch, height * stride, width * stride, channels], np.int32)
+        )
+        shape = (channels, kernel, kernel, depth)
+        return self._linear("TRANSPOSE_CONV", source, shape, 0, TransposeConv(**attrs), size)
+
+    def prelu(self, source: Value) -> Value:
+        shape = (1, 1, source.type.shape[-1])
+        if self.dtype is DType.FLOAT32:
+            alpha = self.builder.constant(f"alpha{self.layers}", self.random.random(shape, np.float32))
+        else:
+            data = self.random.integers(-127, 128, shape, np.int8)
+            alpha = self.builder.constant(f"alpha{self.layers}", data, Quant.per_tensor(1 / 127))
+        return self.node("PRELU", source, alpha)
+
+    def gate(self, source: Value) -> Value:
+        """Squeeze and excite: scale every channel by what the image's mean says."""
+        channels = source.type.shape[-1]
+        inner = self.dense(self.mean(source, 1, 2), max(channels // 2, 1), activation=Activation.RELU)
+        weights = self.reshape(self.node("LOGISTIC", self.dense(inner, channels)), 1, 1, 1, channels)
+        return self.node("MUL", source, weights)
+
+    def concat(self, *sources: Value, axis: int = -1) -> Value:
+        return self.node("CONCATENATION", *sources, axis=axis)
+
+    def split(self, source: Value, count: int, axis: int = -1) -> tuple[Value, ...]:
+        return self.nodes("SPLIT", np.array(axis, np.int32), source, pieces=count, num_splits=count)
+
+    def split_v(self, source: Value, *sizes: int, axis: int = -1) -> tuple[Value, ...]:
+        operands = (np.array(sizes, np.int32), np.array(axis, np.int32))
+        return self.nodes("SPLIT_V", source, *operands, pieces=len(sizes), num_splits=len(sizes))
+
+    def node(self, op: str, *operands: Value | Array, **attrs: Any) -> Value:
+        """Add any op with one output; arrays become constants, and int8 scales obey the op's rule."""
+        (output,) = self.nodes(op, *operands, **attrs)
+        return output
+
+    def nodes(self, op: str, *operands: Value | Array, pieces: int = 1, **attrs: Any) -> tuple[Value, ...]:
+        """Add any op with `pieces` outputs."""
+        name = f"{op.lower()}{self.layers}"
+        values = [
+            item if isinstance(item, Value) else self.builder.constant(f"{name}.{index}", item)
+            for index, item in enumerate(operands)
+        ]
+        rule, data = OPS[op].quant, [item for item in values if item.type.quant]
+        quant = data[0].type.quant if data else None
+        if isinstance(rule, Fixed) and quant:
+            quant = Quant.per_tensor(rule.scale, rule.zero_point)
+        elif isinstance(rule, SameScale | SameInputScales) and quant:
+            values = [self._requantized(item, quant) if item in data else item for item in values]
+        elif op == "MUL" and quant:
+            quant = self._activation_quant(_scale(values[0]) * _scale(values[1]) * 60)
+        self.layers += 1
+        names = [name if pieces == 1 else f"{name}.{index}" for index in range(pieces)]
+        return self.builder.split_op(
+            op, *values, attrs=OPS[op].attrs(**attrs), names=names, quant=quant, origin=[name]
+        )
+
+    def _requantized(self, source: Value, quant: Quant) -> Value:
+        if source.type.quant == quant:
+            return source
+        self.layers += 1
+        return self.builder.op("QUANTIZE", source, name=f"quantize{self.layers}", dtype=DType.INT8, quant=quant)
+
     def outputs(self, *values: Value) -> Graph:
         return self.builder.output(*values)
 
-    def _linear(self, op: str, source: Value, shape: Sequence[int], axis: int | None, attrs: Any) -> Value:
+    def _linear(
+        self, op: str, source: Value, shape: Sequence[int], axis: int | None, attrs: Any, size: Value | None = None
+    ) -> Value:
         channels = shape[3] if op == "DEPTHWISE_CONV_2D" else shape[0]
         inputs = prod(shape) // channels
         if self.dtype is DType.FLOAT32:
@@ -156,14 +229,10 @@ class NetBuilder:
             bias_quant = Quant(tuple((scales * np.float32(_scale(source))).tolist()), (0,))
             quant = self._activation_quant(_scale(source))
         name = f"{op.lower()}{self.layers}"
-        return self._add(
-            op,
-            source,
-            self.builder.constant(f"{name}.weight", weight, weight_quant),
-            self.builder.constant(f"{name}.bias", bias, bias_quant),
-            attrs=attrs,
-            quant=quant,
-        )
+        weights = self.builder.constant(f"{name}.weight", weight, weight_quant)
+        biases = self.builder.constant(f"{name}.bias", bias, bias_quant)
+        operands = (source, weights, biases) if size is None else (size, weights, source, biases)
+        return self._add(op, *operands, attrs=attrs, quant=quant)
 
     def _add(self, op: str, *inputs: Value, quant: Quant | None, attrs: Any = NO_ATTRS) -> Value:
         name = f"{op.lower()}{self.layers}"

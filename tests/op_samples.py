@@ -156,7 +156,7 @@ SAMPLES: dict[str, Sample] = {
     "SPLIT_V": Sample((_IMAGE, _ints(1, 2), np.array(-1, np.int32)), Split(2)),
     "SLICE": Sample((_IMAGE, _BEGIN, _ints(1, 2, -1, 2))),
     "STRIDED_SLICE": Sample(
-        (_IMAGE, _BEGIN, _ints(1, 4, 9, -1), _ints(1, 2, 1, 1)), StridedSlice(shrink_axis_mask=1)
+        (_IMAGE, _ints(0, -1, 1, 2), _ints(1, 0, 9, -9), _ints(1, -2, 3, -1)), StridedSlice(shrink_axis_mask=1)
     ),
     "GATHER": Sample((_IMAGE, _ints(3, 0, 3)), Gather(axis=1)),
     "GATHER_ND": Sample((_IMAGE, _ints((0, 3), (0, 1)))),

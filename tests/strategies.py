@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
@@ -82,7 +83,51 @@ def _pad(draw: DrawFn, net: NetBuilder, value: Value) -> Value:
     return net.pad(value, (0, 0), draw(amount), draw(amount), (0, 0))
 
 
+def _transpose_conv(draw: DrawFn, net: NetBuilder, value: Value) -> Value:
+    return net.transpose_conv(value, draw(st.integers(1, 5)), draw(st.integers(1, 3)), activation=draw(ACTIVATIONS))
+
+
+def _branches(draw: DrawFn, net: NetBuilder, value: Value) -> Value:
+    """Two branches side by side, perhaps taken apart again."""
+    left, right = (net.conv(value, draw(st.integers(1, 4)), 1) for _ in range(2))
+    joined = net.concat(left, right, value) if draw(st.booleans()) else net.concat(left, right)
+    if draw(st.booleans()):
+        return joined
+    sizes = (left.type.shape[-1], joined.type.shape[-1] - left.type.shape[-1])
+    return net.conv(net.split_v(joined, *sizes)[draw(st.integers(0, 1))], 3, 1)
+
+
+def _gate(_draw: DrawFn, net: NetBuilder, value: Value) -> Value:
+    return net.gate(value)
+
+
+def _binary(draw: DrawFn, net: NetBuilder, value: Value) -> Value:
+    other = net.conv(value, draw(st.sampled_from([1, value.type.shape[-1]])), 1)
+    return net.node(draw(st.sampled_from(["SUB", "MUL", "MAXIMUM", "MINIMUM"])), value, other)
+
+
+def _activation(draw: DrawFn, net: NetBuilder, value: Value) -> Value:
+    op = draw(st.sampled_from(["PRELU", "LOGISTIC", "TANH", "HARD_SWISH"]))
+    return net.prelu(value) if op == "PRELU" else net.node(op, value)
+
+
+def _resize(draw: DrawFn, net: NetBuilder, value: Value) -> Value:
+    op = draw(st.sampled_from(["RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR"]))
+    return net.node(op, value, np.array([draw(st.integers(2, 9)), draw(st.integers(2, 9))], np.int32))
+
+
+def _part(draw: DrawFn, net: NetBuilder, value: Value) -> Value:
+    """Take every or every second row and column, and all channels or the first one."""
+    shape = value.type.shape
+    step, channels = draw(st.integers(1, 2)), draw(st.sampled_from([1, shape[-1]]))
+    begin, end = np.zeros(4, np.int32), np.array([*shape[:-1], channels], np.int32)
+    if draw(st.booleans()):
+        return net.node("SLICE", value, begin, end)
+    return net.node("STRIDED_SLICE", value, begin, end, np.array([1, step, step, 1], np.int32))
+
+
 _LAYERS: list[Layer] = [_conv, _depthwise, _pool, _residual, _unary, _pad]
+_LAYERS += [_transpose_conv, _branches, _gate, _binary, _activation, _resize, _part]
 
 
 @st.composite
