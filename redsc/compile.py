@@ -15,7 +15,7 @@ from redsc.cost.macs import graph_macs
 from redsc.cost.memory import measure_memory
 from redsc.errors import Diagnostic, LimitExceeded, UsageError
 from redsc.formats import Model, load_model, read_tflite, write_tflite
-from redsc.ir import Graph
+from redsc.ir import DType, Graph
 from redsc.limits import DEFAULT_LIMITS, Limits
 from redsc.options import Options, level_name
 from redsc.passes import SIMPLIFY
@@ -220,11 +220,20 @@ def verify_container(
     if model_path is not None and plan is not None:
         progress("rebuilding the levels")
         choice = plan_levels(model_path, replace(options, plan=plan))
+        if choice.quantized is None and _became_int8(choice.model.graph, slots[0]):
+            hint = "--data FILE.npz and the flags of its compile make the same integers again"
+            raise UsageError(f"{path.name} is int8, {model_path.name} is float", code="U215", hint=hint)
         done += _verify_import(choice)
         done += verify_levels(choice.levels.names, choice.levels.graphs, slots)
     progress("asking the runtimes")
     done += verify_slots([graph.name for graph in slots], slots, [measure_memory(graph) for graph in slots], data)
     return done
+
+
+def _became_int8(source: Graph, slot: Graph) -> bool:
+    """Whether a slot takes int8 where the model file takes floats."""
+    pairs = zip(source.inputs, slot.inputs, strict=False)
+    return any(a.type.dtype is DType.FLOAT32 and b.type.dtype is DType.INT8 for a, b in pairs)
 
 
 def _slots(path: Path) -> tuple[bytes, list[Graph]]:

@@ -7,11 +7,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from redsc import cli
 from redsc.errors import RedscError
-from redsc.formats import write_tflite
+from redsc.formats import read_tflite, write_tflite
+from redsc.ir import DType
+from redsc.runtime.compare import random_samples
 from tests.conftest import Golden
 from tests.helpers import small_net
 
@@ -88,12 +91,28 @@ def test_explain_prints_what_passes_did(run: Run, model: Path) -> None:
     assert "fuse-activation: changed conv_2d0: takes over RELU" in err
 
 
+def write_float(folder: Path) -> None:
+    """Write a float model and data files for it."""
+    graph = small_net(DType.FLOAT32)
+    (folder / "real.tflite").write_bytes(write_tflite(graph))
+    good = np.concatenate([row[0] for row in random_samples(graph, 12)])
+    for name, data in (("good", good), ("wrong", good[..., :2]), ("nan", good * np.float32("nan"))):
+        np.savez(folder / f"{name}.npz", x=data)
+
+
 ERRORS: dict[str, tuple[int, str]] = {
     "a size with a wrong unit": (2, "compile net.tflite --ram 200kb"),
     "a level of zero percent": (2, "compile net.tflite --levels 0,50"),
     "a space that is not there": (2, "compile net.tflite --freeze conv_2d"),
     "data that is not there": (2, "compile net.tflite --data none.npz"),
     "data that is no archive": (2, "compile net.tflite --data net.tflite"),
+    "data of another shape": (2, "compile real.tflite --data wrong.npz"),
+    "data of no numbers": (2, "compile real.tflite --data nan.npz"),
+    "a node to keep float that is not there": (2, "compile real.tflite --data good.npz --keep-float conv2d0"),
+    "an int8 container of a float model without its data": (
+        2,
+        "verify int8/real.tflite --model real.tflite --plan int8/real.plan.json",
+    ),
     "a plan that is none": (2, "compile net.tflite --plan net.tflite"),
     "a plan for another model": (2, "compile net.tflite --plan other.plan.json"),
     "a plan and levels": (2, "compile net.tflite --plan other.plan.json --levels 50"),
@@ -122,6 +141,9 @@ def test_error(run: Run, model: Path, golden: Golden, name: str) -> None:
     Path("garbage.onnx").write_bytes(b"garbage!" * 9)
     os.mkfifo("pipe")
     Path("other.plan.json").write_text(OTHER_PLAN)
+    if "real" in ERRORS[name][1]:
+        write_float(Path())
+        run("compile", "real.tflite", "--data", "good.npz", "--levels", "50,100", "-o", "int8")
     Path("foreign.tflite").write_bytes(model.read_bytes().replace(b"redsc", b"human"))
     before = {path.name: path.read_bytes() for path in Path("out").iterdir()}
     code, arguments = ERRORS[name]
@@ -173,6 +195,36 @@ def test_slice_and_verify_rebuild_every_level(run: Run, model: Path) -> None:
     assert run("slice", model, "--level", "50", "--plan", "out/net.plan.json", "-o", "again.tflite")[0] == 0
     assert Path("half.tflite").read_bytes() == Path("again.tflite").read_bytes()
     assert run("compile", "half.tflite", "-o", "half")[0] == 0
+
+
+def test_a_float_model_with_data_becomes_int8_and_is_rebuilt_from_the_same_data(run: Run, tmp_path: Path) -> None:
+    write_float(tmp_path)
+    data = ("--data", "good.npz", "--keep-float", "depthwise_conv_2d2")
+    code, out, err = run("compile", "real.tflite", *data, "--levels", "50,100", "--explain", "-o", "out")
+    assert code == 0
+    assert "warning[L105]: 1 of 6 float operators stay float" in err
+    assert "SQNR dB" in out
+    slot = read_tflite(Path("out/real.tflite").read_bytes())
+    assert [value.type.dtype for value in (*slot.inputs, *slot.outputs)] == [DType.INT8, DType.INT8]
+    rebuilt = ("--plan", "out/real.plan.json", *data)
+    assert run("verify", "out/real.tflite", "--model", "real.tflite", *rebuilt)[0] == 0
+    assert run("slice", "real.tflite", "--level", "50", *rebuilt, "-o", "again.tflite")[0] == 0
+    assert run("slice", "out/real.tflite", "--level", "50", "-o", "half.tflite")[0] == 0
+    assert Path("half.tflite").read_bytes() == Path("again.tflite").read_bytes()
+
+
+def test_no_quantize_keeps_a_float_model_float(run: Run, tmp_path: Path) -> None:
+    write_float(tmp_path)
+    assert run("compile", "real.tflite", "--data", "good.npz", "--no-quantize", "-o", "out")[0] == 0
+    slot = read_tflite(Path("out/real.tflite").read_bytes())
+    assert {value.type.dtype for value in slot.activations()} == {DType.FLOAT32}
+
+
+def test_levels_of_a_float_model_with_data_are_chosen_in_int8(run: Run, tmp_path: Path) -> None:
+    write_float(tmp_path)
+    arguments = ("--ram", "3KB", "--levels", "100,50")
+    assert run("levels", "real.tflite", *arguments, "--data", "good.npz")[0] == 0
+    assert '"100"' not in run("levels", "real.tflite", *arguments)[1]
 
 
 def test_verify_refuses_a_container_of_another_plan(run: Run, model: Path) -> None:

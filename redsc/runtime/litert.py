@@ -28,29 +28,6 @@ def run(model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
         raise ExecutorError(f"LiteRT refuses the model: {error}") from error
 
 
-def _interpreter(model: bytes) -> Any:
-    """The reference resolver lacks ELU, CEIL and ROUND: a model with them runs on LiteRT's own kernels."""
-    try:
-        return _load(model, OpResolverType.BUILTIN_REF)
-    except (RuntimeError, ValueError) as error:
-        if "Didn't find op" not in str(error):
-            raise
-    return _load(model, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
-
-
-def _load(model: bytes, resolver: Any) -> Any:
-    interpreter = Interpreter(model_content=model, experimental_op_resolver_type=resolver)
-    interpreter.allocate_tensors()
-    return interpreter
-
-
-def _invoke(interpreter: Any, sample: Sequence[Array]) -> list[Array]:
-    for detail, array in zip(interpreter.get_input_details(), sample, strict=True):
-        interpreter.set_tensor(detail["index"], array)
-    interpreter.invoke()
-    return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
-
-
 def trace(
     model: bytes, samples: Sequence[Sequence[Array]], tensors: Sequence[int], *, optimized: bool = False
 ) -> Iterator[list[Array]]:
@@ -62,15 +39,33 @@ def trace(
         ExecutorError: LiteRT refuses the model or an input.
     """
     try:
-        interpreter = Interpreter(
-            model_content=model,
-            experimental_op_resolver_type=_OPTIMIZED if optimized else OpResolverType.BUILTIN_REF,
-            num_threads=1,
-            experimental_preserve_all_tensors=True,
-        )
-        interpreter.allocate_tensors()
+        options = {"num_threads": 1, "experimental_preserve_all_tensors": True}
+        interpreter = _load(model, _OPTIMIZED, **options) if optimized else _interpreter(model, **options)
         for sample in samples:
             _invoke(interpreter, sample)
             yield [interpreter.get_tensor(index) for index in tensors]
     except (RuntimeError, ValueError) as error:
         raise ExecutorError(f"LiteRT refuses the model: {error}") from error
+
+
+def _interpreter(model: bytes, **options: Any) -> Any:
+    """The reference resolver lacks ELU, CEIL and ROUND: a model with them runs on LiteRT's own kernels."""
+    try:
+        return _load(model, OpResolverType.BUILTIN_REF, **options)
+    except (RuntimeError, ValueError) as error:
+        if "Didn't find op" not in str(error):
+            raise
+    return _load(model, _OPTIMIZED, **options)
+
+
+def _load(model: bytes, resolver: Any, **options: Any) -> Any:
+    interpreter = Interpreter(model_content=model, experimental_op_resolver_type=resolver, **options)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def _invoke(interpreter: Any, sample: Sequence[Array]) -> list[Array]:
+    for detail, array in zip(interpreter.get_input_details(), sample, strict=True):
+        interpreter.set_tensor(detail["index"], array)
+    interpreter.invoke()
+    return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]

@@ -14,8 +14,8 @@ from redsc.compile import Artefact, compile_model, slice_level
 from redsc.cost.macs import graph_macs
 from redsc.errors import BudgetError
 from redsc.formats import load_model, read_tflite
-from redsc.ir import Array
-from redsc.options import Budgets, Options, parse_levels
+from redsc.ir import Array, DType
+from redsc.options import Budgets, Options, Quantization, parse_levels
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.plan import ceiling_macs
 from redsc.passes.select.problem import legal_widths
@@ -164,3 +164,26 @@ def test_a_budget_that_nothing_meets_says_where_it_peaks(zoo: Zoo) -> None:
     assert "at step" in message
     assert "live then:" in message
     assert "the least RAM that would do is" in message
+
+
+def test_the_float_example_with_data_becomes_int8_and_stays_as_good(tmp_path: Path) -> None:
+    data = ROOT / "examples" / "fashion_eval.npz"
+    budgets = Budgets.parse(ram="50KB")  # float needs 93 KB for one level alone
+    artefact = compile_model(EXAMPLE, Options(budgets=budgets, levels=LEVELS, data=data))
+    whole = compile_model(EXAMPLE, Options(data=data, levels=("100",), quantization=Quantization(enabled=False)))
+    found, wanted = artefact.report.levels[0].quality, whole.report.levels[0].quality
+    assert found is not None
+    assert wanted is not None
+    assert artefact.report.levels[0].name == "100"
+    assert found.value >= wanted.value - 0.005
+    for slot in range(len(LEVELS)):
+        graph = read_tflite(slot_bytes(container_of(artefact), slot))
+        assert {value.type.dtype for value in graph.activations()} == {DType.INT8}
+    rows = [row for row in artefact.report.verification if row.level == "whole network"]
+    assert [row.result for row in rows] == ["equal within 1e-05 relative"]
+    assert artefact.sqnr[-1].sqnr_db > 25
+
+
+def test_two_compiles_with_data_write_the_same_bytes() -> None:
+    options = Options(levels=("100", "50"), data=ROOT / "examples" / "fashion_calib.npz")
+    assert compile_model(EXAMPLE, options).files == compile_model(EXAMPLE, options).files
