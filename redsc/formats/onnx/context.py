@@ -31,6 +31,15 @@ class OnnxContext:
     builder: GraphBuilder = field(default_factory=GraphBuilder)
     values: dict[str, Value] = field(default_factory=dict)
     columns: dict[str, Array] = field(default_factory=dict)
+    _producers: dict[str, str] = field(default_factory=dict)
+    _readers: dict[str, list[OnnxNode]] = field(default_factory=dict)
+    _named: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        for node in self.model.nodes:
+            self._producers |= dict.fromkeys(node.outputs, node.op)
+            for name in dict.fromkeys(node.inputs):
+                self._readers.setdefault(name, []).append(node)
 
     def graph_shape(self, name: str) -> Shape:
         """Return the shape of a tensor in the graph."""
@@ -38,11 +47,15 @@ class OnnxContext:
 
     def producer(self, name: str) -> str:
         """Return the op that makes a tensor, empty for inputs and constants."""
-        return next((node.op for node in self.model.nodes if name in node.outputs), "")
+        return self._producers.get(name, "")
 
     def readers(self, name: str) -> list[OnnxNode]:
         """Return the nodes that read a tensor."""
-        return [node for node in self.model.nodes if name in node.inputs]
+        return self._readers.get(name, [])
+
+    def is_read(self, name: str) -> bool:
+        """Whether a node or the user reads a tensor."""
+        return bool(self.readers(name)) or name in self.model.outputs
 
     def shape(self, name: str) -> Shape:
         """Return the shape of a tensor in the file."""
@@ -103,9 +116,8 @@ class OnnxContext:
     def value(self, name: str) -> Value:
         """Return a tensor in the layout that it was assigned; a constant is as in the file."""
         if name not in self.values:
-            self.values[name] = self.builder.constant(
-                name, np.ascontiguousarray(self.floats(name, "it is a constant"))
-            )
+            data = np.ascontiguousarray(self.floats(name, "one of its inputs is"))
+            self.keep(name, self.builder.constant(name, data), self.quants.get(name))
         return self.values[name]
 
     def value_as(self, name: str, layout: Layout) -> Value:
@@ -124,9 +136,8 @@ class OnnxContext:
         layout, rank = self.layouts[like], self.rank(like)
         shape = (1,) * (rank - self.rank(name)) + self.shape(name)
         if self.is_constant(name):
-            data = self.floats(name, "it is a constant").reshape(shape)
             axes = [axis for axis in layout if axis is not None]
-            data = data.transpose(axes).reshape(laid_out(shape, layout))
+            data = self.model.constants[name].reshape(shape).transpose(axes).reshape(laid_out(shape, layout))
             return self.weight(name, _without_leading_ones(data))
         if self.rank(name) == rank:
             return self.value_as(name, layout)
@@ -135,7 +146,9 @@ class OnnxContext:
         return self.value_as(name, target)
 
     def weight(self, name: str, data: Array, axis: int | None = None) -> Value:
-        """Make a constant of a named tensor; its int8 form, where it has one, runs along `axis`."""
+        """Make a constant of a named tensor: bool or float32; its int8 form, where it has one, runs along `axis`."""
+        if data.dtype == bool:
+            return self.builder.constant(name, np.ascontiguousarray(data))
         quant = self.quants.get(name)
         if quant is not None and quant.is_per_channel:
             fits = axis is not None and data.shape[axis] == len(quant.scales)
@@ -159,8 +172,12 @@ class OnnxContext:
         attrs: Any = None,
         dtype: DType | None = None,
     ) -> Value:
-        """Add a TFLite op that is one part of what a node becomes; numbers among the inputs become constants."""
-        return self._add(node, op, inputs, f"{node.output}.{part}", attrs, dtype, None)
+        """Add a TFLite op that is one part of what a node becomes; numbers among the inputs become constants.
+
+        The value is named after the part, or after the output where that is empty.
+        """
+        name = f"{node.output}.{part}" if part else node.output
+        return self._add(node, op, inputs, name, attrs, dtype, None)
 
     def emit(
         self, node: OnnxNode, op: str, *inputs: Value | float | None, attrs: Any = None, dtype: DType | None = None
@@ -191,28 +208,32 @@ class OnnxContext:
         wanted = laid_out(self.shape(name), self.layouts[name])
         if value.type.shape != wanted:
             raise CannotTranslate(f"it gives {list(value.type.shape)} in place of {list(wanted)}")
-        self.values[name] = value
+        self.keep(name, value, value.type.quant)
         return value
 
-    def keep(self, name: str, value: Value) -> None:
-        """Let a value be one of several outputs of a node."""
-        value.type = replace(value.type, quant=self.quants.get(name))
+    def keep(self, name: str, value: Value, quant: Quant | None) -> None:
+        """Let a value of the graph be a tensor of the file, with its int8 form."""
+        value.type = replace(value.type, quant=quant)
         self.values[name] = value
+        self._named.add(id(value))
 
     def part(self, name: str, like: str) -> Value:
         """Return an operand of full rank, a constant too, in the layout of tensor `like`."""
         if not self.is_constant(name):
             return self.value_as(name, self.layouts[like])
         axes = [axis for axis in self.layouts[like] if axis is not None]
-        data = self.floats(name, "it is a constant").transpose(axes)
+        data = self.floats(name, "one of its inputs is").transpose(axes)
         return self.weight(name, data.reshape(laid_out(self.shape(name), self.layouts[like])))
 
     def alias(self, node: OnnxNode, value: Value) -> Value:
-        """Let a node's output be a value that is there already, under an own int8 form if it has one."""
+        """Let a node's output be a value that is there already; another int8 form of a known tensor is a copy."""
         quant = self.quants.get(node.output)
         if quant is None or quant == value.type.quant:
             return self.bind(node, value)
-        return self.emit(node, "RESHAPE", value, attrs=Reshape(value.type.shape))
+        if id(value) in self._named:
+            return self.emit(node, "RESHAPE", value, attrs=Reshape(value.type.shape))
+        value.type = replace(value.type, quant=quant)
+        return self.bind(node, value)
 
     def arrange(self, node: OnnxNode, value: Value, sizes: Sequence[int], order: Sequence[int]) -> Value:
         """Bind the elements of a value, moved into the order of the output's layout; see `rearrange`."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.layout import Kind
+from redsc.formats.onnx.move import MOST_JOINED, cut, split_evenly
 from redsc.formats.onnx.nodes import OnnxNode
 from redsc.formats.onnx.row import OnnxOp, Rows
-from redsc.formats.onnx.window import Axis, pad_image, read_window
+from redsc.formats.onnx.window import Axis, Window, pad_image, read_axes, read_window
 from redsc.formats.tables import CannotTranslate
-from redsc.ir import Array, Conv2D, DepthwiseConv2D, Padding, TransposeConv, Value
+from redsc.ir import Array, Concatenation, Conv2D, DepthwiseConv2D, Padding, TransposeConv, Value
 
 __all__ = ["CONV_ROWS"]
+
+_MOST_DILATED = 1 << 10
 
 
 def _weights(context: OnnxContext, node: OnnxNode) -> Array:
@@ -21,15 +26,18 @@ def _weights(context: OnnxContext, node: OnnxNode) -> Array:
     return weight[:, :, None, :] if weight.ndim == 3 else weight
 
 
-def _bias(context: OnnxContext, node: OnnxNode, channels: int) -> Value:
+def _bias(context: OnnxContext, node: OnnxNode, channels: int) -> Array:
     if not node.input(2):
-        return context.builder.constant(f"{node.output}.bias", np.zeros(channels, np.float32))
-    return context.weight(node.input(2), context.floats(node.input(2), "its bias is"), 0)
+        return np.zeros(channels, np.float32)
+    bias = context.floats(node.input(2), "its bias is")
+    if bias.shape != (channels,):
+        raise CannotTranslate(f"its bias has the shape {list(bias.shape)}")
+    return bias
 
 
 def _conv(context: OnnxContext, node: OnnxNode) -> None:
-    weight = _weights(context, node)
     window = read_window(context, node, context.shape(node.input(1))[2:])
+    weight = _weights(context, node)
     channels, out, group = context.shape(node.input(0))[1], weight.shape[0], node.get("group", 1)
     if channels != weight.shape[1] * group or out % group:
         raise CannotTranslate(f"it has {group} groups over {channels} channels")
@@ -45,35 +53,77 @@ def _conv(context: OnnxContext, node: OnnxNode) -> None:
         )
         op, axes, axis = "DEPTHWISE_CONV_2D", (1, 2, 3, 0), 3  # OIHW with I = 1 -> 1HWO
     kernel = context.weight(node.input(1), weight.transpose(axes), axis)
-    context.emit(node, op, source, kernel, _bias(context, node, out), attrs=attrs)
+    bias = context.weight(node.input(2) or f"{node.output}.bias", _bias(context, node, out), 0)
+    context.emit(node, op, source, kernel, bias, attrs=attrs)
 
 
 def _conv_transpose(context: OnnxContext, node: OnnxNode) -> None:
     """TRANSPOSE_CONV makes (size - 1) * stride + reach elements, or SAME's cut of them; other cuts are a SLICE."""
-    node.require_defaults(group=1, output_shape=None)
-    weight = _dilated(_weights(context, node), node.get("dilations") or [1])
-    window = read_window(context, node, context.shape(node.input(1))[2:])
-    _, out_h, out_w, out = context.graph_shape(node.output)
+    window = _transposed_window(context, node)
+    weight = _dilated(_weights(context, node), window)
+    _, out_h, out_w, _ = context.graph_shape(node.output)
     wanted = (out_h, out_w)
-    full = tuple(_full(axis, n) for axis, n in zip((window.height, window.width), wanted, strict=True))
-    padding, made = Padding.VALID, full
-    if full != wanted and _is_same(window.height, out_h) and _is_same(window.width, out_w):
+    made = (_full(window.height, out_h), _full(window.width, out_w))
+    padding = Padding.VALID
+    if made != wanted and _is_same(window.height, out_h) and _is_same(window.width, out_w):
         padding, made = Padding.SAME, wanted
-    source = context.value(node.input(0))
-    inputs = (
-        context.indices(node, "shape", (source.type.shape[0], *made, out)),
-        context.weight(node.input(1), weight.transpose(1, 2, 3, 0), 0),  # IOHW -> OHWI
-        source,
-        _bias(context, node, out),
-    )
     attrs = TransposeConv(padding, window.height.stride, window.width.stride)
-    if made == wanted:
-        context.emit(node, "TRANSPOSE_CONV", *inputs, attrs=attrs)
-        return
-    whole = context.step(node, "TRANSPOSE_CONV", *inputs, attrs=attrs, part="whole")
-    begin = context.indices(node, "begin", (0, window.height.before, window.width.before, 0))
-    size = context.indices(node, "size", (-1, *wanted, -1))
-    context.emit(node, "SLICE", whole, begin, size)
+    whole = _transposed(context, node, weight, made, attrs)
+    if made != wanted:
+        begins = {1: window.height.before, 2: window.width.before}
+        spans = {axis: (begin, begin + n) for (axis, begin), n in zip(begins.items(), wanted, strict=True)}
+        whole = cut(context, node, whole, spans, "cut")
+    context.alias(node, whole)
+
+
+def _transposed(
+    context: OnnxContext, node: OnnxNode, weight: Array, size: tuple[int, int], attrs: TransposeConv
+) -> Value:
+    """Return the whole transposed convolution; each group of channels has its own, and they are joined."""
+    groups, out = node.get("group", 1), context.graph_shape(node.output)[-1]
+    if not 1 <= groups <= MOST_JOINED or len(weight) % groups or out != weight.shape[1] * groups:
+        raise CannotTranslate(f"it has {groups} groups over {len(weight)} channels, up to {MOST_JOINED} are split")
+    sources = split_evenly(context, node, context.value(node.input(0)), groups)
+    shape = context.indices(node, "shape", (sources[0].type.shape[0], *size, out // groups))
+    kernels, biases = np.split(weight, groups), np.split(_bias(context, node, out), groups)
+    parts = [
+        context.step(
+            node,
+            "TRANSPOSE_CONV",
+            shape,
+            context.weight(node.input(1), kernel.transpose(1, 2, 3, 0), 0),  # IOHW -> OHWI
+            source,
+            context.weight(node.input(2) or f"{node.output}.bias", bias, 0),
+            attrs=attrs,
+            part=f"group{index}" if groups > 1 else "",
+        )
+        for index, (source, kernel, bias) in enumerate(zip(sources, kernels, biases, strict=True))
+    ]
+    return (
+        parts[0]
+        if groups == 1
+        else context.step(node, "CONCATENATION", *parts, attrs=Concatenation(3), part="whole")
+    )
+
+
+def _transposed_window(context: OnnxContext, node: OnnxNode) -> Window:
+    """Return the window with `before` as what is cut off at the begin; `after` is whatever the output leaves.
+
+    `auto_pad` and `output_shape` state the output and leave the cut to a rule (ONNX operator ConvTranspose).
+    """
+    axes = read_axes(context, node, context.shape(node.input(1))[2:])
+    mode, wanted = node.get("auto_pad", "NOTSET"), context.shape(node.output)[2:]
+    added = node.get("output_padding") or [0] * len(axes)
+    if mode == "VALID":
+        axes = [replace(axis, before=0) for axis in axes]
+    elif mode.startswith("SAME") or node.get("output_shape"):
+        totals = [
+            max((axis.size - 1) * axis.stride + axis.reach + more - n, 0)
+            for axis, more, n in zip(axes, added, wanted, strict=True)
+        ]
+        befores = [total // 2 if mode == "SAME_UPPER" else total - total // 2 for total in totals]
+        axes = [replace(axis, before=before) for axis, before in zip(axes, befores, strict=True)]
+    return Window.over(axes)
 
 
 def _full(axis: Axis, wanted: int) -> int:
@@ -90,12 +140,13 @@ def _is_same(axis: Axis, wanted: int) -> bool:
     return total >= 0 and total // 2 == axis.before and -(-wanted // axis.stride) == axis.size
 
 
-def _dilated(weight: Array, dilations: list[int]) -> Array:
+def _dilated(weight: Array, window: Window) -> Array:
     """Return the kernel with zeros between its elements: TRANSPOSE_CONV knows no dilation."""
-    step_h, step_w = [1, 1, *dilations][-2:]
-    rows, columns = (weight.shape[2] - 1) * step_h + 1, (weight.shape[3] - 1) * step_w + 1
-    spread = np.zeros((*weight.shape[:2], rows, columns), np.float32)
-    spread[:, :, ::step_h, ::step_w] = weight
+    height, width = window.height, window.width
+    if height.reach * width.reach > _MOST_DILATED:
+        raise CannotTranslate(f"its dilated kernel has more than {_MOST_DILATED:,} elements")
+    spread = np.zeros((*weight.shape[:2], height.reach, width.reach), np.float32)
+    spread[:, :, :: height.dilation, :: width.dilation] = weight
     return spread
 
 

@@ -30,6 +30,17 @@ def _binary(op: str, dtype: DType | None = None) -> OnnxOp:
     return OnnxOp(handler)
 
 
+def _mean(context: OnnxContext, node: OnnxNode) -> None:
+    first, *others = (context.operand(name, node.output) for name in node.inputs)
+    if not others:
+        context.alias(node, first)
+        return
+    total = first
+    for index, other in enumerate(others):
+        total = context.step(node, "ADD", total, other, part=f"sum{index}")
+    context.emit(node, "MUL", total, 1 / len(node.inputs))
+
+
 def _variadic(op: str) -> OnnxOp:
     """Return the row of an op that joins any number of operands, two at a time."""
 
@@ -103,8 +114,6 @@ _RELUS = {(0.0, np.inf): "RELU", (0.0, float(np.finfo(np.float32).max)): "RELU",
 
 def _where(context: OnnxContext, node: OnnxNode) -> None:
     condition, *choices = node.inputs
-    if context.is_constant(condition):
-        raise CannotTranslate("its condition is a constant")
     operands = [context.operand(name, node.output) for name in choices]
     found = context.operand(condition, node.output)
     context.emit(node, "SELECT_V2", found, *operands, dtype=DType.FLOAT32)
@@ -124,6 +133,7 @@ ELEMENTWISE_ROWS: Rows = {
     "Sum": _variadic("ADD"),
     "Max": _variadic("MAXIMUM"),
     "Min": _variadic("MINIMUM"),
+    "Mean": OnnxOp(_mean),
     "Pow": OnnxOp(_pow),
     "Reciprocal": OnnxOp(_reciprocal),
     "Clip": OnnxOp(_clip),

@@ -20,28 +20,15 @@ from redsc.limits import Limits
 
 __all__ = ["fold_model"]
 
-_FOLDABLE = {
-    *("Abs", "Add", "And", "Cast", "CastLike", "Ceil", "Clip", "Concat", "Constant", "ConstantOfShape", "Cos"),
-    *("CumSum", "Div", "Equal", "Erf", "Exp", "Expand", "Flatten", "Floor", "Gather", "GatherElements", "GatherND"),
-    *("Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual", "Log", "MatMul", "Max", "Min", "Mod", "Mul"),
-    *("Neg", "Not", "OneHot", "Or", "Pow", "QuantizeLinear", "Range", "Reciprocal", "ReduceMax", "ReduceMean"),
-    *("ReduceMin", "ReduceProd", "ReduceSum", "Relu", "Reshape", "Round", "ScatterND", "Shape", "Sign", "Sin"),
-    *(
-        "Size",
-        "Slice",
-        "Split",
-        "Sqrt",
-        "Squeeze",
-        "Sub",
-        "Sum",
-        "Tile",
-        "Transpose",
-        "Trilu",
-        "Unsqueeze",
-        "Where",
-    ),
-    "Xor",
-}
+_FOLDABLE_NAMES = """
+    Abs Add And Cast Ceil Clip Concat Constant ConstantOfShape Cos CumSum Div Equal Erf Exp Expand Flatten
+    Floor Gather GatherElements GatherND Greater GreaterOrEqual Identity Less LessOrEqual Log MatMul Max Min
+    Mod Mul Neg Not OneHot Or Pow QuantizeLinear Range Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd
+    ReduceSum Relu Reshape Round ScatterND Sign Sin Slice Split Sqrt Squeeze Sub Sum Tile Transpose Trilu
+    Unsqueeze Where Xor
+"""
+_FOLDABLE = frozenset(_FOLDABLE_NAMES.split())
+_UNTYPED = ("GroupNormalization",)  # onnx infers nothing for it from opset 21 on; the output is as the input
 _ROUNDS = 16  # nested shape programs of real exports need 2 or 3
 
 
@@ -59,7 +46,7 @@ def fold_model(model: Any, limits: Limits) -> OnnxModel:
     constants = {item.name: _array(onnx, item) for item in model.graph.initializer}
     opset = next(item.version for item in model.opset_import if item.domain in ("", "ai.onnx"))
     for _ in range(_ROUNDS):
-        model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+        model = _infer_shapes(onnx, model)
         shapes = _known_shapes(model.graph, constants)
         folded = _fold_nodes(onnx, model, opset, shapes, constants, limits)
         if not folded:
@@ -93,13 +80,36 @@ def _bind_batch(proto: Any) -> None:
                 dim.Clear()
 
 
+def _infer_shapes(onnx: Any, model: Any) -> Any:
+    """Return the model with the types of its tensors, and CastLike as the Cast that it is among them."""
+    untyped = {index: node for index, node in enumerate(model.graph.node) if node.op_type in _UNTYPED}
+    originals = {index: type(node).FromString(node.SerializeToString()) for index, node in untyped.items()}
+    for node in untyped.values():
+        node.op_type = "Identity"
+        del node.attribute[:], node.input[1:]
+    model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+    for index, node in originals.items():
+        model.graph.node[index].CopyFrom(node)
+    casts = [node for node in model.graph.node if node.op_type == "CastLike" and len(node.input) == 2]
+    if casts:
+        typed = (*model.graph.input, *model.graph.value_info, *model.graph.output)
+        types = {item.name: item.type.tensor_type.elem_type for item in typed}
+        types |= {item.name: item.data_type for item in model.graph.initializer}
+        for node in casts:
+            if types.get(node.input[1]):
+                node.op_type = "Cast"
+                node.attribute.append(onnx.helper.make_attribute("to", types[node.input.pop()]))
+    return model
+
+
 def _known_shapes(proto: Any, constants: Mapping[str, Array]) -> dict[str, Shape]:
-    """Return the shapes that inference found, 0 for an unknown dimension; tensors of unknown rank are left out."""
+    """Return the shapes that inference found, -1 for an unknown dimension; tensors of unknown rank are left out."""
     shapes = {name: array.shape for name, array in constants.items()}
     for item in (*proto.input, *proto.value_info, *proto.output):
         kind = item.type.tensor_type
         if kind.HasField("shape"):
-            shapes[item.name] = tuple(max(int(dim.dim_value), 0) for dim in kind.shape.dim)
+            dims = kind.shape.dim
+            shapes[item.name] = tuple(max(dim.dim_value, 0) if dim.HasField("dim_value") else -1 for dim in dims)
     return shapes
 
 
@@ -107,34 +117,47 @@ def _fold_nodes(
     onnx: Any, model: Any, opset: int, shapes: Mapping[str, Shape], constants: Mapping[str, Array], limits: Limits
 ) -> dict[str, Array]:
     """Return the constants that the graph's nodes make of constants and of static shapes."""
-    known, folded = dict(constants), dict[str, Array]()
+    known, folded, work = dict(constants), dict[str, Array](), 0
     for node in model.graph.node:
-        if node.op_type == "Shape" and _is_static(node.input[0], shapes):
-            found = [_shape_of(onnx, node, shapes[node.input[0]])]
+        operands = [known.get(name) for name in node.input]
+        if node.op_type in _SHAPE_OPS and _is_static(node.input[0], shapes):
+            found = [_SHAPE_OPS[node.op_type](shapes[node.input[0]], _attributes(onnx, node))]
         elif _can_fold(node, known, shapes, limits):
-            found = _evaluate(onnx, node, [known.get(name) for name in node.input], opset)
+            found = _evaluate(onnx, node, operands, opset)
         else:
             continue
-        for name, array in zip(node.output, found, strict=False):
-            known[name] = folded[name] = array
-        if sum(array.size for array in folded.values()) > limits.tensor_elements:
+        known |= zip(node.output, found, strict=False)
+        folded |= zip(node.output, found, strict=False)
+        work += sum(array.size for array in (*operands, *found) if array is not None)
+        if work > limits.tensor_elements:
             raise LimitExceeded("the constants that the model computes are too large")
     return folded
+
+
+def _shape_of(shape: Shape, attributes: Mapping[str, Any]) -> Array:
+    return np.array(shape[attributes.get("start", 0) : attributes.get("end", len(shape))], np.int64)
+
+
+def _size_of(shape: Shape, _attributes: Mapping[str, Any]) -> Array:
+    return np.array(prod(shape), np.int64)
+
+
+_SHAPE_OPS = {"Shape": _shape_of, "Size": _size_of}
 
 
 def _is_static(name: str, shapes: Mapping[str, Shape]) -> bool:
     return name in shapes and all(n > 0 for n in shapes[name])
 
 
-def _shape_of(onnx: Any, node: Any, shape: Shape) -> Array:
-    attributes = _attributes(onnx, node)
-    return np.array(shape[attributes.get("start", 0) : attributes.get("end", len(shape))], np.int64)
-
-
 def _can_fold(node: Any, known: Mapping[str, Array], shapes: Mapping[str, Shape], limits: Limits) -> bool:
     constant = all(name in known for name in node.input if name)
-    small = all(name in shapes and prod(shapes[name]) <= limits.folded_elements for name in node.output if name)
+    small = all(_is_small(name, shapes, limits) for name in node.output if name)
     return node.op_type in _FOLDABLE and not node.domain and constant and small
+
+
+def _is_small(name: str, shapes: Mapping[str, Shape], limits: Limits) -> bool:
+    shape = shapes.get(name, (-1,))
+    return all(n >= 0 for n in shape) and prod(shape) <= limits.folded_elements
 
 
 def _evaluate(onnx: Any, node: Any, inputs: Iterable[Array | None], opset: int) -> list[Array]:
@@ -167,7 +190,7 @@ def _typed(value: Any) -> Array:
 
 def _replace_nodes(onnx: Any, proto: Any, folded: Mapping[str, Array]) -> None:
     """Turn folded nodes into initializers, whose values the next shape inference sees."""
-    kept = [node for node in proto.node if not set(node.output) - {""} <= set(folded)]
+    kept = [node for node in proto.node if not all(name in folded for name in node.output if name)]
     copies = [type(node).FromString(node.SerializeToString()) for node in kept]
     del proto.node[:]
     proto.node.extend(copies)
@@ -192,8 +215,9 @@ def _check_shapes(proto: Any, shapes: Mapping[str, Shape], constants: Mapping[st
     names = [name for name in dict.fromkeys(made) if name not in constants]
     unknown = [name for name in names if not _is_static(name, shapes)]
     if unknown:
+        is_empty = 0 in shapes.get(unknown[0], ()) and -1 not in shapes[unknown[0]]
         raise UnsupportedError(
-            f"the shape of {unknown[0]!r} is not static",
+            f"the tensor {unknown[0]!r} is empty" if is_empty else f"the shape of {unknown[0]!r} is not static",
             code="N403",
             evidence=[f"at {name!r}: {_described(shapes.get(name))}" for name in unknown[:8]],
             hint="only the batch may be unknown: export the model with fixed sizes",
@@ -204,7 +228,7 @@ def _check_shapes(proto: Any, shapes: Mapping[str, Shape], constants: Mapping[st
 
 
 def _described(shape: Shape | None) -> str:
-    return "unknown rank" if shape is None else str([n or "?" for n in shape])
+    return "unknown rank" if shape is None else str(["?" if n < 0 else n for n in shape])
 
 
 def _node(onnx: Any, node: Any) -> OnnxNode:

@@ -90,8 +90,8 @@ class Layouts:
         return self.decided[self._root(name)]
 
     def _root(self, name: str) -> str:
-        while self.parents.get(name, name) != name:
-            name = self.parents[name]
+        while (parent := self.parents.get(name, name)) != name:
+            name = self.parents[name] = self.parents.get(parent, parent)
         return name
 
     def _join(self, node: OnnxNode, names: Iterable[str]) -> None:

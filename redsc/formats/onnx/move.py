@@ -14,9 +14,9 @@ from redsc.formats.onnx.row import OnnxOp, Rows
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Block, Concatenation, DType, Gather, MirrorMode, MirrorPad, Split, StridedSlice, Value
 
-__all__ = ["MOVE_ROWS", "cut"]
+__all__ = ["MOST_JOINED", "MOVE_ROWS", "cut", "split_evenly"]
 
-_MOST_OPERANDS = 10  # micro/kernels/concatenation.cc: kMaxInputNum
+MOST_JOINED = 10  # micro/kernels/concatenation.cc: kMaxInputNum
 _TO_THE_END = -1
 
 
@@ -32,6 +32,15 @@ def cut(context: OnnxContext, node: OnnxNode, source: Value, spans: dict[int, tu
     return context.step(node, "SLICE", source, *operands, part=part)
 
 
+def split_evenly(context: OnnxContext, node: OnnxNode, source: Value, count: int) -> tuple[Value, ...]:
+    """Return equal parts of a value along its last axis."""
+    if count == 1:
+        return (source,)
+    axis = context.builder.constant(f"{node.output}.axis", np.array(len(source.type.shape) - 1, np.int32))
+    names = [f"{node.output}.split{index}" for index in range(count)]
+    return context.builder.split_op("SPLIT", axis, source, names=names, attrs=Split(count), origin=origin(node))
+
+
 def _concat(context: OnnxContext, node: OnnxNode) -> None:
     """More operands than TFLM joins at once are joined in groups."""
     attrs = Concatenation(context.axis(node.output, node.get("axis", 1)))
@@ -39,9 +48,9 @@ def _concat(context: OnnxContext, node: OnnxNode) -> None:
     if len(parts) == 1:
         context.alias(node, parts[0])
         return
-    while len(parts) > _MOST_OPERANDS:
-        first = context.step(node, "CONCATENATION", *parts[:_MOST_OPERANDS], attrs=attrs, part=f"of{len(parts)}")
-        parts = [first, *parts[_MOST_OPERANDS:]]
+    while len(parts) > MOST_JOINED:
+        first = context.step(node, "CONCATENATION", *parts[:MOST_JOINED], attrs=attrs, part=f"of{len(parts)}")
+        parts = [first, *parts[MOST_JOINED:]]
     context.emit(node, "CONCATENATION", *parts, attrs=attrs)
 
 
@@ -67,7 +76,7 @@ def _split(context: OnnxContext, node: OnnxNode) -> None:
             origin=origin(node),
         )
     for output, value in zip(node.outputs, values, strict=True):
-        context.keep(output, value)
+        context.keep(output, value, context.quants.get(output))
 
 
 def _slice(context: OnnxContext, node: OnnxNode) -> None:
@@ -167,7 +176,7 @@ def _tile(context: OnnxContext, node: OnnxNode) -> None:
     """Join copies along each axis that repeats."""
     name = node.input(0)
     repeats = context.parameter(node, "repeats", 1)
-    if repeats is None or len(repeats) != context.rank(name) or max(repeats) > _MOST_OPERANDS:
+    if repeats is None or len(repeats) != context.rank(name) or max(repeats) > MOST_JOINED:
         raise CannotTranslate(f"it repeats by {repeats}")
     value = context.value(name)
     for axis, times in enumerate(repeats):
@@ -184,14 +193,19 @@ def _depth_to_space(context: OnnxContext, node: OnnxNode) -> None:
         channels = source.type.shape[-1]
         order = np.arange(channels).reshape(-1, block * block).T.reshape(-1)
         operand = context.indices(node, "channels", order)
-        attrs = Gather(len(source.type.shape) - 1)
-        source = context.step(node, "GATHER", source, operand, attrs=attrs, part="reordered")
+        source = context.step(node, "GATHER", source, operand, attrs=Gather(3), part="reordered")
     context.emit(node, "DEPTH_TO_SPACE", source, attrs=Block(block))
 
 
 def _space_to_depth(context: OnnxContext, node: OnnxNode) -> None:
-    attrs = Block(node.get("blocksize", 1))
-    context.emit(node, "SPACE_TO_DEPTH", context.value(node.input(0)), attrs=attrs)
+    source, block = context.value(node.input(0)), node.get("blocksize", 1)
+    if node.get("mode", "DCR") == "DCR":
+        context.emit(node, "SPACE_TO_DEPTH", source, attrs=Block(block))
+        return
+    blocks = context.step(node, "SPACE_TO_DEPTH", source, attrs=Block(block), part="blocks")
+    order = np.arange(blocks.type.shape[-1]).reshape(block * block, -1).T.reshape(-1)
+    operand = context.indices(node, "channels", order)
+    context.emit(node, "GATHER", blocks, operand, attrs=Gather(3))
 
 
 def _cast(context: OnnxContext, node: OnnxNode) -> None:

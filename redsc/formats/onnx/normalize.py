@@ -89,8 +89,8 @@ def _group_normalization(context: OnnxContext, node: OnnxNode) -> None:
 
 def _layer_normalization(context: OnnxContext, node: OnnxNode) -> None:
     rank = context.rank(node.input(0))
-    if any(name for name in node.outputs[1:]):
-        raise CannotTranslate("it gives mean and deviation")
+    if any(context.is_read(name) for name in node.outputs[1:] if name):
+        raise CannotTranslate("its mean or deviation is read")
     normalized = _normalized(context, node, range(node.get("axis", -1) % rank, rank))
     scale = context.operand(node.input(1), node.output)
     if not node.input(2):

@@ -26,6 +26,12 @@ def _identity(context: OnnxContext, node: OnnxNode) -> None:
     context.alias(node, context.value(node.input(0)))
 
 
+def _dropout(context: OnnxContext, node: OnnxNode) -> None:
+    if any(context.is_read(name) for name in node.outputs[1:] if name):
+        raise CannotTranslate("its mask is read")
+    _identity(context, node)
+
+
 def _computed(_context: OnnxContext, _node: OnnxNode) -> None:
     """These are gone where their operands are constants; what remains has no translation."""
     raise CannotTranslate("its operands are not constant")
@@ -72,7 +78,7 @@ ONNX_OPS: dict[str, OnnxOp | Refusal] = {
     **{op: OnnxOp(_computed, Kind.RELAYOUT, is_microsoft=True) for op in _ABSORBED},
     **{op: OnnxOp(_computed, Kind.RELAYOUT) for op in _FOLDED},
     "Identity": OnnxOp(_identity),
-    "Dropout": OnnxOp(_identity),
+    "Dropout": OnnxOp(_dropout),
     **ACTIVATION_ROWS,
     **CONV_ROWS,
     **DENSE_ROWS,

@@ -24,8 +24,7 @@ def _pool(window: Window, padding: Padding) -> Pool2D:
 
 
 def _max_pool(context: OnnxContext, node: OnnxNode) -> None:
-    node.require_defaults(storage_order=0)
-    if len([name for name in node.outputs if name]) > 1:
+    if any(context.is_read(name) for name in node.outputs[1:] if name):
         raise CannotTranslate("it gives indices")
     window = read_window(context, node, node.get("kernel_shape", []))
     _refuse_dilation(window)

@@ -44,9 +44,11 @@ class _Absorber:
     quants: dict[str, Quant] = field(default_factory=dict)
     constants: dict[str, Array] = field(default_factory=dict)
     problems: list[tuple[OnnxNode, str]] = field(default_factory=list)
+    read: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.constants = dict(self.source.constants)
+        self.read = {name for node in self.source.nodes for name in node.inputs if name} | {*self.source.outputs}
 
     def model(self) -> OnnxModel:
         """Return what is left, with the outputs under the names of what they are now."""
@@ -60,7 +62,7 @@ class _Absorber:
 
     def visit(self, node: OnnxNode) -> None:
         inputs = tuple(self.find(name) for name in node.inputs)
-        if node.op in _PASS_ON and not self.constants.keys() & {inputs[0]}:
+        if node.op in _PASS_ON and inputs[0] not in self.constants and not self.read.intersection(node.outputs[1:]):
             self.names[node.output] = inputs[0]
         elif node.op == "QuantizeLinear":
             self.quantize(node, inputs[0])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from redsc.errors import MalformedModel, RedscError
+from redsc.errors import LimitExceeded, MalformedModel, RedscError
 from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.fold import fold_model
 from redsc.formats.onnx.layout import Layout, Layouts, source_layout
@@ -16,6 +17,7 @@ from redsc.formats.onnx.qdq import absorb_quantization
 from redsc.formats.onnx.row import OnnxOp
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import DType, Graph, ShapeError, TensorType, Value, verify_graph
+from redsc.ir.verifier import signature_of
 from redsc.limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["OnnxImport", "read_onnx"]
@@ -57,6 +59,9 @@ def read_onnx(data: bytes, limits: Limits = DEFAULT_LIMITS, directory: Path | No
     except Exception as error:  # protobuf and onnx raise their own families
         raise MalformedModel(f"damaged ONNX file ({type(error).__name__}: {error})") from error
     verify_graph(graph)
+    for value in graph.activations():
+        if value.type.elements > limits.tensor_elements:
+            raise LimitExceeded(f"tensor {value.name!r} has the shape {list(value.type.shape)}")
     return OnnxImport(
         graph,
         inputs=tuple(layouts[name] for name in model.inputs),
@@ -83,7 +88,7 @@ def _translate(context: OnnxContext, problems: list[str]) -> Graph:
     model = context.model
     for name in model.inputs:
         quant = context.quants.get(name)
-        context.values[name] = context.builder.input(name, context.graph_shape(name), quant=quant)
+        context.keep(name, context.builder.input(name, context.graph_shape(name)), quant)
     for node in model.nodes:
         try:
             _decide_layouts(context, node)
@@ -92,8 +97,16 @@ def _translate(context: OnnxContext, problems: list[str]) -> Graph:
             problems.append(_problem(node, str(error)))
             _stand_in(context, node)
     problems += [f"at {name!r}: the output is a constant" for name in model.outputs if context.is_constant(name)]
-    raise_problems(problems)
+    raise_problems(problems or list(_type_problems(context.builder.graph)))
     return context.builder.output(*(context.value(name) for name in model.outputs))
+
+
+def _type_problems(graph: Graph) -> Iterator[str]:
+    """Yield the nodes whose element types tflite-micro does not take: most ops take no integers but int8."""
+    for node in graph.nodes:
+        if signature_of(node) is None:
+            types = ", ".join(value.type.dtype.value for value in node.present_inputs())
+            yield f"at {node.name!r}: tflite-micro has no {node.op} of ({types})"
 
 
 def _decide_layouts(context: OnnxContext, node: OnnxNode) -> None:
@@ -109,4 +122,4 @@ def _stand_in(context: OnnxContext, node: OnnxNode) -> None:
     """Let the rest of the model be read after a node that cannot be, so that every problem is found."""
     for name in node.outputs:
         if name and name not in context.values:
-            context.values[name] = Value(name, TensorType(context.graph_shape(name), DType.FLOAT32))
+            context.keep(name, Value(name, TensorType(context.graph_shape(name), DType.FLOAT32)), None)

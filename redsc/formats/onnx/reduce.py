@@ -9,7 +9,7 @@ from redsc.formats.onnx.layout import Kind, Layout, natural_layout
 from redsc.formats.onnx.nodes import OnnxNode
 from redsc.formats.onnx.row import OnnxOp, Rows
 from redsc.formats.tables import CannotTranslate
-from redsc.ir import ArgExtreme, DType, Value, op_def
+from redsc.ir import ArgExtreme, CumSum, DType, Value, op_def
 
 __all__ = ["REDUCE_ROWS", "reduce_axes", "without_axes"]
 
@@ -39,9 +39,12 @@ def without_axes(context: OnnxContext, node: OnnxNode) -> Layout:
     return natural_layout(moved, rank)
 
 
+_ONE_AXIS = ("ArgMax", "ArgMin", "Gather")
+
+
 def _reduced_axes(context: OnnxContext, node: OnnxNode) -> list[int]:
     rank = context.rank(node.input(0))
-    if "axis" in node.attributes or node.op.startswith("Arg"):
+    if node.op in _ONE_AXIS:
         axes = [node.get("axis", 0)]
     else:
         axes = context.parameter(node, "axes", 1) or []
@@ -58,6 +61,11 @@ def _reduce(op: str, before: str | None = None, after: str | None = None) -> Onn
     def handler(context: OnnxContext, node: OnnxNode) -> None:
         axes, name = _reduced_axes(context, node), node.input(0)
         source = context.value(name)
+        if not axes:
+            if before or after:
+                raise CannotTranslate("it reduces no axis")
+            context.alias(node, source)
+            return
         if before:
             source = context.step(node, before, source, part=before.lower())
         if after is None:
@@ -68,6 +76,13 @@ def _reduce(op: str, before: str | None = None, after: str | None = None) -> Onn
         context.bind_reduced(node, context.step(node, after, reduced, part=after.lower()), axes)
 
     return OnnxOp(handler, Kind.FREE, without_axes)
+
+
+def _cumulative_sum(context: OnnxContext, node: OnnxNode) -> None:
+    axes = context.constant(node.input(1), "its axis is").reshape(-1)
+    place = context.indices(node, "axis", [context.axis(node.input(0), int(axis)) for axis in axes])
+    attrs = CumSum(bool(node.get("exclusive", 0)), bool(node.get("reverse", 0)))
+    context.emit(node, "CUMSUM", context.value(node.input(0)), place, attrs=attrs)
 
 
 def _arg(op: str) -> OnnxOp:
@@ -101,6 +116,7 @@ REDUCE_ROWS: Rows = {
     "ReduceL2": _reduce("SUM", before="SQUARE", after="SQRT"),
     "ReduceLogSum": _reduce("SUM", after="LOG"),
     "ReduceLogSumExp": _reduce("SUM", before="EXP", after="LOG"),
+    "CumSum": OnnxOp(_cumulative_sum),
     "ArgMax": _arg("ARG_MAX"),
     "ArgMin": _arg("ARG_MIN"),
 }

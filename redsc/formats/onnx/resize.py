@@ -25,6 +25,7 @@ __all__ = ["RESIZE_ROWS"]
 
 _MODES = (Resize(), Resize(half_pixel_centers=True), Resize(align_corners=True))
 _TOLERANCE = 1e-6
+_LONGEST = 1 << 15
 
 # x_original of an output place, by coordinate_transformation_mode: (place, scale, input size, output size).
 _COORDINATES: dict[str, Callable[[Array, float, int, int], Array]] = {
@@ -113,6 +114,10 @@ def _linear(context: OnnxContext, node: OnnxNode, scale: float, size: int, out: 
     mode = _setting(context, node, "coordinate_transformation_mode")
     if mode not in _COORDINATES:
         raise CannotTranslate(f"its coordinate_transformation_mode is {mode}")
+    if max(size, out) > _LONGEST:
+        raise CannotTranslate(f"it resizes images longer than {_LONGEST:,}")
+    if mode == "align_corners" and abs(scale * size - out) > _TOLERANCE * out:  # runtimes differ
+        raise CannotTranslate(f"it aligns the corners of {scale * size:g} places, which are no integer")
     return _COORDINATES[mode](np.arange(out, dtype=np.float64), scale, size, out).clip(0, size - 1)
 
 

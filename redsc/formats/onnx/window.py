@@ -15,7 +15,9 @@ from redsc.formats.onnx.nodes import OnnxNode
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Padding, Value
 
-__all__ = ["Axis", "Window", "pad_image", "read_window"]
+__all__ = ["Axis", "Window", "pad_image", "read_axes", "read_window"]
+
+_FARTHEST = 1 << 15  # elements; nothing on a microcontroller reaches farther
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,11 @@ class Window:
     height: Axis
     width: Axis
 
+    @staticmethod
+    def over(axes: Sequence[Axis]) -> Window:
+        """Return the window over the axes of an image; a sequence is an image of height 1."""
+        return Window(*([Axis(1, 1, 1, 1, 0, 0)] * (2 - len(axes))), *axes)
+
     @property
     def pads(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """Padding before and after, for height and width."""
@@ -67,10 +74,16 @@ class Window:
 
 
 def read_window(context: OnnxContext, node: OnnxNode, kernel: Sequence[int]) -> Window:
-    """Return the window of a node over its first input.
+    """Return the window of a convolution or pool over its first input, with its padding in numbers."""
+    auto_pad, ceil = node.get("auto_pad", "NOTSET"), bool(node.get("ceil_mode", 0))
+    return Window.over([_resolved(axis, auto_pad, ceil=ceil) for axis in read_axes(context, node, kernel)])
+
+
+def read_axes(context: OnnxContext, node: OnnxNode, kernel: Sequence[int]) -> list[Axis]:
+    """Return what a node says of a window along each axis of its first input.
 
     Raises:
-        CannotTranslate: the image is not 1-D or 2-D.
+        CannotTranslate: the image is not 1-D or 2-D, or a number is not legal.
     """
     sizes = context.shape(node.input(0))[2:]
     rank = len(sizes)
@@ -79,14 +92,17 @@ def read_window(context: OnnxContext, node: OnnxNode, kernel: Sequence[int]) -> 
     strides = node.get("strides") or [1] * rank
     dilations = node.get("dilations") or [1] * rank
     pads = node.get("pads") or [0] * (2 * rank)
-    auto_pad = node.get("auto_pad", "NOTSET")
-    axes = []
-    for i in range(rank):
-        axis = Axis(sizes[i], kernel[i], strides[i], dilations[i], pads[i], pads[rank + i])
-        if min(axis.size, axis.kernel, axis.stride, axis.dilation) < 1 or min(axis.before, axis.after) < 0:
+    if {len(strides), len(dilations), len(pads) / 2} != {rank}:
+        raise CannotTranslate(f"it has strides {strides}, dilations {dilations} and pads {pads} for {rank} axes")
+    axes = [
+        Axis(*numbers) for numbers in zip(sizes, kernel, strides, dilations, pads[:rank], pads[rank:], strict=True)
+    ]
+    for axis in axes:
+        if min(axis.kernel, axis.stride, axis.dilation) < 1 or min(axis.before, axis.after) < 0:
             raise CannotTranslate("its window has a size, stride or padding that is not legal")
-        axes.append(_resolved(axis, auto_pad, ceil=bool(node.get("ceil_mode", 0))))
-    return Window(*([Axis(1, 1, 1, 1, 0, 0)] * (2 - rank)), *axes)
+        if max(axis.reach, axis.stride, axis.before, axis.after) > _FARTHEST:
+            raise CannotTranslate(f"its window or padding is longer than {_FARTHEST:,}")
+    return axes
 
 
 def _resolved(axis: Axis, auto_pad: str, *, ceil: bool) -> Axis:
