@@ -165,8 +165,8 @@ SAMPLES: dict[str, Sample] = {
     "EMBEDDING_LOOKUP": Sample((Below((4,), 7), Weight((7, 5)))),
 }
 
-_SCALED = (DType.INT8, DType.INT16, DType.UINT8)
-_ZERO_POINTS = {DType.INT8: -5, DType.UINT8: 120}
+_SCALED = (DType.INT8, DType.INT16)
+_ZERO_POINTS = {DType.INT8: -5}
 
 
 def signature_cases() -> Iterator[tuple[str, Signature]]:

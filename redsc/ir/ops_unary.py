@@ -11,7 +11,7 @@ from redsc.ir.types import DType
 __all__ = ["UNARY_OPS", "LeakyRelu", "Softmax"]
 
 F32, I8, I16, I32, I64 = DType.FLOAT32, DType.INT8, DType.INT16, DType.INT32, DType.INT64
-U8, BOOL = DType.UINT8, DType.BOOL
+BOOL = DType.BOOL
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +124,8 @@ UNARY_OPS = (
         infer=same_shape,
         channels=Passes(),
         signatures=signatures(
-            *(((F32,), I8), ((F32,), I16), ((I8,), I8), ((I8,), I16), ((I8,), U8)),
-            *(((I16,), I8), ((I16,), I16), ((I16,), I32), ((I32,), I8), ((I32,), I16), ((U8,), I8)),
+            *(((F32,), I8), ((F32,), I16), ((I8,), I8), ((I8,), I16)),
+            *(((I16,), I8), ((I16,), I16), ((I16,), I32), ((I32,), I8), ((I32,), I16)),
         ),
         alias=InPlace(),
     ),
@@ -134,6 +134,6 @@ UNARY_OPS = (
         NoAttrs,
         infer=same_shape,
         channels=Passes(),
-        signatures=signatures(((I8,), F32), ((I16,), F32), ((U8,), F32)),
+        signatures=signatures(((I8,), F32), ((I16,), F32)),
     ),
 )

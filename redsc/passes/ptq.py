@@ -67,7 +67,7 @@ def quantize_network(graph: Graph, samples: Samples, settings: Quantization, log
     Tabulate().run(made, log)
     _verify(made)
     source = annotate(graph, weights)
-    return Quantized(source, made, scales, samples, settings, _islands(annotate(source, scales), keep))
+    return Quantized(source, made, scales, samples, settings, _islands(annotate(source, scales), made, keep))
 
 
 def quantize_levels(levels: Levels, network: Quantized, freeze: Iterable[str] = ()) -> Levels:
@@ -133,10 +133,13 @@ def _check_names(graph: Graph, keep_float: Iterable[str]) -> None:
             raise UsageError(f"--keep-float {name}: there is no such operator", code="U214", hint=hint)
 
 
-def _islands(graph: Graph, keep_float: frozenset[str]) -> tuple[Diagnostic, ...]:
-    """Return a note that says of every operator that stays float why."""
+def _islands(graph: Graph, made: Graph, keep_float: frozenset[str]) -> tuple[Diagnostic, ...]:
+    """Return a note that says of every operator that stayed float why; those that became a table did not."""
+    left = {(node.op, node.origin) for node in made.nodes}
     rows = [(node, why_float(node, keep_float)) for node in graph.nodes if is_float_node(node)]
-    evidence = tuple(f"{node.op} {node.name!r}: {reason}" for node, reason in rows if reason)
+    evidence = tuple(
+        f"{node.op} {node.name!r}: {reason}" for node, reason in rows if reason and (node.op, node.origin) in left
+    )
     if not evidence:
         return ()
     return (Diagnostic("L105", f"{len(evidence)} of {len(rows)} float operators stay float", evidence),)

@@ -117,11 +117,22 @@ def test_levels_of_a_network_with_an_island_verify() -> None:
 
 def test_an_op_without_an_int8_kernel_is_an_island() -> None:
     builder = GraphBuilder()
+    x, other = builder.input("x", (1, 4)), builder.input("other", (1, 4))
+    graph = builder.output(builder.op("FLOOR_MOD", builder.op("RELU", x, name="r"), other, name="y"))
+    network = quantized(graph)
+    assert network.diagnostics[0].evidence == ("FLOOR_MOD 'y': there is no int8 kernel for FLOOR_MOD",)
+    ops = [node.op for node in network.graph.nodes]
+    assert ops == ["RELU", "DEQUANTIZE", "DEQUANTIZE", "FLOOR_MOD", "QUANTIZE"]
+    assert network.graph.outputs[0].type.dtype is DType.INT8
+
+
+def test_a_float_function_of_one_tensor_is_a_table() -> None:
+    builder = GraphBuilder()
     x = builder.input("x", (1, 4))
     graph = builder.output(builder.op("SIN", builder.op("RELU", x, name="r"), name="y"))
     network = quantized(graph)
-    assert network.diagnostics[0].evidence == ("SIN 'y': there is no int8 kernel for SIN",)
-    assert [node.op for node in network.graph.nodes] == ["RELU", "DEQUANTIZE", "SIN", "QUANTIZE"]
+    assert network.diagnostics == ()
+    assert [node.op for node in network.graph.nodes] == ["RELU", "CAST", "ADD", "GATHER"]
     assert network.graph.outputs[0].type.dtype is DType.INT8
 
 
