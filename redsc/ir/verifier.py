@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from redsc.errors import MalformedModel
+from redsc.errors import MalformedModel, UnsupportedError
 from redsc.ir.graph import Graph, Node
 from redsc.ir.ops import OpDef, ShapeError
 from redsc.ir.registry import OPS
 from redsc.ir.rules import Fixed, SameInputScales, SameScale, Signature
 from redsc.ir.types import DType, Quant
 
-__all__ = ["graph_problems", "signature_of", "verify_graph"]
+__all__ = ["graph_problems", "scale_problems", "signature_of", "verify_graph"]
 
 _SCALE_TOLERANCE = 1e-6  # tflite-micro kernels/pooling_common.cc: |input scale - output scale| <= 1e-6
 
@@ -26,10 +26,25 @@ def verify_graph(graph: Graph) -> None:
 
     Raises:
         MalformedModel: naming every violated rule and its place.
+        UnsupportedError: the graph is sound, but tflite-micro's kernels would ignore or refuse some of its scales.
     """
     problems = list(graph_problems(graph))
     if problems:
         raise MalformedModel(f"graph {graph.name!r} breaks {len(problems)} rule(s)", evidence=problems)
+    problems = list(scale_problems(graph))
+    if problems:
+        raise UnsupportedError(
+            f"tflite-micro's kernels do not take the scales of {len(problems)} operator(s)",
+            code="N408",
+            evidence=problems,
+            hint="quantise the float model with redsc: --data calib.npz",
+        )
+
+
+def scale_problems(graph: Graph) -> Iterator[str]:
+    """Yield one sentence per int8 node whose scales its kernel does not take; the graph must be sound otherwise."""
+    for node in graph.nodes:
+        yield from (f"{node.op} {node.name!r}: {problem}" for problem in _scale_rule(node, OPS[node.op]))
 
 
 def graph_problems(graph: Graph) -> Iterator[str]:
@@ -186,4 +201,4 @@ _GRAPH_RULES: tuple[Callable[[Graph], Iterator[str]], ...] = (
     _finite,
     _quantisation,
 )
-_NODE_RULES: tuple[Callable[[Node, OpDef], Iterator[str]], ...] = (_shapes_infer, _legal_dtypes, _scale_rule)
+_NODE_RULES: tuple[Callable[[Node, OpDef], Iterator[str]], ...] = (_shapes_infer, _legal_dtypes)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar
 
-from redsc.errors import InternalError, MalformedModel, printable
+from redsc.errors import InternalError, RedscError, printable
 from redsc.ir import Graph, verify_graph
 
 __all__ = ["Exactness", "Log", "LogEntry", "Pass", "load", "load_pass", "run_passes"]
@@ -93,7 +93,7 @@ def run_passes(graph: Graph, passes: Iterable[Pass], log: Log) -> Graph:
         done.append(item.name)
         try:
             verify_graph(graph)
-        except MalformedModel as error:
+        except RedscError as error:
             raise InternalError(
                 f"pass {item.name} left an invalid graph",
                 code="I702",

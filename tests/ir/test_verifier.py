@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from redsc.errors import MalformedModel
+from redsc.errors import MalformedModel, UnsupportedError
 from redsc.ir import NO_ATTRS, Add, DType, Graph, Quant, TensorType, Value, parse_graph, verify_graph
-from redsc.ir.verifier import graph_problems, signature_of
+from redsc.ir.verifier import graph_problems, scale_problems, signature_of
 from tests.helpers import residual_net, small_net
 
 INT8 = TensorType((4,), DType.INT8, Quant.per_tensor(0.5))
@@ -20,7 +20,8 @@ def _relu(source: TensorType = FLOATS, result: TensorType = FLOATS) -> Graph:
 
 
 def _problems(text: str) -> list[str]:
-    return list(graph_problems(parse_graph(text)))
+    graph = parse_graph(text)
+    return list(graph_problems(graph)) or list(scale_problems(graph))
 
 
 @pytest.mark.parametrize(
@@ -152,6 +153,13 @@ def test_softmax_has_the_scale_of_its_kernel() -> None:
 def test_ops_that_copy_keep_scale_and_zero_point(quant: str) -> None:
     text = f"graph @g {{ input %x: i8[2] q(0.25,0) %y: i8[2] {quant} = RESHAPE(%x) {{new_shape=[2]}} output %y }}"
     assert _problems(text) == ["RESHAPE 'y': input and output must have the same scale and zero point"]
+
+
+def test_scales_that_a_kernel_ignores_are_unsupported_not_malformed() -> None:
+    text = "graph @g { input %x: i8[2] q(0.25,0) %y: i8[2] q(0.5,0) = RESHAPE(%x) {new_shape=[2]} output %y }"
+    with pytest.raises(UnsupportedError, match="do not take the scales of 1 operator") as caught:
+        verify_graph(parse_graph(text))
+    assert caught.value.diagnostic.code == "N408"
 
 
 def test_ops_that_copy_may_round_the_scale() -> None:
