@@ -14,9 +14,10 @@ from redsc.ir.ops_conv import (
     TransposeConv,
 )
 from redsc.ir.ops_move import Concatenation, Gather, Pack, Split, StridedSlice, Unpack
+from redsc.ir.ops_pad import Block, MirrorMode, MirrorPad
 from redsc.ir.ops_pool import Pool2D, Resize
 from redsc.ir.ops_reduce import ArgExtreme, CumSum, Mean, Reduce
-from redsc.ir.ops_shape import Block, MirrorMode, MirrorPad, Reshape, ShapeOf, Squeeze
+from redsc.ir.ops_shape import Reshape, ShapeOf, Squeeze
 from redsc.ir.ops_unary import LeakyRelu, Softmax
 from redsc.ir.registry import OPS, op_def
 from redsc.ir.text import print_graph

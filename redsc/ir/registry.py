@@ -7,6 +7,7 @@ from redsc.ir.ops import OpDef
 from redsc.ir.ops_arithmetic import ARITHMETIC_OPS
 from redsc.ir.ops_conv import CONV_OPS
 from redsc.ir.ops_move import MOVE_OPS
+from redsc.ir.ops_pad import PAD_OPS
 from redsc.ir.ops_pool import POOL_OPS
 from redsc.ir.ops_reduce import REDUCE_OPS
 from redsc.ir.ops_shape import SHAPE_OPS
@@ -14,7 +15,7 @@ from redsc.ir.ops_unary import UNARY_OPS
 
 __all__ = ["OPS", "op_def"]
 
-_FAMILIES = (CONV_OPS, POOL_OPS, ARITHMETIC_OPS, UNARY_OPS, REDUCE_OPS, SHAPE_OPS, MOVE_OPS)
+_FAMILIES = (CONV_OPS, POOL_OPS, ARITHMETIC_OPS, UNARY_OPS, REDUCE_OPS, SHAPE_OPS, PAD_OPS, MOVE_OPS)
 
 OPS: dict[str, OpDef] = {op.name: op for family in _FAMILIES for op in family}
 

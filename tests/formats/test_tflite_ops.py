@@ -162,7 +162,7 @@ def test_an_output_that_is_named_twice_is_malformed() -> None:
 
 
 def test_an_operand_that_is_needed_must_be_there() -> None:
-    graph = sample_graph("SUB", OPS["SUB"].signatures[0])
+    graph = sample_graph("PRELU", OPS["PRELU"].signatures[0])
     (node,) = graph.nodes
     node.inputs = (node.inputs[0], None)
     with pytest.raises(MalformedModel, match="leaves out an input that it needs"):

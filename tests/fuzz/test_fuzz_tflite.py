@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from redsc.errors import RedscError
 from redsc.formats import read_tflite, write_tflite
-from redsc.ir import DType, print_graph, verify_graph
+from redsc.ir import OPS, DType, print_graph, verify_graph
 from redsc.passes.groups import find_channel_groups
 from tests.helpers import NetBuilder, residual_net
+from tests.op_samples import sample_graph
 
 
 def _seed() -> bytes:
@@ -19,7 +20,8 @@ def _seed() -> bytes:
     return write_tflite(net.outputs(net.softmax(net.dense(net.mean(x, 1, 2), 2))))
 
 
-SEEDS = [_seed(), write_tflite(residual_net())]
+SAMPLES = [write_tflite(sample_graph(name, op.signatures[-1])) for name, op in OPS.items()]
+SEEDS = [_seed(), write_tflite(residual_net()), *SAMPLES]
 SEED = st.sampled_from(SEEDS)
 PLACE = st.floats(0, 1, exclude_max=True)
 INTERESTING = st.sampled_from([0, 1, 2, 3, 7, 255, 256, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**32 - 4])

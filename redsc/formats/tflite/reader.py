@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -12,6 +12,7 @@ import tflite
 
 from redsc.errors import LimitExceeded, MalformedModel, RedscError, UnsupportedError
 from redsc.formats.tables import Refusal
+from redsc.formats.tflite.canonical import canonical
 from redsc.formats.tflite.ops import TENSOR_TYPES, TFLITE_OPS, Field, TFLiteOp
 from redsc.ir import (
     OPS,
@@ -20,10 +21,8 @@ from redsc.ir import (
     KernelLimit,
     Node,
     Quant,
-    Reshape,
     Shape,
     ShapeError,
-    Squeeze,
     TensorType,
     Value,
     verify_graph,
@@ -190,7 +189,7 @@ class _Reader:
                 raise MalformedModel(f"tensor {value.name!r} has two producers")
         name = outputs[0].name
         attrs = self._attrs(op, name, operator)
-        node = _CANONICAL.get(op, _as_is)(Node(op, tuple(inputs), tuple(outputs), attrs, _origin(name)))
+        node = canonical(Node(op, tuple(inputs), tuple(outputs), attrs, _origin(name)))
         if signature_of(node) is None:
             self.problems.append(f"at {op} {node.name!r}: {_dtypes(node)}")
         else:
@@ -273,36 +272,3 @@ def _dtypes(node: Node) -> str:
 
 def _listed(shapes: Sequence[Shape]) -> str:
     return ", ".join(str(list(shape)) for shape in shapes)
-
-
-def _as_is(node: Node) -> Node:
-    return node
-
-
-def _resolve_reshape(node: Node) -> Node:
-    """Drop the shape operand: the static output shape is in the attributes."""
-    return replace(node, inputs=node.inputs[:1], attrs=Reshape(node.outputs[0].type.shape))
-
-
-def _name_squeezed(node: Node) -> Node:
-    """Name the axes that go: no name means every axis of size 1, which another width would change."""
-    shape = node.operand(0).type.shape
-    named = node.attrs.squeeze_dims or tuple(axis for axis, n in enumerate(shape) if n == 1)
-    return replace(node, attrs=Squeeze(named))
-
-
-def _vector_operand(node: Node) -> Node:
-    """Give constant axes the rank of a vector: a scalar axis means the same."""
-    axes = node.inputs[1]
-    if axes is None or axes.data is None or axes.data.ndim == 1:
-        return node
-    name = f"{node.outputs[0].name}/{axes.name}"  # other nodes may read the scalar
-    vector = Value.constant(name, np.asarray(axes.data).reshape(-1), axes.type.quant)
-    return replace(node, inputs=(node.inputs[0], vector))
-
-
-_CANONICAL: dict[str, Callable[[Node], Node]] = {
-    "RESHAPE": _resolve_reshape,
-    "SQUEEZE": _name_squeezed,
-    **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ALL", "REVERSE_V2"), _vector_operand),
-}
