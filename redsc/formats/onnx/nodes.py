@@ -54,7 +54,10 @@ class OnnxNode:
 
 @dataclass(slots=True)
 class OnnxModel:
-    """A graph with static shapes. `constants` are folded as far as they go; all is keyed by tensor names."""
+    """A graph with static shapes. `constants` are folded as far as they go; all is keyed by tensor names.
+
+    `integers` are the inputs of 8 bits.
+    """
 
     nodes: list[OnnxNode]
     inputs: list[str]
@@ -62,3 +65,4 @@ class OnnxModel:
     shapes: dict[str, Shape]
     constants: dict[str, Array]
     opset: int
+    integers: frozenset[str] = frozenset()
