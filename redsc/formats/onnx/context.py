@@ -146,7 +146,7 @@ class OnnxContext:
         return self.value_as(name, target)
 
     def weight(self, name: str, data: Array, axis: int | None = None) -> Value:
-        """Make a constant of a named tensor: bool or float32; its int8 form, where it has one, runs along `axis`."""
+        """Make a bool or float32 constant of a named tensor; its int8 form, if it has one, runs along `axis`."""
         if data.dtype == bool:
             return self.builder.constant(name, np.ascontiguousarray(data))
         quant = self.quants.get(name)

@@ -66,3 +66,8 @@ class OnnxModel:
     constants: dict[str, Array]
     opset: int
     types: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def integers(self) -> frozenset[str]:
+        """The inputs of 8 bits."""
+        return frozenset(name for name in self.inputs if self.types.get(name) in ("int8", "uint8"))

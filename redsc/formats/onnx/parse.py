@@ -80,7 +80,7 @@ def _check_counts(model: Any, limits: Limits) -> None:
 def _check_opset(onnx: Any, model: Any) -> None:
     """Check that the operators' definitions are known."""
     versions = {item.domain: item.version for item in model.opset_import}
-    version, newest = versions.get("", versions.get("ai.onnx", 0)), onnx.defs.onnx_opset_version()
+    version, newest = versions.get("", versions.get("ai.onnx", 1)), onnx.defs.onnx_opset_version()
     if not _OLDEST_OPSET <= version <= newest:
         raise UnsupportedError(
             f"the model uses opset {version}, redsc reads {_OLDEST_OPSET} to {newest}",

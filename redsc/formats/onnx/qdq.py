@@ -6,7 +6,9 @@ which tool wrote the pairs or where. A DequantizeLinear of a constant gives a fl
 
 1. uint8 becomes int8: zero points move by 128.
 2. A tensor with two different notes is copied, which will be a requantisation.
-3. int16, int4, float8, blocked and per-channel activations are refused: tflite-micro's kernels do not take them.
+3. onnxruntime drops a Relu in front of a Q whose range starts at zero, as the Q clamps too. The float graph has no
+   clamp: where the range starts at zero and the tensor may not, the Relu comes back (or Relu6, if it ends at six).
+4. int16, int4, float8, blocked and per-channel activations are refused: tflite-micro's kernels do not take them.
 """
 
 from __future__ import annotations
@@ -17,12 +19,20 @@ import numpy as np
 
 from redsc.formats.onnx.nodes import OnnxModel, OnnxNode
 from redsc.formats.tables import CannotTranslate
-from redsc.ir import Array, Quant
+from redsc.ir import Array, Quant, Shape
 
 __all__ = ["absorb_quantization"]
 
 _PASS_ON = {"Identity", "Dropout"}  # the output is the input
 _LOWEST = {"int8": 0, "uint8": -128}  # what brings a zero point into int8
+_START = -128  # the zero point of a range that starts at zero
+_SIX = (5.9, 6.01)  # where a range ends that a Relu6 cut, given that calibration need not reach six
+_SIGNED = {"BatchNormalization", "Conv", "ConvTranspose", "Gemm", "MatMul", "Neg", "Sub"}  # whatever they read
+_NONNEGATIVE = {"Relu", "Sigmoid", "HardSigmoid", "Softmax", "Softplus", "Exp", "Abs", "Sqrt"}
+_MOVES = {
+    *("Concat", "DepthToSpace", "Flatten", "Gather", "GlobalMaxPool", "Identity", "MaxPool", "Reshape", "Slice"),
+    *("SpaceToDepth", "Split", "Squeeze", "Transpose", "Unsqueeze"),
+}  # of integers they make what they make of the real numbers
 
 
 def absorb_quantization(model: OnnxModel) -> tuple[OnnxModel, dict[str, Quant], list[tuple[OnnxNode, str]]]:
@@ -43,17 +53,20 @@ class _Absorber:
     names: dict[str, str] = field(default_factory=dict)
     quants: dict[str, Quant] = field(default_factory=dict)
     constants: dict[str, Array] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=dict)
     problems: list[tuple[OnnxNode, str]] = field(default_factory=list)
+    integers: set[str] = field(default_factory=set)
+    signed: set[str] = field(default_factory=set)
     read: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.constants = dict(self.source.constants)
+        self.constants, self.shapes = dict(self.source.constants), dict(self.source.shapes)
+        self.integers, self.signed = set(self.source.integers), set(self.source.inputs)
         self.read = {name for node in self.source.nodes for name in node.inputs if name} | {*self.source.outputs}
 
     def model(self) -> OnnxModel:
         """Return what is left, with the outputs under the names of what they are now."""
-        shapes = self.source.shapes | {name: array.shape for name, array in self.constants.items()}
-        shapes |= {new: shapes[old] for old, new in self.names.items() if new not in shapes and old in shapes}
+        shapes = self.shapes | {name: array.shape for name, array in self.constants.items()}
         outputs = [self.find(name) for name in self.source.outputs]
         return replace(self.source, nodes=self.nodes, outputs=outputs, shapes=shapes, constants=self.constants)
 
@@ -62,22 +75,68 @@ class _Absorber:
 
     def visit(self, node: OnnxNode) -> None:
         inputs = tuple(self.find(name) for name in node.inputs)
-        if node.op in _PASS_ON and inputs[0] not in self.constants and not self.read.intersection(node.outputs[1:]):
-            self.names[node.output] = inputs[0]
-        elif node.op == "QuantizeLinear":
+        if node.op == "QuantizeLinear":
             self.quantize(node, inputs[0])
         elif node.op == "DequantizeLinear":
             self.dequantize(node, inputs[0])
+        elif (
+            node.op in _PASS_ON and inputs[0] not in self.constants and not self.read.intersection(node.outputs[1:])
+        ):
+            self.names[node.output] = inputs[0]
+            self.integers.update(node.outputs if node.input(0) in self.integers else ())
         else:
-            self.nodes.append(replace(node, inputs=inputs))
+            self.check_integers(node)
+            self.add(replace(node, inputs=inputs))
+
+    def check_integers(self, node: OnnxNode) -> None:
+        """Check that a node only moves what it reads between Q and DQ: the real numbers move alike."""
+        read = self.integers.intersection(node.inputs)
+        notes = {self.quants.get(self.find(name)) for name in node.inputs if name in read}
+        if read and (node.op not in _MOVES or len(notes) > 1):
+            raise CannotTranslate("it computes with 8-bit integers that no DequantizeLinear made real")
+        self.integers.update(node.outputs if read else ())
+
+    def add(self, node: OnnxNode) -> None:
+        """Add a node that stays, and note whether its outputs may be negative."""
+        self.nodes.append(node)
+        if node.op in _SIGNED or not self.is_nonnegative(node):
+            self.signed.update(node.outputs)
+
+    def is_nonnegative(self, node: OnnxNode) -> bool:
+        """Whether no output is negative: of some functions always, of what adds or moves where no operand is."""
+        if node.op in _NONNEGATIVE:
+            return True
+        if node.op == "Clip":
+            return bool(node.get("min", self.constants.get(node.input(1), -1)) >= 0)
+        floats = [
+            data
+            for name in node.inputs
+            if (data := self.constants.get(name)) is not None and data.dtype.kind == "f"
+        ]
+        return not self.signed.intersection(node.inputs) and all((data >= 0).all() for data in floats)
 
     def quantize(self, node: OnnxNode, name: str) -> None:
         quant = self.activation_quant(node)
+        self.integers.add(node.output)
+        if quant.zero_point == _START and name in self.source.inputs:
+            self.signed.discard(name)
+        elif quant.zero_point == _START and name in self.signed:
+            name = self.clamped(node, name, quant)
         if self.quants.setdefault(name, quant) == quant:
             self.names[node.output] = name
             return
         self.quants[node.output] = quant
         self.nodes.append(OnnxNode("Identity", (name,), (node.output,), name=node.name))
+
+    def clamped(self, node: OnnxNode, name: str, quant: Quant) -> str:
+        """Return the tensor without what lies below zero."""
+        is_six = _SIX[0] <= 255 * quant.scale <= _SIX[1]
+        clamped = f"{name}/{'relu6' if is_six else 'relu'}"
+        if clamped not in self.shapes:
+            self.shapes[clamped] = self.shapes[name]
+            op, attributes = ("Clip", {"min": 0.0, "max": 6.0}) if is_six else ("Relu", {})
+            self.add(OnnxNode(op, (name,), (clamped,), attributes, node.name))
+        return clamped
 
     def dequantize(self, node: OnnxNode, name: str) -> None:
         if name in self.constants:
@@ -85,7 +144,9 @@ class _Absorber:
             if quant is not None:
                 self.quants[node.output] = quant
             return
-        self.quants.setdefault(name, self.activation_quant(node))
+        quant = self.activation_quant(node)
+        if self.quants.setdefault(name, quant) != quant:
+            raise CannotTranslate("its scale is not that of the QuantizeLinear before it")
         self.names[node.output] = name
 
     def activation_quant(self, node: OnnxNode) -> Quant:
