@@ -57,7 +57,13 @@ _DATA_FLAGS = (
         show_default=True,
         help="How the data give the ranges of activations.",
     ),
-    click.option("--per-channel-dense", is_flag=True, help="One weight scale per output of a dense layer."),
+    click.option(
+        "--dense-weights",
+        type=click.Choice(["auto", "per-tensor", "per-channel"]),
+        default="auto",
+        show_default=True,
+        help="Scales of a dense layer's weights; auto: per channel where it halves their noise.",
+    ),
 )
 
 
@@ -227,7 +233,7 @@ def ops() -> None:
 
 def _options(flags: Mapping[str, Any], name: str | None = None) -> Options:
     """Return the options that flags make; flags that a command lacks have their defaults."""
-    from redsc.options import Budgets, Calibration, Options, Quantization, parse_levels
+    from redsc.options import Budgets, Calibration, DenseScales, Options, Quantization, parse_levels
 
     found = {"ram": None, "flash": None, "macs": None, "resident": "all", "levels": None, "freeze": (), **flags}
     return Options(
@@ -239,7 +245,7 @@ def _options(flags: Mapping[str, Any], name: str | None = None) -> Options:
         quantization=Quantization(
             enabled=not found["no_quantize"],
             calibration=Calibration(found["calibration"]),
-            dense_per_channel=found["per_channel_dense"],
+            dense=DenseScales(found["dense_weights"]),
             keep_float=found["keep_float"],
         ),
         name=name,

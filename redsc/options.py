@@ -12,7 +12,16 @@ from pathlib import Path
 from redsc.errors import UsageError, did_you_mean
 from redsc.units import parse_count, parse_size
 
-__all__ = ["Budgets", "Calibration", "Options", "Quantization", "Resident", "level_name", "parse_levels"]
+__all__ = [
+    "Budgets",
+    "Calibration",
+    "DenseScales",
+    "Options",
+    "Quantization",
+    "Resident",
+    "level_name",
+    "parse_levels",
+]
 
 _DEFAULT_WIDTH_MULTIPLE = 4  # what CMSIS-NN's inner loops take at once; it costs 1 to 2.5 points of MACs
 _PERCENTAGE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)%?")
@@ -66,13 +75,21 @@ class Calibration(Enum):
     ENTROPY = "entropy"
 
 
+class DenseScales(Enum):
+    """How many scales the int8 weights of a dense layer have."""
+
+    AUTO = "auto"
+    PER_TENSOR = "per-tensor"
+    PER_CHANNEL = "per-channel"
+
+
 @dataclass(frozen=True, slots=True)
 class Quantization:
     """How a float model becomes int8; `keep_float` names operators that stay float."""
 
     enabled: bool = True
     calibration: Calibration = Calibration.PERCENTILE
-    dense_per_channel: bool = False
+    dense: DenseScales = DenseScales.AUTO
     keep_float: tuple[str, ...] = ()
 
 

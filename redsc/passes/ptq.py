@@ -62,7 +62,7 @@ def quantize_network(graph: Graph, samples: Samples, settings: Quantization, log
     samples = _some(samples)
     keep = frozenset(settings.keep_float)
     scales = choose_scales(graph, _ranges(graph, samples, settings), keep)
-    weights = choose_weight_scales(annotate(graph, scales), keep, settings.dense_per_channel)
+    weights = choose_weight_scales(annotate(graph, scales), keep, settings.dense)
     made = quantize(annotate(graph, {**weights, **scales}), log, keep)
     Tabulate().run(made, log)
     _verify(made)

@@ -10,7 +10,7 @@ from redsc.cost.memory import measure_memory
 from redsc.errors import UsageError
 from redsc.formats import write_tflite
 from redsc.ir import DType, Graph, GraphBuilder, Quant, Value, verify_graph
-from redsc.options import Calibration, Options, Quantization
+from redsc.options import Calibration, DenseScales, Options, Quantization
 from redsc.passes.base import Log
 from redsc.passes.levels import Levels, choose_levels
 from redsc.passes.ptq import Quantized, is_quantizable, quantize_levels, quantize_network
@@ -57,10 +57,10 @@ def test_litert_and_tflm_agree_on_a_random_network_in_int8(graph: Graph) -> None
 
 
 @pytest.mark.parametrize("net", [small_net, residual_net])
-@pytest.mark.parametrize("dense_per_channel", [False, True])
-def test_levels_share_integers(net: type, dense_per_channel: bool) -> None:
+@pytest.mark.parametrize("dense", list(DenseScales))
+def test_levels_share_integers(net: type, dense: DenseScales) -> None:
     graph: Graph = net(DType.FLOAT32)
-    settings = Quantization(dense_per_channel=dense_per_channel)
+    settings = Quantization(dense=dense)
     network = quantize_network(graph, random_samples(graph, 16), settings, Log())
     levels = levels_of(network)
     weights = [{v.name: v.data for v in g.constants() if v.type.dtype is DType.INT8} for g in levels.graphs]

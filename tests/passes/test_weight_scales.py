@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from redsc.ir import DType, Quant, parse_graph
+from redsc.options import DenseScales
 from redsc.passes.calibrate import choose_scales
 from redsc.passes.int8 import annotate
 from redsc.passes.weight_scales import choose_weight_scales
 from redsc.runtime.compare import random_samples
 from redsc.runtime.ranges import observe_ranges
-from tests.helpers import small_net
+from tests.helpers import NetBuilder, small_net
 
 DENSE = """graph @g {
   input %x: f32[1,2] q(1,0)
@@ -43,9 +44,19 @@ def test_rule_1_a_weight_keeps_the_scale_that_it_carries() -> None:
 
 def test_rule_2_a_dense_layer_has_one_scale_or_one_per_output() -> None:
     graph = parse_graph(DENSE)
-    assert choose_weight_scales(graph) == {"w": Quant((1.0,), (0,))}
-    (one, half) = choose_weight_scales(graph, dense_per_channel=True)["w"].scales
+    assert choose_weight_scales(graph, dense=DenseScales.PER_TENSOR) == {"w": Quant((1.0,), (0,))}
+    (one, half) = choose_weight_scales(graph, dense=DenseScales.PER_CHANNEL)["w"].scales
     assert (one, half) == (1.0, float(np.float32(0.5 / 127)))
+
+
+@pytest.mark.parametrize(("small", "scales"), [(0.5, 3), (0.6, 1)])
+def test_rule_2_auto_has_one_per_output_where_it_halves_the_noise(small: float, scales: int) -> None:
+    """The mean of (1, 0.5 ** 2, 0.5 ** 2) is half of 1, that of (1, 0.6 ** 2, 0.6 ** 2) is more."""
+    net = NetBuilder(DType.FLOAT32)
+    graph = net.outputs(net.dense(net.input(1, 2), 3))
+    weight = graph.nodes[0].operand(1)
+    weight.data = np.array([[127.0, 0.0], [127 * small, 0.0], [0.0, 127 * small]], np.float32)
+    assert len(choose_weight_scales(graph)[weight.name].scales) == scales
 
 
 @pytest.mark.parametrize(("name", "axis"), [("conv_2d0", 0), ("depthwise_conv_2d2", 3)])
