@@ -142,6 +142,8 @@ class OnnxContext:
         if self.rank(name) == rank:
             return self.value_as(name, layout)
         missing = rank - self.rank(name)
+        if layout == source_layout(rank) and self.layouts[name] == source_layout(self.rank(name)):
+            return self.value(name)  # leading axes come by themselves
         target = tuple(None if axis is None or axis < missing else axis - missing for axis in layout)
         return self.value_as(name, target)
 
