@@ -100,6 +100,7 @@ NORMALISED: dict[str, Case] = {
     ),
     "layer": (one("LayerNormalization", [2, 3, 8], weights(8), B4[0] + weights(8)), f"{NORM} MUL ADD"),
     "layer-axis": (one("LayerNormalization", [2, 3, 8], weights(3, 8), axis=1, epsilon=0.1), f"{NORM} MUL"),
+    "rms": (one("RMSNormalization", [2, 3, 8], weights(8), opset=23), "SQUARE MEAN ADD RSQRT MUL MUL"),
     "layer-image": (
         on_image("LayerNormalization", weights(4, 6, 5), weights(5), axis=1),
         f"CONV_2D {NORM} MUL ADD",
