@@ -29,7 +29,7 @@ _FOLDABLE_NAMES = """
 """
 _FOLDABLE = frozenset(_FOLDABLE_NAMES.split())
 _UNTYPED = ("GroupNormalization",)  # onnx infers nothing for it from opset 21 on; the output is as the input
-_INTEGERS = (2, 3)  # TensorProto.DataType.UINT8 and INT8, onnx.proto
+_INTEGERS = {2: "uint8", 3: "int8"}  # TensorProto.DataType, onnx.proto
 _ROUNDS = 16  # nested shape programs of real exports need 2 or 3
 
 
@@ -63,7 +63,11 @@ def fold_model(model: Any, limits: Limits) -> OnnxModel:
         | {name: array.shape for name, array in constants.items()},
         constants=constants,
         opset=opset,
-        integers=frozenset(item.name for item in model.graph.input if item.type.tensor_type.elem_type in _INTEGERS),
+        integers={
+            item.name: _INTEGERS[kind]
+            for item in model.graph.input
+            if (kind := item.type.tensor_type.elem_type) in _INTEGERS
+        },
     )
 
 

@@ -56,7 +56,7 @@ class OnnxNode:
 class OnnxModel:
     """A graph with static shapes. `constants` are folded as far as they go; all is keyed by tensor names.
 
-    `integers` are the inputs of 8 bits.
+    `integers` are the element types of inputs of 8 bits.
     """
 
     nodes: list[OnnxNode]
@@ -65,4 +65,4 @@ class OnnxModel:
     shapes: dict[str, Shape]
     constants: dict[str, Array]
     opset: int
-    integers: frozenset[str] = frozenset()
+    integers: Mapping[str, str] = field(default_factory=dict)
