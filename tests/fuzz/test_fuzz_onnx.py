@@ -41,7 +41,7 @@ PLACE = st.integers(0, len(SEED) - 1)
 
 def _read(data: bytes) -> None:
     try:
-        graph, _ = read_onnx(data)
+        graph = read_onnx(data).graph
     except RedscError:
         return
     verify_graph(graph)

@@ -142,17 +142,22 @@ class OnnxContext:
         if self.rank(name) == rank:
             return self.value_as(name, layout)
         missing = rank - self.rank(name)
+        if layout == source_layout(rank) and self.layouts[name] == source_layout(self.rank(name)):
+            return self.value(name)  # leading axes come by themselves
         target = tuple(None if axis is None or axis < missing else axis - missing for axis in layout)
         return self.value_as(name, target)
 
-    def weight(self, name: str, data: Array, axis: int | None = None) -> Value:
-        """Make a bool or float32 constant of a named tensor; its int8 form, if it has one, runs along `axis`."""
+    def weight(self, name: str, data: Array, axis: int | None = None, source_axis: int = 0) -> Value:
+        """Make a bool or float32 constant of a named tensor, with its int8 form if it has one.
+
+        Scales per index of `source_axis` of the file belong to `axis` of `data`; others cannot be kept.
+        """
         if data.dtype == bool:
             return self.builder.constant(name, np.ascontiguousarray(data))
         quant = self.quants.get(name)
         if quant is not None and quant.is_per_channel:
-            fits = axis is not None and data.shape[axis] == len(quant.scales)
-            quant = Quant(quant.scales, quant.zero_points, axis) if fits and axis is not None else None
+            fits = axis is not None and quant.axis == source_axis and data.shape[axis] == len(quant.scales)
+            quant = replace(quant, axis=axis) if fits and axis is not None else None
         return self.builder.constant(name, np.ascontiguousarray(data, np.float32), quant)
 
     def indices(self, node: OnnxNode, what: str, numbers: Sequence[int] | Array) -> Value:

@@ -91,7 +91,7 @@ def _transposed(
             node,
             "TRANSPOSE_CONV",
             shape,
-            context.weight(node.input(1), kernel.transpose(1, 2, 3, 0), 0),  # IOHW -> OHWI
+            context.weight(node.input(1), kernel.transpose(1, 2, 3, 0), 0, 1),  # IOHW -> OHWI
             source,
             context.weight(node.input(2) or f"{node.output}.bias", bias, 0),
             attrs=attrs,

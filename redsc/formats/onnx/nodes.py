@@ -68,6 +68,6 @@ class OnnxModel:
     types: dict[str, str] = field(default_factory=dict)
 
     @property
-    def integers(self) -> frozenset[str]:
-        """The inputs of 8 bits."""
-        return frozenset(name for name in self.inputs if self.types.get(name) in ("int8", "uint8"))
+    def integers(self) -> dict[str, str]:
+        """The element types of the inputs of 8 bits."""
+        return {name: self.types[name] for name in self.inputs if self.types.get(name) in ("int8", "uint8")}

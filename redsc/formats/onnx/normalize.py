@@ -100,9 +100,23 @@ def _layer_normalization(context: OnnxContext, node: OnnxNode) -> None:
     context.emit(node, "ADD", scaled, context.operand(node.input(2), node.output))
 
 
+def _rms_normalization(context: OnnxContext, node: OnnxNode) -> None:
+    """X * scale / sqrt(mean(x^2) + epsilon) over the axes from `axis` on."""
+    name, rank = node.input(0), context.rank(node.input(0))
+    source, axes = context.value(name), range(node.get("axis", -1) % rank, rank)
+    places = context.indices(node, "axes", sorted(context.axis(name, axis) for axis in axes))
+    square = context.step(node, "SQUARE", source, part="square")
+    mean = context.step(node, "MEAN", square, places, attrs=Mean(keep_dims=True), part="mean")
+    shifted = context.step(node, "ADD", mean, float(node.get("epsilon", 1e-5)), part="shifted")
+    inverse = context.step(node, "RSQRT", shifted, part="inverse")
+    normalized = context.step(node, "MUL", source, inverse, part="normalized")
+    context.emit(node, "MUL", normalized, context.operand(node.input(1), node.output))
+
+
 NORMALIZE_ROWS: Rows = {
     "BatchNormalization": OnnxOp(_batch_normalization),
     "GroupNormalization": OnnxOp(_group_normalization, Kind.SPATIAL),
     "InstanceNormalization": OnnxOp(_instance_normalization),
     "LayerNormalization": OnnxOp(_layer_normalization),
+    "RMSNormalization": OnnxOp(_rms_normalization),
 }

@@ -38,18 +38,7 @@ def _computed(_context: OnnxContext, _node: OnnxNode) -> None:
 
 
 _REFUSALS = {
-    "redsc does not translate it yet": """
-        Abs Add And ArgMax ArgMin AveragePool BatchNormalization Cast CastLike Ceil Celu Clip Concat Constant
-        ConstantOfShape ConvTranspose Cos CumSum DepthToSpace DequantizeLinear Div Dropout Elu Equal Erf Exp Expand
-        Floor Gather
-        GatherElements GatherND Gelu GlobalMaxPool Greater GreaterOrEqual GroupNormalization HardSigmoid
-        HardSwish Hardmax Identity InstanceNormalization LayerNormalization LeakyRelu Less LessOrEqual Log
-        LogSoftmax LpNormalization MatMul Max MaxPool Mean Min Mish Mod Mul Neg Not OneHot Or PRelu Pad Pow
-        QLinearConv QLinearMatMul QuantizeLinear RMSNormalization Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum
-        ReduceLogSumExp ReduceMax ReduceMin ReduceProd ReduceSum ReduceSumSquare Resize Round Selu Shape Sigmoid
-        Sign Sin Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish SwiGLU Tanh
-        ThresholdedRelu Tile Transpose Trilu Unsqueeze Upsample Where Xor
-        """,
+    "redsc does not translate it yet": "Hardmax LpNormalization Mod ReduceProd SwiGLU Xor",
     "it keeps state between steps, which redsc does not plan yet": "GRU LSTM RNN",
     "it runs other graphs (control flow)": "If Loop Scan SequenceMap",
     "its 8-bit form is refused: export QDQ instead": "ConvInteger DynamicQuantizeLinear MatMulInteger",
@@ -61,7 +50,7 @@ _REFUSALS = {
         LinearAttention LpPool MaxRoiPool MaxUnpool MeanVarianceNormalization MelWeightMatrix Multinomial
         NegativeLogLikelihoodLoss NonMaxSuppression NonZero Optional OptionalGetElement OptionalHasElement
         RandomNormal RandomNormalLike RandomUniform RandomUniformLike RegexFullMatch ReverseSequence RoiAlign STFT
-        Scatter ScatterElements ScatterND SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert
+        Scatter ScatterElements SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert
         SequenceLength Shrink Sinh SoftmaxCrossEntropyLoss SplitToSequence StringConcat StringNormalizer
         StringSplit Tan TensorScatter TfIdfVectorizer TopK Unique BitCast ConcatFromSequence
         """,

@@ -18,6 +18,16 @@ __all__ = ["POOL_ROWS"]
 _NONNEGATIVE = {"Relu", "Sigmoid", "Softmax", "HardSigmoid"}  # a zero changes no maximum over their outputs
 
 
+def _window(context: OnnxContext, node: OnnxNode) -> Window:
+    window = read_window(context, node, node.get("kernel_shape", []))
+    for axis in (window.height, window.width):
+        if axis.dilation != 1:
+            raise CannotTranslate("its window is dilated")
+        if max(axis.before, axis.after) >= axis.kernel:
+            raise CannotTranslate("its padding is as long as its window")
+    return window
+
+
 def _pool(window: Window, padding: Padding) -> Pool2D:
     height, width = window.height, window.width
     return Pool2D(padding, height.stride, width.stride, height.kernel, width.kernel)
@@ -26,8 +36,7 @@ def _pool(window: Window, padding: Padding) -> Pool2D:
 def _max_pool(context: OnnxContext, node: OnnxNode) -> None:
     if any(context.is_read(name) for name in node.outputs[1:] if name):
         raise CannotTranslate("it gives indices")
-    window = read_window(context, node, node.get("kernel_shape", []))
-    _refuse_dilation(window)
+    window = _window(context, node)
     source, padding = context.value(node.input(0)), window.padding
     if padding is None:
         zeros = context.producer(node.input(0)) in _NONNEGATIVE
@@ -38,8 +47,7 @@ def _max_pool(context: OnnxContext, node: OnnxNode) -> None:
 
 def _average_pool(context: OnnxContext, node: OnnxNode) -> None:
     """TFLite averages over what lies inside the image; other divisors are a multiplication by a constant map."""
-    window = read_window(context, node, node.get("kernel_shape", []))
-    _refuse_dilation(window)
+    window = _window(context, node)
     source, padding = context.value(node.input(0)), window.padding
     counts_padding = bool(node.get("count_include_pad", 0))
     if padding is not None and not (counts_padding and padding is Padding.SAME):
@@ -63,11 +71,6 @@ def _counted(axis: Axis, counts_padding: bool) -> Array:
     padded[axis.before + axis.size + axis.after :] = 0
     counts: Array = np.lib.stride_tricks.sliding_window_view(padded, axis.kernel)[:: axis.stride].sum(axis=1)
     return counts
-
-
-def _refuse_dilation(window: Window) -> None:
-    if (window.height.dilation, window.width.dilation) != (1, 1):
-        raise CannotTranslate("its window is dilated")
 
 
 def _global(op: str) -> OnnxOp:

@@ -24,6 +24,7 @@ from redsc.ir import Array, Quant, Shape
 __all__ = ["absorb_quantization"]
 
 _PASS_ON = {"Identity", "Dropout"}  # the output is the input
+_TYPES = {0: "uint8", 2: "uint8", 3: "int8"}  # TensorProto.DataType of onnx.proto; 0 is the default
 _LOWEST = {"int8": 0, "uint8": -128}  # what brings a zero point into int8
 _START = -128  # the zero point of a range that starts at zero
 _SIX = (5.9, 6.01)  # where a range ends that a Relu6 cut, given that calibration need not reach six
@@ -55,13 +56,13 @@ class _Absorber:
     constants: dict[str, Array] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
     problems: list[tuple[OnnxNode, str]] = field(default_factory=list)
-    integers: set[str] = field(default_factory=set)
+    integers: dict[str, str] = field(default_factory=dict)
     signed: set[str] = field(default_factory=set)
     read: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.constants, self.shapes = dict(self.source.constants), dict(self.source.shapes)
-        self.integers, self.signed = set(self.source.integers), set(self.source.inputs)
+        self.integers, self.signed = dict(self.source.integers), set(self.source.inputs)
         self.read = {name for node in self.source.nodes for name in node.inputs if name} | {*self.source.outputs}
 
     def model(self) -> OnnxModel:
@@ -83,18 +84,21 @@ class _Absorber:
             node.op in _PASS_ON and inputs[0] not in self.constants and not self.read.intersection(node.outputs[1:])
         ):
             self.names[node.output] = inputs[0]
-            self.integers.update(node.outputs if node.input(0) in self.integers else ())
+            if node.input(0) in self.integers:
+                self.integers[node.output] = self.integers[node.input(0)]
         else:
             self.check_integers(node)
             self.add(replace(node, inputs=inputs))
 
     def check_integers(self, node: OnnxNode) -> None:
         """Check that a node only moves what it reads between Q and DQ: the real numbers move alike."""
-        read = self.integers.intersection(node.inputs)
-        notes = {self.quants.get(self.find(name)) for name in node.inputs if name in read}
-        if read and (node.op not in _MOVES or len(notes) > 1):
+        read = [name for name in node.inputs if name in self.integers]
+        if not read:
+            return
+        notes = {self.quants.get(self.find(name)) for name in read}
+        if node.op not in _MOVES or len(notes) > 1:
             raise CannotTranslate("it computes with 8-bit integers that no DequantizeLinear made real")
-        self.integers.update(node.outputs if read else ())
+        self.integers |= dict.fromkeys(node.outputs, self.integers[read[0]])
 
     def add(self, node: OnnxNode) -> None:
         """Add a node that stays, and note whether its outputs may be negative."""
@@ -117,7 +121,7 @@ class _Absorber:
 
     def quantize(self, node: OnnxNode, name: str) -> None:
         quant = self.activation_quant(node)
-        self.integers.add(node.output)
+        self.integers[node.output] = str(self.parameters(node)[1].dtype)
         if quant.zero_point == _START and name in self.source.inputs:
             self.signed.discard(name)
         elif quant.zero_point == _START and name in self.signed:
@@ -173,8 +177,10 @@ class _Absorber:
 
     def stored_type(self, node: OnnxNode) -> str:
         """Return the type of the quantised tensor where no zero point says it."""
+        if node.op == "QuantizeLinear":
+            return _TYPES.get(node.get("output_dtype", 0), "int16")
         data = self.constants.get(self.find(node.input(0)))
-        return "uint8" if data is None or node.op == "QuantizeLinear" else str(data.dtype)
+        return self.integers.get(node.input(0), "uint8") if data is None else str(data.dtype)
 
     def reads_constant(self, node: OnnxNode) -> bool:
         return self.find(node.input(0)) in self.constants

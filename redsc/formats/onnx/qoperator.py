@@ -42,11 +42,18 @@ QUANTIZED_OPS: dict[str, _Quantized] = {
     "QLinearAveragePool": _Quantized("AveragePool", (0,), 3),
     "QLinearConcat": _Quantized("Concat", (), 0),  # its triples are all that follow the output's scale
 }
+_PAIR = ("QuantizeLinear", "DequantizeLinear")
 _OWN_ATTRIBUTES = {"channels_last", "opset"}  # onnxruntime's, with no place in the float operator
 
 
 def expand_quantized_ops(onnx: Any, proto: Any) -> None:
-    """Replace every quantised operator of a graph by pairs around the float operator."""
+    """Replace every quantised operator of a graph by pairs around the float operator.
+
+    Microsoft's own Q and DQ are those of ONNX, and take more types in old opsets.
+    """
+    for node in proto.node:
+        if node.op_type in _PAIR:
+            node.domain = ""
     if not any(node.op_type in QUANTIZED_OPS for node in proto.node):
         return
     nodes = [part for node in proto.node for part in _expanded(onnx, node)]
