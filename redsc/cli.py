@@ -41,7 +41,15 @@ _BUDGET_FLAGS = (
     click.option("--freeze", metavar="SPACE", multiple=True, help="Keep the width of a channel space. Repeatable."),
     click.option("--plan", type=click.Path(path_type=Path), help="Use this plan instead of searching one."),
 )
+_SHAPE = click.option(
+    "--shape",
+    "shapes",
+    metavar="INPUT=SIZES",
+    multiple=True,
+    help="Sizes that an ONNX file leaves open, like image=1,3,48,192. Repeatable.",
+)
 _DATA_FLAGS = (
+    _SHAPE,
     click.option(
         "--data",
         type=click.Path(path_type=Path),
@@ -145,16 +153,18 @@ def compile_command(
 
 @cli.command()
 @_MODEL
+@_SHAPE
 @click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the numbers as JSON.")
-def analyze(model: Path, json_to: str | None) -> None:
+def analyze(model: Path, shapes: tuple[str, ...], json_to: str | None) -> None:
     """Say what MODEL needs: RAM, flash, MACs.
 
     RAM is that of TFLM, part by part, with what is live at the peak.
     """
     from redsc.compile import read_model
+    from redsc.options import parse_shapes
     from redsc.report.analysis import analyze_model, print_analysis
 
-    analysis = analyze_model(read_model(model))
+    analysis = analyze_model(read_model(model, shapes=parse_shapes(shapes)))
     if json_to:
         print(json.dumps(analysis.to_dict(), indent=1))
     else:
@@ -174,7 +184,7 @@ def levels(model: Path, spaces: bool, **flags: Any) -> None:
 
     options = _options(flags)
     if spaces:
-        groups = find_channel_groups(read_model(model).graph, options.freeze)
+        groups = find_channel_groups(read_model(model, shapes=options.shapes).graph, options.freeze)
         rows = [[s.name, str(s.size), f"frozen: {s.frozen}" if s.frozen else "free"] for s in groups.spaces]
         print_table(["space", "channels", "state"], rows)
         return
@@ -233,7 +243,15 @@ def ops() -> None:
 
 def _options(flags: Mapping[str, Any], name: str | None = None) -> Options:
     """Return the options that flags make; flags that a command lacks have their defaults."""
-    from redsc.options import Budgets, Calibration, DenseScales, Options, Quantization, parse_levels
+    from redsc.options import (
+        Budgets,
+        Calibration,
+        DenseScales,
+        Options,
+        Quantization,
+        parse_levels,
+        parse_shapes,
+    )
 
     found = {"ram": None, "flash": None, "macs": None, "resident": "all", "levels": None, "freeze": (), **flags}
     return Options(
@@ -249,6 +267,7 @@ def _options(flags: Mapping[str, Any], name: str | None = None) -> Options:
             keep_float=found["keep_float"],
         ),
         name=name,
+        shapes=parse_shapes(found["shapes"]),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from redsc.cost.macs import graph_macs
 from redsc.cost.memory import measure_memory
 from redsc.errors import Diagnostic, LimitExceeded, UsageError
 from redsc.formats import Model, load_model, read_tflite, write_tflite
-from redsc.ir import DType, Graph
+from redsc.ir import DType, Graph, Shape
 from redsc.limits import DEFAULT_LIMITS, Limits
 from redsc.options import Options, level_name
 from redsc.passes import SIMPLIFY
@@ -59,14 +59,20 @@ class Choice:
     quantized: Quantized | None
 
 
-def read_model(path: Path | str, log: Log | None = None, limits: Limits = DEFAULT_LIMITS) -> Model:
-    """Read a model file and run the lossless passes over its graph.
+def read_model(
+    path: Path | str,
+    log: Log | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    shapes: Iterable[tuple[str, Shape]] = (),
+) -> Model:
+    """Read a model file and run the lossless passes over its graph; `shapes` are those of inputs it leaves open.
 
     Raises:
+        UsageError: a shape does not fit the file.
         ModelError: the file cannot be read, is damaged, or would keep the runtimes busy for ever.
         UnsupportedError: the model has parts that redsc does not translate.
     """
-    model = load_model(path, limits)
+    model = load_model(path, limits, dict(shapes))
     macs = graph_macs(model.graph)
     if macs > limits.macs:
         raise LimitExceeded(f"one inference takes {macs:,} MACs, the limit is {limits.macs:,}")
@@ -127,7 +133,7 @@ def plan_levels(
     """
     log = log or Log()
     progress("reading the model")
-    model = read_model(path, log)
+    model = read_model(path, log, shapes=options.shapes)
     data = None if options.data is None else load_data(options.data, model)
     quantized = None
     if is_quantizable(model.graph, data is not None, options.quantization):

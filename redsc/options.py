@@ -21,9 +21,11 @@ __all__ = [
     "Resident",
     "level_name",
     "parse_levels",
+    "parse_shapes",
 ]
 
 _DEFAULT_WIDTH_MULTIPLE = 4  # what CMSIS-NN's inner loops take at once; it costs 1 to 2.5 points of MACs
+_SHAPE = re.compile(r"(.+)=([1-9][0-9]{0,8}(?:,[1-9][0-9]{0,8})*)")
 _PERCENTAGE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)%?")
 
 
@@ -98,7 +100,7 @@ class Options:
     """Everything a compile depends on besides the model file.
 
     Levels are named by their ceilings in percent of the model's MACs and kept largest first; without names there is
-    one lossless level.
+    one lossless level. `shapes` are for inputs whose sizes an ONNX file leaves open.
 
     Raises:
         UsageError: a level is no percentage.
@@ -113,6 +115,7 @@ class Options:
     name: str | None = None
     data: Path | None = None
     quantization: Quantization = Quantization()
+    shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "levels", _largest_first(self.levels))
@@ -125,6 +128,23 @@ def parse_levels(text: str) -> tuple[str, ...]:
         UsageError: an item is no percentage.
     """
     return _largest_first(text.split(","))
+
+
+def parse_shapes(texts: Iterable[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """Return the input shapes of texts like `image=1,3,48,192`.
+
+    Raises:
+        UsageError: a text is no name with sizes.
+    """
+    return tuple(_parse_shape(text) for text in texts)
+
+
+def _parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
+    match = _SHAPE.fullmatch(text.strip())
+    if not match:
+        hint = "write the input's name and all its sizes, like --shape image=1,3,48,192"
+        raise UsageError(f"{text!r} is no shape of an input", code="U216", hint=hint)
+    return match[1], tuple(int(size) for size in match[2].split(","))
 
 
 def _largest_first(levels: Iterable[str]) -> tuple[str, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
-from redsc.errors import MalformedModel, ModelError, UnsupportedError
+from redsc.errors import MalformedModel, ModelError, UnsupportedError, UsageError
 from redsc.formats.onnx.layout import Layout, laid_out, source_layout
 from redsc.formats.onnx.reader import read_onnx
 from redsc.formats.tflite.reader import is_computed_alike, port_types, read_tflite
@@ -15,6 +16,8 @@ from redsc.ir import Array, Graph, Shape, Value
 from redsc.limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["Model", "Port", "load_model", "port"]
+
+_AS_IN_THE_FILE: Mapping[str, Shape] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +73,15 @@ class Model:
         return hashlib.sha256(self.source).hexdigest()
 
 
-def load_model(path: Path | str, limits: Limits = DEFAULT_LIMITS) -> Model:
+def load_model(
+    path: Path | str, limits: Limits = DEFAULT_LIMITS, shapes: Mapping[str, Shape] = _AS_IN_THE_FILE
+) -> Model:
     """Read an ONNX or TFLite file; the kind is told from its bytes, not from its name.
 
+    `shapes` are for inputs whose sizes an ONNX file leaves open, by name, in the file's layout.
+
     Raises:
+        UsageError: a shape does not fit the file.
         ModelError: the file cannot be read or is damaged.
         UnsupportedError: the model has parts that redsc does not translate.
     """
@@ -87,10 +95,13 @@ def load_model(path: Path | str, limits: Limits = DEFAULT_LIMITS) -> Model:
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}", code="M305") from error
     if source[4:8] == b"TFL3":
+        if shapes:
+            hint = "leave out --shape: it is for ONNX files that leave sizes open"
+            raise UsageError(f"{path.name} is a TFLite model, its shapes are fixed", code="U217", hint=hint)
         return _checked(_tflite_model(path, source, limits))
     if path.suffix == ".tflite" or not source:
         raise MalformedModel(f"{path.name} is not a TFLite model: the identifier TFL3 is missing")
-    return _checked(_onnx_model(path, source, limits))
+    return _checked(_onnx_model(path, source, limits, shapes))
 
 
 def _tflite_model(path: Path, source: bytes, limits: Limits) -> Model:
@@ -106,8 +117,8 @@ def _tflite_model(path: Path, source: bytes, limits: Limits) -> Model:
     return Model(path, "tflite", source, source, graph, tuple(inputs), tuple(outputs), is_exact)
 
 
-def _onnx_model(path: Path, source: bytes, limits: Limits) -> Model:
-    found = read_onnx(source, limits, path.parent)
+def _onnx_model(path: Path, source: bytes, limits: Limits, shapes: Mapping[str, Shape]) -> Model:
+    found = read_onnx(source, limits, path.parent, shapes)
     inputs = zip(found.graph.inputs, found.inputs, found.input_types, strict=True)
     outputs = zip(found.graph.outputs, found.outputs, found.output_types, strict=True)
     return Model(

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import prod
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from redsc.errors import LimitExceeded, MalformedModel, UnsupportedError
+from redsc.errors import LimitExceeded, MalformedModel, UnsupportedError, UsageError, did_you_mean
 from redsc.formats.onnx.nodes import OnnxModel, OnnxNode
 from redsc.ir import Array, Shape
 from redsc.limits import Limits
@@ -29,20 +30,22 @@ _FOLDABLE_NAMES = """
 """
 _FOLDABLE = frozenset(_FOLDABLE_NAMES.split())
 _UNTYPED = ("GroupNormalization",)  # onnx infers nothing for it from opset 21 on; the output is as the input
+_NONE_GIVEN: Mapping[str, Shape] = MappingProxyType({})
 _ROUNDS = 16  # nested shape programs of real exports need 2 or 3
 
 
-def fold_model(model: Any, limits: Limits) -> OnnxModel:
-    """Return the model with static shapes and folded constants.
+def fold_model(model: Any, limits: Limits, sizes: Mapping[str, Shape] = _NONE_GIVEN) -> OnnxModel:
+    """Return the model with static shapes and folded constants; `sizes` are shapes of inputs that it leaves open.
 
     Raises:
+        UsageError: such a shape does not fit the model.
         UnsupportedError: a shape stays unknown.
         LimitExceeded: a tensor is too large.
         MalformedModel: the shapes contradict each other.
     """
     import onnx  # slow to load, and only ONNX files need it
 
-    _bind_batch(model.graph)
+    _bind_inputs(model.graph, sizes)
     constants = {item.name: _array(onnx, item) for item in model.graph.initializer}
     opset = next(item.version for item in model.opset_import if item.domain in ("", "ai.onnx"))
     for _ in range(_ROUNDS):
@@ -66,8 +69,14 @@ def fold_model(model: Any, limits: Limits) -> OnnxModel:
     )
 
 
-def _bind_batch(proto: Any) -> None:
-    """Set an unknown first dimension of every input to 1; inferred shapes follow from the inputs."""
+def _bind_inputs(proto: Any, sizes: Mapping[str, Shape]) -> None:
+    """Give inputs the sizes that the user names, and 1 to an unknown batch; other shapes follow from these."""
+    inputs = {item.name: item for item in proto.input}
+    for name, shape in sizes.items():
+        if name not in inputs:
+            hint = did_you_mean(name, inputs) or f"the inputs are {', '.join(inputs)}"
+            raise UsageError(f"--shape {name}: there is no such input", code="U217", hint=hint)
+        _bind(inputs[name], shape)
     for item in proto.input:
         dims = item.type.tensor_type.shape.dim
         if dims and dims[0].dim_value <= 0:
@@ -78,6 +87,20 @@ def _bind_batch(proto: Any) -> None:
         for dim in item.type.tensor_type.shape.dim:
             if dim.dim_value <= 0:
                 dim.Clear()
+
+
+def _bind(item: Any, shape: Shape) -> None:
+    """Give one input its sizes; those that the file fixes must agree."""
+    dims = item.type.tensor_type.shape.dim
+    if len(dims) != len(shape) or any(dim.dim_value not in (0, -1, n) for dim, n in zip(dims, shape, strict=True)):
+        given = _described(tuple(dim.dim_value if dim.dim_value > 0 else -1 for dim in dims))
+        hint = "sizes that the file fixes cannot change, and all axes have to be named"
+        raise UsageError(
+            f"--shape {item.name}: {list(shape)} does not fit {given} in the file", code="U217", hint=hint
+        )
+    for dim, size in zip(dims, shape, strict=True):
+        dim.Clear()
+        dim.dim_value = size
 
 
 def _infer_shapes(onnx: Any, model: Any) -> Any:
@@ -220,11 +243,20 @@ def _check_shapes(proto: Any, shapes: Mapping[str, Shape], constants: Mapping[st
             f"the tensor {unknown[0]!r} is empty" if is_empty else f"the shape of {unknown[0]!r} is not static",
             code="N403",
             evidence=[f"at {name!r}: {_described(shapes.get(name))}" for name in unknown[:8]],
-            hint="only the batch may be unknown: export the model with fixed sizes",
+            hint=_how_to_fix(proto.input, shapes),
         )
     for name in names:
         if len(shapes[name]) > limits.rank or prod(shapes[name]) > limits.tensor_elements:
             raise LimitExceeded(f"tensor {name!r} has the shape {list(shapes[name])}")
+
+
+def _how_to_fix(inputs: Iterable[Any], shapes: Mapping[str, Shape]) -> str:
+    """Return what to do about shapes that are not static."""
+    for item in inputs:
+        if -1 in shapes.get(item.name, ()):
+            sizes = ",".join("SIZE" if n < 0 else str(n) for n in shapes[item.name])
+            return f"say which with --shape {item.name}={sizes}"
+    return "only sizes of inputs may be unknown: export the model with fixed sizes"
 
 
 def _described(shape: Shape | None) -> str:

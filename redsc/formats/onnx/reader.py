@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from redsc.formats.onnx.parse import parse_onnx, raise_problems
 from redsc.formats.onnx.qdq import absorb_quantization
 from redsc.formats.onnx.row import OnnxOp
 from redsc.formats.tables import CannotTranslate
-from redsc.ir import DType, Graph, ShapeError, TensorType, Value, verify_graph
+from redsc.ir import DType, Graph, Shape, ShapeError, TensorType, Value, verify_graph
 from redsc.ir.verifier import signature_of
 from redsc.limits import DEFAULT_LIMITS, Limits
 
@@ -39,17 +39,23 @@ class OnnxImport:
     is_exact: bool
 
 
-def read_onnx(data: bytes, limits: Limits = DEFAULT_LIMITS, directory: Path | None = None) -> OnnxImport:
-    """Return the graph of a model; `directory` is where its external data may lie.
+def read_onnx(
+    data: bytes,
+    limits: Limits = DEFAULT_LIMITS,
+    directory: Path | None = None,
+    shapes: Mapping[str, Shape] | None = None,
+) -> OnnxImport:
+    """Return the graph of a model; `directory` is where its external data may lie, `shapes` are those of inputs.
 
     Raises:
+        UsageError: a shape does not fit the model.
         MalformedModel: the bytes are no sound ONNX model.
         UnsupportedError: listing every part that redsc does not know.
     """
     try:
         proto = parse_onnx(data, limits, directory)
         source = data if directory is None else proto.SerializeToString()
-        folded = fold_model(proto, limits)
+        folded = fold_model(proto, limits, shapes or {})
         model, quants, refused = absorb_quantization(folded)
         layouts = Layouts.assign(model, lambda node: _row(node).kind)
         context = OnnxContext(model, layouts, quants)
