@@ -96,7 +96,7 @@ ARITHMETIC_OPS = (
             signatures=same_type((F32, I8, I32, I64), 2),
             min_inputs=2,
             data=(0, 1),
-            quant=SameScale(),
+            quant=SameScale(bounds=True),
             alias=InPlace((0, 1)),
         )
         for name in ("MAXIMUM", "MINIMUM")

@@ -170,7 +170,12 @@ class OwnScale:
 
 @dataclass(frozen=True, slots=True)
 class SameScale:
-    """The kernel copies or compares raw integers: input and output must agree in scale and zero point."""
+    """The kernel copies or compares raw integers: input and output must agree in scale and zero point.
+
+    Where constants are `bounds`, one beyond the range of the data has no effect, and need not be in that range.
+    """
+
+    bounds: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from redsc.ir import DType, Graph, Quant, Value
+from redsc.ir import DType, Graph, Quant, Value, op_def
+from redsc.ir.rules import SameScale
 from redsc.passes.int8 import Role, fixed_quant, role_of, tied_values, why_not_int8
 from redsc.runtime.ranges import Range
 
@@ -35,7 +36,8 @@ def choose_scales(
     2. The output of an op that prescribes its scale has that one; so has the user's, where no reader copies it.
     3. Values whose op copies or compares raw integers are one group with one scale, from the union of their ranges.
     4. A group takes the scale of a member that rule 1 or 2 fixed; of rule 2 only where it holds the range of all.
-    5. Constant data operands have the range of their numbers.
+    5. Constant data operands have the range of their numbers. Bounds do not count, nor does the lowest or highest
+       float as padding, and what is padded with it.
     6. A group with a member whose range nobody observed gets no scale.
     7. With `like`, the scales of the whole network for one of its levels: graph inputs and outputs take theirs from
        it, and rule 4 decides as it did there, so that every level has the same nodes.
@@ -70,6 +72,20 @@ def affine_quant(found: Range) -> Quant:
 
 def _is_float(value: Value) -> bool:
     return value.type.dtype is DType.FLOAT32
+
+
+def _is_bound(value: Value) -> bool:
+    """Whether a constant only limits other values, as an operand of a minimum does."""
+    rules = [op_def(use.node.op).quant for use in value.uses]
+    return value.is_constant and all(isinstance(rule, SameScale) and rule.bounds for rule in rules)
+
+
+def _is_endless(value: Value) -> bool:
+    """Whether a value is the lowest or highest float, or is padded with it."""
+    if value.data is not None:
+        return bool((np.abs(value.data) >= np.finfo(np.float32).max).any())
+    operands = () if value.producer is None else value.producer.present_inputs()
+    return any(operand.data is not None and _is_endless(operand) for operand in operands)
 
 
 @dataclass(slots=True)
@@ -140,7 +156,7 @@ class _Chooser:
     def range(self, group: list[Value]) -> Range | None:
         """Return the union of the ranges of all members, None where one is unknown."""
         union: Range | None = None
-        for value in group:
+        for value in [value for value in group if not _is_bound(value) and not _is_endless(value)] or group:
             found = self.ranges.get(value.name) if value.data is None else Range.of(value.data)
             if found is None:
                 return None

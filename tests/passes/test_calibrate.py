@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from redsc.ir import Quant, parse_graph
+from redsc.ir import DType, Pool2D, Quant, parse_graph
 from redsc.passes.calibrate import affine_quant, choose_scales
 from redsc.runtime.ranges import Range
+from tests.helpers import NetBuilder
 
 POOL = """graph @g {
   input %x: f32[1,2,2,1]
@@ -92,6 +94,24 @@ def test_rule_4_a_group_whose_range_does_not_fit_stays_apart() -> None:
 def test_rule_5_a_constant_operand_has_the_range_of_its_numbers() -> None:
     found = choose_scales(parse_graph(ADD), {"x": UNIT, "y": UNIT})
     assert found["c"] == affine_quant(Range(-1.0, 1.0))
+
+
+def test_rule_5_a_bound_beyond_the_range_does_not_widen_it() -> None:
+    text = "graph @g { input %x: f32[1,2] const %c: f32[1] = [4] %y: f32[1,2] = MINIMUM(%x, %c) output %y }"
+    found = choose_scales(parse_graph(text), {"x": UNIT, "y": UNIT})
+    assert found == dict.fromkeys("xcy", unit_scale(1.0))
+
+
+def test_rule_5_padding_with_the_lowest_float_does_not_count() -> None:
+    """The ONNX reader pads before a max pool so."""
+    net = NetBuilder(DType.FLOAT32)
+    x = net.input(1, 4, 4, 2)
+    lowest = net.builder.constant("lowest", np.array([np.finfo(np.float32).min], np.float32))
+    amounts = net.builder.constant("amounts", np.array([[0, 0], [1, 1], [1, 1], [0, 0]], np.int32))
+    padded = net.builder.op("PADV2", x, amounts, lowest, name="p")
+    graph = net.outputs(net.builder.op("MAX_POOL_2D", padded, attrs=Pool2D(filter_h=3, filter_w=3), name="y"))
+    found = choose_scales(graph, {"x": UNIT, "p": Range(-3.4e38, 1.0), "y": UNIT})
+    assert found == dict.fromkeys(("x", "p", "y", "lowest"), unit_scale(1.0))
 
 
 def test_rule_6_no_scale_without_a_range() -> None:
