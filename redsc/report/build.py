@@ -12,7 +12,7 @@ from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_one_by
 from redsc.errors import Diagnostic
 from redsc.formats import Model
 from redsc.formats.model import Port
-from redsc.ir import Value
+from redsc.ir import DType, Graph, Value
 from redsc.options import Budgets
 from redsc.passes.levels import Levels
 from redsc.report.data import (
@@ -52,7 +52,7 @@ def build_report(
     return Report(
         schema_version=SCHEMA_VERSION,
         redsc=__version__,
-        model=model_report(model),
+        model=model_report(model, levels.graphs[0]),
         budget=BudgetReport(
             budgets.ram_bytes, budgets.flash_bytes, budgets.macs, None, None, budgets.resident.value
         ),
@@ -66,21 +66,35 @@ def build_report(
     )
 
 
-def model_report(model: Model) -> ModelReport:
-    """Return the facts about the model file; ops and MACs are counted after the lossless passes."""
+def model_report(model: Model, graph: Graph | None = None) -> ModelReport:
+    """Return the facts about the model file; ops and MACs are counted after the lossless passes.
+
+    Inputs and outputs are those of `graph`, what the artefact runs; without it those of the model.
+    """
+    first = model.graph if graph is None else graph
     return ModelReport(
         path=model.path.name,
         sha256=model.sha256,
         format=model.format,
         ops=len(model.graph.nodes),
         macs=graph_macs(model.graph),
-        inputs=tuple(_port(*pair) for pair in zip(model.graph.inputs, model.inputs, strict=True)),
-        outputs=tuple(_port(*pair) for pair in zip(model.graph.outputs, model.outputs, strict=True)),
+        inputs=tuple(_port(*pair) for pair in zip(first.inputs, model.inputs, strict=True)),
+        outputs=tuple(_port(*pair) for pair in zip(first.outputs, model.outputs, strict=True)),
     )
 
 
 def _port(value: Value, port: Port) -> PortReport:
-    return PortReport(value.name, value.type.shape, value.type.dtype.value, port.layout, port.source_shape)
+    kind, quant = value.type, value.type.quant if value.type.dtype is not DType.FLOAT32 else None
+    return PortReport(
+        name=value.name,
+        shape=kind.shape,
+        dtype=kind.dtype.value,
+        scale=None if quant is None else quant.scale,
+        zero_point=None if quant is None else quant.zero_point,
+        layout=port.layout,
+        source_shape=port.source_shape,
+        source_dtype=port.dtype,
+    )
 
 
 def _level(slot: int, model: Model, levels: Levels, container: Container, quality: Quality | None) -> LevelReport:

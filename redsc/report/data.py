@@ -31,13 +31,19 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class PortReport:
-    """A graph input or output; `layout` is `NHWC` where it differs from the file's, else `source`."""
+    """An input or output of the artefact, and in `source_*` as the model file has it.
+
+    `layout` is `NHWC` where it differs from the file's, else `source`; real = (q - zero_point) * scale.
+    """
 
     name: str
     shape: Shape
     dtype: str
+    scale: float | None
+    zero_point: int | None
     layout: str
     source_shape: Shape
+    source_dtype: str
 
 
 @dataclass(frozen=True, slots=True)
