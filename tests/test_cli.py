@@ -113,6 +113,8 @@ ERRORS: dict[str, tuple[int, str]] = {
         2,
         "verify int8/real.tflite --model real.tflite --plan int8/real.plan.json",
     ),
+    "a shape that is none": (2, "compile net.tflite --shape x=1x8x8x3"),
+    "a shape for a tflite": (2, "analyze net.tflite --shape x=1,8,8,3"),
     "a plan that is none": (2, "compile net.tflite --plan net.tflite"),
     "a plan for another model": (2, "compile net.tflite --plan other.plan.json"),
     "a plan and levels": (2, "compile net.tflite --plan other.plan.json --levels 50"),

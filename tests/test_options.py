@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from redsc.errors import UsageError
-from redsc.options import Budgets, Options, Resident, parse_levels
+from redsc.options import Budgets, Options, Resident, parse_levels, parse_shapes
 
 
 def test_levels_are_sorted_by_percent_and_lose_their_sign() -> None:
@@ -36,3 +36,14 @@ def test_a_wrong_way_to_be_resident_suggests_one() -> None:
     with pytest.raises(UsageError) as caught:
         Budgets.parse(resident="on")
     assert caught.value.diagnostic.hint == "did you mean one?"
+
+
+def test_shapes_are_names_and_sizes() -> None:
+    assert parse_shapes(["x=1,3,48,192", "a=b=7"]) == (("x", (1, 3, 48, 192)), ("a=b", (7,)))
+
+
+@pytest.mark.parametrize("text", ["", "x", "x=", "=1", "x=0", "x=1,,2", "x=1,-2", "x=1,a", "x=1 2"])
+def test_what_is_no_shape_is_a_usage_error(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_shapes([text])
+    assert caught.value.diagnostic.code == "U216"
