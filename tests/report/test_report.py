@@ -30,7 +30,8 @@ def test_the_report_has_the_keys_of_the_schema(artefact: Artefact) -> None:
     report = json.loads(artefact.files["net.report.json"])
     port = {
         **dict.fromkeys(("name", "dtype", "scale", "zero_point", "layout", "source_dtype")),
-        **dict.fromkeys(("shape", "source_shape"), [None]),
+        "shape": [None],
+        "source_shape": [None],
     }
     widths = dict.fromkeys(report["levels"][0]["widths"])
     arena = ("head_bytes", "tail_bytes", "total_bytes", "tflm_greedy_head_bytes", "lower_bound_bytes")
