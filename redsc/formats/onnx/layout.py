@@ -91,7 +91,8 @@ class Layouts:
 
     def _root(self, name: str) -> str:
         while (parent := self.parents.get(name, name)) != name:
-            name = self.parents[name] = self.parents.get(parent, parent)
+            self.parents[name] = self.parents.get(parent, parent)
+            name = self.parents[name]
         return name
 
     def _join(self, node: OnnxNode, names: Iterable[str]) -> None:

@@ -43,7 +43,7 @@ def absorb_quantization(model: OnnxModel) -> tuple[OnnxModel, dict[str, Quant], 
         try:
             absorber.visit(node)
         except CannotTranslate as error:
-            absorber.problems.append((node, str(error)))
+            absorber.refuse(node, str(error))
     return absorber.model(), absorber.quants, absorber.problems
 
 
@@ -73,6 +73,11 @@ class _Absorber:
 
     def find(self, name: str) -> str:
         return self.names.get(name, name)
+
+    def refuse(self, node: OnnxNode, reason: str) -> None:
+        """Note why a node is refused; what follows it is read as if it were not there."""
+        self.problems.append((node, reason))
+        self.names |= dict.fromkeys(node.outputs, self.find(node.input(0)))
 
     def visit(self, node: OnnxNode) -> None:
         inputs = tuple(self.find(name) for name in node.inputs)
