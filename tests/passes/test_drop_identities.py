@@ -44,33 +44,42 @@ def printed(text: str) -> str:
 
 
 def test_rule_1_a_view_that_changes_nothing_goes() -> None:
-    assert printed(IDENTITY) == """graph @g {
+    assert (
+        printed(IDENTITY)
+        == """graph @g {
   input %x: f32[1,2]
   %a: f32[1,2] = RELU(%x)
   %c: f32[1,2] = TANH(%a)
   output %c
 }
 """
+    )
 
 
 def test_rule_1_the_value_takes_on_the_name_of_a_graph_output() -> None:
-    assert printed(IDENTITY.replace("  %c: f32[1,2] = TANH(%b)\n  output %c", "  output %b")) == """graph @g {
+    assert (
+        printed(IDENTITY.replace("  %c: f32[1,2] = TANH(%b)\n  output %c", "  output %b"))
+        == """graph @g {
   input %x: f32[1,2]
   %b: f32[1,2] = RELU(%x)
   output %b
 }
 """
+    )
 
 
 def test_rule_2_a_view_of_a_view_is_one() -> None:
     graph, log, _ = run(VIEWS)
-    assert print_graph(graph) == """graph @g {
+    assert (
+        print_graph(graph)
+        == """graph @g {
   input %x: f32[1,2,1,2]
   %b: f32[2,2] = RESHAPE(%x) {new_shape=[2,2]} @"second"
   %c: f32[2,2] = TANH(%b)
   output %c
 }
 """
+    )
     assert [e.render() for e in log.entries] == [
         "drop-identities: changed second: the RESHAPE before it moves nothing"
     ]
@@ -112,9 +121,13 @@ def test_rule_3_no_input_constant_or_other_output_becomes_an_output(text: str, s
 
 
 def test_rule_4_a_view_that_notes_another_scale_stays() -> None:
-    text = IDENTITY.replace("%a: f32[1,2]", "%a: f32[1,2] q(0.5,0)").replace("%b: f32[1,2]", "%b: f32[1,2] q(0.25,0)")
+    text = IDENTITY.replace("%a: f32[1,2]", "%a: f32[1,2] q(0.5,0)").replace(
+        "%b: f32[1,2]", "%b: f32[1,2] q(0.25,0)"
+    )
     assert not run(text)[2]
-    text = VIEWS.replace("%x: f32[1,2,1,2]", "%x: f32[1,2,1,2] q(0.5,0)").replace("%a: f32[1,4]", "%a: f32[1,4] q(1,0)")
+    text = VIEWS.replace("%x: f32[1,2,1,2]", "%x: f32[1,2,1,2] q(0.5,0)").replace(
+        "%a: f32[1,4]", "%a: f32[1,4] q(1,0)"
+    )
     assert not run(text)[2]
 
 

@@ -159,9 +159,11 @@ def _why_not(graph: Graph, layer: Node, node: Node, constants: tuple[Value | Non
 def _set_constants(graph: Graph, layer: Node, weight: Value | None, bias: Value | None) -> None:
     """Give a layer its new constants."""
     weight_place, bias_place, _ = _places(layer)
-    inputs = [*layer.inputs, *[None] * (bias_place + 1 - len(layer.inputs))]
-    inputs[weight_place] = weight or inputs[weight_place]
-    inputs[bias_place] = bias or inputs[bias_place]
+    inputs = list(layer.inputs)
+    if weight is not None:
+        inputs[weight_place] = weight
+    if bias is not None:
+        inputs[bias_place:] = [bias]
     graph.rewrite(layer, layer.op, inputs, layer.attrs)
 
 
