@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from redsc.formats import write_tflite
-from redsc.ir import Activation, DType, Graph, Value, parse_graph, print_graph, verify_graph
+from redsc.ir import Activation, DType, Graph, parse_graph, print_graph, verify_graph
 from redsc.passes.base import Log
 from redsc.passes.simplify.fuse_hard_swish import FuseHardSwish
 from redsc.runtime import EXECUTORS
@@ -123,7 +123,7 @@ def test_a_long_product_is_no_endless_search() -> None:
     net = NetBuilder(DType.FLOAT32)
     value = net.input(1, 4)
     for _ in range(2000):
-        value = net.node("MUL", value, np.float32([1.0]))
+        value = net.node("MUL", value, np.ones(1, np.float32))
     assert not FuseHardSwish().run(net.outputs(value), Log())
 
 
@@ -132,13 +132,14 @@ def products(draw: DrawFn) -> Graph:
     """Return products of x, a gate and constants in any order, as exporters write them and almost so."""
     net = NetBuilder(DType.FLOAT32)
     x = net.unary("TANH", net.input(1, 2, 2, 3))
-    shift, sixth = (
+    shift, sixth = draw(st.sampled_from([3.0, 3.0, 2.5])), draw(st.sampled_from([1 / 6, 1 / 6, 1 / 3]))
         draw(st.sampled_from([3.0, 3.0, 2.5])),
         np.float32(draw(st.sampled_from([1, 1, 2]))) / np.float32(6),
     )
-    gate = net.node("ADD", x, np.float32([shift]), activation=Activation.RELU6)
-    halves = [np.float32([sixth])] if draw(st.booleans()) else [np.float32([sixth * 2]), np.float32([0.5])]
-    factors: list[Value] = [x, gate, *(net.builder.constant(f"c{i}", half) for i, half in enumerate(halves))]
+    gate = net.node("ADD", x, np.array([shift], np.float32), activation=Activation.RELU6)
+    halves = [sixth] if draw(st.booleans()) else [sixth * 2, 0.5]
+    constants = [net.builder.constant(f"c{i}", np.array([half], np.float32)) for i, half in enumerate(halves)]
+    factors = [x, gate, *constants]
     made = []
     while len(factors) > 1:
         pair = [factors.pop(draw(st.integers(0, len(factors) - 1))) for _ in range(2)]

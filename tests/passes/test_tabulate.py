@@ -175,7 +175,7 @@ def layer(draw: DrawFn, builder: GraphBuilder, made: list[Value], name: str) -> 
         # Numbers stay small: beyond int32 the kernels of QUANTIZE cast as the machine does.
         return builder.op("TANH", value, name=f"{name}.small") if op in ("EXP", "SQUARE") else value
     op = draw(st.sampled_from(BINARY))
-    number = builder.constant(f"{name}.k", np.float32([draw(st.sampled_from([-2.0, 0.5, 3.0]))]))
+    number = builder.constant(f"{name}.k", np.array([draw(st.sampled_from([-2.0, 0.5, 3.0]))], np.float32))
     others = [number] if op == "DIV" else [number, *made]
     return builder.op(op, made[-1], draw(st.sampled_from(others)), attrs=OPS[op].attrs(), name=name)
 
@@ -209,5 +209,5 @@ def test_the_table_is_that_of_litert_in_tflm_as_well() -> None:
     if not installed("tflm"):
         pytest.skip("tflite_micro is not installed")
     samples = [[np.array([[-128, 0, 127]], np.int8)]]
-    rows = [EXECUTORS[name].run(write_tflite(graph), samples) for name in ("litert", "tflm")]
-    assert difference(*rows) is None
+    found, other = (EXECUTORS[name].run(write_tflite(graph), samples) for name in ("litert", "tflm"))
+    assert difference(found, other) is None
