@@ -133,9 +133,6 @@ def products(draw: DrawFn) -> Graph:
     net = NetBuilder(DType.FLOAT32)
     x = net.unary("TANH", net.input(1, 2, 2, 3))
     shift, sixth = draw(st.sampled_from([3.0, 3.0, 2.5])), draw(st.sampled_from([1 / 6, 1 / 6, 1 / 3]))
-        draw(st.sampled_from([3.0, 3.0, 2.5])),
-        np.float32(draw(st.sampled_from([1, 1, 2]))) / np.float32(6),
-    )
     gate = net.node("ADD", x, np.array([shift], np.float32), activation=Activation.RELU6)
     halves = [sixth] if draw(st.booleans()) else [sixth * 2, 0.5]
     constants = [net.builder.constant(f"c{i}", np.array([half], np.float32)) for i, half in enumerate(halves)]
