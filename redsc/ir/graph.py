@@ -162,6 +162,14 @@ class Graph:
                 value.uses.remove(Use(node, index))
         self.nodes.remove(node)
 
+    def unused_name(self, name: str) -> str:
+        """Return a name like this one that no value has."""
+        taken, count, found = {value.name for value in self.values()}, 1, name
+        while found in taken:
+            count += 1
+            found = f"{name}#{count}"
+        return found
+
     def values(self) -> list[Value]:
         """Return every value once: graph inputs, then per node its inputs and outputs, then graph outputs."""
         seen: dict[int, Value] = {id(value): value for value in self.inputs}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from redsc.passes.simplify.drop_dead_nodes import DropDeadNodes
 __all__ = ["Tabulate"]
 
 _CODES = np.arange(-128, 128, dtype=np.int8)
+_MOST_OPS = 64  # Mish has six
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Tabulate(Pass):
        elementwise ops whose other operands are constants of one element.
     2. Refuses where the island reads a second tensor, or an op in it is not elementwise.
     3. Parts of an island that something else reads stay as they are.
+    4. A QUANTIZE of a graph input, of a DEQUANTIZE or of more than 64 ops is no such island.
     """
 
     name: ClassVar[str] = "tabulate"
@@ -43,26 +45,24 @@ class Tabulate(Pass):
         return bool(done)
 
     def _tabulate(self, graph: Graph, node: Node, log: Log) -> bool:
-        if node.op != "QUANTIZE" or not _is(node.operand(0), DType.FLOAT32) or not _is(node.outputs[0], DType.INT8):
+        real, result = node.operand(0), node.outputs[0]
+        is_border = node.op == "QUANTIZE" and _is(real, DType.FLOAT32) and _is(result, DType.INT8)
+        if not is_border or real.producer is None or real.producer.op == "DEQUANTIZE":
             return False
-        island: list[Node] = []
-        sources = _sources(node.operand(0), island)
-        if sources is None or len(sources) != 1:
+        island = _Island()
+        if not island.gather(real) or len(island.sources) != 1:
             log.refuse(self.name, node.name, "its float part is no function of one int8 tensor, element by element")
             return False
-        (source,) = sources
-        result = node.outputs[0]
-        if not island or source.type.shape != result.type.shape or source.type.quant is None:
-            return False
-        table = Value.constant(f"{result.name}.table", _table(source, island, node), result.type.quant)
-        half = Value.constant(f"{result.name}.half", np.array([128], np.int32))
+        (source,) = island.sources
+        table = Value.constant(graph.unused_name(f"{result.name}.table"), island.table(node), result.type.quant)
+        half = Value.constant(graph.unused_name(f"{result.name}.half"), np.array([128], np.int32))
         kind = TensorType(result.type.shape, DType.INT32)
-        raw, index = Value(f"{result.name}.raw", kind), Value(f"{result.name}.index", kind)
+        raw, index = (Value(graph.unused_name(f"{result.name}.{name}"), kind) for name in ("raw", "index"))
         graph.append("CAST", [source], [raw], op_def("CAST").attrs(), node.origin, before=node)
         graph.append("ADD", [raw, half], [index], Add(), node.origin, before=node)
         graph.rewrite(node, "GATHER", [table, index], Gather())
-        node.origin = node.origin or island[-1].origin
-        log.change(self.name, result.name, f"{len(island)} float op(s) become a table")
+        node.origin = node.origin or island.nodes[-1].origin
+        log.change(self.name, result.name, f"{len(island.nodes)} float op(s) become a table")
         return True
 
 
@@ -70,45 +70,55 @@ def _is(value: Value, dtype: DType) -> bool:
     return value.type.dtype is dtype
 
 
-def _sources(value: Value, island: list[Node]) -> set[Value] | None:
-    """Return the int8 tensors on which a float value depends elementwise, and gather the nodes between; or None."""
-    node = value.producer
-    if node is None:
-        return None
-    if node.op == "DEQUANTIZE":
-        return {node.operand(0)} if _is(node.operand(0), DType.INT8) else None
-    if not isinstance(op_def(node.op).alias, InPlace) or len(node.outputs) != 1:
-        return None
-    found: set[Value] = set()
-    for operand in node.present_inputs():
+@dataclass(slots=True)
+class _Island:
+    """The nodes between int8 tensors and a float value, in an order in which they run."""
+
+    nodes: list[Node] = field(default_factory=list)
+    sources: list[Value] = field(default_factory=list)
+
+    def gather(self, value: Value, depth: int = 0) -> bool:
+        """Gather what a value depends on; return whether that is elementwise, and not too much."""
+        node = value.producer
+        if node is None or depth > _MOST_OPS or len(self.nodes) > _MOST_OPS:
+            return False
+        if node in self.nodes:
+            return True
+        if node.op == "DEQUANTIZE":
+            self.sources += [node.operand(0)] if node.operand(0) not in self.sources else []
+            return _is(node.operand(0), DType.INT8)
+        if not isinstance(op_def(node.op).alias, InPlace) or len(node.outputs) != 1:
+            return False
+        if not all(self.takes(operand, value, depth) for operand in node.present_inputs()):
+            return False
+        self.nodes.append(node)
+        return True
+
+    def takes(self, operand: Value, result: Value, depth: int) -> bool:
+        """Whether an operand is one number, or a tensor like the result of which the same holds."""
         if operand.is_constant:
-            if operand.type.elements != 1:
-                return None
-            continue
-        sources = _sources(operand, island) if operand.type.shape == value.type.shape else None
-        if sources is None:
-            return None
-        found |= sources
-    if node not in island:
-        island.append(node)
-    return found
+            return operand.type.elements == 1
+        return operand.type.shape == result.type.shape and self.gather(operand, depth + 1)
+
+    def table(self, last: Node) -> Array:
+        """Return what the island and the QUANTIZE after it make of every int8 value, in LiteRT."""
+        from redsc.runtime import EXECUTORS
+
+        (source,) = self.sources
+        graph = Graph("table", inputs=[Value("code", TensorType(_CODES.shape, DType.INT8, source.type.quant))])
+        real = Value("real", TensorType(_CODES.shape, DType.FLOAT32))
+        graph.append("DEQUANTIZE", graph.inputs, [real], op_def("DEQUANTIZE").attrs())
+        copies = {use.node.outputs[0]: real for use in source.uses if use.node.op == "DEQUANTIZE"}
+        for node in (*self.nodes, last):
+            inputs = [copies[v] if v.data is None else _number(v, v.data) for v in node.present_inputs()]
+            output = node.outputs[0]
+            copies[output] = Value(output.name, replace(output.type, shape=_CODES.shape))
+            graph.append(node.op, inputs, [copies[output]], node.attrs)
+        graph.outputs = [copies[last.outputs[0]]]
+        ((table,),) = EXECUTORS["litert"].run(write_tflite(graph), [[_CODES]])
+        return table
 
 
-def _table(source: Value, island: list[Node], last: Node) -> Array:
-    """Return what the island makes of every int8 value, in LiteRT."""
-    from redsc.runtime import EXECUTORS
-
-    graph = Graph("table", inputs=[Value("code", TensorType(_CODES.shape, DType.INT8, source.type.quant))])
-    real = Value("real", TensorType(_CODES.shape, DType.FLOAT32))
-    graph.append("DEQUANTIZE", graph.inputs, [real], op_def("DEQUANTIZE").attrs())
-    copies = {use.node.outputs[0]: real for use in source.uses if use.node.op == "DEQUANTIZE"}
-    for node in (*island, last):
-        inputs = [
-            Value.constant(v.name, v.data) if v.data is not None else copies[v] for v in node.present_inputs()
-        ]
-        output = node.outputs[0]
-        copies[output] = Value(output.name, replace(output.type, shape=_CODES.shape))
-        graph.append(node.op, inputs, [copies[output]], node.attrs)
-    graph.outputs = [copies[last.outputs[0]]]
-    ((table,),) = EXECUTORS["litert"].run(write_tflite(graph), [[_CODES]])
-    return table
+def _number(value: Value, data: Array) -> Value:
+    """Return a constant of one element as a vector, whatever axes it had."""
+    return Value.constant(value.name, data.reshape(1), value.type.quant)

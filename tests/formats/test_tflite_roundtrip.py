@@ -80,6 +80,15 @@ def test_an_empty_bias_stays_empty() -> None:
     assert print_graph(again) == print_graph(graph)
 
 
+def test_an_empty_bias_of_a_depthwise_layer_goes() -> None:
+    """The kernel of tflite-micro crashes on it."""
+    net = NetBuilder()
+    made = net.depthwise(net.input(1, 4, 4, 2))
+    (node,) = net.builder.graph.nodes
+    net.builder.graph.rewrite(node, node.op, (*node.inputs[:2], None), node.attrs)
+    assert len(read_tflite(write_tflite(net.outputs(made))).nodes[0].inputs) == 2
+
+
 def test_a_made_up_name_does_not_meet_one_of_the_file() -> None:
     """Names may repeat in a TFLite file; the second `a` must not become the `a#2` that is there."""
     net = NetBuilder()

@@ -77,6 +77,18 @@ def test_rule_3_fires_in_int8_where_scales_agree() -> None:
     assert run(INT8.replace("SCALE", "0.5"))[2]
 
 
+def test_rule_3_a_float_value_takes_on_the_int8_form_of_the_activation() -> None:
+    graph, _, changed = run(CONV.replace("%b: f32[1,2,2,1]", "%b: f32[1,2,2,1] q(0.5,-128)"))
+    assert changed
+    assert "%b: f32[1,2,2,1] q(0.5,-128) = CONV_2D" in print_graph(graph)
+
+
+def test_rule_3_refuses_to_lose_an_int8_form() -> None:
+    _, log, changed = run(CONV.replace("%a: f32[1,2,2,1]", "%a: f32[1,2,2,1] q(0.5,3)"))
+    assert not changed
+    assert log.entries[0].text == "it rescales"
+
+
 @given(graphs())
 def test_the_outputs_are_equal_bit_for_bit_and_twice_is_once(graph: Graph) -> None:
     samples, litert = random_samples(graph, 2), EXECUTORS["litert"]

@@ -43,8 +43,14 @@ def _vector_operand(node: Node) -> Node:
     return replace(node, inputs=(node.inputs[0], vector))
 
 
+def _drop_empty_bias(node: Node) -> Node:
+    """Leave a bias out for good: tflite-micro's depthwise kernel crashes on an operand number of -1."""
+    return replace(node, inputs=node.inputs[:2]) if node.inputs[2:] == (None,) else node
+
+
 _CANONICAL: dict[str, Callable[[Node], Node]] = {
     "RESHAPE": _resolve_reshape,
     "SQUEEZE": _name_squeezed,
+    "DEPTHWISE_CONV_2D": _drop_empty_bias,
     **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ALL", "REVERSE_V2"), _vector_operand),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from redsc.ir import Graph, Node, op_def
+from redsc.ir import Graph, Node, Reshape, op_def
 from redsc.ir.rules import View
 from redsc.passes.base import Exactness, Log, Pass
 
@@ -16,9 +16,10 @@ __all__ = ["DropIdentities"]
 class DropIdentities(Pass):
     """Drop views that give the type they get, and skip views of views.
 
-    1. A view (RESHAPE) whose output has the type of its input is dropped.
-    2. A view of a view reads the first one's input; the first is dropped when nothing else reads it.
-    3. Refuses when a graph input would become a graph output.
+    1. A view (RESHAPE, SQUEEZE, EXPAND_DIMS) whose output has the type of its input is dropped.
+    2. A view of a view becomes a RESHAPE of the first one's input; the first is dropped when nothing else reads it.
+    3. Refuses when a graph input, a constant or another graph output would become a graph output.
+    4. Views that give the same numbers another scale stay.
     """
 
     name: ClassVar[str] = "drop-identities"
@@ -27,7 +28,7 @@ class DropIdentities(Pass):
 
     def run(self, graph: Graph, log: Log) -> bool:
         """Walk once in schedule order."""
-        views = [node for node in list(graph.nodes) if isinstance(op_def(node.op).alias, View)]
+        views = [node for node in list(graph.nodes) if _is_view(node)]
         return bool([node for node in views if self._simplify(graph, node, log)])
 
     def _simplify(self, graph: Graph, node: Node, log: Log) -> bool:
@@ -35,28 +36,31 @@ class DropIdentities(Pass):
         return self._drop(graph, node, log) or skipped
 
     def _skip(self, graph: Graph, node: Node, log: Log) -> bool:
-        first = node.operand(0).producer
-        if first is None or not isinstance(op_def(first.op).alias, View):
+        middle = node.operand(0)
+        first = middle.producer
+        if first is None or not _is_view(first) or first.operand(0).type.quant != middle.type.quant:
             return False
-        if first.operand(0).type.quant != first.outputs[0].type.quant:
-            return False
-        graph.set_input(node, 0, first.operand(0))
-        if not first.outputs[0].uses and not graph.is_output(first.outputs[0]):
+        graph.rewrite(node, "RESHAPE", [first.operand(0)], Reshape(node.outputs[0].type.shape))
+        log.change(self.name, node.name, f"the {first.op} before it moves nothing")
+        if not middle.uses and not graph.is_output(middle):
             graph.remove(first)
-            log.change(self.name, first.name, f"{first.op} is followed by another one")
         return True
 
     def _drop(self, graph: Graph, node: Node, log: Log) -> bool:
         source, result = node.operand(0), node.outputs[0]
         if source.type != result.type:
             return False
-        if source.producer is None and graph.is_output(result):
-            log.refuse(self.name, node.name, "it makes an output of an input")
-            return False
         is_output = graph.is_output(result)
+        if is_output and (source.producer is None or graph.is_output(source)):
+            log.refuse(self.name, node.name, f"the output would be {source.name!r} itself")
+            return False
         graph.replace_uses(result, source)
         graph.remove(node)
         if is_output:
             source.name = result.name
         log.change(self.name, node.name, f"{node.op} changes nothing")
         return True
+
+
+def _is_view(node: Node) -> bool:
+    return isinstance(op_def(node.op).alias, View)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
@@ -14,6 +13,7 @@ from redsc.passes.simplify.drop_dead_nodes import DropDeadNodes
 __all__ = ["FuseHardSwish"]
 
 _TOLERANCE = 1e-6
+_MOST_MULS = 8  # exporters write two
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class FuseHardSwish(Pass):
        product is 1/6.
     2. Refuses when something else reads a part, or a part is a graph output.
     3. Refuses when a MUL has an activation, and on integers.
+    4. Refuses when a constant gives the result more axes than x has.
     """
 
     name: ClassVar[str] = "fuse-hard-swish"
@@ -35,24 +36,26 @@ class FuseHardSwish(Pass):
     def run(self, graph: Graph, log: Log) -> bool:
         """Look at each product from its last MUL on; the parts are dropped as dead nodes."""
         fused = [node for node in graph.nodes[::-1] if _is_product(node) and self._fuse(graph, node, log)]
-        DropDeadNodes().run(graph, log)
+        if fused:
+            DropDeadNodes().run(graph, Log())
         return bool(fused)
 
     def _fuse(self, graph: Graph, node: Node, log: Log) -> bool:
-        factors = list(_factors(graph, node))
-        numbers = [float(v.data.reshape(-1)[0]) for v in factors if v.data is not None and v.data.size == 1]
+        factors = _factors(graph, node)
         tensors = [value for value in factors if not value.is_constant]
+        numbers = [float(v.data.reshape(-1)[0]) for v in factors if v.data is not None and v.data.size == 1]
         if len(tensors) != 2 or len(numbers) != len(factors) - 2 or abs(prod(numbers) - 1 / 6) > _TOLERANCE:
             return False
-        for source, gate in (tensors, tensors[::-1]):
-            if _is_gate(gate, source):
-                if not graph.is_private(gate):
-                    log.refuse(self.name, node.name, f"{gate.name!r} is read elsewhere")
-                    return False
-                graph.rewrite(node, "HARD_SWISH", [source], NO_ATTRS)
-                log.change(self.name, node.name, "x * relu6(x + 3) / 6 is one op")
-                return True
-        return False
+        found = [(source, gate) for source, gate in (tensors, tensors[::-1]) if _is_gate(gate, source)]
+        if not found or found[0][0].type.shape != node.outputs[0].type.shape:
+            return False
+        source, gate = found[0]
+        if not graph.is_private(gate):
+            log.refuse(self.name, node.name, f"{gate.name!r} is read elsewhere")
+            return False
+        graph.rewrite(node, "HARD_SWISH", [source], NO_ATTRS)
+        log.change(self.name, node.name, "x * relu6(x + 3) / 6 is one op")
+        return True
 
 
 def _is_product(node: Node) -> bool:
@@ -63,14 +66,16 @@ def _is_product(node: Node) -> bool:
     )
 
 
-def _factors(graph: Graph, node: Node) -> Iterator[Value]:
-    """Yield the factors of a product, through the MULs that only it reads."""
-    for value in node.present_inputs():
-        producer = value.producer
-        if producer is not None and _is_product(producer) and graph.is_private(value):
-            yield from _factors(graph, producer)
-        else:
-            yield value
+def _factors(graph: Graph, node: Node) -> list[Value]:
+    """Return the factors of a product, through the MULs that only it reads; of a long one some may be products."""
+    found = list(node.present_inputs())
+    for _ in range(_MOST_MULS):
+        inner = next((v for v in found if v.producer and _is_product(v.producer) and graph.is_private(v)), None)
+        if inner is None or inner.producer is None:
+            break
+        place = found.index(inner)
+        found[place : place + 1] = inner.producer.present_inputs()
+    return found
 
 
 def _is_gate(gate: Value, source: Value) -> bool:
