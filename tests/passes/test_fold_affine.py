@@ -159,6 +159,13 @@ def test_rule_5_the_layer_takes_on_the_int8_form_of_the_result() -> None:
     assert "%y: f32[1,2] q(1.0,4) = FULLY_CONNECTED" in print_graph(run(text)[0])
 
 
+def test_rule_5_looks_on_to_what_the_result_is_folded_into() -> None:
+    """A normalisation is a factor and a shift; a quantised file gives the second one's result an int8 form only."""
+    text = SHIFT.replace("%a: f32[1,2]", "%a: f32[1,2] q(0.5,3)").replace("%y: f32[1,2]", "%s: f32[1,2]")
+    text = text.replace("output %y", "%y: f32[1,2] q(1,4) = RELU(%s)\n  output %y")
+    assert [node.op for node in run(text)[0].nodes] == ["FULLY_CONNECTED", "RELU"]
+
+
 TWICE = """  %z: f32[1,2] = FULLY_CONNECTED(%x, %w, %b)
   output %z
   output %y

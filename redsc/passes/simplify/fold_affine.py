@@ -10,6 +10,7 @@ import numpy as np
 from redsc.ir import Activation, Array, DType, Graph, Node, Quant, Value, op_def
 from redsc.ir.rules import Grouped, Produces
 from redsc.passes.base import Exactness, Log, Pass
+from redsc.passes.simplify.fuse_activation import FUSABLE
 
 __all__ = ["FoldAffine"]
 
@@ -28,7 +29,8 @@ class FoldAffine(Pass):
     2. Fires when the other is made by a linear layer with constant float weights and bias and no fused activation.
     3. Refuses when something else reads the layer's output, or it is a graph output.
     4. Refuses when the layer's output has an int8 form that cuts off one sign: it stands for an activation.
-    5. Refuses when the layer's output has an int8 form and the result has none: the layer would lose its own.
+    5. Refuses when the layer's output has an int8 form and the result has none, nor what it is folded on into: the
+       layer would lose its own.
     6. Refuses to scale weights that another node reads as well, and to make a number infinite.
     7. An int8 form of the weights is scaled along; one scale for all channels with different factors is given up.
     """
@@ -145,7 +147,7 @@ def _why_not(graph: Graph, layer: Node, node: Node, constants: tuple[Value | Non
         return f"{source.name!r} is read elsewhere"
     if quant is not None and quant.zero_point in _ONE_SIDED:
         return f"the int8 form of {source.name!r} cuts off one sign"
-    if quant is not None and result.type.quant is None:
+    if quant is not None and not _gets_a_form(graph, result):
         return f"{source.name!r} has an int8 form, {result.name!r} has none"
     if constants[0] is not None and len(weight.uses) > 1:
         return f"the weights {weight.name!r} are read elsewhere"
@@ -154,6 +156,16 @@ def _why_not(graph: Graph, layer: Node, node: Node, constants: tuple[Value | Non
     ):
         return "a number would become infinite"
     return None
+
+
+def _gets_a_form(graph: Graph, value: Value) -> bool:
+    """Whether a value has an int8 form, or the end of the affine ops and activations that alone read it has one."""
+    while value.type.quant is None:
+        readers = [use.node for use in value.uses]
+        if not graph.is_private(value) or readers[0].op not in {*_AFFINE, *FUSABLE}:
+            return False
+        value = readers[0].outputs[0]
+    return True
 
 
 def _set_constants(graph: Graph, layer: Node, weight: Value | None, bias: Value | None) -> None:

@@ -8,9 +8,9 @@ from typing import ClassVar
 from redsc.ir import Activation, Graph, Node, Value
 from redsc.passes.base import Exactness, Log, Pass
 
-__all__ = ["FuseActivation"]
+__all__ = ["FUSABLE", "FuseActivation"]
 
-_FUSABLE = {"RELU": Activation.RELU, "RELU6": Activation.RELU6}
+FUSABLE = {"RELU": Activation.RELU, "RELU6": Activation.RELU6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class FuseActivation(Pass):
 
     def run(self, graph: Graph, log: Log) -> bool:
         """Fuse wherever the rules allow."""
-        fused = [node for node in list(graph.nodes) if node.op in _FUSABLE and self._fuse(graph, node, log)]
+        fused = [node for node in list(graph.nodes) if node.op in FUSABLE and self._fuse(graph, node, log)]
         return bool(fused)
 
     def _fuse(self, graph: Graph, node: Node, log: Log) -> bool:
@@ -57,5 +57,5 @@ def _become(graph: Graph, producer: Node, activation: Node, result: Value) -> No
     graph.replace_uses(result, source)
     graph.remove(activation)
     source.name, source.type = result.name, result.type
-    producer.attrs = replace(producer.attrs, activation=_FUSABLE[activation.op])
+    producer.attrs = replace(producer.attrs, activation=FUSABLE[activation.op])
     producer.origin = (*producer.origin, *(name for name in activation.origin if name not in producer.origin))
