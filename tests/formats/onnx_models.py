@@ -18,7 +18,9 @@ from redsc.runtime.compare import FLOAT_TOLERANCE, difference
 Case = tuple[bytes, str]
 """A model, and the ops of the graph it becomes."""
 
-make_node = helper.make_node
+make_node: Any = helper.make_node
+Attributes = dict[str, Any]
+"""Some attributes that several cases share."""
 
 
 def weights(*shape: int) -> Array:

@@ -52,8 +52,12 @@ def _qdq() -> bytes:
         helper.make_node("QuantizeLinear", ["c", "s", "low"], ["r"]),
         helper.make_node("DequantizeLinear", ["r", "s", "low"], ["y"]),
     ]
-    scales = {"s": np.array(0.1, np.float32), "z": np.array(3, np.int8), "low": np.array(-128, np.int8)}
-    channels = {"ws": np.ones(2, np.float32), "wz": np.zeros(2, np.int8)}
+    scales: dict[str, Array] = {
+        "s": np.array(0.1, np.float32),
+        "z": np.array(3, np.int8),
+        "low": np.array(-128, np.int8),
+    }
+    channels: dict[str, Array] = {"ws": np.ones(2, np.float32), "wz": np.zeros(2, np.int8)}
     return _model(nodes, {"wq": np.ones((2, 1, 3, 3), np.int8), **scales, **channels})
 
 

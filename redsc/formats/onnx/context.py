@@ -14,7 +14,7 @@ from redsc.formats.onnx.nodes import OnnxModel, OnnxNode
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, DType, GraphBuilder, Quant, Reshape, Shape, Value, op_def
 
-__all__ = ["OnnxContext"]
+__all__ = ["OnnxContext", "origin"]
 
 
 @dataclass(slots=True)
