@@ -12,13 +12,15 @@ from redsc.formats import write_tflite
 from redsc.formats.model import port
 from redsc.formats.onnx.reader import OnnxImport, read_onnx
 from redsc.ir import Array, Graph
-from redsc.runtime import EXECUTORS
-from redsc.runtime.compare import FLOAT_TOLERANCE, difference
+from redsc.runtime import EXECUTORS, installed
+from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples
 
 Case = tuple[bytes, str]
 """A model, and the ops of the graph it becomes."""
 
-make_node = helper.make_node
+make_node: Any = helper.make_node
+Attributes = dict[str, Any]
+"""Some attributes that several cases share."""
 
 
 def weights(*shape: int) -> Array:
@@ -112,8 +114,13 @@ def assert_same_answers(data: bytes, found: OnnxImport, tolerance: float = FLOAT
 
 
 def check_case(case: Case) -> None:
-    """Check the ops of a case, and its answers."""
+    """Check the ops of a case, its answers, and that tflite-micro runs it too."""
     data, wanted = case
     found = read_onnx(data)
     assert ops(found.graph) == wanted, ops(found.graph)
     assert_same_answers(data, found)
+    if installed("tflm"):
+        model, samples = write_tflite(found.graph), random_samples(found.graph, 1)
+        wanted_answers, micro = (EXECUTORS[name].run(model, samples) for name in ("litert", "tflm"))
+        problem = difference(wanted_answers, micro, FLOAT_TOLERANCE)
+        assert problem is None, f"tflite-micro: {problem}"

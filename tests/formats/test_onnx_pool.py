@@ -7,6 +7,7 @@ import pytest
 from redsc.errors import UnsupportedError
 from tests.conftest import Golden
 from tests.formats.onnx_models import (
+    Attributes,
     Case,
     check_case,
     floats,
@@ -21,7 +22,9 @@ from tests.formats.onnx_models import (
 )
 
 SHAPE = [1, 3, 7, 6]
-K2, K3, S2 = {"kernel_shape": [2, 2]}, {"kernel_shape": [3, 3]}, {"strides": [2, 2]}
+K2: Attributes = {"kernel_shape": [2, 2]}
+K3: Attributes = {"kernel_shape": [3, 3]}
+S2: Attributes = {"strides": [2, 2]}
 
 POOLS: dict[str, Case] = {
     "max": (one("MaxPool", SHAPE, **K2, **S2), "MAX_POOL_2D"),
@@ -72,7 +75,9 @@ POOLS: dict[str, Case] = {
     "global-max": (one("GlobalMaxPool", SHAPE), "REDUCE_MAX"),
 }
 
-N, L, U = {"mode": "nearest"}, {"mode": "linear"}, {"coordinate_transformation_mode": "asymmetric"}
+N: Attributes = {"mode": "nearest"}
+L: Attributes = {"mode": "linear"}
+U: Attributes = {"coordinate_transformation_mode": "asymmetric"}
 TWICE, ODD = floats(1, 1, 2, 2), ints(1, 4, 9, 8)
 RESIZED: dict[str, Case] = {
     "nearest": (on_image("Resize", None, TWICE, **N), "CONV_2D RESIZE_NEAREST_NEIGHBOR"),

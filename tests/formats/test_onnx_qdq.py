@@ -10,58 +10,10 @@ from onnx import TensorProto, helper
 
 from redsc.errors import UnsupportedError
 from redsc.formats.onnx.reader import read_onnx
-from redsc.ir import Array, Graph, Quant
+from redsc.ir import Array, Quant
 from tests.conftest import Golden
 from tests.formats.onnx_models import answers, floats, ints, make_node, onnx_model, ops, read, weights
-
-X = {"x": [1, 3, 6, 5]}
-SCALE, START = 0.05, Quant.per_tensor(0.05, -128)
-
-
-def i8(*numbers: int) -> Array:
-    return np.array(numbers if len(numbers) > 1 else numbers[0], np.int8)
-
-
-def u8(number: int) -> Array:
-    return np.array(number, np.uint8)
-
-
-def scalar(number: float) -> Array:
-    return np.array(number, np.float32)
-
-
-def pair(source: str, target: str, scale: str = "s", zero: str = "z", **fields: Any) -> list[Any]:
-    """Return Q and DQ between two tensors; an empty name leaves the zero point out."""
-    operands = [scale] if not zero else [scale, zero]
-    return [
-        make_node("QuantizeLinear", [source, *operands], [f"{target}/q"], name=f"{target}/Q", **fields),
-        make_node("DequantizeLinear", [f"{target}/q", *operands], [target], name=f"{target}/DQ", **fields),
-    ]
-
-
-def notes(graph: Graph) -> dict[str, Quant | None]:
-    return {value.name: value.type.quant for value in graph.activations()}
-
-
-def net(nodes: list[Any], opset: int = 13, inputs: dict[str, list[Any]] | None = None, **constants: Array) -> bytes:
-    known = {"s": scalar(SCALE), "z": i8(3)} | constants
-    return onnx_model(nodes, X if inputs is None else inputs, known, opset)
-
-
-def conv(weight: list[Any], bias: str = "", opset: int = 13, **constants: Array) -> Graph:
-    """Return the graph of Q-DQ, convolution by `w`, which `weight` makes, Q-DQ."""
-    inputs = ["a", "w", bias] if bias else ["a", "w"]
-    nodes = [*pair("x", "a"), *weight, make_node("Conv", inputs, ["c"], name="conv"), *pair("c", "y")]
-    return read(net(nodes, opset, **constants))
-
-
-def dequantized(scale: str = "ws", zero: str = "wz", **fields: Any) -> list[Any]:
-    operands = ["wq", scale, zero] if zero else ["wq", scale]
-    return [make_node("DequantizeLinear", operands, ["w"], name="w/DQ", **fields)]
-
-
-WQ = np.random.default_rng(0).integers(-127, 128, (4, 3, 3, 3), np.int8)
-CHANNELS = np.array([0.01, 0.02, 0.03, 0.04], np.float32)
+from tests.formats.qdq_models import SCALE, START, X, i8, net, notes, pair, scalar, u8
 
 
 @pytest.mark.parametrize(
@@ -90,91 +42,6 @@ def test_the_output_type_of_opset_21_stands_for_a_zero_point() -> None:
     quantize.attribute.append(helper.make_attribute("output_dtype", TensorProto.INT8))
     graph = read(net([quantize, dequantize, make_node("Tanh", ["a"], ["y"])], 21))
     assert graph.inputs[0].type.quant == Quant.per_tensor(SCALE)
-
-
-def test_weights_per_channel() -> None:
-    graph = conv(dequantized(axis=0), wq=WQ, ws=CHANNELS, wz=i8(0, 0, 0, 0))
-    assert ops(graph) == "CONV_2D"
-    weight = graph.nodes[0].operand(1)
-    assert weight.type.quant == Quant(tuple(CHANNELS.tolist()), (0,), 0)
-    assert weight.data is not None
-    np.testing.assert_allclose(weight.data[3].transpose(2, 0, 1), WQ[3] * CHANNELS[3], rtol=1e-6)
-
-
-def test_weights_per_tensor() -> None:
-    weight = conv(dequantized(), wq=WQ, ws=scalar(0.02), wz=i8(0)).nodes[0].operand(1)
-    assert weight.type.quant == Quant.per_tensor(0.02)
-
-
-def test_weights_of_a_depthwise_convolution_have_their_channels_last() -> None:
-    nodes = [*pair("x", "a"), *dequantized(axis=0), make_node("Conv", ["a", "w"], ["y"], group=3)]
-    graph = read(net(nodes, wq=WQ[:3, :1], ws=CHANNELS[:3], wz=i8(0, 0, 0)))
-    assert graph.nodes[0].operand(1).type.quant == Quant(tuple(CHANNELS[:3].tolist()), (0,), 3)
-
-
-def test_weights_of_a_transposed_convolution_have_theirs_on_axis_1() -> None:
-    nodes = [*pair("x", "a"), *dequantized(axis=1), make_node("ConvTranspose", ["a", "w"], ["y"])]
-    graph = read(net(nodes, wq=WQ.transpose(1, 0, 2, 3), ws=CHANNELS, wz=i8(0, 0, 0, 0)))
-    assert graph.nodes[0].operand(1).type.quant == Quant(tuple(CHANNELS.tolist()), (0,), 0)
-
-
-@pytest.mark.parametrize(
-    ("op", "turned", "axis", "kept"), [("MatMul", 0, 1, True), ("Gemm", 1, 0, True), ("Gemm", 0, 0, False)]
-)
-def test_weights_of_dense_layers(op: str, turned: int, axis: int, kept: bool) -> None:
-    """The weights are square, so that only the axis tells for what the scales are."""
-    fields = {"transB": 1} if turned else {}
-    nodes = [*pair("x", "a"), *dequantized(axis=axis), make_node(op, ["a", "w"], ["y"], **fields)]
-    graph = read(
-        net(
-            nodes,
-            inputs={"x": [2, 4]},
-            wq=WQ[:4, 0, 0, :1] @ WQ[:1, 0, 0, :1].repeat(4, 1),
-            ws=CHANNELS,
-            wz=i8(0, 0, 0, 0),
-        )
-    )
-    assert graph.nodes[0].operand(1).type.quant == (Quant(tuple(CHANNELS.tolist()), (0,), 0) if kept else None)
-
-
-def test_weights_that_are_scaled_lose_their_int8_form() -> None:
-    nodes = [*pair("x", "a"), *dequantized(), make_node("Gemm", ["a", "w"], ["y"], alpha=0.5)]
-    graph = read(net(nodes, inputs={"x": [2, 4]}, wq=WQ[:, 0, 0, :], ws=scalar(0.5), wz=i8(0)))
-    assert graph.nodes[0].operand(1).type.quant is None
-
-
-def test_float_weights_behind_a_pair_are_rounded() -> None:
-    graph = conv(pair("f", "w", "ws", "wz"), f=weights(4, 3, 3, 3), ws=scalar(0.02), wz=i8(0))
-    data = graph.nodes[0].operand(1).data
-    assert data is not None
-    np.testing.assert_allclose(data / 0.02, np.round(data / 0.02), atol=1e-3)
-    assert graph.nodes[0].operand(1).type.quant == Quant.per_tensor(0.02)
-
-
-def test_uint8_weights_around_128_are_int8() -> None:
-    weight = (
-        conv(dequantized(), wq=(WQ.astype(int) + 128).astype(np.uint8), ws=scalar(0.02), wz=u8(128))
-        .nodes[0]
-        .operand(1)
-    )
-    assert weight.type.quant == Quant.per_tensor(0.02)
-
-
-def test_asymmetric_weights_are_real_numbers_only() -> None:
-    weight = conv(dequantized(), wq=WQ.view(np.uint8), ws=scalar(0.02), wz=u8(100)).nodes[0].operand(1)
-    assert weight.type.quant is None
-
-
-@pytest.mark.parametrize("quantised", [True, False])
-def test_a_bias(quantised: bool) -> None:
-    numbers: Array = np.array([100, -200, 300, 0], np.int32)
-    bias = [make_node("DequantizeLinear", ["bq", "bs"], ["b"], axis=0)] if quantised else []
-    real = {"bq": numbers, "bs": CHANNELS * np.float32(SCALE)} if quantised else {"b": floats(1, 2, 3, 4)}
-    graph = conv([*dequantized(axis=0), *bias], "b", wq=WQ, ws=CHANNELS, wz=i8(0, 0, 0, 0), **real)
-    data = graph.nodes[0].operand(2).data
-    wanted = numbers * CHANNELS * SCALE if quantised else floats(1, 2, 3, 4)
-    assert data is not None
-    np.testing.assert_allclose(data, wanted, rtol=1e-6)
 
 
 def test_one_dq_may_feed_many() -> None:
@@ -339,11 +206,6 @@ def test_a_refusal_says_why(case: str, golden: Golden) -> None:
     with pytest.raises(UnsupportedError) as caught:
         read(REFUSED[case])
     golden(f"{caught.value}\n")
-
-
-def test_axes_of_scales_must_fit() -> None:
-    with pytest.raises(UnsupportedError, match=r"it has scales of the shape \[3\]"):
-        conv(dequantized(axis=0), wq=WQ, ws=CHANNELS[:3], wz=i8(0, 0, 0))
 
 
 def test_reshapes_keep_the_scale() -> None:

@@ -174,16 +174,12 @@ def _softmax(op: str) -> OnnxOp:
             raise CannotTranslate(f"axis {axis} is not one of rank {rank}")
         source, layout = context.value(name), [i for i in context.layouts[name] if i is not None]
         over = range(axis % rank, rank) if flattens else [axis % rank]
-        last = [layout.index(i) for i in over]
-        sizes = [context.shape(name)[i] for i in layout]
-        if (
-            len([i for i in over if context.shape(name)[i] > 1]) <= 1
-            and max(last, key=lambda i: (sizes[i] > 1, i)) == len(layout) - 1
-        ):
+        columns = prod(context.shape(name)[i] for i in over)
+        if layout[-1] in over and source.type.shape[-1] == columns:
             context.emit(node, op, source)
             return
+        sizes, last = [context.shape(name)[i] for i in layout], [layout.index(i) for i in over]
         order = [i for i in range(len(layout)) if i not in last] + last
-        columns = prod(sizes[i] for i in last)
         rows = (source.type.elements // columns, columns)
         table = context.rearrange(source, sizes, order, rows, f"{node.output}.rows", (node.label,))
         soft = context.step(node, op, table, part="soft")

@@ -8,7 +8,7 @@ from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.nodes import OnnxNode
 from redsc.formats.onnx.row import OnnxOp, Rows
 from redsc.formats.tables import CannotTranslate
-from redsc.ir import DType
+from redsc.ir import DType, Value
 
 __all__ = ["ELEMENTWISE_ROWS", "unary"]
 
@@ -30,30 +30,23 @@ def _binary(op: str, dtype: DType | None = None) -> OnnxOp:
     return OnnxOp(handler)
 
 
-def _mean(context: OnnxContext, node: OnnxNode) -> None:
-    first, *others = (context.operand(name, node.output) for name in node.inputs)
-    if not others:
-        context.alias(node, first)
-        return
-    total = first
-    for index, other in enumerate(others):
-        total = context.step(node, "ADD", total, other, part=f"sum{index}")
-    context.emit(node, "MUL", total, 1 / len(node.inputs))
+def _joined(context: OnnxContext, node: OnnxNode, op: str) -> Value:
+    """Join all operands, two at a time."""
+    operands = [context.operand(name, node.output) for name in node.inputs]
+    result = operands[0]
+    for index, other in enumerate(operands[1:], 2):
+        result = context.step(node, op, result, other, part=str(index) if index < len(operands) else "")
+    return result
 
 
 def _variadic(op: str) -> OnnxOp:
-    """Return the row of an op that joins any number of operands, two at a time."""
+    """Return the row of an op of any number of operands."""
+    return OnnxOp(lambda context, node: context.alias(node, _joined(context, node, op)))
 
-    def handler(context: OnnxContext, node: OnnxNode) -> None:
-        result, *others = (context.operand(name, node.output) for name in node.inputs)
-        for index, other in enumerate(others[:-1]):
-            result = context.step(node, op, result, other, part=str(index))
-        if others:
-            context.emit(node, op, result, others[-1])
-        else:
-            context.alias(node, result)
 
-    return OnnxOp(handler)
+def _mean(context: OnnxContext, node: OnnxNode) -> None:
+    count, total = len(node.inputs), _joined(context, node, "ADD")
+    context.alias(node, total if count == 1 else context.step(node, "MUL", total, 1 / count, part="mean"))
 
 
 def _div(context: OnnxContext, node: OnnxNode) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from redsc.errors import LimitExceeded, MalformedModel, UnsupportedError, UsageError, did_you_mean
+from redsc.formats.onnx.infer import infer_shapes
 from redsc.formats.onnx.nodes import OnnxModel, OnnxNode
 from redsc.ir import Array, Shape
 from redsc.limits import Limits
@@ -29,7 +30,6 @@ _FOLDABLE_NAMES = """
     Unsqueeze Where Xor
 """
 _FOLDABLE = frozenset(_FOLDABLE_NAMES.split())
-_UNTYPED = ("GroupNormalization",)  # onnx infers nothing for it from opset 21 on; the output is as the input
 _NONE_GIVEN: Mapping[str, Shape] = MappingProxyType({})
 _ROUNDS = 16  # nested shape programs of real exports need 2 or 3
 
@@ -49,7 +49,7 @@ def fold_model(model: Any, limits: Limits, sizes: Mapping[str, Shape] = _NONE_GI
     constants = {item.name: _array(onnx, item) for item in model.graph.initializer}
     opset = next(item.version for item in model.opset_import if item.domain in ("", "ai.onnx"))
     for _ in range(_ROUNDS):
-        model = _infer_shapes(onnx, model)
+        model = infer_shapes(onnx, model)
         shapes = _known_shapes(model.graph, constants)
         folded = _fold_nodes(onnx, model, opset, shapes, constants, limits)
         if not folded:
@@ -101,28 +101,6 @@ def _bind(item: Any, shape: Shape) -> None:
     for dim, size in zip(dims, shape, strict=True):
         dim.Clear()
         dim.dim_value = size
-
-
-def _infer_shapes(onnx: Any, model: Any) -> Any:
-    """Return the model with the types of its tensors, and CastLike as the Cast that it is among them."""
-    untyped = {index: node for index, node in enumerate(model.graph.node) if node.op_type in _UNTYPED}
-    originals = {index: type(node).FromString(node.SerializeToString()) for index, node in untyped.items()}
-    for node in untyped.values():
-        node.op_type = "Identity"
-        del node.attribute[:], node.input[1:]
-    model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
-    for index, node in originals.items():
-        model.graph.node[index].CopyFrom(node)
-    casts = [node for node in model.graph.node if node.op_type == "CastLike" and len(node.input) == 2]
-    if casts:
-        typed = (*model.graph.input, *model.graph.value_info, *model.graph.output)
-        types = {item.name: item.type.tensor_type.elem_type for item in typed}
-        types |= {item.name: item.data_type for item in model.graph.initializer}
-        for node in casts:
-            if types.get(node.input[1]):
-                node.op_type = "Cast"
-                node.attribute.append(onnx.helper.make_attribute("to", types[node.input.pop()]))
-    return model
 
 
 def _known_shapes(proto: Any, constants: Mapping[str, Array]) -> dict[str, Shape]:

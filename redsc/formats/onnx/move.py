@@ -124,7 +124,7 @@ def _gather(context: OnnxContext, node: OnnxNode) -> None:
     place, size = context.axis(name, axis), context.shape(name)[axis % rank]
     indices = context.constant(node.input(1), "its indices are")
     if indices.ndim > 1 or indices.dtype.kind not in "iu" or (np.abs(indices + 0.5) > size).any():
-        raise CannotTranslate(f"its indices have the shape {list(indices.shape)} or leave the axis")
+        raise CannotTranslate(f"its indices are no list of places below {size}")
     picked = [int(i) % size for i in indices.reshape(-1)]
     if all(right == left + 1 for left, right in pairwise(picked)):
         found = cut(context, node, context.value(name), {place: (picked[0], picked[-1] + 1)}, "cut")

@@ -73,7 +73,7 @@ def _group_normalization(context: OnnxContext, node: OnnxNode) -> None:
     name, groups = node.input(0), node.get("num_groups", 1)
     source, channels = context.value(name), context.shape(name)[1]
     place, rank = context.axis(name, 1), len(source.type.shape)
-    if place != rank - 1 or channels % groups:
+    if groups < 1 or place != rank - 1 or channels % groups:
         raise CannotTranslate(f"it has {groups} groups over {channels} channels, not last in the graph")
     shape = (source.type.shape[0], prod(source.type.shape[1:-1]), groups, channels // groups)
     grouped = context.step(node, "RESHAPE", source, attrs=Reshape(shape), part="groups")

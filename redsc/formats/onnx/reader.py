@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from redsc.errors import LimitExceeded, MalformedModel, RedscError
 from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.fold import fold_model
@@ -55,11 +57,12 @@ def read_onnx(
     try:
         proto = parse_onnx(data, limits, directory)
         source = data if directory is None else proto.SerializeToString()
-        folded = fold_model(proto, limits, shapes or {})
-        model, quants, refused = absorb_quantization(folded)
-        layouts = Layouts.assign(model, lambda node: _row(node).kind)
-        context = OnnxContext(model, layouts, quants)
-        graph = _translate(context, [_problem(*item) for item in refused])
+        with np.errstate(all="ignore"):  # what is no number is found by the verifier
+            folded = fold_model(proto, limits, shapes or {})
+            model, quants, refused = absorb_quantization(folded)
+            layouts = Layouts.assign(model, lambda node: _row(node).kind)
+            context = OnnxContext(model, layouts, quants)
+            graph = _translate(context, [_problem(*item) for item in refused])
     except RedscError:
         raise
     except Exception as error:  # protobuf and onnx raise their own families

@@ -1,0 +1,69 @@
+"""Shape inference by onnx, around what it cannot do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["infer_shapes"]
+
+_UNTYPED = ("GroupNormalization",)  # onnx infers nothing for it from opset 21 on; the output is as the input
+_HIDDEN = "redsc.hidden"  # a domain of which onnx knows nothing
+_SLICES = 64  # one after the other
+
+
+def infer_shapes(onnx: Any, model: Any) -> Any:
+    """Return the model with the types of its tensors, and CastLike as the Cast that it is among them."""
+    untyped = {index: node for index, node in enumerate(model.graph.node) if node.op_type in _UNTYPED}
+    originals = {index: type(node).FromString(node.SerializeToString()) for index, node in untyped.items()}
+    for node in untyped.values():
+        node.op_type = "Identity"
+        del node.attribute[:], node.input[1:]
+    model = _infer_around_slices(onnx, model)
+    for index, node in originals.items():
+        model.graph.node[index].CopyFrom(node)
+    casts = [node for node in model.graph.node if node.op_type == "CastLike" and len(node.input) == 2]
+    if casts:
+        typed = (*model.graph.input, *model.graph.value_info, *model.graph.output)
+        types = {item.name: item.type.tensor_type.elem_type for item in typed}
+        types |= {item.name: item.data_type for item in model.graph.initializer}
+        for node in casts:
+            if types.get(node.input[1]):
+                node.op_type = "Cast"
+                node.attribute.append(onnx.helper.make_attribute("to", types[node.input.pop()]))
+    return model
+
+
+def _infer_around_slices(onnx: Any, model: Any) -> Any:
+    """Return the model with inferred shapes; onnx sees a Slice only once the sizes of its data are known and sound.
+
+    It infers sizes below zero where a padding is longer than an image, and then its rule for Slice ends the process
+    (a failed std::clamp, onnx 1.23).
+    """
+    slices = {index: node.input[0] for index, node in enumerate(model.graph.node) if node.op_type == "Slice"}
+    sound = _sound_tensors(model.graph)
+    hidden = [index for index, name in slices.items() if name not in sound]
+    model.opset_import.append(onnx.helper.make_opsetid(_HIDDEN, 1))
+    for _ in range(_SLICES):
+        for index in hidden:
+            model.graph.node[index].domain = _HIDDEN
+        model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+        for index in hidden:
+            model.graph.node[index].domain = ""
+        sound = _sound_tensors(model.graph)
+        left = [index for index in hidden if slices[index] not in sound]
+        if left == hidden:
+            break
+        hidden = left
+    model.opset_import.pop()
+    return model
+
+
+def _sound_tensors(proto: Any) -> set[str]:
+    """Return the tensors of which every size is known and none is negative."""
+    sound = {item.name for item in proto.initializer}
+    for item in (*proto.input, *proto.value_info, *proto.output):
+        kind = item.type.tensor_type
+        sizes = [dim.dim_value if dim.HasField("dim_value") else -1 for dim in kind.shape.dim]
+        if kind.HasField("shape") and min(sizes, default=0) >= 0:
+            sound.add(item.name)
+    return sound

@@ -1,0 +1,130 @@
+"""ONNX files that ask for too much: refused before anything is allocated, and in linear time."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+
+from redsc.errors import RedscError
+from redsc.ir import Array
+from redsc.limits import DEFAULT_LIMITS
+from tests.formats.onnx_models import ints, make_node, one, onnx_model, read, weights
+
+HUGE = 1 << 40
+IMAGE = [1, 2, 4, 4]
+W = weights(2, 2, 3, 3)
+MOST_BYTES = 64 << 20
+MOST_SECONDS = 20.0  # a slow machine needs 6; quadratic time would be minutes
+
+
+def constant(op: str, *operands: Array, **attributes: Any) -> bytes:
+    """Return a model that adds to `x` what an op makes of constants."""
+    names = [f"k{i}" for i in range(len(operands))]
+    nodes = [make_node(op, names, ["z"], **attributes), make_node("Add", ["x", "z"], ["y"])]
+    return onnx_model(nodes, {"x": [2, 3]}, dict(zip(names, operands, strict=True)))
+
+
+HOSTILE = {
+    "constant-of-shape": constant("ConstantOfShape", ints(HUGE, HUGE)),
+    "constant-of-negative-shape": constant("ConstantOfShape", ints(-5, 3)),
+    "expand": constant("Expand", weights(1), ints(1 << 20, 1 << 20)),
+    "expand-data": one("Expand", [1], ints(1 << 20, 1 << 20)),
+    "tile": constant("Tile", weights(4), ints(HUGE)),
+    "tile-data": one("Tile", [4], ints(HUGE)),
+    "tile-negative": one("Tile", [4], ints(-3)),
+    "range": constant("Range", np.array(0), np.array(HUGE), np.array(1)),
+    "range-of-zero-steps": constant("Range", np.array(0), np.array(5), np.array(0)),
+    "one-hot": constant("OneHot", ints(*range(64)), np.array(1 << 34), ints(0, 1)),
+    "pad": one("Pad", [2, 3], ints(0, HUGE, 0, HUGE)),
+    "pad-negative": one("Pad", [2, 3], ints(0, -9, 0, 0)),
+    "pad-conv": one("Conv", IMAGE, W, pads=[1 << 30] * 4, strides=[1 << 30, 1 << 30]),
+    "pad-pool": one("AveragePool", IMAGE, kernel_shape=[1 << 31] * 2, pads=[1 << 30] * 4, strides=[1 << 30] * 2),
+    "dilation": one("ConvTranspose", IMAGE, W, dilations=[1 << 20, 1 << 20], pads=[1 << 21] * 4),
+    "resize": one("Resize", IMAGE, None, None, ints(1, 2, 1 << 20, 4)),
+    "resize-nothing": one("Resize", IMAGE, None, None, ints(1, 2, 0, 4)),
+    "resize-scale": one("Resize", IMAGE, None, np.array([1, 1, np.inf, np.nan], np.float32)),
+    "reshape": one("Reshape", [2, 3], ints(HUGE, -1)),
+    "input": one("Relu", [1, HUGE]),
+    "input-overflow": one("Relu", [1, 1 << 32, 1 << 32]),
+    "rank": one("Relu", [1] * 60),
+    "gather-indices": one("Gather", [2, 3], ints(-(2**63), 2**63 - 1), axis=1),
+    "slice-bounds": one("Slice", [2, 3], ints(-(2**63)), ints(2**63 - 1), ints(1), ints(-(2**63))),
+    "slice-no-step": one("Slice", [2, 3], ints(0), ints(2), ints(1), ints(0)),
+    "slice-of-less-than-nothing": onnx_model(  # onnx 1.23 ends the process
+        [
+            make_node("ConvTranspose", ["x", "w"], ["c"], pads=[1, 67, 1, 1]),
+            make_node("Slice", ["c", "a", "a", "a"], ["s"]),
+            make_node("Slice", ["s", "a", "a", "a"], ["y"]),
+        ],
+        {"x": IMAGE},
+        {"w": W, "a": ints(3)},
+    ),
+    "transpose": one("Transpose", [2, 3], perm=[0, 0]),
+    "groups": one("Conv", IMAGE, W, group=0),
+    "group-norm": one("GroupNormalization", [1, 4, 2, 2], weights(4), weights(4), opset=21, num_groups=0),
+    "depth": one("DepthToSpace", [1, 4, 2, 2], blocksize=0),
+    "concat-axis": onnx_model([make_node("Concat", ["x", "x"], ["y"], axis=9)], {"x": [4]}, {}),
+    "no-axis": onnx_model([make_node("Concat", ["x", "x"], ["y"])], {"x": [4]}, {}),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_what_asks_for_too_much_is_refused(case: str) -> None:
+    read(one("Relu", [2]))  # what is imported is not counted
+    tracemalloc.start()
+    try:
+        with pytest.raises(RedscError):
+            read(HOSTILE[case])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < MOST_BYTES
+
+
+def chain(length: int, *ops: str, source: str = "x") -> list[Any]:
+    """Return a chain of nodes from `source` to `y`."""
+    names = [source, *(f"t{i}" for i in range(length - 1)), "y"]
+    return [make_node(ops[i % len(ops)], [names[i]], [names[i + 1]]) for i in range(length)]
+
+
+def comb(length: int) -> list[Any]:
+    """Return additions, each of the sum so far to something new: layouts join from the far end."""
+    nodes = []
+    for i in range(length // 2):
+        nodes.append(make_node("Relu", ["x"], [f"r{i}"]))
+        nodes.append(make_node("Add", [f"r{i}", f"a{i - 1}" if i else "x"], [f"a{i}"]))
+    nodes[-1].output[0] = "y"
+    return nodes
+
+
+LONG = {
+    "chain": (chain(DEFAULT_LIMITS.nodes, "Relu"), DEFAULT_LIMITS.nodes),
+    "identities": (chain(DEFAULT_LIMITS.nodes, "Identity", "Relu"), DEFAULT_LIMITS.nodes // 2),
+    "comb": (comb(DEFAULT_LIMITS.nodes), DEFAULT_LIMITS.nodes),
+}
+
+
+@pytest.mark.parametrize("case", LONG)
+def test_long_models_take_linear_time(case: str) -> None:
+    nodes, wanted = LONG[case]
+    data = onnx_model(nodes, {"x": [1, 4]}, {})
+    start = time.monotonic()
+    assert len(read(data).nodes) == wanted
+    assert time.monotonic() - start < MOST_SECONDS
+
+
+def test_long_chains_of_constants_are_folded_in_linear_time() -> None:
+    nodes = [*chain(DEFAULT_LIMITS.nodes - 1, "Neg", source="k"), make_node("Add", ["x", "y"], ["z"])]
+    start = time.monotonic()
+    graph = read(onnx_model(nodes, {"x": [1, 4]}, {"k": weights(4)}, outputs=["z"]))
+    assert [node.op for node in graph.nodes] == ["ADD"]
+    assert time.monotonic() - start < MOST_SECONDS
+
+
+def test_more_nodes_than_the_limit_are_refused() -> None:
+    with pytest.raises(RedscError):
+        read(onnx_model(chain(DEFAULT_LIMITS.nodes + 1, "Relu"), {"x": [1, 4]}, {}))
