@@ -73,6 +73,11 @@ IN_TABLE = (
     "models/sipeed+TinyMaix/mbnet96_0.25_q.tflite",
 )
 
+ROUNDED_OTHERWISE = (
+    "models/google-coral+test_data/mobilenet_v1_0.25_128_quant.tflite",  # uint8
+    f"{MLPERF}/kws_ref_model_float32.tflite",  # int8 weights under float activations
+)
+
 OUT_OF_TABLE = (
     "models/mediapipe-0.10.14/selfie_segmentation.tflite",
     f"{TFLM}/audio_preprocessor_int8.tflite",
@@ -81,9 +86,7 @@ OUT_OF_TABLE = (
     f"{TFLM}/trained_lstm_int8.tflite",
 )
 
-REFUSED_TYPES = {
-    "models/google-coral+test_data/mobilenet_v1_0.25_128_quant.tflite": "it takes (u8, u8, i32) and gives u8",
-    f"{MLPERF}/kws_ref_model_float32.tflite": "it takes (f32, i8, f32) and gives f32",
+REFUSED = {
     "models/esphome+micro-wake-word-models/okay_nabu.tflite": "2 subgraphs",
 }
 
