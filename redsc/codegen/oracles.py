@@ -20,7 +20,7 @@ from redsc.formats.model import Port
 from redsc.ir import Array, DType, Graph, Value
 from redsc.runtime import EXECUTORS, installed, run_isolated
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples, signal_to_noise_db
-from redsc.runtime.ports import from_integers
+from redsc.runtime.ports import from_integers, to_integers, to_real
 
 __all__ = ["Verification", "verify_import", "verify_levels", "verify_slots"]
 
@@ -75,8 +75,8 @@ def _agreement(model: Model, graph: Graph, expected: Rows, found: Rows, place: t
         tolerance = FLOAT_TOLERANCE if _computes_in_float(graph) else 0.0
         _require(difference(expected, found, tolerance), *place)
         return f"equal within {tolerance:g} relative" if tolerance else "equal bit for bit"
-    noise = signal_to_noise_db(expected, found)
-    if noise < _LEAST_SQNR_DB:
+    noise = signal_to_noise_db(_to_real(graph.outputs, expected), _to_real(graph.outputs, found))
+    if not noise >= _LEAST_SQNR_DB:  # also true for NaN
         _require(
             f"the noise between both is too loud: {noise:.1f} dB SQNR, at least {_LEAST_SQNR_DB:.0f} dB", *place
         )
@@ -152,6 +152,17 @@ def _to_file(ports: Sequence[Port], values: Sequence[Value], rows: Rows) -> list
         [
             port.to_source(from_integers(array, value.type, port.dtype))
             for array, value, port in zip(row, values, ports, strict=True)
+        ]
+        for row in rows
+    ]
+
+
+def _to_real(values: Sequence[Value], rows: Rows) -> list[list[Array]]:
+    """Return outputs in the model file's form as real numbers: a zero point is no signal."""
+    return [
+        [
+            to_real(to_integers(array, value.type), value.type) if array.dtype.itemsize == 1 else array
+            for array, value in zip(row, values, strict=True)
         ]
         for row in rows
     ]
