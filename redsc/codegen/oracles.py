@@ -20,7 +20,7 @@ from redsc.formats.model import Port
 from redsc.ir import Array, DType, Graph, Value
 from redsc.runtime import EXECUTORS, installed, run_isolated
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples, signal_to_noise_db
-from redsc.runtime.ports import from_integers
+from redsc.runtime.ports import from_integers, to_integers, to_real
 
 __all__ = ["Verification", "verify_import", "verify_levels", "verify_slots"]
 
@@ -77,19 +77,12 @@ def _agreement(model: Model, graph: Graph, expected: Rows, found: Rows, place: t
         floor = _SIGMOID_ERROR if any(node.op == "LOGISTIC" for node in graph.nodes) else 0.0
         _require(difference(expected, found, tolerance, floor), *place)
         return f"equal within {tolerance:g} relative" if tolerance else "equal bit for bit"
-    noise = signal_to_noise_db(*_numbers(expected, found))
-    if noise < _LEAST_SQNR_DB:
+    noise = signal_to_noise_db(_quantities(graph.outputs, expected), _quantities(graph.outputs, found))
+    if not noise >= _LEAST_SQNR_DB:  # also true for NaN
         _require(
             f"the noise between both is too loud: {noise:.1f} dB SQNR, at least {_LEAST_SQNR_DB:.0f} dB", *place
         )
     return "equal" if noise == inf else f"{noise:.1f} dB SQNR: the file rounds otherwise"
-
-
-def _numbers(expected: Rows, found: Rows) -> tuple[Rows, Rows]:
-    """Return the outputs that are quantities; class numbers have no noise, unless there is nothing else."""
-    kept = [i for i, array in enumerate(expected[0]) if array.dtype.kind == "f" or array.dtype.itemsize == 1]
-    kept = kept or list(range(len(expected[0])))
-    return [[row[i] for i in kept] for row in expected], [[row[i] for i in kept] for row in found]
 
 
 def verify_levels(names: Sequence[str], graphs: Sequence[Graph], slots: Sequence[Graph]) -> Iterator[Verification]:
@@ -161,6 +154,22 @@ def _to_file(ports: Sequence[Port], values: Sequence[Value], rows: Rows) -> list
         [
             port.to_source(from_integers(array, value.type, port.dtype))
             for array, value, port in zip(row, values, ports, strict=True)
+        ]
+        for row in rows
+    ]
+
+
+def _quantities(values: Sequence[Value], rows: Rows) -> list[list[Array]]:
+    """Return outputs in the model file's form as real numbers: a zero point is no signal.
+
+    Class numbers are left out, as they have no noise, unless there is nothing else.
+    """
+    places = [i for i, value in enumerate(values) if value.type.dtype in (DType.FLOAT32, DType.INT8)]
+    kinds = [value.type for value in values]
+    return [
+        [
+            to_real(to_integers(row[i], kinds[i]), kinds[i]) if row[i].dtype.itemsize == 1 else row[i]
+            for i in places or range(len(row))
         ]
         for row in rows
     ]

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 
-from redsc.ir import DType, Graph, Quant, Value, op_def
+from redsc.ir import Array, DType, Graph, Node, Quant, Value, op_def
 from redsc.ir.rules import SameScale
 from redsc.passes.int8 import Role, fixed_quant, role_of, tied_values, why_not_int8
 from redsc.runtime.ranges import Range
@@ -19,6 +20,7 @@ __all__ = ["affine_quant", "choose_scales"]
 
 _LOW, _HIGH = -128, 127
 _LEAST_SPAN = 1e-9  # below it a tensor is taken for constant zero; s_in * s_w then stays a normal float32
+_INFINITE = 1e4  # the smallest number that exporters write for infinity, in attention masks; others: 1e9, 3.4e38
 
 
 def choose_scales(
@@ -35,10 +37,12 @@ def choose_scales(
        without one takes that of the neighbour before it.
     2. The output of an op that prescribes its scale has that one; so has the user's, where no reader copies it.
     3. Values whose op copies or compares raw integers are one group with one scale, from the union of their ranges.
+       What such an op makes adds nothing: it is a part of what it reads.
     4. A group takes the scale of a member that rule 1 or 2 fixed; of rule 2 only where it holds the range of all.
-    5. Constant data operands have the range of their numbers. Bounds do not count, nor does the lowest or highest
-       float as padding, and what is padded with it.
-    6. A group with a member whose range nobody observed gets no scale.
+    5. Constant data operands have the range of their numbers. In a group, numbers that stand for infinity (maximum
+       pools are padded with one) saturate: those above 1e4 of which one int8 step would hold all that was observed.
+       So do the bounds of a minimum or maximum beyond what it was seen to give.
+    6. A group in which nobody observed the range of what it reads gets no scale.
     7. With `like`, the scales of the whole network for one of its levels: graph inputs and outputs take theirs from
        it, and rule 4 decides as it did there, so that every level has the same nodes.
     8. Nodes that stay float tie nothing.
@@ -55,7 +59,9 @@ def choose_scales(
         for index, value in enumerate(node.inputs):
             if value is not None and value.is_constant and role_of(node, index) is Role.DATA:
                 chooser.add(value)
-        chooser.tie(tied_values(node))
+        tied = tied_values(node)
+        chooser.tie(tied)
+        chooser.copies.update(output for output in node.outputs if output in tied)
     for value in graph.activations():
         chooser.add(value)
     return chooser.scales()
@@ -70,27 +76,29 @@ def affine_quant(found: Range) -> Quant:
     return Quant.per_tensor(scale, int(np.clip(np.rint(_LOW - low / scale), _LOW, _HIGH)))
 
 
+def _union(ranges: Sequence[Range]) -> Range | None:
+    return reduce(Range.union, ranges) if ranges else None
+
+
+def _meant(numbers: Array, seen: Range) -> Array:
+    """Return the numbers that do not stand for infinity beside a range (rule 5)."""
+    span = max(seen.high, 0.0) - min(seen.low, 0.0)
+    found: Array = numbers[np.abs(numbers) < max(_INFINITE, (_HIGH - _LOW) * span)]
+    return found
+
+
 def _is_float(value: Value) -> bool:
     return value.type.dtype is DType.FLOAT32
 
 
-def _is_bound(value: Value) -> bool:
-    """Whether a constant only limits other values, as an operand of a minimum does."""
-    rules = [op_def(use.node.op).quant for use in value.uses]
-    return value.is_constant and all(isinstance(rule, SameScale) and rule.bounds for rule in rules)
-
-
-def _is_endless(value: Value) -> bool:
-    """Whether a value is the lowest or highest float, or is padded with it."""
-    if value.data is not None:
-        return bool((np.abs(value.data) >= np.finfo(np.float32).max).any())
-    operands = () if value.producer is None else value.producer.present_inputs()
-    return any(operand.data is not None and _is_endless(operand) for operand in operands)
+def _has_bounds(node: Node) -> bool:
+    rule = op_def(node.op).quant
+    return isinstance(rule, SameScale) and rule.bounds
 
 
 @dataclass(slots=True)
 class _Chooser:
-    """A union-find over values; `prescribed` are those of rule 2."""
+    """A union-find over values; `prescribed` are those of rule 2, `copies` what adds nothing to a range."""
 
     graph: Graph
     ranges: Mapping[str, Range]
@@ -98,6 +106,7 @@ class _Chooser:
     parents: dict[Value, Value] = field(default_factory=dict)
     prescribed: dict[Value, Quant] = field(default_factory=dict)
     users: dict[Value, Quant] = field(default_factory=dict)
+    copies: set[Value] = field(default_factory=set)
 
     def spread(self, keep_float: Collection[str]) -> None:
         """Gather what the user chose, and pass it on to what only copies it."""
@@ -154,14 +163,27 @@ class _Chooser:
         return None if found is None else affine_quant(found)
 
     def range(self, group: list[Value]) -> Range | None:
-        """Return the union of the ranges of all members, None where one is unknown."""
-        union: Range | None = None
-        for value in [value for value in group if not _is_bound(value) and not _is_endless(value)] or group:
-            found = self.ranges.get(value.name) if value.data is None else Range.of(value.data)
-            if found is None:
-                return None
-            union = found if union is None else union.union(found)
-        return union
+        """Return the range that a group must hold, None where that of a member is unknown."""
+        made = [value for value in group if value.data is None and value not in self.copies]
+        if any(value.name not in self.ranges for value in made):
+            return None
+        seen = _union([self.ranges[value.name] for value in made])
+        constants = [
+            value.data if seen is None else _meant(self.effective(value), seen)
+            for value in group
+            if value.data is not None
+        ]
+        return _union([*([seen] if seen else []), *(Range.of(data) for data in constants if data.size)])
+
+    def effective(self, constant: Value) -> Array:
+        """Return the numbers of a constant; bounds only as far as the results that were observed reach them."""
+        assert constant.data is not None
+        readers = [use.node for use in constant.uses]
+        seen = [self.ranges.get(node.outputs[0].name) for node in readers]
+        found = _union([item for item in seen if item is not None])
+        if found is None or not all(_has_bounds(node) for node in readers):
+            return constant.data
+        return constant.data.clip(found.low, found.high)
 
     def holds(self, quant: Quant, group: list[Value], found: Range | None) -> bool:
         """Whether a group may have a prescribed scale: its range fits, but for the last step."""

@@ -44,11 +44,13 @@ class Quantized:
 
 
 def is_quantizable(graph: Graph, has_data: bool, settings: Quantization) -> bool:
-    """Whether a network shall become int8: it computes in float only, and data or the file itself give scales."""
-    values = graph.values()
-    if not settings.enabled or any(value.type.dtype is DType.INT8 for value in values):
+    """Whether a network shall become int8: it computes in float only, and data or the file itself give scales.
+
+    The scales of weights alone, as in a hybrid file, are not enough: without data nothing would become int8.
+    """
+    if not settings.enabled or any(value.type.dtype is DType.INT8 for value in graph.values()):
         return False
-    annotated = any(v.type.dtype is DType.FLOAT32 and v.type.quant is not None for v in values)
+    annotated = any(v.type.dtype is DType.FLOAT32 and v.type.quant is not None for v in graph.activations())
     return (has_data or annotated) and any(is_float_node(node) for node in graph.nodes)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from redsc.codegen import oracles
@@ -10,12 +11,12 @@ from redsc.codegen.oracles import verify_import, verify_levels, verify_slots
 from redsc.cost.memory import measure_memory
 from redsc.cost.tflm_structs import X86_64_RECORDING
 from redsc.errors import VerificationError
-from redsc.formats import Model, load_model, write_models, write_tflite
-from redsc.ir import Graph, GraphBuilder
+from redsc.formats import Model, load_model, read_tflite, write_models, write_tflite
+from redsc.ir import DType, Graph, GraphBuilder
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.slice import slice_channels
 from redsc.runtime import installed, isolated
-from tests.helpers import small_net
+from tests.helpers import OldNet, small_net
 
 NAMES = ["100", "50"]
 needs_tflm = pytest.mark.skipif(not installed("tflm"), reason="tflite_micro is not installed")
@@ -75,6 +76,47 @@ def test_a_graph_that_is_not_the_model_file_is_found(tmp_path: Path) -> None:
     assert {row.result for row in verify_import(model, model.graph, "100")} == {"equal bit for bit"}
     with pytest.raises(VerificationError, match="against the model file disagrees"):
         list(verify_import(model, small_net(seed=5), "100"))
+
+
+def only_litert(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolated, "installed", lambda name: name == "litert")
+    monkeypatch.setattr(oracles, "_INTERPRETERS", ("litert",))
+
+
+def test_a_float_file_must_agree_within_the_tolerance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    only_litert(monkeypatch)
+    model = model_of(small_net(DType.FLOAT32), tmp_path)
+    (row,) = verify_import(model, model.graph, "100")
+    assert row.result == "equal within 1e-05 relative"
+
+
+def test_a_file_that_rounds_otherwise_is_held_to_its_noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    only_litert(monkeypatch)
+    model = model_of(OldNet(weight_point=100, reach=120).net(), tmp_path)
+    assert not model.is_exact
+    (row,) = verify_import(model, model.graph, "100")
+    decibels, rest = row.result.split(" dB SQNR: ")
+    assert rest == "the file rounds otherwise"
+    assert float(decibels) > 25
+
+
+def test_a_uint8_file_whose_graph_is_wrong_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its zero point is no signal: the raw numbers of both are near 128, with 20 dB between them."""
+    only_litert(monkeypatch)
+    model = model_of(OldNet().net(), tmp_path)
+    wrong = read_tflite(write_tflite(OldNet(seed=5).net()))
+    with pytest.raises(VerificationError, match="disagrees") as caught:
+        list(verify_import(model, wrong, "100"))
+    assert "the noise between both is too loud" in str(caught.value)
+
+
+def test_answers_that_are_no_numbers_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    only_litert(monkeypatch)
+    model = replace(model_of(small_net(DType.FLOAT32), tmp_path), is_exact=False)
+    noise = np.full((1, 5), np.nan, np.float32)
+    monkeypatch.setattr(oracles, "run_isolated", lambda *_: [[noise]] * 4)
+    with pytest.raises(VerificationError, match="disagrees"):
+        list(verify_import(model, model.graph, "100"))
 
 
 def test_a_runtime_that_is_absent_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import random_samples
 from redsc.runtime.ports import quantize_samples
 from redsc.runtime.sqnr import measure_sqnr
-from tests.helpers import residual_net, small_net
+from tests.helpers import NetBuilder, residual_net, small_net
 from tests.strategies import graphs
 
 FLOOR_DB = 15.0
@@ -155,6 +155,19 @@ def gated() -> Graph:
     builder = GraphBuilder()
     x = builder.input("x", (1, 64))
     return builder.output(builder.op("MAXIMUM", builder.op("LOGISTIC", x, name="l"), x, name="y"))
+
+
+@pytest.mark.parametrize("calibration", list(Calibration))
+def test_a_pool_that_is_padded_with_the_lowest_float_keeps_its_precision(calibration: Calibration) -> None:
+    net = NetBuilder(DType.FLOAT32)
+    pads = np.array([(0, 0), (1, 1), (1, 1), (0, 0)], np.int32)
+    made = net.conv(net.input(1, 8, 8, 3), 6)
+    padded = net.node("PADV2", made, pads, np.array(np.finfo(np.float32).min))
+    graph = net.outputs(net.conv(net.pool(padded, "MAX_POOL_2D", 3), 4, 1))
+    samples = random_samples(graph, 32)
+    made_int8 = quantize_network(graph, samples, Quantization(calibration=calibration), Log()).graph
+    floor_db = 10 if calibration is Calibration.ENTROPY else 30
+    assert measure_sqnr(graph, made_int8, samples)[-1].sqnr_db > floor_db
 
 
 def test_keeping_an_unknown_name_is_a_usage_error_with_a_suggestion() -> None:

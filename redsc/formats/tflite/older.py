@@ -5,6 +5,8 @@
    the op may. Channels that fit into 127 old steps stay as they are, the others lose at most one old step.
 3. Hybrid models have int8 weights under float activations: the weights become floats that note their int8 form.
 4. float16 constants become float32, and a DEQUANTIZE of a constant is one.
+
+What several nodes read is brought into its new form once: `made` keeps it.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from redsc.ir.rules import Grouped, Produces
 
 __all__ = [
     "FLOAT16",
+    "READS_RAW",
+    "Made",
     "as_int8",
     "unpack_constant",
     "widened",
@@ -28,6 +32,9 @@ __all__ = [
 ]
 
 FLOAT16 = 1  # TensorType.FLOAT16, schema.fbs
+READS_RAW = frozenset({"CAST"})  # converts the integers themselves, which `as_int8` moves
+
+Made = dict[tuple[object, ...], Value]
 _MIDDLE = 128
 _LARGEST = 127
 
@@ -47,20 +54,20 @@ def as_int8(value: Value) -> Value:
     moved = replace(quant, zero_points=tuple(point - _MIDDLE for point in quant.zero_points))
     if value.data is None:
         return Value(value.name, TensorType(value.type.shape, DType.INT8, moved))
-    return Value.constant(value.name, (value.data.astype(np.int16) - _MIDDLE).astype(np.int8), moved)
+    return Value.constant(value.name, np.asarray(value.data.astype(np.int16) - _MIDDLE, np.int8), moved)
 
 
-def unpack_constant(node: Node) -> bool:
+def unpack_constant(node: Node, made: Made) -> bool:
     """Make the output of a DEQUANTIZE of a constant a constant; return whether the node was one."""
     source, output = node.operand(0), node.outputs[0]
     if node.op != "DEQUANTIZE" or not source.is_constant:
         return False
-    real = _real(source)
+    real = _real(source, made)
     output.data, output.type = real.data, replace(real.type, shape=output.type.shape)
     return True
 
 
-def with_real_constants(node: Node) -> Node:
+def with_real_constants(node: Node, made: Made) -> Node:
     """Return a node over floats with floats in place of its quantised constants (rule 3)."""
     if op_def(node.op).source(node).type.dtype is not DType.FLOAT32:
         return node
@@ -68,27 +75,33 @@ def with_real_constants(node: Node) -> Node:
     if not any(packed):
         return node
     inputs = [
-        _real(v) if v is not None and is_packed else v for v, is_packed in zip(node.inputs, packed, strict=True)
+        _real(v, made) if v is not None and is_packed else v
+        for v, is_packed in zip(node.inputs, packed, strict=True)
     ]
     return replace(node, inputs=tuple(inputs))
 
 
-def _real(value: Value) -> Value:
+def _real(value: Value, made: Made) -> Value:
     """Return the real numbers of a constant; a symmetric int8 form stays as a note."""
+    if (value,) not in made:
+        is_symmetric = value.type.dtype is DType.INT8 and value.type.quant and not any(value.type.quant.zero_points)
+        made[value,] = Value.constant(value.name, _real_numbers(value), value.type.quant if is_symmetric else None)
+    return made[value,]
+
+
+def _real_numbers(value: Value) -> Array:
     quant, data = value.type.quant, value.data
     assert data is not None
     if quant is None or value.type.dtype is DType.FLOAT32:
-        return Value.constant(value.name, data.astype(np.float32))
+        return data.astype(np.float32)
     shape = [1] * data.ndim
     if quant.is_per_channel:
         shape[quant.axis] = len(quant.scales)
     points = np.broadcast_to(np.array(quant.zero_points), len(quant.scales)).reshape(shape)
-    real = ((data.astype(np.float64) - points) * np.array(quant.scales).reshape(shape)).astype(np.float32)
-    is_symmetric = value.type.dtype is DType.INT8 and not any(quant.zero_points)
-    return Value.constant(value.name, real, quant if is_symmetric else None)
+    return np.asarray((data.astype(np.float64) - points) * np.array(quant.scales).reshape(shape), np.float32)
 
 
-def with_symmetric_weights(node: Node) -> Node:
+def with_symmetric_weights(node: Node, made: Made) -> Node:
     """Return a linear layer whose int8 weights have the zero point 0 (rule 2)."""
     rule = op_def(node.op).channels
     if not isinstance(rule, Produces | Grouped):
@@ -99,28 +112,42 @@ def with_symmetric_weights(node: Node) -> Node:
     if not weight.is_constant or source.type.quant is None:
         return node
     axis = rule.out_axis if isinstance(rule, Produces) else rule.axis
-    real = _real(weight).data
-    assert real is not None
-    others = tuple(i for i in range(real.ndim) if i != axis or node.op == "FULLY_CONNECTED")
-    largest = np.abs(real).max(axis=others).reshape(-1)
-    scales = np.maximum(largest / _LARGEST, max(weight.type.quant.scales)).astype(np.float32)
-    quant = Quant(tuple(scales.tolist()), (0,), axis if len(scales) > 1 else 0)
-    shape = [-1 if i == axis and len(scales) > 1 else 1 for i in range(real.ndim)]
-    data = np.rint(real / scales.astype(np.float64).reshape(shape)).astype(np.int8)
+    symmetric = _symmetric(weight, None if node.op == "FULLY_CONNECTED" else axis, made)
     inputs = list(node.inputs)
-    inputs[rule.weight] = Value.constant(weight.name, data, quant)
+    inputs[rule.weight] = symmetric
     for place in rule.followers:
         bias = inputs[place] if place < len(inputs) else None
-        if bias is not None and bias.type.dtype is DType.INT32:
-            inputs[place] = _rescaled(bias, scales * np.float32(source.type.quant.scale))
+        if bias is not None and bias.is_constant and bias.type.dtype is DType.INT32:
+            inputs[place] = _rescaled(bias, symmetric, source.type.quant.scale, made)
     return replace(node, inputs=tuple(inputs))
 
 
-def _rescaled(bias: Value, scales: Array) -> Value:
-    """Return an int32 bias in steps of other scales."""
-    real, bounds = _real(bias).data, np.iinfo(np.int32)
-    assert real is not None
-    data = (
-        np.rint(real.astype(np.float64) / scales.astype(np.float64)).clip(bounds.min, bounds.max).astype(np.int32)
-    )
-    return Value.constant(bias.name, data, Quant(tuple(float(s) for s in scales), (0,)))
+def _symmetric(weight: Value, axis: int | None, made: Made) -> Value:
+    """Return int8 weights in steps around zero: one size for all, or one per index of an axis."""
+    key = (weight, axis)
+    if key not in made:
+        real = _real_numbers(weight)
+        others = tuple(i for i in range(real.ndim) if i != axis)
+        largest = np.abs(real).max(axis=others, keepdims=True)
+        assert weight.type.quant is not None
+        scales = np.maximum(largest / _LARGEST, max(weight.type.quant.scales)).astype(np.float32)
+        data = np.rint(real / scales.astype(np.float64)).astype(np.int8)
+        made[key] = Value.constant(weight.name, data, _quant(scales, axis))
+    return made[key]
+
+
+def _rescaled(bias: Value, weight: Value, source_scale: float, made: Made) -> Value:
+    """Return an int32 bias in steps of a source and new weights."""
+    key = (bias, weight, source_scale)
+    if key not in made:
+        assert weight.type.quant is not None
+        scales = np.array(weight.type.quant.scales, np.float32) * np.float32(source_scale)
+        bounds, steps = np.iinfo(np.int32), _real_numbers(bias).reshape(-1) / scales.astype(np.float64)
+        data = np.rint(steps).clip(bounds.min, bounds.max).astype(np.int32).reshape(bias.type.shape)
+        made[key] = Value.constant(bias.name, data, _quant(scales, 0))
+    return made[key]
+
+
+def _quant(scales: Array, axis: int | None) -> Quant:
+    found = tuple(scales.reshape(-1).tolist())
+    return Quant(found, (0,), axis if axis is not None and len(found) > 1 else 0)

@@ -15,6 +15,8 @@ from redsc.formats.tables import Refusal
 from redsc.formats.tflite.canonical import canonical
 from redsc.formats.tflite.older import (
     FLOAT16,
+    READS_RAW,
+    Made,
     as_int8,
     unpack_constant,
     widened,
@@ -103,6 +105,8 @@ class _Reader:
     limits: Limits
     problems: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
+    moved: set[Value] = field(default_factory=set)
+    made: Made = field(default_factory=dict)
 
     def graph(self) -> Graph:
         model = tflite.Model.GetRootAs(self.data, 0)
@@ -118,7 +122,9 @@ class _Reader:
         self._cap("buffers", model.BuffersLength(), self.limits.tensors)
         codes = [_op_name(model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())]
         self._refuse_unknown_ops(subgraph, codes)
-        tensors = [self._tensor(model, subgraph.Tensors(i), i) for i in range(subgraph.TensorsLength())]
+        tensors = [
+            self._as_int8(self._tensor(model, subgraph.Tensors(i), i)) for i in range(subgraph.TensorsLength())
+        ]
         graph = Graph((subgraph.Name() or b"main").decode("utf-8", "replace")[: self.limits.name_chars])
         for index in _indices(subgraph.InputsAsNumpy()):
             graph.inputs.append(self._activation(tensors, index, "graph input"))
@@ -126,6 +132,7 @@ class _Reader:
             self._node(graph, tensors, subgraph.Operators(i), codes)
         graph.outputs = [self._pick(tensors, i, "graph output") for i in _indices(subgraph.OutputsAsNumpy())]
         self._raise_problems()
+        self._rename_copies(graph)
         return graph
 
     def _cap(self, what: str, count: int, limit: int) -> None:
@@ -176,12 +183,18 @@ class _Reader:
                 self.problems.append(f"at tensor {name!r}: it is {what}")
         quant = _quant(tensor.Quantization()) if dtype is not DType.FLOAT32 else None
         if not raw:
-            return as_int8(Value(name, TensorType(shape, dtype, quant)))
+            return Value(name, TensorType(shape, dtype, quant))
         size = prod(shape) * dtype.itemsize
         if len(raw) < size:
             raise MalformedModel(f"tensor {name!r} has {len(raw)} B of data, its type needs {size}")
         # A longer buffer is legal in both runtimes: the tensor is its prefix.
-        return as_int8(Value.constant(name, np.frombuffer(raw[:size], dtype.numpy).reshape(shape), quant))
+        return Value.constant(name, np.frombuffer(raw[:size], dtype.numpy).reshape(shape), quant)
+
+    def _as_int8(self, value: Value) -> Value:
+        moved = as_int8(value)
+        if moved is not value:
+            self.moved.add(moved)
+        return moved
 
     def _name(self, raw: bytes | None, index: int) -> str:
         name = (raw or b"").decode("utf-8", "replace")[: self.limits.name_chars] or f"tensor{index}"
@@ -216,16 +229,28 @@ class _Reader:
             if value.producer or any(value is other for other in (*graph.inputs, *outputs[:index])):
                 raise MalformedModel(f"tensor {value.name!r} has two producers")
         name = outputs[0].name
+        if op in READS_RAW and any(value in self.moved for value in (*inputs, *outputs)):
+            self.problems.append(
+                f"at {op} {name!r}: it reads or writes uint8 numbers themselves, redsc makes them int8"
+            )
         attrs = self._attrs(op, name, operator)
         node = canonical(Node(op, tuple(inputs), tuple(outputs), attrs, _origin(name)))
-        if unpack_constant(node):
+        if unpack_constant(node, self.made):
             return
-        node = with_symmetric_weights(with_real_constants(node))
+        node = with_symmetric_weights(with_real_constants(node, self.made), self.made)
         if signature_of(node) is None:
             self.problems.append(f"at {op} {node.name!r}: {_dtypes(node)}")
         else:
             self._check_shapes(node)
         graph.append(node.op, node.inputs, node.outputs, node.attrs, node.origin)
+
+    def _rename_copies(self, graph: Graph) -> None:
+        """Give constants in a new form names of their own: other nodes may read the file's form."""
+        seen: set[str] = set()
+        for index, value in enumerate(graph.values()):
+            if value.name in seen:
+                value.name = self._name(value.name.encode(), index)
+            seen.add(value.name)
 
     def _check_shapes(self, node: Node) -> None:
         try:
