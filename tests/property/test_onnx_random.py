@@ -256,7 +256,7 @@ def _samples(model: Model) -> list[list[Array]]:
 
 
 @pytest.mark.skipif(not installed("tflm"), reason="tflite_micro is not installed")
-@settings(max_examples=80)
+@settings(max_examples=250)
 @given(models())
 def test_three_runtimes_agree_in_float_and_two_in_int8(source: bytes) -> None:
     with TemporaryDirectory() as folder:
