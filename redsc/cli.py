@@ -234,11 +234,15 @@ def verify(container: Path, model: Path | None, plan: Path | None, **flags: Any)
 
 
 @cli.command()
-def ops() -> None:
+@click.option("--markdown", is_flag=True, help="Print the page of the documentation, docs/ops.md.")
+def ops(markdown: bool) -> None:
     """List the translated operators, and the others."""
-    from redsc.report.operators import print_operators
+    from redsc.report.operators import operators_page, print_operators
 
-    print_operators()
+    if markdown:
+        print(operators_page(), end="")
+    else:
+        print_operators()
 
 
 def _options(flags: Mapping[str, Any], name: str | None = None) -> Options:

@@ -20,8 +20,9 @@ from redsc.limits import DEFAULT_LIMITS, Limits
 from redsc.options import Options, level_name
 from redsc.passes import SIMPLIFY
 from redsc.passes.base import Log, load_pass, run_passes
+from redsc.passes.int8 import without_annotations
 from redsc.passes.levels import Levels, choose_levels
-from redsc.passes.ptq import Quantized, is_quantizable, quantize_levels, quantize_network
+from redsc.passes.ptq import Quantized, is_annotated, is_quantizable, quantize_levels, quantize_network
 from redsc.report.build import build_report
 from redsc.report.data import Report
 from redsc.runtime.dataset import DataSet, data_warnings, load_data
@@ -140,7 +141,7 @@ def plan_levels(
         progress("calibrating")
         quantized = quantize_network(model.graph, data.samples if data else [], options.quantization, log)
     progress("choosing levels")
-    levels = choose_levels(quantized.graph if quantized else model.graph, options)
+    levels = choose_levels(quantized.graph if quantized else without_annotations(model.graph), options)
     if quantized:
         progress("calibrating the levels")
         levels = quantize_levels(levels, quantized, options.freeze)
@@ -161,7 +162,7 @@ def _verify_import(choice: Choice) -> Iterator[Verification]:
     first = levels.networks[0]
     if choice.quantized is None and first.widths == levels.full_widths:
         return verify_import(model, first.graph, levels.names[0])
-    if choice.quantized is not None and not model.is_exact:  # the file is quantised itself
+    if choice.quantized is not None and is_annotated(model.graph):  # the file is quantised itself
         return verify_import(model, choice.quantized.graph, "whole network")
     return verify_import(model, model.graph, "whole network")
 

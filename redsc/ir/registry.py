@@ -13,11 +13,20 @@ from redsc.ir.ops_reduce import REDUCE_OPS
 from redsc.ir.ops_shape import SHAPE_OPS
 from redsc.ir.ops_unary import UNARY_OPS
 
-__all__ = ["OPS", "op_def"]
+__all__ = ["FAMILIES", "OPS", "op_def"]
 
-_FAMILIES = (CONV_OPS, POOL_OPS, ARITHMETIC_OPS, UNARY_OPS, REDUCE_OPS, SHAPE_OPS, PAD_OPS, MOVE_OPS)
+FAMILIES: dict[str, tuple[OpDef, ...]] = {
+    "linear layers": CONV_OPS,
+    "pools and resizing": POOL_OPS,
+    "arithmetic and comparison": ARITHMETIC_OPS,
+    "activations and functions": UNARY_OPS,
+    "reductions": REDUCE_OPS,
+    "shapes": SHAPE_OPS,
+    "padding and blocks": PAD_OPS,
+    "joining and cutting": MOVE_OPS,
+}
 
-OPS: dict[str, OpDef] = {op.name: op for family in _FAMILIES for op in family}
+OPS: dict[str, OpDef] = {op.name: op for family in FAMILIES.values() for op in family}
 
 
 def op_def(name: str) -> OpDef:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from enum import Enum
 
 import numpy as np
@@ -21,6 +21,7 @@ __all__ = [
     "tied_values",
     "weight_axis",
     "why_not_int8",
+    "without_annotations",
 ]
 
 _RAW = frozenset({"CAST"})  # its kernel converts the integers themselves, not what they stand for
@@ -100,7 +101,7 @@ def why_not_int8(node: Node, keep_float: Collection[str] = ()) -> str | None:
     return None
 
 
-def annotate(graph: Graph, quants: dict[str, Quant]) -> Graph:
+def annotate(graph: Graph, quants: Mapping[str, Quant | None]) -> Graph:
     """Return a copy of a graph in which float values carry the quantisation that `quants` has for their names."""
     copies: dict[Value, Value] = {}
 
@@ -119,6 +120,11 @@ def annotate(graph: Graph, quants: dict[str, Quant]) -> Graph:
         result.append(node.op, inputs, [copy(value) for value in node.outputs], node.attrs, node.origin)
     result.outputs = [copy(value) for value in graph.outputs]
     return result
+
+
+def without_annotations(graph: Graph) -> Graph:
+    """Return a copy of a graph whose float values know of no int8 form: it is to stay float."""
+    return annotate(graph, {value.name: None for value in graph.values() if _is_float(value)})
 
 
 def quantize_array(data: Array, quant: Quant, dtype: DType = DType.INT8, low: int | None = None) -> Array:

@@ -24,7 +24,7 @@ from redsc.passes.tabulate import Tabulate
 from redsc.passes.weight_scales import choose_weight_scales
 from redsc.runtime.ranges import Range, observe_ranges
 
-__all__ = ["Quantized", "is_quantizable", "quantize_levels", "quantize_network"]
+__all__ = ["Quantized", "is_annotated", "is_quantizable", "quantize_levels", "quantize_network"]
 
 _CALIBRATION_SAMPLES = 512  # ranges have settled long before; more samples only cost time
 
@@ -50,8 +50,12 @@ def is_quantizable(graph: Graph, has_data: bool, settings: Quantization) -> bool
     """
     if not settings.enabled or any(value.type.dtype is DType.INT8 for value in graph.values()):
         return False
-    annotated = any(v.type.dtype is DType.FLOAT32 and v.type.quant is not None for v in graph.activations())
-    return (has_data or annotated) and any(is_float_node(node) for node in graph.nodes)
+    return (has_data or is_annotated(graph)) and any(is_float_node(node) for node in graph.nodes)
+
+
+def is_annotated(graph: Graph) -> bool:
+    """Whether the file itself says how its activations become int8, as QDQ does."""
+    return any(v.type.dtype is DType.FLOAT32 and v.type.quant is not None for v in graph.activations())
 
 
 def quantize_network(graph: Graph, samples: Samples, settings: Quantization, log: Log) -> Quantized:

@@ -1,19 +1,125 @@
-"""The supported operators, straight from the tables."""
+"""The supported operators, straight from the tables: for the terminal, and as a page of the documentation."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from redsc.formats.onnx.ops import ONNX_OPS
+from redsc.formats.onnx.row import OnnxOp
 from redsc.formats.tables import Refusal
 from redsc.formats.tflite.ops import TFLITE_OPS
+from redsc.ir.ops import OpDef
+from redsc.ir.registry import FAMILIES
+from redsc.ir.rules import Barrier, Fixed, SameInputScales, SameScale, Signature
+from redsc.ir.types import DType
 from redsc.report.terminal import print_table
 
-__all__ = ["print_operators"]
+__all__ = ["operators_page", "print_operators"]
+
+Rows = list[tuple[str, ...]]
+_HEADER = ("operator", "element types", "int8 scales", "channels")
+_INTRO = """\
+# Operators
+
+Written by `redsc ops --markdown` from the tables that do the work; a test compares. What a row says about element
+types holds in LiteRT's reference kernels and in tflite-micro alike. An operator is translated when its row has a
+handler; single nodes may still be refused, with their name and the reason, where the kernel takes less.
+"""
+_FOLDED = "computed when the model is read: its operands must be constants or static shapes"
+_ABSORBED = "becomes the scales of int8 tensors"
 
 
 def print_operators() -> None:
-    """Print every operator of both formats: translated, or why not."""
-    for name, table in (("TFLite", TFLITE_OPS), ("ONNX", ONNX_OPS)):
-        rows = [(op, row.reason if isinstance(row, Refusal) else "translated") for op, row in table.items()]
-        rows.sort(key=lambda item: (item[1] != "translated", item[1], item[0]))
-        print_table([f"{name} operator", "state"], rows)
+    """Print every operator of both formats: what it takes, or why it is not translated."""
+    for family, ops in FAMILIES.items():
+        print(f"TFLite: {family}")
+        print_table(_HEADER, [_tflite_row(op) for op in ops])
         print()
+    print_table(["ONNX operator", "state"], _onnx_rows())
+    print()
+    for name, table in _TABLES.items():
+        rows = [(op, reason) for reason, ops in _refusals(table).items() for op in ops]
+        print_table([f"{name}: not translated", "why"], rows)
+        print()
+
+
+def operators_page() -> str:
+    """Return the page of the documentation, in Markdown."""
+    return "\n".join(_page())
+
+
+def _page() -> Iterator[str]:
+    yield _INTRO
+    yield "## ONNX\n"
+    plain = [op for op, state in _onnx_rows() if state == "translated"]
+    yield f"{len(plain)} operators are translated, in every version from opset 7 on: {', '.join(plain)}.\n"
+    for state in (_ABSORBED, _FOLDED):
+        names = [op for op, found in _onnx_rows() if found == state]
+        yield f"{state[0].upper()}{state[1:]}: {', '.join(names)}.\n"
+    yield "## TFLite\n"
+    yield "Element types are those of the data and, where it differs, of the result."
+    for family, ops in FAMILIES.items():
+        yield f"\n### {family[0].upper()}{family[1:]}\n"
+        yield from _markdown(_HEADER, [_tflite_row(op) for op in ops])
+    for name, table in _TABLES.items():
+        yield f"\n## Not translated: {name}\n"
+        yield from _markdown(("why", "operators"), [(why, ", ".join(ops)) for why, ops in _refusals(table).items()])
+    yield ""
+
+
+_TABLES: Mapping[str, Mapping[str, object]] = {"ONNX": ONNX_OPS, "TFLite": TFLITE_OPS}
+
+
+def _markdown(header: tuple[str, ...], rows: Rows) -> Iterator[str]:
+    yield f"| {' | '.join(header)} |"
+    yield f"|{'---|' * len(header)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _tflite_row(op: OpDef) -> tuple[str, ...]:
+    data = op.data[0] if op.data else 0
+    types = ", ".join(dict.fromkeys(_types(row, data) for row in op.signatures))
+    has_int8 = any(row.inputs[data] is DType.INT8 for row in op.signatures)
+    return op.name, types, _scales(op) if has_int8 else "", _channels(op)
+
+
+def _types(row: Signature, data: int) -> str:
+    """Return the element type of the data, and that of the result where it differs."""
+    source, result = row.inputs[data].name.lower(), row.output.name.lower()
+    return source if source == result else f"{source} to {result}"
+
+
+def _scales(op: OpDef) -> str:
+    rule = op.quant
+    if isinstance(rule, Fixed):
+        return f"result {rule.scale:g}, zero point {rule.zero_point}"
+    if isinstance(rule, SameScale):
+        return "all equal"
+    return "operands equal" if isinstance(rule, SameInputScales) else "free"
+
+
+def _channels(op: OpDef) -> str:
+    return f"kept: {op.channels.reason}" if isinstance(op.channels, Barrier) else "can be cut"
+
+
+def _onnx_rows() -> Rows:
+    """Return operator and state of every row that has a handler, by name."""
+    folds = ONNX_OPS["Constant"]
+    assert isinstance(folds, OnnxOp)
+    return [(op, _onnx_state(row, folds)) for op, row in sorted(ONNX_OPS.items()) if isinstance(row, OnnxOp)]
+
+
+def _onnx_state(row: OnnxOp, folds: OnnxOp) -> str:
+    if row.handler is not folds.handler:
+        return "translated"
+    return _ABSORBED if row.is_microsoft else _FOLDED
+
+
+def _refusals(table: Mapping[str, object]) -> dict[str, list[str]]:
+    """Return the operators of every reason, both in alphabetical order."""
+    found: dict[str, list[str]] = {}
+    for op, row in sorted(table.items()):
+        if isinstance(row, Refusal):
+            found.setdefault(row.reason, []).append(op)
+    return dict(sorted(found.items()))

@@ -16,6 +16,8 @@ from redsc.units import other_reading, parse_size, size_with_unit
 
 __all__ = ["budget_error", "level_misfit", "levels_above", "peak_lines"]
 
+_MOST_SPACES = 12
+
 
 def budget_error(problem: Problem, candidate: Candidate, what: str) -> BudgetError:
     """Return the error for a network that misses its budgets; `what` names it in the message."""
@@ -44,12 +46,23 @@ def levels_above(problem: Problem, targets: Sequence[Target], slot0_name: str) -
 def level_misfit(problem: Problem, target: Target, others: Sequence[Candidate], least: Candidate) -> Diagnostic:
     """Return the note on a level that does not fit beside the levels chosen before it."""
     levels, budget = [*others, least], problem.budgets.ram_bytes
-    evidence = [text for _, text in _misses(problem, target, levels, "the set with it", "its narrowest form")]
+    misses = list(_misses(problem, target, levels, "the set with it", "its narrowest form"))
+    evidence = [text for _, text in misses]
+    if "R503" in (code for code, _ in misses):
+        evidence += _frozen(problem)
     one = resident_bytes([level.memory for level in levels], Resident.ONE)
     hint = None
     if budget is not None and problem.ram(levels) > budget >= one:
         hint = f"--resident one keeps it in {one:,} B: a switch then allocates the level anew"
     return Diagnostic("L102", f"level {target.name} is left out", tuple(evidence), hint)
+
+
+def _frozen(problem: Problem) -> list[str]:
+    """Return which spaces keep their width whatever the ceiling, and why."""
+    spaces = [space for space in problem.groups.spaces if space.frozen]
+    lines = [f"frozen: {space.name}, {space.size} channels: {space.frozen}" for space in spaces[:_MOST_SPACES]]
+    more = len(spaces) - len(lines)
+    return [*lines, f"and {more} more: `redsc levels --spaces` lists them"] if more else lines
 
 
 def _misses(
