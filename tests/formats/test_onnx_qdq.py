@@ -212,3 +212,10 @@ def test_reshapes_keep_the_scale() -> None:
     nodes = [*pair("x", "a"), make_node("Reshape", ["a", "shape"], ["r"]), *pair("r", "y")]
     graph = read(net(nodes, shape=ints(1, -1)))
     assert set(notes(graph).values()) == {Quant.per_tensor(SCALE, 3)}
+
+
+def test_an_output_has_its_name_of_the_file() -> None:
+    nodes = [make_node("Tanh", ["x"], ["t"]), *pair("t", "y")[:1]]
+    nodes[1].output[0] = "y"
+    data = onnx_model(nodes, X, {"s": scalar(SCALE), "z": i8(3)}, 13, kind=TensorProto.INT8)
+    assert [value.name for value in read(data).outputs] == ["y"]

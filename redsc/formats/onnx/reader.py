@@ -67,6 +67,7 @@ def read_onnx(
         raise
     except Exception as error:  # protobuf and onnx raise their own families
         raise MalformedModel(f"damaged ONNX file ({type(error).__name__}: {error})") from error
+    _name_as_in_file(context, [item.name for item in proto.graph.output])
     verify_graph(graph)
     for value in graph.activations():
         if value.type.elements > limits.tensor_elements:
@@ -108,6 +109,20 @@ def _translate(context: OnnxContext, problems: list[str]) -> Graph:
     problems += [f"at {name!r}: the output is a constant" for name in model.outputs if context.is_constant(name)]
     raise_problems(problems or list(_type_problems(context.builder.graph)))
     return context.builder.output(*(context.value(name) for name in model.outputs))
+
+
+def _name_as_in_file(context: OnnxContext, outputs: list[str]) -> None:
+    """Give tensors the names of the file, the outputs first: behind a Q, another tensor has become the output."""
+    graph = context.builder.graph
+    taken = {value.name for value in graph.values()}
+    named = [*zip(outputs, graph.outputs, strict=True), *context.values.items()]
+    renamed = {id(value) for value in graph.inputs}
+    for name, value in named:
+        if id(value) not in renamed and value.producer is not None:
+            renamed.add(id(value))
+            if name not in taken:
+                taken.add(name)
+                value.name = name
 
 
 def _type_problems(graph: Graph) -> Iterator[str]:
