@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from redsc.errors import InternalError
-from redsc.ir import NO_ATTRS, Add, DType, Graph, TensorType, Use, Value, verify_graph
+from redsc.ir import NO_ATTRS, Add, DType, Graph, GraphBuilder, TensorType, Use, Value, verify_graph
 
 FLOATS = TensorType((4,), DType.FLOAT32)
 
