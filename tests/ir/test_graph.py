@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from redsc.errors import InternalError
-from redsc.ir import NO_ATTRS, Add, DType, Graph, TensorType, Use, Value, verify_graph
+from redsc.ir import NO_ATTRS, Add, DType, Graph, GraphBuilder, TensorType, Use, Value, verify_graph
 
 FLOATS = TensorType((4,), DType.FLOAT32)
 
@@ -132,3 +132,10 @@ def test_an_operand_must_be_there() -> None:
     assert list(node.present_inputs()) == [x]
     with pytest.raises(InternalError, match="ADD 'y' has no input 1"):
         node.operand(1)
+
+
+def test_an_unused_name_is_like_the_one_asked_for() -> None:
+    builder = GraphBuilder()
+    graph = builder.output(builder.op("RELU", builder.input("x", (1, 2)), name="x#2"))
+    assert graph.unused_name("y") == "y"
+    assert graph.unused_name("x") == "x#3"
