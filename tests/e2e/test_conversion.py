@@ -111,9 +111,9 @@ class Quantised:
 
 
 # The files of det and miscacts give both ends of some copies, and operands of their joins, different scales: these
-# are requantised. A square root and a maximum over its operands have no int8 kernel in miscacts's file, which keeps
-# them float. det is off by up to 4 steps in 0.05 % of its outputs: tflite-micro's sigmoid has the scale 1/256, the
-# file's have 1/255 of their maximum, and these differences add up over three gates and two additions.
+# are requantised. Inside the normalisations and the Mish of miscacts its file gives no scales: they stay float. det
+# is off by up to 4 steps in 0.05 % of its outputs: tflite-micro's sigmoid has the scale 1/256, the file's have 1/255
+# of their maximum, and these differences add up over three gates and two additions.
 QDQ = {
     **{net: Quantised() for net in NETS},
     "det": Quantised((("QUANTIZE", 4),), steps=4.0, share=0.999),
