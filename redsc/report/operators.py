@@ -10,7 +10,7 @@ from redsc.formats.tables import Refusal
 from redsc.formats.tflite.ops import TFLITE_OPS
 from redsc.ir.ops import OpDef
 from redsc.ir.registry import FAMILIES
-from redsc.ir.rules import Barrier, Fixed, SameInputScales, SameScale, Signature
+from redsc.ir.rules import Barrier, Fixed, SameInputScales, SameScale
 from redsc.ir.types import DType
 from redsc.report.terminal import print_table
 
@@ -18,6 +18,7 @@ __all__ = ["operators_page", "print_operators"]
 
 Rows = list[tuple[str, ...]]
 _HEADER = ("operator", "element types", "int8 scales", "channels")
+_NARROW = 3  # the columns that fit a terminal
 _INTRO = """\
 # Operators
 
@@ -33,7 +34,7 @@ def print_operators() -> None:
     """Print every operator of both formats: what it takes, or why it is not translated."""
     for family, ops in FAMILIES.items():
         print(f"TFLite: {family}")
-        print_table(_HEADER, [_tflite_row(op) for op in ops])
+        print_table(_HEADER[:_NARROW], [_tflite_row(op)[:_NARROW] for op in ops])
         print()
     print_table(["ONNX operator", "state"], _onnx_rows())
     print()
@@ -79,15 +80,20 @@ def _markdown(header: tuple[str, ...], rows: Rows) -> Iterator[str]:
 
 def _tflite_row(op: OpDef) -> tuple[str, ...]:
     data = op.data[0] if op.data else 0
-    types = ", ".join(dict.fromkeys(_types(row, data) for row in op.signatures))
     has_int8 = any(row.inputs[data] is DType.INT8 for row in op.signatures)
-    return op.name, types, _scales(op) if has_int8 else "", _channels(op)
+    return op.name, _types(op, data), _scales(op) if has_int8 else "", _channels(op)
 
 
-def _types(row: Signature, data: int) -> str:
-    """Return the element type of the data, and that of the result where it differs."""
-    source, result = row.inputs[data].name.lower(), row.output.name.lower()
-    return source if source == result else f"{source} to {result}"
+def _types(op: OpDef, data: int) -> str:
+    """Return the element types of the data, and those of the result where they differ."""
+    results: dict[str, list[str]] = {}
+    for row in op.signatures:
+        found = results.setdefault(row.inputs[data].name.lower(), [])
+        found += [name for name in [row.output.name.lower()] if name not in found]
+    groups: dict[str, list[str]] = {}
+    for source, targets in results.items():
+        groups.setdefault("" if targets == [source] else f" to {'/'.join(targets)}", []).append(source)
+    return ", ".join("/".join(sources) + targets for targets, sources in groups.items())
 
 
 def _scales(op: OpDef) -> str:

@@ -8,12 +8,13 @@ from hypothesis import given
 
 from redsc.cost.memory import measure_memory
 from redsc.errors import UsageError
-from redsc.formats import write_tflite
-from redsc.ir import DType, Graph, GraphBuilder, Quant, Value, verify_graph
+from redsc.formats import read_tflite, write_tflite
+from redsc.ir import DType, Graph, GraphBuilder, Quant, Value, parse_graph, print_graph, verify_graph
 from redsc.options import Calibration, DenseScales, Options, Quantization
 from redsc.passes.base import Log
+from redsc.passes.int8 import without_annotations
 from redsc.passes.levels import Levels, choose_levels
-from redsc.passes.ptq import Quantized, is_quantizable, quantize_levels, quantize_network
+from redsc.passes.ptq import Quantized, is_annotated, is_quantizable, quantize_levels, quantize_network
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import random_samples
 from redsc.runtime.ports import quantize_samples
@@ -215,3 +216,13 @@ def test_what_is_not_quantised() -> None:
     assert not is_quantizable(small_net(DType.FLOAT32), True, Quantization(enabled=False))
     assert not is_quantizable(small_net(DType.FLOAT32), False, Quantization())
     assert is_quantizable(small_net(DType.FLOAT32), True, Quantization())
+
+
+def test_a_float_network_that_shall_stay_float_forgets_its_int8_form() -> None:
+    graph = parse_graph(
+        "graph @main {\n  input %x: f32[1,2] q(0.5,0)\n  %y: f32[1,2] q(0.5,-128) = RELU(%x)\n  output %y\n}\n"
+    )
+    plain = without_annotations(graph)
+    assert is_annotated(graph)
+    assert not is_annotated(plain)
+    assert print_graph(read_tflite(write_tflite(plain))).count("q(") == 0

@@ -46,3 +46,10 @@ def test_random_inputs_reach_both_ends_and_repeat() -> None:
     assert (values.min(), values.max()) == (-128, 127)
     assert difference(samples, random_samples(graph, 40)) is None
     assert difference(samples, random_samples(graph, 40, seed=1)) is not None
+
+
+def test_a_floor_allows_small_differences_of_small_floats_only() -> None:
+    wanted, found = [[np.array([1e-4, 0], np.float32)]], [[np.array([1e-4, 3e-7], np.float32)]]
+    assert difference(wanted, found, 1e-5) is not None
+    assert difference(wanted, found, 1e-5, 5e-7) is None
+    assert difference([[np.array([1], np.int8)]], [[np.array([2], np.int8)]], 1.0, 5.0) is not None
