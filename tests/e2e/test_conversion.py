@@ -112,7 +112,7 @@ class Quantised:
 
 # The files of det and miscacts give both ends of some copies, and operands of their joins, different scales: these
 # are requantised. Inside the normalisations and the Mish of miscacts its file gives no scales: they stay float. det
-# is off by up to 4 steps in 0.05 % of its outputs: tflite-micro's sigmoid has the scale 1/256, the file's have 1/255
+# is off by up to 4 steps in 0.05 % of its outputs: tflite-micro's sigmoid has the scale 1/256, the file's 1/255
 # of their maximum, and these differences add up over three gates and two additions.
 QDQ = {
     **{net: Quantised() for net in NETS},

@@ -49,7 +49,7 @@ def test_random_inputs_reach_both_ends_and_repeat() -> None:
 
 
 def test_a_floor_allows_small_differences_of_small_floats_only() -> None:
-    wanted, found = [[np.float32([1e-4, 0])]], [[np.float32([1e-4, 3e-7])]]
+    wanted, found = [[np.array([1e-4, 0], np.float32)]], [[np.array([1e-4, 3e-7], np.float32)]]
     assert difference(wanted, found, 1e-5) is not None
     assert difference(wanted, found, 1e-5, 5e-7) is None
-    assert difference([[np.int8([1])]], [[np.int8([2])]], 1.0, 5.0) is not None
+    assert difference([[np.array([1], np.int8)]], [[np.array([2], np.int8)]], 1.0, 5.0) is not None
