@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from redsc.errors import InternalError
 from redsc.formats import write_tflite
-from redsc.ir import DType, Graph
+from redsc.ir import DType, Graph, Mean, Quant
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.mask import mask_channels
 from redsc.passes.selftest import check_permutation, check_slice
@@ -74,9 +74,11 @@ def test_masking_nothing_changes_nothing() -> None:
 
 def test_an_int8_network_with_an_elu_is_compared_where_kernels_are_exact() -> None:
     """LiteRT's optimised MEAN rounds a channel by how many lie beside it; tflite-micro's does not."""
-    net = NetBuilder(DType.INT8, 1)
-    x = net.node("TANH", net.conv(net.unary("ELU", net.conv(net.input(1, 5, 7, 3), 32)), 32))
-    graph = net.outputs(net.mean(x, 1, 2))
+    net = NetBuilder(DType.INT8, 2)
+    x = net.node("TANH", net.conv(net.unary("ELU", net.conv(net.input(1, 1, 32, 6), 32, 1)), 32, 1))
+    axes = net.builder.constant("axes", np.array([1, 2], np.int32))
+    x = net.builder.op("MEAN", x, axes, attrs=Mean(True), name="mean", quant=Quant.per_tensor(0.0023, -20))
+    graph = net.outputs(net.dense(x, 6))
     groups = find_channel_groups(graph)
     check_permutation(graph, groups)
     for width in (12, 20, 28):
