@@ -9,8 +9,8 @@ __all__ = ["SELECTORS", "SIMPLIFY"]
 SIMPLIFY: Mapping[str, str] = {
     "drop-dead-nodes": "redsc.passes.simplify.drop_dead_nodes:DropDeadNodes",
     "drop-identities": "redsc.passes.simplify.drop_identities:DropIdentities",
-    "fold-affine": "redsc.passes.simplify.fold_affine:FoldAffine",
     "restore-clipping": "redsc.passes.simplify.restore_clipping:RestoreClipping",
+    "fold-affine": "redsc.passes.simplify.fold_affine:FoldAffine",
     "fuse-activation": "redsc.passes.simplify.fuse_activation:FuseActivation",
     "fuse-hard-swish": "redsc.passes.simplify.fuse_hard_swish:FuseHardSwish",
 }

@@ -11,6 +11,8 @@ import pytest
 from redsc.errors import UnsupportedError
 from redsc.formats import Model, load_model, write_tflite
 from redsc.ir import Array
+from redsc.passes.base import Log
+from redsc.passes.simplify.restore_clipping import RestoreClipping
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import FLOAT_TOLERANCE
 from tests.conftest import Golden, Zoo
@@ -105,6 +107,7 @@ def test_miscacts_agrees_before_its_output_is_flat(zoo: Zoo, tmp_path: Path) -> 
 def test_a_quantised_export_is_the_same_float_net_with_notes(name: str, zoo: Zoo) -> None:
     """Loosely: the weights are rounded to int8. Clamped ranges are not a part of the float graph, but for Relu."""
     model = load_model(zoo(f"exports/qdq/{name}.qdq.onnx"))
+    RestoreClipping().run(model.graph, Log())
     inputs, expected = recorded(zoo, name.split(".")[0])
     assert_close(expected[:1], answers(model, inputs)[:1], 0.1)
     convolutions = [node for node in model.graph.nodes if node.op in ("CONV_2D", "DEPTHWISE_CONV_2D")]
@@ -131,6 +134,7 @@ def test_a_deployed_model_is_refused(name: str, zoo: Zoo, golden: Golden) -> Non
 
 def test_a_deployed_quantised_model_is_imported(zoo: Zoo) -> None:
     model = load_model(zoo("models/derived-ort-qdq/alibaba_ic_qdq_int8.onnx"))
+    RestoreClipping().run(model.graph, Log())
     inputs = random_inputs(model)
     (expected,) = EXECUTORS["onnxruntime"].run(model.runnable, [inputs])
     assert_close(expected, answers(model, inputs), 0.2)

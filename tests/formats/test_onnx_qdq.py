@@ -9,10 +9,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from redsc.errors import UnsupportedError
-from redsc.formats.onnx.reader import read_onnx
 from redsc.ir import Array, Quant
 from tests.conftest import Golden
-from tests.formats.onnx_models import answers, floats, ints, make_node, onnx_model, ops, read, weights
+from tests.formats.onnx_models import floats, ints, make_node, onnx_model, ops, read
 from tests.formats.qdq_models import SCALE, START, X, i8, net, notes, pair, scalar, u8
 
 
@@ -102,35 +101,6 @@ def test_an_integer_input_behind_a_dq(kind: int, wanted: int) -> None:
     graph = read(data)
     assert ops(graph) == "TANH"
     assert graph.inputs[0].type.quant == Quant.per_tensor(SCALE, wanted)
-
-
-def test_a_relu_that_the_range_swallowed_comes_back() -> None:
-    nodes = [*pair("x", "a"), make_node("Conv", ["a", "w"], ["c"]), *pair("c", "y", "s", "low")]
-    data = net(nodes, w=weights(4, 3, 3, 3) / 9, low=i8(-128))
-    found = read_onnx(data)
-    assert ops(found.graph) == "CONV_2D RELU"
-    assert [node.outputs[0].type.quant for node in found.graph.nodes] == [None, START]
-    (expected, *_), (answered, *_) = answers(data, found)
-    assert np.abs(expected[0] - answered[0]).max() < 3 * SCALE
-
-
-def test_a_range_that_ends_at_six_was_a_relu6() -> None:
-    nodes = [*pair("x", "a"), make_node("Conv", ["a", "w"], ["c"]), *pair("c", "y", "six", "low")]
-    graph = read(net(nodes, w=weights(4, 3, 3, 3), low=i8(-128), six=scalar(6 / 255)))
-    assert ops(graph) == "CONV_2D RELU6"
-
-
-@pytest.mark.parametrize("op", ["Relu", "Sigmoid", "Softmax", "Clip"])
-def test_what_is_never_negative_needs_no_relu(op: str) -> None:
-    bound = ["zero"] if op == "Clip" else []
-    nodes = [
-        make_node(op, ["x", *bound], ["r"]),
-        make_node("MaxPool", ["r"], ["p"], kernel_shape=[2, 2]),
-        make_node("Mul", ["p", "p"], ["m"]),
-        *pair("m", "y", "s", "low"),
-    ]
-    graph = read(net(nodes, low=i8(-128), zero=scalar(0)))
-    assert not ops(graph).endswith("RELU")
 
 
 def test_an_input_is_taken_at_its_word() -> None:

@@ -6,9 +6,7 @@ which tool wrote the pairs or where. A DequantizeLinear of a constant gives a fl
 
 1. uint8 becomes int8: zero points move by 128.
 2. A tensor with two different notes is copied, which will be a requantisation.
-3. onnxruntime drops a Relu in front of a Q whose range starts at zero, as the Q clamps too. The float graph has no
-   clamp: where the range starts at zero and the tensor may not, the Relu comes back (or Relu6, if it ends at six).
-4. int16, int4, float8, blocked and per-channel activations are refused: tflite-micro's kernels do not take them.
+3. int16, int4, float8, blocked and per-channel activations are refused: tflite-micro's kernels do not take them.
 """
 
 from __future__ import annotations
@@ -26,10 +24,6 @@ __all__ = ["absorb_quantization"]
 _PASS_ON = {"Identity", "Dropout"}  # the output is the input
 _TYPES = {0: "uint8", 2: "uint8", 3: "int8"}  # TensorProto.DataType of onnx.proto; 0 is the default
 _LOWEST = {"int8": 0, "uint8": -128}  # what brings a zero point into int8
-_START = -128  # the zero point of a range that starts at zero
-_SIX = (5.9, 6.01)  # where a range ends that a Relu6 cut, given that calibration need not reach six
-_SIGNED = {"BatchNormalization", "Conv", "ConvTranspose", "Gemm", "MatMul", "Neg", "Sub"}  # whatever they read
-_NONNEGATIVE = {"Relu", "Sigmoid", "HardSigmoid", "Softmax", "Softplus", "Exp", "Abs", "Sqrt"}
 _MOVES = {
     *("Concat", "DepthToSpace", "Flatten", "Gather", "GlobalMaxPool", "Identity", "MaxPool", "Reshape", "Slice"),
     *("SpaceToDepth", "Split", "Squeeze", "Transpose", "Unsqueeze"),
@@ -57,12 +51,11 @@ class _Absorber:
     shapes: dict[str, Shape] = field(default_factory=dict)
     problems: list[tuple[OnnxNode, str]] = field(default_factory=list)
     integers: dict[str, str] = field(default_factory=dict)
-    signed: set[str] = field(default_factory=set)
     read: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.constants, self.shapes = dict(self.source.constants), dict(self.source.shapes)
-        self.integers, self.signed = dict(self.source.integers), set(self.source.inputs)
+        self.integers = dict(self.source.integers)
         self.read = {name for node in self.source.nodes for name in node.inputs if name} | {*self.source.outputs}
 
     def model(self) -> OnnxModel:
@@ -93,7 +86,7 @@ class _Absorber:
                 self.integers[node.output] = self.integers[node.input(0)]
         else:
             self.check_integers(node)
-            self.add(replace(node, inputs=inputs))
+            self.nodes.append(replace(node, inputs=inputs))
 
     def check_integers(self, node: OnnxNode) -> None:
         """Check that a node only moves what it reads between Q and DQ: the real numbers move alike."""
@@ -105,47 +98,14 @@ class _Absorber:
             raise CannotTranslate("it computes with 8-bit integers that no DequantizeLinear made real")
         self.integers |= dict.fromkeys(node.outputs, self.integers[read[0]])
 
-    def add(self, node: OnnxNode) -> None:
-        """Add a node that stays, and note whether its outputs may be negative."""
-        self.nodes.append(node)
-        if node.op in _SIGNED or not self.is_nonnegative(node):
-            self.signed.update(node.outputs)
-
-    def is_nonnegative(self, node: OnnxNode) -> bool:
-        """Whether no output is negative: of some functions always, of what adds or moves where no operand is."""
-        if node.op in _NONNEGATIVE:
-            return True
-        if node.op == "Clip":
-            return bool(node.get("min", self.constants.get(node.input(1), -1)) >= 0)
-        floats = [
-            data
-            for name in node.inputs
-            if (data := self.constants.get(name)) is not None and data.dtype.kind == "f"
-        ]
-        return not self.signed.intersection(node.inputs) and all((data >= 0).all() for data in floats)
-
     def quantize(self, node: OnnxNode, name: str) -> None:
         quant = self.activation_quant(node)
         self.integers[node.output] = str(self.parameters(node)[1].dtype)
-        if quant.zero_point == _START and name in self.source.inputs:
-            self.signed.discard(name)
-        elif quant.zero_point == _START and name in self.signed:
-            name = self.clamped(node, name, quant)
         if self.quants.setdefault(name, quant) == quant:
             self.names[node.output] = name
             return
         self.quants[node.output] = quant
         self.nodes.append(OnnxNode("Identity", (name,), (node.output,), name=node.name))
-
-    def clamped(self, node: OnnxNode, name: str, quant: Quant) -> str:
-        """Return the tensor without what lies below zero."""
-        is_six = _SIX[0] <= 255 * quant.scale <= _SIX[1]
-        clamped = f"{name}/{'relu6' if is_six else 'relu'}"
-        if clamped not in self.shapes:
-            self.shapes[clamped] = self.shapes[name]
-            op, attributes = ("Clip", {"min": 0.0, "max": 6.0}) if is_six else ("Relu", {})
-            self.add(OnnxNode(op, (name,), (clamped,), attributes, node.name))
-        return clamped
 
     def dequantize(self, node: OnnxNode, name: str) -> None:
         if name in self.constants:
