@@ -141,12 +141,12 @@ def compile_command(
         _say(item.render())
     if explain:
         _say("\n".join(entry.render() for entry in artefact.log.entries) or "no lossless pass found anything to do")
-        if artefact.sqnr:
-            print_table(["layer", "op", "SQNR dB"], [row.cells() for row in artefact.sqnr])
     seconds = time.perf_counter() - started
     if json_to:
         print(json.dumps({**artefact.report.to_dict(), "seconds": round(seconds, 3)}, indent=1))
         return
+    if explain and (rows := artefact.layer_sqnr()):
+        print_table(["layer", "op", "SQNR dB"], [row.cells() for row in rows])
     print_report(artefact.report, artefact.files, None if dry_run else str(output))
     print(f"\n{seconds:.1f} s")
 

@@ -40,14 +40,21 @@ _NO_OPTIONS = Options()
 class Artefact:
     """What a compile makes: `files` by name, ready to write, the report among them.
 
-    `sqnr` has a row per layer where a float model became int8.
+    `choice` is what it was made of.
     """
 
     name: str
     report: Report
     files: dict[str, bytes]
     log: Log
-    sqnr: tuple[LayerSQNR, ...] = ()
+    choice: Choice
+
+    def layer_sqnr(self) -> list[LayerSQNR]:
+        """Measure the SQNR of every layer, on some of the samples; none where no float model became int8."""
+        choice = self.choice
+        if choice.quantized is None or choice.data is None:
+            return []
+        return measure_sqnr(choice.model.graph, choice.quantized.graph, choice.quantized.samples[:_SQNR_SAMPLES])
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +128,7 @@ def compile_model(path: Path | str, options: Options, progress: Progress = lambd
         [*levels.diagnostics, *([] if data is None else data_warnings(data)), *_unmeasured(levels, quality)],
     )
     files[f"{name}.report.json"] = report.to_json().encode()
-    return Artefact(name, report, files, log, _sqnr(choice))
+    return Artefact(name, report, files, log, choice)
 
 
 def plan_levels(
@@ -146,14 +153,6 @@ def plan_levels(
         progress("calibrating the levels")
         levels = quantize_levels(levels, quantized, options.freeze)
     return Choice(model, levels, data, quantized)
-
-
-def _sqnr(choice: Choice) -> tuple[LayerSQNR, ...]:
-    """Return the SQNR of every layer of the whole network, on some of the samples."""
-    if choice.quantized is None or choice.data is None:
-        return ()
-    samples = choice.quantized.samples[:_SQNR_SAMPLES]
-    return tuple(measure_sqnr(choice.model.graph, choice.quantized.graph, samples))
 
 
 def _verify_import(choice: Choice) -> Iterator[Verification]:

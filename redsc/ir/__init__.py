@@ -19,6 +19,7 @@ from redsc.ir.ops_pool import Pool2D, Resize
 from redsc.ir.ops_reduce import ArgExtreme, CumSum, Mean, Reduce
 from redsc.ir.ops_shape import Reshape, ShapeOf, Squeeze
 from redsc.ir.ops_unary import LeakyRelu, Softmax
+from redsc.ir.real import real_values
 from redsc.ir.registry import OPS, op_def
 from redsc.ir.text import print_graph
 from redsc.ir.text_parser import parse_graph
@@ -76,5 +77,6 @@ __all__ = [
     "op_def",
     "parse_graph",
     "print_graph",
+    "real_values",
     "verify_graph",
 ]

@@ -238,7 +238,7 @@ CONV_OPS = (
         DepthwiseConv2D,
         infer=_infer_depthwise,
         macs=_macs_depthwise,
-        channels=Grouped(axis=3),
+        channels=Grouped(out_axis=3),
         signatures=_LINEAR,
         min_inputs=2,
     ),

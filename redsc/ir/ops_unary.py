@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from redsc.ir.ops import NoAttrs, OpDef, same_shape, same_type, signatures
-from redsc.ir.rules import Barrier, Fixed, InPlace, OwnScale, Passes, SameScale
+from redsc.ir.rules import Barrier, Fixed, InPlace, OwnScale, Passes, RawIntegers, SameScale
 from redsc.ir.types import DType
 
 __all__ = ["UNARY_OPS", "LeakyRelu", "Softmax"]
@@ -116,6 +116,7 @@ UNARY_OPS = (
         signatures=signatures(
             *(((source,), target) for source in (F32, I8, I16, I32, BOOL) for target in (F32, I8, I16, I32, BOOL))
         ),
+        quant=RawIntegers(),
         alias=InPlace(),
     ),
     OpDef(

@@ -28,6 +28,7 @@ __all__ = [
     "Passes",
     "Produces",
     "QuantRule",
+    "RawIntegers",
     "Reduces",
     "Reshapes",
     "SameInputScales",
@@ -55,7 +56,7 @@ class Produces:
 class Grouped:
     """A depthwise layer: every output channel belongs to one input channel; its weights follow the output."""
 
-    axis: int
+    out_axis: int
     weight: int = 1
     followers: tuple[int, ...] = (2,)
 
@@ -184,6 +185,11 @@ class SameInputScales:
 
 
 @dataclass(frozen=True, slots=True)
+class RawIntegers:
+    """The kernel converts the integers themselves, not the numbers that they stand for with a scale."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fixed:
     """The kernel prescribes the int8 output scale and zero point."""
 
@@ -191,7 +197,7 @@ class Fixed:
     zero_point: int
 
 
-QuantRule = OwnScale | SameScale | SameInputScales | Fixed
+QuantRule = OwnScale | SameScale | SameInputScales | RawIntegers | Fixed
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def _grouped(finder: Finder, node: Node, rule: Grouped) -> Layout | None:
         return None
     multiplier = node.outputs[0].type.shape[-1] // finder.length(source)
     out = tuple(Segment(s.space, s.outer, s.inner * multiplier) for s in source)
-    finder.set_layout(node.operand(rule.weight), rule.axis, out)
+    finder.set_layout(node.operand(rule.weight), rule.out_axis, out)
     _tie_followers(finder, node, rule.followers, out)
     return out
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from redsc.ir import Array, Graph, Value, op_def
+from redsc.ir import Array, Graph, op_def, real_values
 from redsc.ir.rules import Produces
 from redsc.passes.spaces import ChannelGroups
 
-__all__ = ["channel_order", "real_values", "weight_norm"]
+__all__ = ["channel_order", "weight_norm"]
 
 
 def weight_norm(graph: Graph, groups: ChannelGroups) -> dict[str, Array]:
@@ -35,18 +35,3 @@ def weight_norm(graph: Graph, groups: ChannelGroups) -> dict[str, Array]:
 def channel_order(scores: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
     """Return the channels of every space by falling score; equal scores keep their order."""
     return {name: tuple(int(i) for i in np.argsort(-score, kind="stable")) for name, score in scores.items()}
-
-
-def real_values(value: Value) -> Array:
-    """Return the real numbers of a constant, in float64."""
-    assert value.data is not None
-    data = value.data.astype(np.float64)
-    quant = value.type.quant
-    if quant is None:
-        return data
-    shape = [1] * data.ndim
-    if quant.is_per_channel:
-        shape[quant.axis] = len(quant.scales)
-    zero_points = np.broadcast_to(np.array(quant.zero_points), len(quant.scales)).reshape(shape)
-    result: Array = (data - zero_points) * np.array(quant.scales).reshape(shape)
-    return result

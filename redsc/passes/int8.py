@@ -8,7 +8,7 @@ from enum import Enum
 import numpy as np
 
 from redsc.ir import Array, DType, Graph, Node, Quant, Value, op_def
-from redsc.ir.rules import Fixed, Grouped, Produces, SameInputScales, SameScale
+from redsc.ir.rules import Fixed, Grouped, Produces, RawIntegers, SameInputScales, SameScale
 
 __all__ = [
     "Role",
@@ -23,8 +23,6 @@ __all__ = [
     "why_not_int8",
     "without_annotations",
 ]
-
-_RAW = frozenset({"CAST"})  # its kernel converts the integers themselves, not what they stand for
 
 
 class Role(Enum):
@@ -50,8 +48,9 @@ def has_int8_kernel(node: Node) -> bool:
         for index, value in enumerate(node.inputs)
     ]
     outputs = {DType.INT8 if _is_float(value) else value.type.dtype for value in node.outputs}
-    rows = op_def(node.op).signatures
-    return node.op not in _RAW and any(row.takes(inputs) and outputs == {row.output} for row in rows)
+    op = op_def(node.op)
+    takes = any(row.takes(inputs) and outputs == {row.output} for row in op.signatures)
+    return takes and not isinstance(op.quant, RawIntegers)
 
 
 def role_of(node: Node, index: int) -> Role:
@@ -69,7 +68,7 @@ def weight_axis(node: Node) -> int:
     """Return the axis of the weight that counts output channels."""
     rule = op_def(node.op).channels
     assert isinstance(rule, (Produces, Grouped))
-    return rule.out_axis if isinstance(rule, Produces) else rule.axis
+    return rule.out_axis
 
 
 def fixed_quant(node: Node) -> Quant | None:

@@ -10,7 +10,7 @@ from redsc.formats.tables import Refusal
 from redsc.formats.tflite.ops import TFLITE_OPS
 from redsc.ir.ops import OpDef
 from redsc.ir.registry import FAMILIES
-from redsc.ir.rules import Barrier, Fixed, SameInputScales, SameScale
+from redsc.ir.rules import Barrier, Fixed, RawIntegers, SameInputScales, SameScale
 from redsc.ir.types import DType
 from redsc.report.terminal import print_table
 
@@ -102,6 +102,8 @@ def _scales(op: OpDef) -> str:
         return f"result {rule.scale:g}, zero point {rule.zero_point}"
     if isinstance(rule, SameScale):
         return "all equal"
+    if isinstance(rule, RawIntegers):
+        return "none: raw integers"
     return "operands equal" if isinstance(rule, SameInputScales) else "free"
 
 

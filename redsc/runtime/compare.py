@@ -9,7 +9,7 @@ import numpy as np
 
 from redsc.ir import Array, DType, Graph, TensorType
 
-__all__ = ["FLOAT_TOLERANCE", "difference", "random_samples", "signal_to_noise_db"]
+__all__ = ["FLOAT_TOLERANCE", "decibels", "difference", "random_samples", "signal_to_noise_db"]
 
 FLOAT_TOLERANCE = 1e-5
 
@@ -46,6 +46,11 @@ def signal_to_noise_db(expected: Sequence[Sequence[Array]], found: Sequence[Sequ
     pairs = [(a, b) for row, other in zip(expected, found, strict=True) for a, b in zip(row, other, strict=True)]
     signal = sum(float(np.square(wanted, dtype=np.float64).sum()) for wanted, _ in pairs)
     noise = sum(float(np.square(wanted.astype(np.float64) - got).sum()) for wanted, got in pairs)
+    return decibels(signal, noise)
+
+
+def decibels(signal: float, noise: float) -> float:
+    """Return the ratio of two energies in dB."""
     if noise == 0:
         return inf
     return 10 * log10(signal / noise) if signal > 0 else -inf

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, log10
 
 import numpy as np
 
 from redsc.formats import write_tflite
 from redsc.ir import Array, Graph, Value
+from redsc.runtime.compare import decibels
 from redsc.runtime.ports import quantize_samples, to_real
 
 __all__ = ["LayerSQNR", "measure_sqnr"]
@@ -59,7 +59,7 @@ def measure_sqnr(original: Graph, quantized: Graph, samples: Sequence[Sequence[A
             noise[index] += np.square(reference - real).sum()
     outputs = {value.name for value in quantized.outputs}
     return [
-        _row(value, _decibels(signal[index], noise[index]), value.name in outputs)
+        _row(value, decibels(signal[index], noise[index]), value.name in outputs)
         for index, (_, value) in enumerate(pairs)
     ]
 
@@ -70,13 +70,7 @@ def _numbers(graph: Graph, values: Sequence[Value]) -> list[int]:
     return [index[value.name] for value in values]
 
 
-def _row(value: Value, decibels: float, is_output: bool) -> LayerSQNR:
+def _row(value: Value, sqnr_db: float, is_output: bool) -> LayerSQNR:
     node = value.producer
     assert node is not None
-    return LayerSQNR(node.name, node.op, value.name, decibels, is_output)
-
-
-def _decibels(signal: float, noise: float) -> float:
-    if noise == 0:
-        return inf
-    return 10 * log10(signal / noise) if signal > 0 else -inf
+    return LayerSQNR(node.name, node.op, value.name, sqnr_db, is_output)

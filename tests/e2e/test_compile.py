@@ -181,7 +181,7 @@ def test_the_float_example_with_data_becomes_int8_and_stays_as_good(tmp_path: Pa
         assert {value.type.dtype for value in graph.activations()} == {DType.INT8}
     rows = [row for row in artefact.report.verification if row.level == "whole network"]
     assert [row.result for row in rows] == ["equal within 1e-05 relative"]
-    assert artefact.sqnr[-1].sqnr_db > 25
+    assert artefact.layer_sqnr()[-1].sqnr_db > 25
 
 
 def test_two_compiles_with_data_write_the_same_bytes() -> None:

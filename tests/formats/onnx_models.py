@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from redsc.errors import UnsupportedError
 from redsc.formats import write_tflite
 from redsc.formats.model import port
 from redsc.formats.onnx.reader import OnnxImport, read_onnx
 from redsc.ir import Array, Graph
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples
+from tests.conftest import Golden
 
 Case = tuple[bytes, str]
 """A model, and the ops of the graph it becomes."""
@@ -124,3 +127,10 @@ def check_case(case: Case) -> None:
         wanted_answers, micro = (EXECUTORS[name].run(model, samples) for name in ("litert", "tflm"))
         problem = difference(wanted_answers, micro, FLOAT_TOLERANCE)
         assert problem is None, f"tflite-micro: {problem}"
+
+
+def check_refusal(data: bytes, golden: Golden) -> None:
+    """Check that a model is refused in the words of the golden file."""
+    with pytest.raises(UnsupportedError) as caught:
+        read(data)
+    golden(f"{caught.value}\n")

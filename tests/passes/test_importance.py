@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from redsc.ir import DType, Graph, Quant, Value, parse_graph
+from redsc.ir import DType, Graph, Quant, Value, parse_graph, real_values
 from redsc.passes.groups import find_channel_groups
-from redsc.passes.importance import channel_order, real_values, weight_norm
+from redsc.passes.importance import channel_order, weight_norm
 from redsc.passes.permute import permute_channels
 from tests.helpers import residual_net, small_net
 
@@ -87,6 +87,11 @@ def test_float_constants_are_real_as_they_are() -> None:
     found = real_values(Value.constant("w", np.array([0.1], np.float32)))
     assert found.dtype == np.float64
     assert found.tolist() == [float(np.float32(0.1))]
+
+
+def test_floats_that_note_an_int8_form_are_real_as_they_are() -> None:
+    value = Value.constant("w", np.array([3.0], np.float32), Quant((0.5,), (2,)))
+    assert real_values(value).tolist() == [3.0]
 
 
 def test_the_best_channels_come_first_and_equals_keep_their_order() -> None:

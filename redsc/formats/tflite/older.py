@@ -17,12 +17,11 @@ from math import prod
 import numpy as np
 
 from redsc.errors import MalformedModel
-from redsc.ir import Array, DType, Node, Quant, Shape, TensorType, Value, op_def
+from redsc.ir import Array, DType, Node, Quant, Shape, TensorType, Value, op_def, real_values
 from redsc.ir.rules import Grouped, Produces
 
 __all__ = [
     "FLOAT16",
-    "READS_RAW",
     "Made",
     "as_int8",
     "unpack_constant",
@@ -32,7 +31,6 @@ __all__ = [
 ]
 
 FLOAT16 = 1  # TensorType.FLOAT16, schema.fbs
-READS_RAW = frozenset({"CAST"})  # converts the integers themselves, which `as_int8` moves
 
 Made = dict[tuple[object, ...], Value]
 _MIDDLE = 128
@@ -85,20 +83,10 @@ def _real(value: Value, made: Made) -> Value:
     """Return the real numbers of a constant; a symmetric int8 form stays as a note."""
     if (value,) not in made:
         is_symmetric = value.type.dtype is DType.INT8 and value.type.quant and not any(value.type.quant.zero_points)
-        made[value,] = Value.constant(value.name, _real_numbers(value), value.type.quant if is_symmetric else None)
+        made[value,] = Value.constant(
+            value.name, real_values(value).astype(np.float32), value.type.quant if is_symmetric else None
+        )
     return made[value,]
-
-
-def _real_numbers(value: Value) -> Array:
-    quant, data = value.type.quant, value.data
-    assert data is not None
-    if quant is None or value.type.dtype is DType.FLOAT32:
-        return data.astype(np.float32)
-    shape = [1] * data.ndim
-    if quant.is_per_channel:
-        shape[quant.axis] = len(quant.scales)
-    points = np.broadcast_to(np.array(quant.zero_points), len(quant.scales)).reshape(shape)
-    return np.asarray((data.astype(np.float64) - points) * np.array(quant.scales).reshape(shape), np.float32)
 
 
 def with_symmetric_weights(node: Node, made: Made) -> Node:
@@ -111,8 +99,7 @@ def with_symmetric_weights(node: Node, made: Made) -> Node:
         return node
     if not weight.is_constant or source.type.quant is None:
         return node
-    axis = rule.out_axis if isinstance(rule, Produces) else rule.axis
-    symmetric = _symmetric(weight, None if node.op == "FULLY_CONNECTED" else axis, made)
+    symmetric = _symmetric(weight, None if node.op == "FULLY_CONNECTED" else rule.out_axis, made)
     inputs = list(node.inputs)
     inputs[rule.weight] = symmetric
     for place in rule.followers:
@@ -126,7 +113,7 @@ def _symmetric(weight: Value, axis: int | None, made: Made) -> Value:
     """Return int8 weights in steps around zero: one size for all, or one per index of an axis."""
     key = (weight, axis)
     if key not in made:
-        real = _real_numbers(weight)
+        real = real_values(weight)
         others = tuple(i for i in range(real.ndim) if i != axis)
         largest = np.abs(real).max(axis=others, keepdims=True)
         assert weight.type.quant is not None
@@ -142,7 +129,7 @@ def _rescaled(bias: Value, weight: Value, source_scale: float, made: Made) -> Va
     if key not in made:
         assert weight.type.quant is not None
         scales = np.array(weight.type.quant.scales, np.float32) * np.float32(source_scale)
-        bounds, steps = np.iinfo(np.int32), _real_numbers(bias).reshape(-1) / scales.astype(np.float64)
+        bounds, steps = np.iinfo(np.int32), real_values(bias).reshape(-1) / scales.astype(np.float64)
         data = np.rint(steps).clip(bounds.min, bounds.max).astype(np.int32).reshape(bias.type.shape)
         made[key] = Value.constant(bias.name, data, _quant(scales, 0))
     return made[key]

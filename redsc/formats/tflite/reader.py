@@ -15,7 +15,6 @@ from redsc.formats.tables import Refusal
 from redsc.formats.tflite.canonical import canonical
 from redsc.formats.tflite.older import (
     FLOAT16,
-    READS_RAW,
     Made,
     as_int8,
     unpack_constant,
@@ -37,6 +36,7 @@ from redsc.ir import (
     Value,
     verify_graph,
 )
+from redsc.ir.rules import RawIntegers
 from redsc.ir.verifier import signature_of
 from redsc.limits import DEFAULT_LIMITS, Limits
 
@@ -229,7 +229,7 @@ class _Reader:
             if value.producer or any(value is other for other in (*graph.inputs, *outputs[:index])):
                 raise MalformedModel(f"tensor {value.name!r} has two producers")
         name = outputs[0].name
-        if op in READS_RAW and any(value in self.moved for value in (*inputs, *outputs)):
+        if isinstance(OPS[op].quant, RawIntegers) and any(value in self.moved for value in (*inputs, *outputs)):
             self.problems.append(
                 f"at {op} {name!r}: it reads or writes uint8 numbers themselves, redsc makes them int8"
             )

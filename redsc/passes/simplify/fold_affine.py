@@ -98,7 +98,7 @@ def _places(layer: Node) -> tuple[int, int, int]:
     rule = op_def(layer.op).channels
     assert isinstance(rule, Produces | Grouped)
     (bias,) = rule.followers
-    return rule.weight, bias, rule.out_axis if isinstance(rule, Produces) else rule.axis
+    return rule.weight, bias, rule.out_axis
 
 
 def _old_bias(layer: Node) -> Value | None:
