@@ -37,11 +37,10 @@ def choose_scales(
        without one takes that of the neighbour before it.
     2. The output of an op that prescribes its scale has that one; so has the user's, where no reader copies it.
     3. Values whose op copies or compares raw integers are one group with one scale, from the union of their ranges.
-       What such an op makes adds nothing: it is a part of what it reads.
     4. A group takes the scale of a member that rule 1 or 2 fixed; of rule 2 only where it holds the range of all.
     5. Constant data operands have the range of their numbers. In a group, numbers that stand for infinity (maximum
-       pools are padded with one) saturate: those above 1e4 of which one int8 step would hold all that was observed.
-       So do the bounds of a minimum or maximum beyond what it was seen to give.
+       pools are padded with one) saturate, also where a copy shows them: those above 1e4 of which one int8 step
+       would hold all that the others were seen to be. So do the bounds of a minimum or maximum beyond its results.
     6. A group in which nobody observed the range of what it reads gets no scale.
     7. With `like`, the scales of the whole network for one of its levels: graph inputs and outputs take theirs from
        it, and rule 4 decides as it did there, so that every level has the same nodes.
@@ -98,7 +97,7 @@ def _has_bounds(node: Node) -> bool:
 
 @dataclass(slots=True)
 class _Chooser:
-    """A union-find over values; `prescribed` are those of rule 2, `copies` what adds nothing to a range."""
+    """A union-find over values; `prescribed` are those of rule 2, `copies` what ops with raw integers make."""
 
     graph: Graph
     ranges: Mapping[str, Range]
@@ -168,12 +167,14 @@ class _Chooser:
         if any(value.name not in self.ranges for value in made):
             return None
         seen = _union([self.ranges[value.name] for value in made])
-        constants = [
-            value.data if seen is None else _meant(self.effective(value), seen)
-            for value in group
-            if value.data is not None
-        ]
-        return _union([*([seen] if seen else []), *(Range.of(data) for data in constants if data.size)])
+        numbers = [self.effective(value) for value in group if value.data is not None]
+        if seen is not None:
+            copies = [
+                self.ranges[value.name] for value in group if value in self.copies and value.name in self.ranges
+            ]
+            numbers += [np.array([copy.low, copy.high]) for copy in copies]
+            numbers = [_meant(found, seen) for found in numbers]
+        return _union([*([seen] if seen else []), *(Range.of(found) for found in numbers if found.size)])
 
     def effective(self, constant: Value) -> Array:
         """Return the numbers of a constant; bounds only as far as the results that were observed reach them."""
