@@ -13,6 +13,7 @@ from redsc.ir import Array, DType, Graph, Quant, verify_graph
 from redsc.options import Quantization
 from redsc.passes.base import Log
 from redsc.passes.calibrate import choose_scales
+from redsc.passes.expand_log_softmax import ExpandLogSoftmax
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.int8 import annotate, is_float_node
 from redsc.passes.levels import Levels
@@ -67,7 +68,11 @@ def quantize_network(graph: Graph, samples: Samples, settings: Quantization, log
     _check_names(graph, settings.keep_float)
     samples = _some(samples)
     keep = frozenset(settings.keep_float)
-    scales = choose_scales(graph, _ranges(graph, samples, settings), keep)
+    ranges = _ranges(graph, samples, settings)
+    graph = annotate(graph, {})
+    if ExpandLogSoftmax(ranges, keep).run(graph, log):
+        ranges = _ranges(graph, samples, settings)
+    scales = choose_scales(graph, ranges, keep)
     weights = choose_weight_scales(annotate(graph, scales), keep, settings.dense)
     made = quantize(annotate(graph, {**weights, **scales}), log, keep)
     Tabulate().run(made, log)
