@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from redsc.formats.model import Model, load_model
 from redsc.formats.tables import Refusal
-from redsc.formats.tflite.reader import count_ports, described_as, read_tflite
+from redsc.formats.tflite.peek import count_ports, described_as
+from redsc.formats.tflite.reader import read_tflite
 from redsc.formats.tflite.writer import SIGNATURE, SLOT_BYTES, shared_constants, write_models, write_tflite
 
 __all__ = [

@@ -11,7 +11,8 @@ from types import MappingProxyType
 from redsc.errors import MalformedModel, ModelError, UnsupportedError, UsageError
 from redsc.formats.onnx.layout import Layout, laid_out, source_layout
 from redsc.formats.onnx.reader import read_onnx
-from redsc.formats.tflite.reader import is_computed_alike, port_types, read_tflite
+from redsc.formats.tflite.peek import is_computed_alike, port_types
+from redsc.formats.tflite.reader import read_tflite
 from redsc.ir import Array, Graph, Shape, Value
 from redsc.limits import DEFAULT_LIMITS, Limits
 

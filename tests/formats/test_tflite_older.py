@@ -8,7 +8,7 @@ import tflite
 
 from redsc.errors import UnsupportedError
 from redsc.formats import load_model, read_tflite, write_tflite
-from redsc.formats.tflite.reader import is_computed_alike, port_types
+from redsc.formats.tflite.peek import is_computed_alike, port_types
 from redsc.ir import (
     Add,
     Array,

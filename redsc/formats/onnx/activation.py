@@ -11,6 +11,7 @@ from math import pi, prod, sqrt
 from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.elementwise import unary
 from redsc.formats.onnx.nodes import OnnxNode
+from redsc.formats.onnx.rearrange import rearrange
 from redsc.formats.onnx.row import OnnxOp, Rows
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Activation, Add, DType, LeakyRelu, Value
@@ -181,7 +182,7 @@ def _softmax(op: str) -> OnnxOp:
         sizes, last = [context.shape(name)[i] for i in layout], [layout.index(i) for i in over]
         order = [i for i in range(len(layout)) if i not in last] + last
         rows = (source.type.elements // columns, columns)
-        table = context.rearrange(source, sizes, order, rows, f"{node.output}.rows", (node.label,))
+        table = rearrange(context.builder, source, sizes, order, rows, f"{node.output}.rows", (node.label,))
         soft = context.step(node, op, table, part="soft")
         context.arrange(node, soft, [sizes[i] for i in order], [order.index(i) for i in range(len(layout))])
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from redsc.formats.onnx.layout import Layout, Layouts, laid_out, source_layout
 from redsc.formats.onnx.nodes import OnnxModel, OnnxNode
+from redsc.formats.onnx.rearrange import rearrange
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, DType, GraphBuilder, Quant, Reshape, Shape, Value, op_def
 
@@ -129,7 +129,7 @@ class OnnxContext:
         source = [axis for axis in have if axis is not None]
         sizes = [self.shape(name)[axis] for axis in source]
         order = [source.index(axis) for axis in layout if axis is not None]
-        return self.rearrange(value, sizes, order, laid_out(self.shape(name), layout), name)
+        return rearrange(self.builder, value, sizes, order, laid_out(self.shape(name), layout), name)
 
     def operand(self, name: str, like: str) -> Value:
         """Return an elementwise operand as it broadcasts against tensor `like`, in the layout of that."""
@@ -243,7 +243,8 @@ class OnnxContext:
     def arrange(self, node: OnnxNode, value: Value, sizes: Sequence[int], order: Sequence[int]) -> Value:
         """Bind the elements of a value, moved into the order of the output's layout; see `rearrange`."""
         name = node.output
-        return self.alias(node, self.rearrange(value, sizes, order, self.graph_shape(name), name, origin(node)))
+        shape = self.graph_shape(name)
+        return self.alias(node, rearrange(self.builder, value, sizes, order, shape, name, origin(node)))
 
     def bind_reduced(self, node: OnnxNode, value: Value, reduced: Sequence[int]) -> None:
         """Bind a value that lies as input 0 does, but for the reduced axes, which have size 1 or are gone."""
@@ -258,36 +259,6 @@ class OnnxContext:
             node, value, sizes, [source.index(kept[i]) for i in self.layouts[node.output] if i is not None]
         )
 
-    def rearrange(
-        self,
-        value: Value,
-        sizes: Sequence[int],
-        order: Sequence[int],
-        shape: Shape,
-        name: str,
-        origins: tuple[str, ...] = (),
-    ) -> Value:
-        """Return the elements of a value in another order and shape.
-
-        In memory the value has axes of `sizes`; the result has them in the order `order`, seen as `shape`. What
-        moves together is moved as one axis, and axes of size 1 do not count: often no TRANSPOSE is left.
-        """
-        runs = _runs([axis for axis in order if sizes[axis] > 1], [i for i, n in enumerate(sizes) if n > 1])
-        if len(runs) > 1:
-            places = sorted(runs)
-            split = tuple(prod(sizes[axis] for axis in run) for run in places)
-            value = self._reshaped(value, split, f"{name}.split", origins)
-            perm = self.builder.constant(f"{name}.perm", np.array([places.index(run) for run in runs], np.int32))
-            quant = value.type.quant
-            value = self.builder.op("TRANSPOSE", value, perm, name=f"{name}.moved", quant=quant, origin=origins)
-        return self._reshaped(value, shape, f"{name}.shaped", origins)
-
-    def _reshaped(self, value: Value, shape: Shape, name: str, origins: tuple[str, ...]) -> Value:
-        if value.type.shape == shape:
-            return value
-        quant = value.type.quant
-        return self.builder.op("RESHAPE", value, attrs=Reshape(shape), name=name, quant=quant, origin=origins)
-
 
 def origin(node: OnnxNode) -> tuple[str, ...]:
     """Return the names a user knows: the module that owns the weight, then the node.
@@ -296,17 +267,6 @@ def origin(node: OnnxNode) -> tuple[str, ...]:
     """
     modules = [name.removesuffix(".weight") for name in node.inputs[1:2] if name.endswith(".weight")]
     return (*modules, node.label)
-
-
-def _runs(order: Sequence[int], places: Sequence[int]) -> list[tuple[int, ...]]:
-    """Group axes that follow each other both in `places` and in `order`."""
-    runs: list[tuple[int, ...]] = []
-    for axis in order:
-        if runs and places.index(axis) == places.index(runs[-1][-1]) + 1:
-            runs[-1] = (*runs[-1], axis)
-        else:
-            runs.append((axis,))
-    return runs
 
 
 def _without_leading_ones(data: Array) -> Array:

@@ -7,6 +7,7 @@ import numpy as np
 from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.layout import Kind, source_layout
 from redsc.formats.onnx.nodes import OnnxNode
+from redsc.formats.onnx.rearrange import rearrange
 from redsc.formats.onnx.row import OnnxOp, Rows
 from redsc.ir import BatchMatMul, FullyConnected, Value
 
@@ -24,7 +25,9 @@ def _gemm(context: OnnxContext, node: OnnxNode) -> None:
     """Y = alpha A' B' + beta C: a dense layer where B is constant and C has one number per output."""
     source, is_turned = context.value_as(node.input(0), source_layout(2)), bool(node.get("transB", 0))
     if node.get("transA", 0):
-        source = context.rearrange(source, source.type.shape, (1, 0), source.type.shape[::-1], node.input(0))
+        source = rearrange(
+            context.builder, source, source.type.shape, (1, 0), source.type.shape[::-1], node.input(0)
+        )
     alpha, beta = float(node.get("alpha", 1.0)), float(node.get("beta", 1.0))
     addend = node.input(2)
     if context.is_constant(node.input(1)):
@@ -51,13 +54,13 @@ def _matmul(context: OnnxContext, node: OnnxNode) -> None:
     left, right = node.input(0), node.input(1)
     source = context.value_as(left, source_layout(context.rank(left)))
     if len(source.type.shape) == 1:
-        source = context.rearrange(source, source.type.shape, (0,), (1, *source.type.shape), left)
+        source = rearrange(context.builder, source, source.type.shape, (0,), (1, *source.type.shape), left)
     if context.is_constant(right) and context.rank(right) <= 2:
         product = _dense(context, node, source, _kernel(context, node, 1), None)
     else:
         other = context.value_as(right, source_layout(context.rank(right)))
         if len(other.type.shape) == 1:
-            other = context.rearrange(other, other.type.shape, (0,), (*other.type.shape, 1), right)
+            other = rearrange(context.builder, other, other.type.shape, (0,), (*other.type.shape, 1), right)
         product = context.step(node, "BATCH_MATMUL", source, other, attrs=BatchMatMul(), part="")
     _bind_rows(context, node, product)
 

@@ -12,6 +12,7 @@ import tflite
 
 from redsc.errors import LimitExceeded, MalformedModel, RedscError, UnsupportedError
 from redsc.formats.tables import Refusal
+from redsc.formats.tflite.accessors import DTYPES, indices, op_name, quant_of, shape_of
 from redsc.formats.tflite.canonical import canonical
 from redsc.formats.tflite.older import (
     FLOAT16,
@@ -22,14 +23,13 @@ from redsc.formats.tflite.older import (
     with_real_constants,
     with_symmetric_weights,
 )
-from redsc.formats.tflite.ops import TENSOR_TYPES, TFLITE_OPS, Field, TFLiteOp
+from redsc.formats.tflite.ops import TFLITE_OPS, Field, TFLiteOp
 from redsc.ir import (
     OPS,
     DType,
     Graph,
     KernelLimit,
     Node,
-    Quant,
     Shape,
     ShapeError,
     TensorType,
@@ -40,12 +40,7 @@ from redsc.ir.rules import RawIntegers
 from redsc.ir.verifier import signature_of
 from redsc.limits import DEFAULT_LIMITS, Limits
 
-__all__ = ["count_ports", "described_as", "is_computed_alike", "port_types", "read_tflite"]
-
-_OP_NAMES: dict[int, str] = {
-    value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)
-}
-_DTYPES = {number: dtype for dtype, number in TENSOR_TYPES.items()}
+__all__ = ["read_tflite"]
 
 
 def read_tflite(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Graph:
@@ -70,35 +65,6 @@ def read_tflite(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Graph:
     return graph
 
 
-def count_ports(data: bytes) -> tuple[int, int]:
-    """Return the numbers of inputs and outputs of a sound model's first subgraph, without reading the rest."""
-    subgraph = tflite.Model.GetRootAs(data, 0).Subgraphs(0)
-    return subgraph.InputsLength(), subgraph.OutputsLength()
-
-
-def port_types(data: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the element types of a sound model's inputs and outputs, as numpy names them."""
-    subgraph = tflite.Model.GetRootAs(data, 0).Subgraphs(0)
-    ports = (_indices(subgraph.InputsAsNumpy()), _indices(subgraph.OutputsAsNumpy()))
-    kinds = [tuple(_DTYPES[subgraph.Tensors(i).Type()].numpy.name for i in port) for port in ports]
-    return kinds[0], kinds[1]
-
-
-def is_computed_alike(data: bytes, graph: Graph) -> bool:
-    """Whether the graph of a sound model computes as the file does: with the same weights, in the same types."""
-    subgraph = tflite.Model.GetRootAs(data, 0).Subgraphs(0)
-    tensors = (subgraph.Tensors(i) for i in range(subgraph.TensorsLength()))
-    in_uint8 = any(t.Type() == TENSOR_TYPES[DType.UINT8] and _quant(t.Quantization()) for t in tensors)
-    return not in_uint8 and all(
-        value.type.dtype is not DType.FLOAT32 or not value.type.quant for value in graph.values()
-    )
-
-
-def described_as(data: bytes) -> str:
-    """Return the description of a sound model."""
-    return (tflite.Model.GetRootAs(data, 0).Description() or b"").decode("utf-8", "replace")
-
-
 @dataclass(slots=True)
 class _Reader:
     data: bytes
@@ -120,17 +86,17 @@ class _Reader:
         self._cap("operators", subgraph.OperatorsLength(), self.limits.nodes)
         self._cap("tensors", subgraph.TensorsLength(), self.limits.tensors)
         self._cap("buffers", model.BuffersLength(), self.limits.tensors)
-        codes = [_op_name(model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())]
+        codes = [op_name(model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())]
         self._refuse_unknown_ops(subgraph, codes)
         tensors = [
             self._as_int8(self._tensor(model, subgraph.Tensors(i), i)) for i in range(subgraph.TensorsLength())
         ]
         graph = Graph((subgraph.Name() or b"main").decode("utf-8", "replace")[: self.limits.name_chars])
-        for index in _indices(subgraph.InputsAsNumpy()):
+        for index in indices(subgraph.InputsAsNumpy()):
             graph.inputs.append(self._activation(tensors, index, "graph input"))
         for i in range(subgraph.OperatorsLength()):
             self._node(graph, tensors, subgraph.Operators(i), codes)
-        graph.outputs = [self._pick(tensors, i, "graph output") for i in _indices(subgraph.OutputsAsNumpy())]
+        graph.outputs = [self._pick(tensors, i, "graph output") for i in indices(subgraph.OutputsAsNumpy())]
         self._raise_problems()
         self._rename_copies(graph)
         return graph
@@ -168,20 +134,20 @@ class _Reader:
 
     def _tensor(self, model: Any, tensor: Any, index: int) -> Value:
         name = self._name(tensor.Name(), index)
-        shape = _shape(tensor)
+        shape = shape_of(tensor)
         if len(shape) > self.limits.rank or prod(shape) > self.limits.tensor_elements:
             raise LimitExceeded(f"tensor {name!r} has the shape {list(shape)}")
         raw = self._buffer(model, tensor.Buffer())
         if tensor.Type() == FLOAT16 and raw:
             return widened(name, raw, shape)
-        dtype = _DTYPES.get(tensor.Type())
+        dtype = DTYPES.get(tensor.Type())
         if dtype is None:
             self.problems.append(f"at tensor {name!r}: element type number {tensor.Type()} is not supported")
             dtype = DType.FLOAT32
         for present, what in ((tensor.IsVariable(), "a variable"), (tensor.Sparsity(), "sparse")):
             if present:
                 self.problems.append(f"at tensor {name!r}: it is {what}")
-        quant = _quant(tensor.Quantization()) if dtype is not DType.FLOAT32 else None
+        quant = quant_of(tensor.Quantization()) if dtype is not DType.FLOAT32 else None
         if not raw:
             return Value(name, TensorType(shape, dtype, quant))
         size = prod(shape) * dtype.itemsize
@@ -218,9 +184,9 @@ class _Reader:
     def _node(self, graph: Graph, tensors: list[Value], operator: Any, codes: list[str]) -> None:
         op = codes[operator.OpcodeIndex()]
         inputs = [
-            None if i == -1 else self._pick(tensors, i, f"{op} input") for i in _indices(operator.InputsAsNumpy())
+            None if i == -1 else self._pick(tensors, i, f"{op} input") for i in indices(operator.InputsAsNumpy())
         ]
-        outputs = [self._activation(tensors, i, f"{op} output") for i in _indices(operator.OutputsAsNumpy())]
+        outputs = [self._activation(tensors, i, f"{op} output") for i in indices(operator.OutputsAsNumpy())]
         if not outputs or len(inputs) < OPS[op].min_inputs:
             raise MalformedModel(f"{op} has {len(inputs)} inputs and {len(outputs)} outputs")
         if any(value is None for value in inputs[: OPS[op].min_inputs]):
@@ -281,39 +247,13 @@ class _Reader:
 
     def _field(self, op: str, name: str, options: Any, item: Field) -> Any:
         if hasattr(options, f"{item.schema}AsNumpy"):
-            return tuple(_indices(getattr(options, f"{item.schema}AsNumpy")()))
+            return tuple(indices(getattr(options, f"{item.schema}AsNumpy")()))
         stored = getattr(options, item.schema)()
         try:
             return item.decode(stored)
         except KeyError:
             self.problems.append(f"at {op} {name!r}: {item.schema} number {stored} is not supported")
             return next(iter(item.codes or ()))
-
-
-def _op_name(code: Any) -> str:
-    """Return the operator's name; old files carry it in the deprecated 8-bit field only."""
-    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-    return _OP_NAMES.get(number, f"operator number {number}")
-
-
-def _indices(array: Any) -> list[int]:
-    """Return a flatbuffers int vector as a list; the accessors give 0 where the vector is absent."""
-    return [] if isinstance(array, int) else [int(n) for n in array]
-
-
-def _shape(tensor: Any) -> Shape:
-    """Return the static shape; an unknown batch is 1, as TFLM and the TFLite converter have it."""
-    return tuple(1 if n == -1 else n for n in _indices(tensor.ShapeAsNumpy()))
-
-
-def _quant(quantization: Any) -> Quant | None:
-    if quantization is None or quantization.ScaleLength() == 0:
-        return None
-    scales = tuple(float(scale) for scale in quantization.ScaleAsNumpy())
-    zero_points = tuple(_indices(quantization.ZeroPointAsNumpy())) or (0,)
-    if len(set(zero_points)) == 1:
-        zero_points = zero_points[:1]
-    return Quant(scales, zero_points, quantization.QuantizedDimension() if len(scales) > 1 else 0)
 
 
 def _origin(name: str) -> tuple[str, ...]:

@@ -1,0 +1,44 @@
+"""What the schema's tables hold, in our own words; the vectors and numbers of a file before any check."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tflite
+
+from redsc.formats.tflite.ops import TENSOR_TYPES
+from redsc.ir import DType, Quant, Shape
+
+__all__ = ["DTYPES", "indices", "op_name", "quant_of", "shape_of"]
+
+_OP_NAMES: dict[int, str] = {
+    value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)
+}
+DTYPES: dict[int, DType] = {number: dtype for dtype, number in TENSOR_TYPES.items()}
+
+
+def op_name(code: Any) -> str:
+    """Return the operator's name; old files carry it in the deprecated 8-bit field only."""
+    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+    return _OP_NAMES.get(number, f"operator number {number}")
+
+
+def indices(array: Any) -> list[int]:
+    """Return a flatbuffers int vector as a list; the accessors give 0 where the vector is absent."""
+    return [] if isinstance(array, int) else [int(n) for n in array]
+
+
+def shape_of(tensor: Any) -> Shape:
+    """Return the static shape; an unknown batch is 1, as TFLM and the TFLite converter have it."""
+    return tuple(1 if n == -1 else n for n in indices(tensor.ShapeAsNumpy()))
+
+
+def quant_of(quantization: Any) -> Quant | None:
+    """Return the affine quantisation, one zero point where all are equal, or None where there are no scales."""
+    if quantization is None or quantization.ScaleLength() == 0:
+        return None
+    scales = tuple(float(scale) for scale in quantization.ScaleAsNumpy())
+    zero_points = tuple(indices(quantization.ZeroPointAsNumpy())) or (0,)
+    if len(set(zero_points)) == 1:
+        zero_points = zero_points[:1]
+    return Quant(scales, zero_points, quantization.QuantizedDimension() if len(scales) > 1 else 0)

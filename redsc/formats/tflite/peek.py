@@ -1,0 +1,40 @@
+"""Read single facts of a TFLite model that is known to be sound, without building its graph."""
+
+from __future__ import annotations
+
+import tflite
+
+from redsc.formats.tflite.accessors import DTYPES, indices, quant_of
+from redsc.formats.tflite.ops import TENSOR_TYPES
+from redsc.ir import DType, Graph
+
+__all__ = ["count_ports", "described_as", "is_computed_alike", "port_types"]
+
+
+def count_ports(data: bytes) -> tuple[int, int]:
+    """Return the numbers of inputs and outputs of a sound model's first subgraph, without reading the rest."""
+    subgraph = tflite.Model.GetRootAs(data, 0).Subgraphs(0)
+    return subgraph.InputsLength(), subgraph.OutputsLength()
+
+
+def port_types(data: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the element types of a sound model's inputs and outputs, as numpy names them."""
+    subgraph = tflite.Model.GetRootAs(data, 0).Subgraphs(0)
+    ports = (indices(subgraph.InputsAsNumpy()), indices(subgraph.OutputsAsNumpy()))
+    kinds = [tuple(DTYPES[subgraph.Tensors(i).Type()].numpy.name for i in port) for port in ports]
+    return kinds[0], kinds[1]
+
+
+def is_computed_alike(data: bytes, graph: Graph) -> bool:
+    """Whether the graph of a sound model computes as the file does: with the same weights, in the same types."""
+    subgraph = tflite.Model.GetRootAs(data, 0).Subgraphs(0)
+    tensors = (subgraph.Tensors(i) for i in range(subgraph.TensorsLength()))
+    in_uint8 = any(t.Type() == TENSOR_TYPES[DType.UINT8] and quant_of(t.Quantization()) for t in tensors)
+    return not in_uint8 and all(
+        value.type.dtype is not DType.FLOAT32 or not value.type.quant for value in graph.values()
+    )
+
+
+def described_as(data: bytes) -> str:
+    """Return the description of a sound model."""
+    return (tflite.Model.GetRootAs(data, 0).Description() or b"").decode("utf-8", "replace")
