@@ -24,6 +24,13 @@ __all__ = ["main"]
 
 _INTERRUPTED = 130
 _MODEL = click.argument("model", type=click.Path(path_type=Path))
+_KERNELS = click.option(
+    "--kernels",
+    type=click.Choice(["safe", "reference", "cmsis-nn"]),
+    default="safe",
+    show_default=True,
+    help="The firmware's kernels: where results may lie over operands.",
+)
 _BUDGET_FLAGS = (
     click.option("--ram", metavar="SIZE", help="RAM budget, like 200KB (1000) or 64KiB (1024)."),
     click.option("--flash", metavar="SIZE", help="Flash budget for the model array."),
@@ -38,6 +45,7 @@ _BUDGET_FLAGS = (
         show_default=True,
         help="Levels that are ready at the same time.",
     ),
+    _KERNELS,
     click.option("--freeze", metavar="SPACE", multiple=True, help="Keep the width of a channel space. Repeatable."),
     click.option("--plan", type=click.Path(path_type=Path), help="Use this plan instead of searching one."),
 )
@@ -257,9 +265,18 @@ def _options(flags: Mapping[str, Any], name: str | None = None) -> Options:
         parse_shapes,
     )
 
-    found = {"ram": None, "flash": None, "macs": None, "resident": "all", "levels": None, "freeze": (), **flags}
+    found = {
+        "ram": None,
+        "flash": None,
+        "macs": None,
+        "resident": "all",
+        "kernels": "safe",
+        "levels": None,
+        "freeze": (),
+        **flags,
+    }
     return Options(
-        budgets=Budgets.parse(found["ram"], found["flash"], found["macs"], found["resident"]),
+        budgets=Budgets.parse(found["ram"], found["flash"], found["macs"], found["resident"], found["kernels"]),
         levels=() if found["levels"] is None else parse_levels(found["levels"]),
         freeze=found["freeze"],
         plan=found.get("plan"),

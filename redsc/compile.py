@@ -14,7 +14,7 @@ from redsc.codegen.oracles import Verification, verify_import, verify_levels, ve
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import measure_memory
 from redsc.errors import Diagnostic, LimitExceeded, UsageError
-from redsc.formats import Model, load_model, read_tflite, write_tflite
+from redsc.formats import Model, load_model, planned_offsets, read_tflite, write_tflite
 from redsc.ir import DType, Graph, Shape
 from redsc.limits import DEFAULT_LIMITS, Limits
 from redsc.options import Options, level_name
@@ -103,7 +103,7 @@ def compile_model(path: Path | str, options: Options, progress: Progress = lambd
     progress("asking the runtimes")
     verification = [
         *_verify_import(choice),
-        *verify_slots(levels.names, levels.graphs, memory, container.data),
+        *verify_slots(levels.names, levels.graphs, [item.offsets for item in memory], container.data),
     ]
     quality: Sequence[Quality | None] = [None] * len(levels.networks)
     if data is not None:
@@ -111,7 +111,7 @@ def compile_model(path: Path | str, options: Options, progress: Progress = lambd
         quality = measure_levels(model.graph, levels.graphs, data)
     progress("rendering the files")
     name = c_identifier(options.name or model.path.stem)
-    firmware = describe_firmware(name, model, levels, container.data, quality, options.budgets.resident)
+    firmware = describe_firmware(name, model, levels, container.data, quality, options.budgets)
     files = {
         f"{name}.tflite": container.data,
         **render_c_files(firmware),
@@ -151,7 +151,7 @@ def plan_levels(
     levels = choose_levels(quantized.graph if quantized else without_annotations(model.graph), options)
     if quantized:
         progress("calibrating the levels")
-        levels = quantize_levels(levels, quantized, options.freeze)
+        levels = quantize_levels(levels, quantized, options.freeze, options.budgets.kernels)
     return Choice(model, levels, data, quantized)
 
 
@@ -200,7 +200,7 @@ def slice_level(path: Path, level: str, plan: Path | None = None, options: Optio
     if level not in graphs:
         raise UsageError(f"there is no level {level!r}", code="U210", hint=f"the levels are {', '.join(graphs)}")
     graph = graphs[level]
-    return write_tflite(graph, measure_memory(graph).offsets)
+    return write_tflite(graph, measure_memory(graph, options.budgets.kernels).offsets)
 
 
 def verify_container(
@@ -232,7 +232,8 @@ def verify_container(
         done += _verify_import(choice)
         done += verify_levels(choice.levels.names, choice.levels.graphs, slots)
     progress("asking the runtimes")
-    done += verify_slots([graph.name for graph in slots], slots, [measure_memory(graph) for graph in slots], data)
+    offsets = [planned_offsets(slot_bytes(data, slot)) for slot in range(len(slots))]
+    done += verify_slots([graph.name for graph in slots], slots, offsets, data)
     return done
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "Budgets",
     "Calibration",
     "DenseScales",
+    "Kernels",
     "Options",
     "Quantization",
     "Resident",
@@ -36,9 +37,20 @@ class Resident(Enum):
     ONE = "one"
 
 
+class Kernels(Enum):
+    """The kernels of the firmware: they decide which result may lie over an operand, and what scratch they take.
+
+    SAFE assumes nothing but elementwise kernels that read an element before they write it.
+    """
+
+    SAFE = "safe"
+    REFERENCE = "reference"
+    CMSIS_NN = "cmsis-nn"
+
+
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """Upper bounds, None where there is none. The texts are sizes as the user wrote them."""
+    """Upper bounds, None where there is none, and what RAM depends on; the texts are sizes as they were given."""
 
     ram_bytes: int | None = None
     flash_bytes: int | None = None
@@ -46,19 +58,26 @@ class Budgets:
     resident: Resident = Resident.ALL
     ram_text: str | None = None
     flash_text: str | None = None
+    kernels: Kernels = Kernels.SAFE
 
     @staticmethod
     def parse(
-        ram: str | None = None, flash: str | None = None, macs: str | None = None, resident: str = "all"
+        ram: str | None = None,
+        flash: str | None = None,
+        macs: str | None = None,
+        resident: str = "all",
+        kernels: str = "safe",
     ) -> Budgets:
         """Return budgets from texts like `200KB` and `2.5M`.
 
         Raises:
-            UsageError: a text is no size or count.
+            UsageError: a text is no size, count or choice.
         """
-        if resident not in {item.value for item in Resident}:
-            hint = did_you_mean(resident, [item.value for item in Resident])
-            raise UsageError(f"--resident {resident}: write all or one", code="U203", hint=hint)
+        for flag, text, choices in (("resident", resident, Resident), ("kernels", kernels, Kernels)):
+            known = [item.value for item in choices]
+            if text not in known:
+                message = f"--{flag} {text}: write {', '.join(known[:-1])} or {known[-1]}"
+                raise UsageError(message, code="U203", hint=did_you_mean(text, known))
         return Budgets(
             ram_bytes=None if ram is None else parse_size(ram),
             flash_bytes=None if flash is None else parse_size(flash),
@@ -66,6 +85,7 @@ class Budgets:
             resident=Resident(resident),
             ram_text=ram,
             flash_text=flash,
+            kernels=Kernels(kernels),
         )
 
 

@@ -13,12 +13,17 @@ from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_bytes,
 from redsc.formats import SLOT_BYTES, Model
 from redsc.formats.model import Port
 from redsc.ir import DType, Value
-from redsc.options import Resident
+from redsc.options import Budgets, Kernels
 from redsc.passes.levels import Levels
 from redsc.runtime.quality import Quality
 
 __all__ = ["Firmware", "FirmwareLevel", "FirmwarePort", "describe_firmware", "float_literal"]
 
+_KERNELS = {
+    Kernels.SAFE: "any kernels of TFLM",
+    Kernels.REFERENCE: "TFLM's reference kernels, and for no others",
+    Kernels.CMSIS_NN: "TFLM with CMSIS-NN, and for no others",
+}
 _C_TYPES = {
     DType.FLOAT32: "float",
     DType.INT8: "int8_t",
@@ -113,7 +118,7 @@ class Firmware:
     levels: tuple[FirmwareLevel, ...]
     ports: tuple[FirmwarePort, ...]
     ops: tuple[str, ...]
-    resident: Resident
+    budgets: Budgets
 
     @property
     def resident_all_bytes(self) -> int:
@@ -128,7 +133,12 @@ class Firmware:
     @property
     def arena_bytes(self) -> int:
         """The arena that was asked for."""
-        return resident_bytes([level.memory for level in self.levels], self.resident)
+        return resident_bytes([level.memory for level in self.levels], self.budgets.resident)
+
+    @property
+    def kernels_text(self) -> str:
+        """With which kernels the arena plan may be used."""
+        return _KERNELS[self.budgets.kernels]
 
 
 def describe_firmware(
@@ -137,7 +147,7 @@ def describe_firmware(
     levels: Levels,
     container: bytes,
     quality: Sequence[Quality | None],
-    resident: Resident,
+    budgets: Budgets,
 ) -> Firmware:
     """Return the facts of one compile, for the templates."""
     first = levels.graphs[0]
@@ -157,7 +167,7 @@ def describe_firmware(
             *(FirmwarePort(symbol, "output", index, *pair) for index, pair in enumerate(outputs)),
         ),
         ops=tuple(resolver_methods(levels.graphs)),
-        resident=resident,
+        budgets=budgets,
     )
 
 

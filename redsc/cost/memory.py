@@ -8,18 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from redsc.cost.arena import plan_arena
+from redsc.cost.arena import ArenaProblem, Effort, Overlap, View, lower_bound_bytes, plan_arena
 from redsc.cost.buffer import Buffer, aligned
 from redsc.cost.liveness import LiveRange, live_ranges, peak_working_set
+from redsc.cost.overlap import find_overlaps
 from redsc.cost.tflm_head import greedy_offsets, height_bytes
 from redsc.cost.tflm_planning import planning_bytes
 from redsc.cost.tflm_structs import ARM_32, Abi
 from redsc.cost.tflm_tail import kernel_scratch_bytes, tail_bytes
+from redsc.cost.views import find_views
 from redsc.ir import Graph
-from redsc.options import Resident
+from redsc.options import Kernels, Resident
 
 __all__ = [
     "NetworkMemory",
+    "arena_bytes",
+    "arena_problem",
     "head_bytes",
     "measure_memory",
     "ram_buffers",
@@ -33,11 +37,14 @@ __all__ = [
 class NetworkMemory:
     """All in bytes. `offsets` (per value in RAM) is empty where TFLM's own plan is as low as ours.
 
-    live_peak <= lower_bound <= head <= greedy_head: the plain live sum, the same with aligned buffers and scratch,
-    the head under `offsets`, the head that TFLM would plan alone.
+    live_peak: the plain live sum (Liberis & Lane), without alignment and scratch.
+    packing_bound: what must be live at once, aligned and with scratch, if nothing shares bytes.
+    lower_bound <= head <= greedy_head: what no plan for these kernels can be below; the head under `offsets`; the
+    head that TFLM would plan alone. Views and overlaps may bring the first two below the packing bound.
     """
 
     live_peak_bytes: int
+    packing_bound_bytes: int
     lower_bound_bytes: int
     head_bytes: int
     greedy_head_bytes: int
@@ -61,14 +68,18 @@ class NetworkMemory:
         return self.head_bytes + self.temporary_bytes + self.tail_bytes
 
 
-def measure_memory(graph: Graph, abi: Abi = ARM_32) -> NetworkMemory:
+def measure_memory(
+    graph: Graph, kernels: Kernels = Kernels.SAFE, abi: Abi = ARM_32, effort: Effort = Effort.FULL
+) -> NetworkMemory:
     """Plan the arena of a graph, in its given order, and add up what TFLM allocates around it."""
-    plan = plan_arena(ram_buffers(graph, abi))
+    problem = arena_problem(graph, kernels, abi)
+    plan = plan_arena(problem, effort)
     offsets = {value.name: offset for value, offset in zip(graph.activations(), plan.offsets, strict=False)}
     head, greedy = head_bytes(graph, offsets, abi), head_bytes(graph, {}, abi)
     peak = peak_working_set(graph)
     return NetworkMemory(
         live_peak_bytes=peak.nbytes if peak else 0,
+        packing_bound_bytes=lower_bound_bytes(ArenaProblem(problem.buffers)),
         lower_bound_bytes=plan.lower_bound,
         head_bytes=min(head, greedy),
         greedy_head_bytes=greedy,
@@ -76,6 +87,20 @@ def measure_memory(graph: Graph, abi: Abi = ARM_32) -> NetworkMemory:
         planning_bytes=planning_bytes(graph, abi),
         offsets=offsets if head < greedy else {},
     )
+
+
+def arena_problem(graph: Graph, kernels: Kernels = Kernels.SAFE, abi: Abi = ARM_32) -> ArenaProblem:
+    """Return what is planned for a graph: its buffers, what is a view of what, and what may lie over what."""
+    places = {value: index for index, value in enumerate(graph.activations())}
+    views = tuple(View(places[part], places[whole], start) for part, whole, start in find_views(graph))
+    found = find_overlaps(graph, kernels)
+    overlaps = tuple(Overlap(places[dying], places[born], distance) for dying, born, distance in found)
+    return ArenaProblem(tuple(ram_buffers(graph, abi)), overlaps, views)
+
+
+def arena_bytes(graph: Graph, offsets: Mapping[str, int], abi: Abi = ARM_32) -> int:
+    """Return the arena with which a file with these offsets loads and runs."""
+    return max(head_bytes(graph, offsets, abi), planning_bytes(graph, abi)) + tail_bytes(graph, abi)
 
 
 def head_bytes(graph: Graph, offsets: Mapping[str, int], abi: Abi = ARM_32) -> int:

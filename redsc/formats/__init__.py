@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from redsc.formats.model import Model, load_model
 from redsc.formats.tables import Refusal
-from redsc.formats.tflite.peek import count_ports, described_as
+from redsc.formats.tflite.peek import count_ports, described_as, planned_offsets
 from redsc.formats.tflite.reader import read_tflite
-from redsc.formats.tflite.writer import SIGNATURE, SLOT_BYTES, shared_constants, write_models, write_tflite
+from redsc.formats.tflite.writer import (
+    SIGNATURE,
+    SLOT_BYTES,
+    ArenaOffsets,
+    shared_constants,
+    write_models,
+    write_tflite,
+)
 
 __all__ = [
     "SIGNATURE",
     "SLOT_BYTES",
+    "ArenaOffsets",
     "Model",
     "Refusal",
     "count_ports",
     "described_as",
     "load_model",
+    "planned_offsets",
     "read_tflite",
     "shared_constants",
     "write_models",

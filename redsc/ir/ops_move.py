@@ -21,7 +21,7 @@ from redsc.ir.ops import (
 from redsc.ir.rules import Along, Barrier, ChannelRule, Joins, LooksUp, SameScale, Signature, Slices, Splits
 from redsc.ir.types import DType, Shape
 
-__all__ = ["MOVE_OPS", "Concatenation", "Gather", "Pack", "Split", "StridedSlice", "Unpack"]
+__all__ = ["MOVE_OPS", "Concatenation", "Gather", "Pack", "Split", "StridedSlice", "Unpack", "sliced_axes"]
 
 F32, I8, I16, I32, I64, BOOL = DType.FLOAT32, DType.INT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL
 _MOST_JOINED = 10  # tflite-micro kernels/concatenation.cc: kMaxInputNum
@@ -143,24 +143,39 @@ def _infer_slice(node: Node) -> tuple[Shape, ...]:
 
 
 def _infer_strided_slice(node: Node) -> tuple[Shape, ...]:
-    """Python's slices clamp as tensorflow/lite/kernels/internal/strided_slice_logic.h does."""
-    shape, attrs = node.operand(0).type.shape, node.attrs
-    begins, ends, strides = (constant_ints(node, i, what) for i, what in enumerate(("begin", "end", "strides"), 1))
-    if {len(begins), len(ends), len(strides)} != {len(shape)}:
+    shape = node.operand(0).type.shape
+    numbers = [constant_ints(node, i, what) for i, what in enumerate(("begin", "end", "strides"), 1)]
+    if {len(row) for row in numbers} != {len(shape)}:
         raise KernelLimit(f"begin, end and strides must have {len(shape)} numbers each")
     limit_rank(shape, 4)
-    found = []
-    for axis, (n, begin, end, stride) in enumerate(zip(shape, begins, ends, strides, strict=True)):
-        if attrs.shrink_axis_mask >> axis & 1:
-            if attrs.begin_mask >> axis & 1 or not -n <= begin < n or stride < 1:
+    for axis, (n, begin, stride) in enumerate(zip(shape, numbers[0], numbers[2], strict=True)):
+        if node.attrs.shrink_axis_mask >> axis & 1:
+            if node.attrs.begin_mask >> axis & 1 or not -n <= begin < n or stride < 1:
                 raise ShapeError(f"there is no element {begin} on axis {axis} of {list(shape)}")
-            continue
-        if stride == 0:
+        elif stride == 0:
             raise ShapeError(f"stride 0 on axis {axis} leads nowhere")
-        first = None if attrs.begin_mask >> axis & 1 else begin
-        last = None if attrs.end_mask >> axis & 1 else end
-        found.append(len(range(*slice(first, last, stride).indices(n))))
-    return (tuple(found),)
+    taken = zip(sliced_axes(node), shape, strict=True)
+    return (tuple(len(range(*part.indices(n))) for part, n in taken if isinstance(part, slice)),)
+
+
+def sliced_axes(node: Node) -> tuple[slice | int, ...]:
+    """Return what SLICE or STRIDED_SLICE takes of every axis, an int where the axis goes.
+
+    Python's slices clamp as tensorflow/lite/kernels/internal/strided_slice_logic.h does.
+    """
+    begins = constant_ints(node, 1, "begin")
+    if node.op == "SLICE":
+        return tuple(slice(begin, begin + n) for begin, n in zip(begins, node.outputs[0].type.shape, strict=True))
+    ends, strides, attrs = constant_ints(node, 2, "end"), constant_ints(node, 3, "strides"), node.attrs
+
+    def taken(axis: int) -> slice | int:
+        if attrs.shrink_axis_mask >> axis & 1:
+            return begins[axis]
+        first = None if attrs.begin_mask >> axis & 1 else begins[axis]
+        last = None if attrs.end_mask >> axis & 1 else ends[axis]
+        return slice(first, last, strides[axis])
+
+    return tuple(taken(axis) for axis in range(len(begins)))
 
 
 def _check_indices(indices: Value, size: int) -> None:

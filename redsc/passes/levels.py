@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from redsc.cost.macs import graph_macs
+from redsc.cost.memory import measure_memory
 from redsc.errors import Diagnostic, InternalError, UsageError, did_you_mean
 from redsc.ir import Graph
 from redsc.options import Options
@@ -87,7 +88,7 @@ def _lossless(graph: Graph, problem: Problem) -> Levels:
     whole = problem.candidate(problem.full)
     if not problem.fits([whole]):
         raise budget_error(problem, whole, "the model")
-    network = Candidate(whole.widths, _named(graph, "100"), whole.macs, whole.memory)
+    network = _final(problem, whole, graph, "100")
     return Levels(LevelPlan((Level("100", whole.widths),), {}), (network,), problem.full, "none", ())
 
 
@@ -118,13 +119,14 @@ def _cut(problem: Problem, selection: Selection, selector: str) -> Levels:
         found = problem.candidate(level.widths)
         if found.widths != problem.full:
             check_slice(problem.graph, problem.groups, level.widths, found.graph)
-        networks.append(Candidate(found.widths, _named(found.graph, level.name), found.macs, found.memory))
+        networks.append(_final(problem, found, found.graph, level.name))
     return Levels(selection.plan, tuple(networks), problem.full, selector, selection.diagnostics)
 
 
-def _named(graph: Graph, level: str) -> Graph:
-    """Return the same graph under the name of its level, which the artefact shows."""
-    return Graph(level, graph.inputs, graph.outputs, graph.nodes)
+def _final(problem: Problem, found: Candidate, graph: Graph, level: str) -> Candidate:
+    """Return a chosen network under the name of its level, its arena planned with all effort."""
+    named = Graph(level, graph.inputs, graph.outputs, graph.nodes)
+    return replace(found, graph=named, memory=measure_memory(named, problem.budgets.kernels))
 
 
 def _selector(name: str) -> Callable[[Problem], Selection]:

@@ -10,7 +10,7 @@ import numpy as np
 from redsc.cost.memory import measure_memory
 from redsc.errors import Diagnostic, InternalError, UsageError, did_you_mean
 from redsc.ir import Array, DType, Graph, Quant, verify_graph
-from redsc.options import Quantization
+from redsc.options import Kernels, Quantization
 from redsc.passes.base import Log
 from redsc.passes.calibrate import choose_scales
 from redsc.passes.expand_log_softmax import ExpandLogSoftmax
@@ -81,7 +81,9 @@ def quantize_network(graph: Graph, samples: Samples, settings: Quantization, log
     return Quantized(source, made, scales, samples, settings, _islands(annotate(source, scales), made, keep))
 
 
-def quantize_levels(levels: Levels, network: Quantized, freeze: Iterable[str] = ()) -> Levels:
+def quantize_levels(
+    levels: Levels, network: Quantized, freeze: Iterable[str] = (), kernels: Kernels = Kernels.SAFE
+) -> Levels:
     """Return levels in which every network that was cut has activation scales of its own.
 
     Levels were chosen on slices of the int8 network. Each is built again: slice of the float network, whose weights
@@ -100,7 +102,7 @@ def quantize_levels(levels: Levels, network: Quantized, freeze: Iterable[str] = 
             continue
         graph = _level(slice_channels(permuted, groups, found.widths), network)
         graph.name = found.graph.name
-        candidate = Candidate(found.widths, graph, found.macs, measure_memory(graph))
+        candidate = Candidate(found.widths, graph, found.macs, measure_memory(graph, kernels))
         if candidate.memory != found.memory:
             raise InternalError(f"level {graph.name}: calibration changed its memory", code="I706")
         made.append(candidate)

@@ -13,7 +13,7 @@ from redsc.errors import Diagnostic
 from redsc.formats import Model
 from redsc.formats.model import Port
 from redsc.ir import DType, Graph, Value
-from redsc.options import Budgets
+from redsc.options import Budgets, Kernels
 from redsc.passes.levels import Levels
 from redsc.report.data import (
     SCHEMA_VERSION,
@@ -33,7 +33,6 @@ from redsc.version import __version__
 
 __all__ = ["build_report", "model_report"]
 
-_KERNELS = "reference"
 _STATUS = {"none": "exact", "plan": "given"}  # where nothing was searched
 
 
@@ -56,7 +55,9 @@ def build_report(
         budget=BudgetReport(
             budgets.ram_bytes, budgets.flash_bytes, budgets.macs, None, None, budgets.resident.value
         ),
-        levels=tuple(_level(slot, model, levels, container, quality[slot]) for slot in range(len(memory))),
+        levels=tuple(
+            _level(slot, model, levels, container, quality[slot], budgets.kernels) for slot in range(len(memory))
+        ),
         arena=ResidentReport(resident_all_bytes(memory), resident_one_bytes(memory)),
         solver=SolverReport(levels.selector, _STATUS.get(levels.selector, "heuristic")),
         flash=FlashReport(len(container.data), container.shared_weight_bytes, sum(container.private_bytes), 0),
@@ -97,7 +98,9 @@ def _port(value: Value, port: Port) -> PortReport:
     )
 
 
-def _level(slot: int, model: Model, levels: Levels, container: Container, quality: Quality | None) -> LevelReport:
+def _level(
+    slot: int, model: Model, levels: Levels, container: Container, quality: Quality | None, kernels: Kernels
+) -> LevelReport:
     network, level, full = levels.networks[slot], levels.plan.levels[slot], graph_macs(model.graph)
     return LevelReport(
         name=level.name,
@@ -106,13 +109,13 @@ def _level(slot: int, model: Model, levels: Levels, container: Container, qualit
         macs_fraction=round(network.macs / full, 6) if full else 1.0,
         widths=network.widths,
         skipped=level.skipped,
-        arena=_arena(network.memory),
+        arena=_arena(network.memory, kernels),
         private_bytes=container.private_bytes[slot],
         quality=quality,
     )
 
 
-def _arena(memory: NetworkMemory) -> ArenaReport:
+def _arena(memory: NetworkMemory, kernels: Kernels) -> ArenaReport:
     return ArenaReport(
         head_bytes=memory.head_bytes,
         tail_bytes=memory.tail_bytes,
@@ -120,5 +123,5 @@ def _arena(memory: NetworkMemory) -> ArenaReport:
         tflm_greedy_head_bytes=memory.greedy_head_bytes,
         lower_bound_bytes=memory.lower_bound_bytes,
         status=memory.status,
-        kernels=_KERNELS,
+        kernels=kernels.value,
     )

@@ -28,13 +28,13 @@ class ArenaUse:
     tail_bytes: int
 
 
-def run(model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
-    """Run every sample.
+def run(model: bytes, samples: Sequence[Sequence[Array]], arena_bytes: int = ARENA_BYTES) -> list[list[Array]]:
+    """Run every sample in an arena of the given size.
 
     Raises:
         ExecutorError: TFLM refuses the model or an input.
     """
-    interpreter = _load(model)
+    interpreter = _load(model, arena_bytes)
     inputs, outputs = count_ports(model)
     if any(len(sample) != inputs for sample in samples):
         raise ExecutorError(f"the model has {inputs} inputs, a sample has another number")
@@ -61,11 +61,11 @@ def measure_arena(model: bytes) -> ArenaUse:
     return ArenaUse(int(found["head"]), int(found["tail"]))
 
 
-def _load(model: bytes) -> Any:
+def _load(model: bytes, arena_bytes: int = ARENA_BYTES) -> Any:
     from tflite_micro import runtime  # the extra redsc[tflm]
 
     try:
-        return runtime.Interpreter.from_bytes(model, arena_size=ARENA_BYTES)
+        return runtime.Interpreter.from_bytes(model, arena_size=arena_bytes)
     except (RuntimeError, ValueError) as error:
         raise ExecutorError(f"TFLM refuses the model: {error}") from error
 

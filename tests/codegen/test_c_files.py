@@ -16,7 +16,7 @@ from redsc.cost.memory import measure_memory
 from redsc.formats import write_models
 from redsc.formats.model import Port
 from redsc.ir import OPS, DType
-from redsc.options import Resident
+from redsc.options import Budgets, Resident
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.slice import slice_channels
 from redsc.runtime.quality import Quality
@@ -49,7 +49,7 @@ def firmware(symbol: str = "net", dtype: DType = DType.INT8) -> Firmware:
             FirmwarePort(symbol, "output", 0, graph.outputs[0], result),
         ),
         ops=tuple(resolver_methods(graphs)),
-        resident=Resident.ALL,
+        budgets=Budgets(),
     )
 
 
@@ -81,7 +81,7 @@ def test_the_header_and_the_glue_read_well(golden: Golden) -> None:
 
 
 def test_the_glue_for_one_resident_level_shows_how_to_switch(golden: Golden) -> None:
-    one = replace(firmware(), resident=Resident.ONE)
+    one = replace(firmware(), budgets=Budgets(resident=Resident.ONE))
     golden(render_c_files(one)["net_tflm.h"].decode(), ".h")
 
 

@@ -35,7 +35,7 @@ def model_of(graph: Graph, folder: Path) -> Model:
 
 def test_a_true_container_gives_a_row_per_level_and_oracle() -> None:
     graphs = two_levels()
-    rows = list(verify_slots(NAMES, graphs, [measure_memory(g) for g in graphs], write_models(graphs)))
+    rows = list(verify_slots(NAMES, graphs, [measure_memory(g).offsets for g in graphs], write_models(graphs)))
     found = {(row.level, row.oracle.split(",")[0]) for row in rows}
     assert found >= {("100", "litert"), ("50", "litert"), ("100", "tflm"), ("50", "tflm")}
 
@@ -48,7 +48,7 @@ def test_a_weight_that_was_changed_is_found() -> None:
     place = container.index(weight.tobytes())
     changed = container[:place] + bytes(b ^ 0x55 for b in container[place : place + 20]) + container[place + 20 :]
     with pytest.raises(VerificationError, match="level 100: litert, against the level as a file of its own"):
-        list(verify_slots(NAMES, graphs, [measure_memory(g) for g in graphs], changed))
+        list(verify_slots(NAMES, graphs, [measure_memory(g).offsets for g in graphs], changed))
 
 
 @needs_tflm
@@ -56,18 +56,18 @@ def test_a_head_that_is_smaller_on_arm_is_no_disagreement() -> None:
     builder = GraphBuilder()
     graph = builder.output(builder.op("ADD_N", *[builder.input(name, (1, 4)) for name in "abcde"]))
     memory = measure_memory(graph)
-    assert memory.head_bytes < measure_memory(graph, X86_64_RECORDING).head_bytes
-    rows = list(verify_slots(["100"], [graph], [memory], write_models([graph])))
-    assert rows[-1].result == "head and tail as computed, to the byte"
+    assert memory.head_bytes < measure_memory(graph, abi=X86_64_RECORDING).head_bytes
+    rows = list(verify_slots(["100"], [graph], [memory.offsets], write_models([graph])))
+    assert [row.result for row in rows[-2:]] == ["head and tail as computed, to the byte", "loads and runs"]
 
 
 @needs_tflm
 def test_a_head_that_is_not_what_tflm_plans_is_found() -> None:
     graphs = two_levels()
-    memory = [measure_memory(graph) for graph in graphs]
-    wrong = [replace(memory[0], head_bytes=memory[0].head_bytes + 16), memory[1]]
+    offsets = [measure_memory(graph).offsets for graph in graphs]
+    higher = [{graphs[0].inputs[0].name: 4096}, offsets[1]]
     with pytest.raises(VerificationError, match="the allocator of tflm disagrees"):
-        list(verify_slots(NAMES, graphs, wrong, write_models(graphs)))
+        list(verify_slots(NAMES, graphs, offsets, write_models(graphs, higher)))
 
 
 @needs_tflm
@@ -123,7 +123,7 @@ def test_a_runtime_that_is_absent_is_named(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(oracles, "installed", lambda name: name == "litert")
     monkeypatch.setattr(isolated, "installed", lambda name: name == "litert")
     graphs = two_levels()
-    rows = list(verify_slots(NAMES, graphs, [measure_memory(g) for g in graphs], write_models(graphs)))
+    rows = list(verify_slots(NAMES, graphs, [measure_memory(g).offsets for g in graphs], write_models(graphs)))
     rows += verify_import(model_of(graphs[0], tmp_path), graphs[0], "100")
     absent = [row for row in rows if row.oracle.startswith("tflm")]
     assert {row.result for row in absent} == {"not run: tflite_micro is not installed"}

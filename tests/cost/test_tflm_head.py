@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redsc.cost.arena import plan_arena
-from redsc.cost.arena_check import arena_problems
+from redsc.cost.arena import ArenaProblem, arena_problems, plan_arena
 from redsc.cost.buffer import Buffer, aligned
 from redsc.cost.liveness import LiveRange, live_ranges
 from redsc.cost.memory import head_bytes
@@ -48,7 +47,7 @@ def test_the_head_of_a_random_graph_is_what_tflm_allocates(graph: Graph) -> None
 @pytest.mark.parametrize("graph", [small_net(), small_net(DType.FLOAT32), residual_net()])
 def test_an_offline_plan_gives_the_head_that_was_planned(graph: Graph) -> None:
     items = _buffers(graph)
-    plan = plan_arena(items)
+    plan = plan_arena(ArenaProblem(tuple(items)))
     offsets = dict(zip([item.name for item in items], plan.offsets, strict=True))
     assert height_bytes(items, greedy_offsets(items, plan.offsets)) == plan.height
     assert measure_arena(write_tflite(graph, offsets)).head_bytes == plan.height
@@ -76,17 +75,17 @@ def test_a_value_that_nobody_reads_takes_its_bytes() -> None:
 @given(buffers())
 def test_greedy_offsets_are_a_valid_plan(items: list[Buffer]) -> None:
     offsets = greedy_offsets(items)
-    assert arena_problems(items, offsets, height_bytes(items, offsets)) == []
+    assert arena_problems(ArenaProblem(tuple(items)), offsets, height_bytes(items, offsets)) == []
 
 
 @settings(max_examples=100)
 @given(buffers(), st.data())
 def test_fixed_offsets_stay(items: list[Buffer], data: st.DataObject) -> None:
-    plan = plan_arena(items)
+    plan = plan_arena(ArenaProblem(tuple(items)))
     fixed = [offset if data.draw(st.booleans()) else None for offset in plan.offsets]
     offsets = greedy_offsets(items, fixed)
     assert [wanted in (None, found) for wanted, found in zip(fixed, offsets, strict=True)] == [True] * len(items)
-    assert arena_problems(items, offsets, height_bytes(items, offsets)) == []
+    assert arena_problems(ArenaProblem(tuple(items)), offsets, height_bytes(items, offsets)) == []
 
 
 def test_the_largest_is_placed_first_and_of_equals_the_last() -> None:

@@ -74,7 +74,7 @@ class Loader:
 
     def assert_smallest(self, graph: Graph, unchecked: int = 0) -> None:
         """Check both sides of the computed size; the wheel's arena may lose up to an alignment at either end."""
-        memory = measure_memory(graph, X86_64_RECORDING)
+        memory = measure_memory(graph, abi=X86_64_RECORDING)
         model = write_tflite(graph, memory.offsets)
         assert self.loads(model, memory.arena_bytes + 2 * ALIGNMENT_BYTES)
         assert not self.loads(model, memory.arena_bytes - unchecked - 2 * ALIGNMENT_BYTES)
@@ -121,7 +121,7 @@ WIDE = {
 
 @pytest.mark.parametrize("op", WIDE)
 def test_wide_layers_need_more_while_they_prepare_than_while_they_run(op: str, loader: Loader) -> None:
-    memory = measure_memory(WIDE[op], X86_64_RECORDING)
+    memory = measure_memory(WIDE[op], abi=X86_64_RECORDING)
     assert memory.temporary_bytes > 2000
     loader.assert_smallest(WIDE[op])
 

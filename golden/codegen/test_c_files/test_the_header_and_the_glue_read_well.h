@@ -16,8 +16,8 @@ extern "C" {
 #define NET_REDSC_VERSION "0.1.0"
 
 /*
- * Memory. An arena starts at a multiple of 16. Sizes are those of TFLM's reference kernels on a 32-bit target;
- * other kernels may ask for scratch buffers on top.
+ * Memory. An arena starts at a multiple of 16. Sizes are those of a 32-bit target.
+ * The arena plan is for any kernels of TFLM.
  */
 #define NET_ARENA_BYTES 3944u /* --resident all */
 #define NET_RESIDENT_ALL_BYTES 3944u /* every level ready: a switch is a pointer */

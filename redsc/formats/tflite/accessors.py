@@ -9,11 +9,12 @@ import tflite
 from redsc.formats.tflite.ops import TENSOR_TYPES
 from redsc.ir import DType, Quant, Shape
 
-__all__ = ["DTYPES", "indices", "op_name", "quant_of", "shape_of"]
+__all__ = ["DTYPES", "PLAN_NAME", "indices", "op_name", "quant_of", "shape_of"]
 
 _OP_NAMES: dict[int, str] = {
     value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)
 }
+PLAN_NAME = "OfflineMemoryAllocation"  # of the metadata that hold an arena plan: micro/docs/memory_management.md
 DTYPES: dict[int, DType] = {number: dtype for dtype, number in TENSOR_TYPES.items()}
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tflite
 
-from redsc.formats.tflite.accessors import DTYPES, indices, quant_of
+from redsc.formats.tflite.accessors import DTYPES, PLAN_NAME, indices, quant_of
 from redsc.formats.tflite.ops import TENSOR_TYPES
 from redsc.ir import DType, Graph
 
-__all__ = ["count_ports", "described_as", "is_computed_alike", "port_types"]
+__all__ = ["count_ports", "described_as", "is_computed_alike", "planned_offsets", "port_types"]
 
 
 def count_ports(data: bytes) -> tuple[int, int]:
@@ -38,3 +38,15 @@ def is_computed_alike(data: bytes, graph: Graph) -> bool:
 def described_as(data: bytes) -> str:
     """Return the description of a sound model."""
     return (tflite.Model.GetRootAs(data, 0).Description() or b"").decode("utf-8", "replace")
+
+
+def planned_offsets(data: bytes) -> dict[str, int]:
+    """Return the arena offset of every tensor for which a sound model of redsc has one, by name."""
+    model = tflite.Model.GetRootAs(data, 0)
+    subgraph = model.Subgraphs(0)
+    for i in range(model.MetadataLength()):
+        if model.Metadata(i).Name() == PLAN_NAME.encode():
+            numbers = model.Buffers(model.Metadata(i).Buffer()).DataAsNumpy().view("<i4")[3:]
+            names = (subgraph.Tensors(k).Name().decode() for k in range(subgraph.TensorsLength()))
+            return {name: int(n) for name, n in zip(names, numbers, strict=True) if n >= 0}
+    return {}

@@ -17,6 +17,7 @@ import numpy as np
 import tflite
 
 from redsc.errors import InternalError
+from redsc.formats.tflite.accessors import PLAN_NAME
 from redsc.formats.tflite.ops import TENSOR_TYPES, TFLITE_OPS, Field, TFLiteOp
 from redsc.formats.tflite.versions import op_version
 from redsc.ir import Array, DType, Graph, Node, TensorType, Value
@@ -27,7 +28,6 @@ SLOT_BYTES = 16
 SIGNATURE = "redsc"
 _DATA_ALIGNMENT = 16  # schema.fbs: Buffer.data is force_align: 16, which Python's object API does not honour
 _SCHEMA_VERSION = 3
-_PLAN_NAME = "OfflineMemoryAllocation"  # micro/docs/memory_management.md
 _UNPLANNED = -1
 
 ArenaOffsets = Mapping[str, int]
@@ -139,7 +139,7 @@ class _Writer:
         numbers = [1, 1, len(values), *(plan.get(value.name, _UNPLANNED) for value in values)]
         self.data_vector(np.array(numbers, np.int32).tobytes())
         buffers.append(self.table("Buffer", Data=self.stored[-1][1]))
-        name = self.builder.CreateSharedString(_PLAN_NAME)
+        name = self.builder.CreateSharedString(PLAN_NAME)
         return self.offsets([self.table("Metadata", Name=name, Buffer=len(buffers) - 1)])
 
     def operator_code(self, op: str, version: int) -> int:

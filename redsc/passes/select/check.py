@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from redsc.cost.arena import Effort
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import measure_memory, resident_bytes
 from redsc.formats import write_models
@@ -100,7 +101,7 @@ def _budget_problems(networks: Sequence[Graph], budgets: Budgets) -> Iterator[st
         yield f"{graph_macs(networks[0]):,} MACs exceed the budget of {budgets.macs:,}"
     if budgets.ram_bytes is None and budgets.flash_bytes is None:
         return
-    memory = [measure_memory(network) for network in networks]
+    memory = [measure_memory(network, budgets.kernels, effort=Effort.QUICK) for network in networks]
     needed = resident_bytes(memory, budgets.resident)
     if budgets.ram_bytes is not None and needed > budgets.ram_bytes:
         yield f"{needed:,} B of RAM exceed the budget of {budgets.ram_bytes:,} B"

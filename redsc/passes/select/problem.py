@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from redsc.cost.arena import Effort
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import NetworkMemory, measure_memory, resident_bytes
 from redsc.errors import Diagnostic
@@ -86,7 +87,8 @@ class Problem:
         key = tuple(widths[space.name] for space in self.groups.free)
         if key not in self._cache:
             graph = slice_channels(self.graph, self.groups, widths)
-            self._cache[key] = Candidate(dict(widths), graph, graph_macs(graph), measure_memory(graph))
+            memory = measure_memory(graph, self.budgets.kernels, effort=Effort.QUICK)
+            self._cache[key] = Candidate(dict(widths), graph, graph_macs(graph), memory)
         return self._cache[key]
 
     def fits(self, levels: Sequence[Candidate]) -> bool:

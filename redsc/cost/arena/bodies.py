@@ -1,0 +1,108 @@
+"""The problem as the searches see it: rigid bodies, and for two of them the distances that are forbidden."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from redsc.cost.arena.problem import ArenaProblem
+from redsc.cost.buffer import Buffer
+from redsc.cost.liveness import LiveRange
+
+__all__ = ["Bodies", "Forbidden"]
+
+Forbidden = tuple[int, int]  # the open interval between two numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """Buffers that move as one: a whole and its views, in most cases one buffer.
+
+    members: per body its buffers with their place in it; the lowest place is 0.
+    heights: per body where its highest buffer ends.
+    forbidden: per body i and body j the intervals in which position[i] - position[j] may not lie.
+    """
+
+    problem: ArenaProblem
+    members: tuple[tuple[tuple[int, int], ...], ...]
+    heights: tuple[int, ...]
+    forbidden: tuple[dict[int, tuple[Forbidden, ...]], ...]
+
+    @staticmethod
+    def of(problem: ArenaProblem) -> Bodies:
+        """Gather the buffers of a problem into bodies."""
+        members = _members(problem)
+        heights = tuple(max(place + problem.buffers[i].size for i, place in body) for body in members)
+        return Bodies(problem, members, heights, _forbidden(problem, members))
+
+    def offsets(self, positions: Sequence[int]) -> tuple[int, ...]:
+        """Return the offset of every buffer from the positions of the bodies."""
+        found = {i: at + place for at, body in zip(positions, self.members, strict=True) for i, place in body}
+        return tuple(found[i] for i in range(len(found)))
+
+    def height(self, positions: Sequence[int]) -> int:
+        """Return where the highest body ends."""
+        return max((at + height for at, height in zip(positions, self.heights, strict=True)), default=0)
+
+    def live(self, body: int) -> LiveRange:
+        """Return the steps from the first to the last in which a buffer of a body lives."""
+        ranges = [self.problem.buffers[i].live for i, _ in self.members[body]]
+        return LiveRange(min(live.start for live in ranges), max(live.end for live in ranges))
+
+    def is_rectangle(self, body: int) -> bool:
+        """Whether a body is one buffer that shares bytes with no other that is live with it."""
+        (first, _), *more = self.members[body]
+        return not more and all(first not in (o.dying, o.born) for o in self.problem.overlaps)
+
+
+def _members(problem: ArenaProblem) -> tuple[tuple[tuple[int, int], ...], ...]:
+    place = {i: (i, 0) for i in range(len(problem.buffers))}  # a buffer's whole, and where in it
+    for view in problem.views:
+        place[view.part] = (view.whole, view.start)
+    bodies: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for index in range(len(problem.buffers)):
+        whole, start = index, 0
+        while place[whole][0] != whole:
+            whole, start = place[whole][0], start + place[whole][1]
+        bodies[whole].append((index, start))
+    return tuple(tuple(body) for body in bodies.values())
+
+
+def _forbidden(
+    problem: ArenaProblem, members: Sequence[Sequence[tuple[int, int]]]
+) -> tuple[dict[int, tuple[Forbidden, ...]], ...]:
+    body_of = {i: (body, place) for body, found in enumerate(members) for i, place in found}
+    gaps = {(o.born, o.dying): o.distance for o in problem.overlaps}
+    intervals: list[dict[int, list[Forbidden]]] = [defaultdict(list) for _ in members]
+    for a, b in _meetings(problem.buffers):
+        (body, place), (other, other_place) = body_of[a], body_of[b]
+        if body == other:
+            continue
+        low = other_place - place - gaps.get((a, b), problem.buffers[a].size)
+        high = other_place - place + gaps.get((b, a), problem.buffers[b].size)
+        if low < high:
+            intervals[body][other].append((low, high))
+            intervals[other][body].append((-high, -low))
+    return tuple({other: _merged(found) for other, found in row.items()} for row in intervals)
+
+
+def _meetings(buffers: Sequence[Buffer]) -> Iterator[tuple[int, int]]:
+    """Yield every pair of buffers that are live in the same step, but for empty ones."""
+    active: list[int] = []
+    for index in sorted(range(len(buffers)), key=lambda i: buffers[i].live.start):
+        if buffers[index].size:
+            active = [i for i in active if buffers[i].live.end > buffers[index].live.start]
+            yield from ((other, index) for other in active)
+            active.append(index)
+
+
+def _merged(intervals: list[Forbidden]) -> tuple[Forbidden, ...]:
+    """Return the union of open intervals; two that only touch leave the point between them."""
+    found: list[Forbidden] = []
+    for low, high in sorted(intervals):
+        if found and low < found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], high))
+        else:
+            found.append((low, high))
+    return tuple(found)

@@ -1,0 +1,77 @@
+"""What is planned: buffers that must not share bytes, but for those that a kernel lets overlap, and views.
+
+A buffer has a size and a live range. Two that are live in the same step lie apart; an `Overlap` lets the result of
+a step lie over an operand that dies there; a `View` is a part of another buffer at a fixed place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from redsc.cost.buffer import Buffer
+
+__all__ = ["ArenaProblem", "Overlap", "View", "lower_bound_bytes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """The buffer `born` may lie over `dying` where offset[dying] - offset[born] >= distance; else they lie apart.
+
+    They are indices of buffers that meet in one step only, the last of the one and the first of the other. The
+    distance is a multiple of the alignment; a negative one lets `born` begin above `dying`.
+    """
+
+    dying: int
+    born: int
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The buffer `part` is the bytes of `whole` from `start` on; parts of one whole have no byte in common."""
+
+    part: int
+    whole: int
+    start: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ArenaProblem:
+    """Buffers to be given offsets; indices in overlaps and views are places in `buffers`."""
+
+    buffers: tuple[Buffer, ...]
+    overlaps: tuple[Overlap, ...] = ()
+    views: tuple[View, ...] = ()
+
+    def credit(self, overlap: Overlap) -> int:
+        """Return the most bytes that the two buffers of an overlap can share."""
+        dying, born = self.buffers[overlap.dying].size, self.buffers[overlap.born].size
+        return max(0, dying + born - max(born, max(overlap.distance, 0) + dying))
+
+
+def lower_bound_bytes(problem: ArenaProblem) -> int:
+    """Return a height below which no plan is possible.
+
+    In every step it is the largest of three: all live bytes less what overlaps can save; all but the results that
+    overlap; all but the operands that they overlap. Views count for nothing beside their whole.
+    """
+    buffers = problem.buffers
+    steps = sorted({buffer.live.start for buffer in buffers})
+    return max((_bound_at(problem, _live_at(buffers, step)) for step in steps), default=0)
+
+
+def _live_at(buffers: Sequence[Buffer], step: int) -> set[int]:
+    return {i for i, buffer in enumerate(buffers) if buffer.live.start <= step < buffer.live.end}
+
+
+def _bound_at(problem: ArenaProblem, live: set[int]) -> int:
+    sizes = {i: problem.buffers[i].size for i in live}
+    for view in problem.views:
+        if view.part in live and view.whole in live:
+            sizes[view.part] = 0
+    overlaps = [o for o in problem.overlaps if o.dying in live and o.born in live]
+    total = sum(sizes.values())
+    without_born = total - sum(sizes[i] for i in {o.born for o in overlaps})
+    without_dying = total - sum(sizes[i] for i in {o.dying for o in overlaps})
+    return max(total - sum(map(problem.credit, overlaps)), without_born, without_dying)
