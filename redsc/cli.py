@@ -59,6 +59,9 @@ _SHAPE = click.option(
 _DATA_FLAGS = (
     _SHAPE,
     click.option(
+        "--int8-io", is_flag=True, help="Drop conversions from and to float at the borders of an int8 model."
+    ),
+    click.option(
         "--data",
         type=click.Path(path_type=Path),
         metavar="FILE.npz",
@@ -289,6 +292,7 @@ def _options(flags: Mapping[str, Any], name: str | None = None) -> Options:
         ),
         name=name,
         shapes=parse_shapes(found["shapes"]),
+        int8_io=found["int8_io"],
     )
 
 

@@ -120,7 +120,8 @@ class Options:
     """Everything a compile depends on besides the model file.
 
     Levels are named by their ceilings in percent of the model's MACs and kept largest first; without names there is
-    one lossless level. `shapes` are for inputs whose sizes an ONNX file leaves open.
+    one lossless level. `shapes` are for inputs whose sizes an ONNX file leaves open; `int8_io` drops
+    the conversions from and to float at the borders of an int8 network.
 
     Raises:
         UsageError: a level is no percentage.
@@ -136,6 +137,7 @@ class Options:
     data: Path | None = None
     quantization: Quantization = Quantization()
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    int8_io: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "levels", _largest_first(self.levels))

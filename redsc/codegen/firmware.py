@@ -20,7 +20,7 @@ from redsc.runtime.quality import Quality
 __all__ = ["Firmware", "FirmwareLevel", "FirmwarePort", "describe_firmware", "float_literal"]
 
 _KERNELS = {
-    Kernels.SAFE: "any kernels of TFLM",
+    Kernels.SAFE: "any kernels; sizes are those of TFLM's own, others may ask for scratch on top",
     Kernels.REFERENCE: "TFLM's reference kernels, and for no others",
     Kernels.CMSIS_NN: "TFLM with CMSIS-NN, and for no others",
 }

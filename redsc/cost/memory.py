@@ -14,7 +14,7 @@ from redsc.cost.liveness import LiveRange, live_ranges, peak_working_set
 from redsc.cost.overlap import find_overlaps
 from redsc.cost.tflm_head import greedy_offsets, height_bytes
 from redsc.cost.tflm_planning import planning_bytes
-from redsc.cost.tflm_structs import ARM_32, Abi
+from redsc.cost.tflm_structs import ARM_32, ARM_32_CMSIS_NN, Abi
 from redsc.cost.tflm_tail import kernel_scratch_bytes, tail_bytes
 from redsc.cost.views import find_views
 from redsc.ir import Graph
@@ -31,6 +31,9 @@ __all__ = [
     "resident_bytes",
     "resident_one_bytes",
 ]
+
+
+_ABIS = {Kernels.SAFE: ARM_32, Kernels.REFERENCE: ARM_32, Kernels.CMSIS_NN: ARM_32_CMSIS_NN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,17 @@ class NetworkMemory:
 
 
 def measure_memory(
-    graph: Graph, kernels: Kernels = Kernels.SAFE, abi: Abi = ARM_32, effort: Effort = Effort.FULL
+    graph: Graph, kernels: Kernels = Kernels.SAFE, abi: Abi | None = None, effort: Effort = Effort.FULL
 ) -> NetworkMemory:
-    """Plan the arena of a graph, in its given order, and add up what TFLM allocates around it."""
+    """Plan the arena of a graph, in its given order, and add up what TFLM allocates around it.
+
+    Args:
+        graph: a network whose nodes are in the order in which they run.
+        kernels: what may lie over what.
+        abi: how TFLM is built; that of the kernels on a 32-bit Arm where it is not given.
+        effort: how long to look for a plan.
+    """
+    abi = abi or _ABIS[kernels]
     problem = arena_problem(graph, kernels, abi)
     plan = plan_arena(problem, effort)
     offsets = {value.name: offset for value, offset in zip(graph.activations(), plan.offsets, strict=False)}

@@ -1,4 +1,4 @@
-"""What the TFLM kernel of each op allocates: one row per op.
+"""What the TFLM reference kernel of each op allocates: one row per op.
 
 Source: tensorflow/lite/core/api/flatbuffer_conversions.cc for the parsed parameters (which parser an op has is in
 micro/micro_mutable_op_resolver.h), Init and Prepare of the reference kernels in tensorflow/lite/micro/kernels.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from redsc.cost.tflm_structs import Abi
 from redsc.ir import DType, Node, Value
 
-__all__ = ["KERNELS", "Kernel"]
+__all__ = ["KERNELS", "Kernel", "Sizes", "conv_multipliers", "is_int8"]
 
 Sizes = Callable[[Node, Abi], tuple[int, ...]]
 
@@ -42,7 +42,8 @@ class Kernel:
     reads: Callable[[Node], tuple[Value, ...]] = _each_once
 
 
-def _is_int8(node: Node, operand: int = 0) -> bool:
+def is_int8(node: Node, operand: int = 0) -> bool:
+    """Whether an operand has elements of int8."""
     return node.operand(operand).type.dtype is DType.INT8
 
 
@@ -54,15 +55,15 @@ def _channel_multipliers(count: int) -> tuple[int, ...]:
     return (count * _INT_BYTES,) * 2
 
 
-def _conv_multipliers(node: Node, _abi: Abi) -> tuple[int, ...]:
-    """Also for float (conv_common.cc, depthwise_conv_common.cc, transpose_conv.cc)."""
+def conv_multipliers(node: Node, _abi: Abi) -> tuple[int, ...]:
+    """Return them also for float (conv_common.cc, depthwise_conv_common.cc, transpose_conv.cc)."""
     return _channel_multipliers(node.outputs[0].type.shape[-1])
 
 
 def _dense_multipliers(node: Node, _abi: Abi) -> tuple[int, ...]:
     """Only where the int8 weight has a scale per channel (fully_connected_common.cc)."""
     quant = node.operand(1).type.quant
-    is_per_channel = _is_int8(node) and quant is not None and quant.is_per_channel
+    is_per_channel = is_int8(node) and quant is not None and quant.is_per_channel
     return _channel_multipliers(len(quant.scales)) if quant and is_per_channel else ()
 
 
@@ -78,7 +79,7 @@ def _output_dims(node: Node, _abi: Abi) -> tuple[int, ...]:
 
 def _int8_data(struct: str) -> Sizes:
     """Return the rule of a kernel that allocates its data in Prepare, for int8 only."""
-    return lambda node, abi: (abi.layout(struct).size,) if _is_int8(node) else ()
+    return lambda node, abi: (abi.layout(struct).size,) if is_int8(node) else ()
 
 
 def _lookup_tail(node: Node, abi: Abi) -> tuple[int, ...]:
@@ -93,7 +94,7 @@ def _matmul_tail(node: Node, abi: Abi) -> tuple[int, ...]:
     is not, constants too.
     """
     left, right = node.operand(0), node.operand(1)
-    rescaling = (abi.layout("QuantizationOpDataBatchMatmul").size,) if _is_int8(node) else ()
+    rescaling = (abi.layout("QuantizationOpDataBatchMatmul").size,) if is_int8(node) else ()
     transposed = [value for value, wanted in ((left, node.attrs.adj_x), (right, not node.attrs.adj_y)) if wanted]
     eval_tensor = abi.layout("TfLiteEvalTensor").size
     copies = [size for value in transposed for size in (eval_tensor, _dims_bytes(value), value.type.nbytes)]
@@ -116,7 +117,7 @@ def _axis_scratch(node: Node, _abi: Abi) -> tuple[int, ...]:
 
 def _sum_scratch(node: Node, abi: Abi) -> tuple[int, ...]:
     """The same after the int8 sums (reduce_common.cc: PrepareMeanOrSumHelper)."""
-    sums = (node.outputs[0].type.elements * _INT_BYTES,) if _is_int8(node) else ()
+    sums = (node.outputs[0].type.elements * _INT_BYTES,) if is_int8(node) else ()
     return (*sums, *_axis_scratch(node, abi))
 
 
@@ -127,7 +128,7 @@ def _mirror_scratch(node: Node, _abi: Abi) -> tuple[int, ...]:
 
 def _transpose_conv_scratch(node: Node, _abi: Abi) -> tuple[int, ...]:
     """The int8 sums (transpose_conv.cc)."""
-    return (node.outputs[0].type.elements * _INT_BYTES,) if _is_int8(node, 2) else ()
+    return (node.outputs[0].type.elements * _INT_BYTES,) if is_int8(node, 2) else ()
 
 
 # What Prepare asks for.
@@ -160,13 +161,13 @@ def _transpose_conv_reads(node: Node) -> tuple[Value, ...]:
     """transpose_conv.cc never asks for operand 0, the shape, and quantises int8 only."""
     _shape, weight, source, *bias = node.present_inputs()
     first = (*node.outputs, source, weight)
-    return (*first, source, weight, *bias, *node.outputs) if _is_int8(node, 2) else first
+    return (*first, source, weight, *bias, *node.outputs) if is_int8(node, 2) else first
 
 
 def _reduce_reads(node: Node) -> tuple[Value, ...]:
     """reduce_common.cc asks in its helper and in PrepareSimple, there for the output of int8 only."""
     source, axes = node.present_inputs()
-    return (source, *node.outputs, axes, source, axes, *(node.outputs if _is_int8(node) else ()))
+    return (source, *node.outputs, axes, source, axes, *(node.outputs if is_int8(node) else ()))
 
 
 def _tanh_reads(node: Node) -> tuple[Value, ...]:
@@ -206,10 +207,10 @@ KERNELS: dict[str, Kernel] = {
     "BATCH_TO_SPACE_ND": Kernel(reads=_source_and_output),
     "CAST": Kernel("TfLiteCastParams"),
     "CONCATENATION": Kernel("TfLiteConcatenationParams", "ConcatenationOpData", reads=_concat_reads),
-    "CONV_2D": Kernel("TfLiteConvParams", "OpDataConv", tail=_conv_multipliers, reads=_conv_reads),
+    "CONV_2D": Kernel("TfLiteConvParams", "OpDataConv", tail=conv_multipliers, reads=_conv_reads),
     "CUMSUM": Kernel("TfLiteCumsumParams", tail=_int8_data("CumSumOpData")),
     "DEPTHWISE_CONV_2D": Kernel(
-        "TfLiteDepthwiseConvParams", "OpDataConv", tail=_conv_multipliers, reads=_conv_reads
+        "TfLiteDepthwiseConvParams", "OpDataConv", tail=conv_multipliers, reads=_conv_reads
     ),
     "DEPTH_TO_SPACE": Kernel("TfLiteDepthToSpaceParams", tail=_output_dims),
     "DEQUANTIZE": Kernel(None, "DequantizeOpData"),
@@ -250,7 +251,7 @@ KERNELS: dict[str, Kernel] = {
     "TRANSPOSE_CONV": Kernel(
         "TfLiteTransposeConvParams",
         "TransposeConvOpData",
-        tail=_conv_multipliers,
+        tail=conv_multipliers,
         scratch=_transpose_conv_scratch,
         reads=_transpose_conv_reads,
     ),

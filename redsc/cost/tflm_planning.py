@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator
 
 from redsc.cost import tflm_tail
 from redsc.cost.buffer import aligned
-from redsc.cost.tflm_kernels import KERNELS
 from redsc.cost.tflm_structs import ARM_32, Abi, Layout
 from redsc.ir import Graph
 
@@ -39,7 +38,7 @@ def _phases(graph: Graph, abi: Abi) -> Iterator[tuple[int, int]]:
     scratch = 0
     for node in graph.nodes:
         tail += tflm_tail.prepare_tail(node, abi)
-        tensors = KERNELS[node.op].reads(node)
+        tensors = tflm_tail.kernel_of(node, abi).reads(node)
         layouts = [layout for value in tensors for layout in tflm_tail.tensor_layouts(value, abi)]
         requests = request.array(scratch + _MAX_SCRATCH_BUFFERS_PER_OP)
         yield _raised([requests, *layouts]), tflm_tail.stacked(tail)

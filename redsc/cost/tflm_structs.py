@@ -7,10 +7,21 @@ the x86-64 wheel is evidence for Arm.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from functools import cache
 
-__all__ = ["ARM_32", "STRUCTS", "WHEEL_FIELDS", "X86_64_RECORDING", "Abi", "Layout"]
+__all__ = [
+    "ARM_32",
+    "ARM_32_CMSIS_NN",
+    "COMPRESSION_FIELDS",
+    "RECORDING_FIELDS",
+    "STRUCTS",
+    "X86_64_RECORDING",
+    "Abi",
+    "KernelLibrary",
+    "Layout",
+]
 
 # A field is a primitive or another struct, `*n` makes an array. `ptr` is also size_t and a vtable pointer; `enum`
 # is one without a declared underlying type. Paths are relative to tensorflow/lite.
@@ -105,6 +116,13 @@ STRUCTS: dict[str, str] = {
     "SquaredDifferenceOpData": "bool ArithmeticParams",
     "TanhOpData": "int*4",
     "TransposeConvOpData": "ConvParams int*2 ptr*2",
+    # micro/kernels/cmsis_nn/*.cc, likewise
+    "CMSISNNSoftmaxParams": "SoftmaxParams int*2",
+    "CmsisNnBatchMatmulOpData": "OpDataBatchMatmul int*5",
+    "CmsisNnConvOpData": "OpDataConv int",
+    "CmsisNnFullyConnectedOpData": "OpDataFullyConnected int*2 ptr int*3",
+    "CmsisNnPoolingOpData": "OpDataPooling int",
+    "CmsisNnTransposeConvOpData": "ConvParams int*3 ptr*2",
     # kernels/internal/types.h
     "ActivationParams": "uint8 int*2",
     "ArithmeticParams": "uint8 int*12 float*2 int64*2 int16*2 int*5",
@@ -123,10 +141,12 @@ STRUCTS: dict[str, str] = {
     "StridedSliceParams": "int8 int*5 int8 int*5 int8 int*5 int16*5 bool",
 }
 
-# What the wheel's build has at the end of a struct: recording allocators, and USE_TFLM_COMPRESSION.
-WHEEL_FIELDS: dict[str, str] = {
+# What builds may have at the end of a struct: recording allocators, and USE_TFLM_COMPRESSION.
+RECORDING_FIELDS: dict[str, str] = {
     "SingleArenaBufferAllocator": "ptr*4",
     "MicroAllocator": "ptr RecordedAllocation*8",
+}
+COMPRESSION_FIELDS: dict[str, str] = {
     "SubgraphAllocations": "ptr",
     "ConcatenationOpData": "int*10",
     "OpDataConv": "int*2",
@@ -149,25 +169,36 @@ class Layout:
         return Layout(self.size * count, self.align)
 
 
+class KernelLibrary(Enum):
+    """Whose kernels a build of TFLM has: its own reference kernels, or CMSIS-NN's for a kind of core."""
+
+    REFERENCE = "reference"
+    CMSIS_NN_C = "cmsis-nn-c"  # Cortex-M0, M0+, M3, M23
+    CMSIS_NN_DSP = "cmsis-nn-dsp"  # Cortex-M4, M7, M33, M35P
+
+
 @dataclass(frozen=True, slots=True)
 class Abi:
-    """How one build of TFLM lays out its structs.
+    """How one build of TFLM lays out its structs, and whose kernels it has.
 
     `pointer_bytes` is the size of pointers and size_t, `enum_bytes` that of an enum with small values;
-    `is_wheel` adds the fields of the tflite-micro wheel's build.
+    `records` is a build with recording allocators, `compresses` one that can read compressed weights.
     """
 
     pointer_bytes: int
     enum_bytes: int
-    is_wheel: bool = False
+    records: bool = False
+    compresses: bool = False
+    kernels: KernelLibrary = KernelLibrary.REFERENCE
 
     def layout(self, struct: str) -> Layout:
         """Return the layout of a struct of the table, or of a primitive."""
         return _layout(self, struct)
 
 
-X86_64_RECORDING = Abi(pointer_bytes=8, enum_bytes=4, is_wheel=True)
+X86_64_RECORDING = Abi(pointer_bytes=8, enum_bytes=4, records=True, compresses=True)  # the tflite-micro wheel
 ARM_32 = Abi(pointer_bytes=4, enum_bytes=1)  # arm-none-eabi-gcc: -fshort-enums is the default
+ARM_32_CMSIS_NN = replace(ARM_32, kernels=KernelLibrary.CMSIS_NN_DSP)
 
 
 @cache
@@ -175,7 +206,9 @@ def _layout(abi: Abi, name: str) -> Layout:
     size = {**_PRIMITIVES, "ptr": abi.pointer_bytes, "enum": abi.enum_bytes}.get(name)
     if size is not None:
         return Layout(size, size)
-    fields = STRUCTS[name].split() + (WHEEL_FIELDS.get(name, "").split() if abi.is_wheel else [])
+    fields = STRUCTS[name].split()
+    for extra, is_there in ((RECORDING_FIELDS, abi.records), (COMPRESSION_FIELDS, abi.compresses)):
+        fields += extra.get(name, "").split() if is_there else []
     end, align = 0, 1
     for field in fields:
         kind, _, count = field.partition("*")

@@ -1,6 +1,6 @@
 """Exact emulation of what TFLM keeps at the arena's tail.
 
-Source: tensorflow/lite/micro/micro_allocator.cc and micro_interpreter.cc; what kernels allocate: tflm_kernels.py.
+Source: tensorflow/lite/micro/micro_allocator.cc and micro_interpreter.cc; of kernels: tflm_kernels.py, cmsis_nn.py.
 The tail grows downwards from a 16-aligned end; each allocation aligns it down. Kernels allocate with the arena's
 alignment, the interpreter with that of the struct.
 """
@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from redsc.cost.buffer import ALIGNMENT_BYTES
-from redsc.cost.tflm_kernels import KERNELS
-from redsc.cost.tflm_structs import ARM_32, Abi, Layout
+from redsc.cost.cmsis_nn import CMSIS_NN_C, CMSIS_NN_DSP
+from redsc.cost.tflm_kernels import KERNELS, Kernel
+from redsc.cost.tflm_structs import ARM_32, Abi, KernelLibrary, Layout
 from redsc.ir import DType, Graph, Node, Value
 
 __all__ = [
     "align_up",
     "in_arena",
     "init_tail",
+    "kernel_of",
     "kernel_scratch_bytes",
     "planned_tail",
     "prepare_tail",
@@ -33,6 +35,11 @@ _ALLOCATORS = (
     "MicroBuiltinDataAllocator",
     "SubgraphAllocations",
 )
+_LIBRARIES = {
+    KernelLibrary.REFERENCE: KERNELS,
+    KernelLibrary.CMSIS_NN_C: CMSIS_NN_C,
+    KernelLibrary.CMSIS_NN_DSP: CMSIS_NN_DSP,
+}
 
 
 def tail_bytes(graph: Graph, abi: Abi = ARM_32) -> int:
@@ -42,7 +49,12 @@ def tail_bytes(graph: Graph, abi: Abi = ARM_32) -> int:
 
 def kernel_scratch_bytes(node: Node, abi: Abi = ARM_32) -> tuple[int, ...]:
     """Return the sizes of the head buffers that the kernel of a node requests, in its order, without alignment."""
-    return KERNELS[node.op].scratch(node, abi)
+    return kernel_of(node, abi).scratch(node, abi)
+
+
+def kernel_of(node: Node, abi: Abi) -> Kernel:
+    """Return what the kernel of a node allocates in a build."""
+    return _LIBRARIES[abi.kernels][node.op]
 
 
 def stacked(layouts: Iterable[Layout]) -> int:
@@ -67,14 +79,14 @@ def init_tail(graph: Graph, abi: Abi) -> Iterator[Layout]:
     yield from map(abi.layout, _ALLOCATORS)
     yield abi.layout("TfLiteEvalTensor").array(len(graph.values()))
     yield abi.layout("NodeAndRegistration").array(len(graph.nodes))
-    kernels = [KERNELS[node.op] for node in graph.nodes]
+    kernels = [kernel_of(node, abi) for node in graph.nodes]
     yield from (abi.layout(kernel.params) for kernel in kernels if kernel.params)
     yield from (in_arena(abi.layout(kernel.op_data).size) for kernel in kernels if kernel.op_data)
 
 
 def prepare_tail(node: Node, abi: Abi) -> Iterator[Layout]:
     """Yield the buffers that a kernel keeps from its Prepare on."""
-    return map(in_arena, KERNELS[node.op].tail(node, abi))
+    return map(in_arena, kernel_of(node, abi).tail(node, abi))
 
 
 def tensor_layouts(value: Value, abi: Abi) -> Iterator[Layout]:

@@ -8,7 +8,10 @@ __all__ = ["SELECTORS", "SIMPLIFY"]
 
 SIMPLIFY: Mapping[str, str] = {
     "drop-dead-nodes": "redsc.passes.simplify.drop_dead_nodes:DropDeadNodes",
+    "fold-constants": "redsc.passes.simplify.fold_constants:FoldConstants",
+    "fold-padding": "redsc.passes.simplify.fold_padding:FoldPadding",
     "drop-identities": "redsc.passes.simplify.drop_identities:DropIdentities",
+    "drop-flattening": "redsc.passes.simplify.drop_flattening:DropFlattening",
     "restore-clipping": "redsc.passes.simplify.restore_clipping:RestoreClipping",
     "fold-affine": "redsc.passes.simplify.fold_affine:FoldAffine",
     "fuse-activation": "redsc.passes.simplify.fuse_activation:FuseActivation",
