@@ -23,6 +23,7 @@ from redsc.passes.base import Log, load_pass, run_passes
 from redsc.passes.int8 import without_annotations
 from redsc.passes.levels import Levels, choose_levels
 from redsc.passes.ptq import Quantized, is_annotated, is_quantizable, quantize_levels, quantize_network
+from redsc.passes.schedule import Schedule
 from redsc.passes.simplify.drop_border_conversions import DropBorderConversions
 from redsc.report.build import build_report
 from redsc.report.data import Report
@@ -143,8 +144,8 @@ def plan_levels(
     log = log or Log()
     progress("reading the model")
     model = read_model(path, log, shapes=options.shapes)
-    if options.int8_io:
-        run_passes(model.graph, [DropBorderConversions()], log)
+    borders = [DropBorderConversions()] if options.int8_io else []
+    run_passes(model.graph, [*borders, Schedule(options.budgets.kernels)], log)
     data = None if options.data is None else load_data(options.data, model)
     quantized = None
     if is_quantizable(model.graph, data is not None, options.quantization):

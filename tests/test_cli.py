@@ -168,8 +168,10 @@ def test_analyze_prints_the_numbers_and_the_peak(run: Run, model: Path, golden: 
     golden(out)
     _, text, _ = run("analyze", model, "--json", "-")
     numbers = json.loads(text)
-    assert numbers["live_peak_bytes"] <= numbers["lower_bound_bytes"] <= numbers["head_bytes"]
-    assert numbers["head_bytes"] <= numbers["tflm_greedy_head_bytes"]
+    assert numbers["order_free_bound_bytes"] <= numbers["packing_bound_bytes"] <= numbers["tflm_greedy_head_bytes"]
+    for row in numbers["kernels"].values():
+        assert row["lower_bound_bytes"] <= row["head_bytes"] <= row["total_bytes"] - row["tail_bytes"]
+    assert numbers["kernels"]["safe"]["head_bytes"] <= numbers["tflm_greedy_head_bytes"]
 
 
 def test_levels_prints_a_plan_that_compile_takes_back(run: Run, model: Path) -> None:

@@ -11,14 +11,16 @@ from functools import cache
 
 import numpy as np
 
+from redsc.cost.arena import most_shared
 from redsc.cost.buffer import aligned
 from redsc.cost.liveness import live_ranges
+from redsc.cost.order import Credits
 from redsc.cost.views import find_views
 from redsc.ir import Array, Graph, Node, Padding, Value, op_def
-from redsc.ir.rules import InPlace
+from redsc.ir.rules import InPlace, View
 from redsc.options import Kernels
 
-__all__ = ["find_overlaps", "overlap_distance"]
+__all__ = ["find_overlaps", "overlap_credits", "overlap_distance"]
 
 _NEVER = np.iinfo(np.int64).max  # a step that reads nothing
 _VECTOR_CHANNELS = 124  # arm_depthwise_conv_s8_opt takes so many at once with MVE, over all pixels
@@ -43,6 +45,24 @@ def find_overlaps(graph: Graph, kernels: Kernels) -> list[tuple[Value, Value, in
             if distance is not None and not is_shared and node.inputs.count(value) == 1:
                 found.append((value, node.outputs[0], distance))
     return found
+
+
+def overlap_credits(kernels: Kernels) -> Credits:
+    """Return the bytes that a node saves by writing over an operand, for the search for an order."""
+
+    def credits(node: Node) -> dict[Value, int]:
+        found = {}
+        for index, value in enumerate(node.inputs):
+            if value is None or value.is_constant or node.inputs.count(value) > 1:
+                continue
+            dying, born = aligned(value.type.nbytes), aligned(node.outputs[0].type.nbytes)
+            is_view = index == 0 and isinstance(op_def(node.op).alias, View)
+            distance = 0 if is_view else overlap_distance(node, index, kernels)
+            if distance is not None:
+                found[value] = most_shared(dying, born, distance)
+        return found
+
+    return credits
 
 
 def _kin(graph: Graph) -> dict[Value, set[Value]]:

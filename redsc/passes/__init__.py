@@ -16,6 +16,7 @@ SIMPLIFY: Mapping[str, str] = {
     "fold-affine": "redsc.passes.simplify.fold_affine:FoldAffine",
     "fuse-activation": "redsc.passes.simplify.fuse_activation:FuseActivation",
     "fuse-hard-swish": "redsc.passes.simplify.fuse_hard_swish:FuseHardSwish",
+    "drop-constant-channels": "redsc.passes.drop_constant_channels:DropConstantChannels",
 }
 
 SELECTORS: Mapping[str, str] = {

@@ -52,8 +52,9 @@ def _produces(finder: Finder, node: Node, rule: Produces) -> Layout | None:
     out = finder.new_space(weight.type.shape[rule.out_axis], node.name)
     depth, channels = weight.type.shape[rule.in_axis], finder.length(source)
     if not weight.is_constant or (quant and quant.is_per_channel and quant.axis != rule.out_axis):
-        finder.freeze(out, f"{node.op} {node.name!r} has no constant weight per output channel")
-        finder.freeze(source, f"{node.op} {node.name!r} has no constant weight per output channel")
+        reason = f"{node.op} {node.name!r} has no constant weight per output channel"
+        finder.stop(node, reason)
+        finder.freeze(out, reason)
         return out
     if not channels or depth % channels:
         finder.freeze((*source, *out), f"{node.op} {node.name!r} is grouped")

@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from redsc.cost.memory import measure_memory
+from redsc.cost.memory import NetworkMemory, measure_memory
+from redsc.cost.order import order_free_bound, order_problem, unas_peak_bytes
 from redsc.errors import printable
 from redsc.formats import Model, write_tflite
+from redsc.options import Kernels
+from redsc.passes.base import Log
 from redsc.passes.groups import find_channel_groups
+from redsc.passes.schedule import Schedule
 from redsc.passes.select.shortfall import peak_lines
 from redsc.report.build import model_report
 from redsc.report.data import ModelReport
 from redsc.report.terminal import print_table
 
-__all__ = ["Analysis", "analyze_model", "print_analysis"]
+__all__ = ["Analysis", "KernelMemory", "analyze_model", "print_analysis"]
+
+
+@dataclass(frozen=True, slots=True)
+class KernelMemory:
+    """What a network needs with one library of kernels, in bytes, in the best order that is known."""
+
+    head_bytes: int
+    lower_bound_bytes: int
+    status: str
+    tail_bytes: int
+    planning_bytes: int
+    total_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """The numbers of one network in its given order, in bytes; `peak` says where the working set is largest."""
+    """The numbers of one network in bytes; `peak` says where the working set is largest.
+
+    Peaks, the packing bound and TFLM's own head are those of the order in the file; `order` is what the search for
+    a better one found; `kernels` says what redsc plans for each library.
+    """
 
     model: ModelReport
     live_peak_bytes: int
-    lower_bound_bytes: int
-    head_bytes: int
+    unas_peak_bytes: int
+    order_free_bound_bytes: int
+    packing_bound_bytes: int
     tflm_greedy_head_bytes: int
-    tail_bytes: int
-    planning_bytes: int
-    total_bytes: int
-    status: str
+    order: str
+    kernels: Mapping[str, KernelMemory]
     flash_bytes: int
     weight_bytes: int
     free_spaces: int
@@ -42,24 +62,36 @@ class Analysis:
 
 
 def analyze_model(model: Model) -> Analysis:
-    """Measure a model as it stands."""
-    graph = model.graph
-    memory, groups = measure_memory(graph), find_channel_groups(graph)
+    """Measure a model after the lossless passes, in the order of its file and then in the best one."""
+    graph, log = model.graph, Log()
+    given, groups, peak = measure_memory(graph), find_channel_groups(graph), tuple(peak_lines(graph))
+    unas_peak, bound = unas_peak_bytes(graph), order_free_bound(order_problem(graph))
+    Schedule().run(graph, log)
     return Analysis(
         model=model_report(model),
-        live_peak_bytes=memory.live_peak_bytes,
-        lower_bound_bytes=memory.lower_bound_bytes,
-        head_bytes=memory.head_bytes,
-        tflm_greedy_head_bytes=memory.greedy_head_bytes,
-        tail_bytes=memory.tail_bytes,
-        planning_bytes=memory.planning_bytes,
-        total_bytes=memory.arena_bytes,
-        status=memory.status,
-        flash_bytes=len(write_tflite(graph, memory.offsets)),
+        live_peak_bytes=given.live_peak_bytes,
+        unas_peak_bytes=unas_peak,
+        order_free_bound_bytes=bound,
+        packing_bound_bytes=given.packing_bound_bytes,
+        tflm_greedy_head_bytes=given.greedy_head_bytes,
+        order=log.entries[-1].text,
+        kernels={kernels.value: _with_kernels(measure_memory(graph, kernels)) for kernels in Kernels},
+        flash_bytes=len(write_tflite(graph, measure_memory(graph).offsets)),
         weight_bytes=sum(value.type.nbytes for value in graph.constants()),
         free_spaces=len(groups.free),
         frozen_spaces=len(groups.spaces) - len(groups.free),
-        peak=tuple(peak_lines(graph)),
+        peak=peak,
+    )
+
+
+def _with_kernels(memory: NetworkMemory) -> KernelMemory:
+    return KernelMemory(
+        head_bytes=memory.head_bytes,
+        lower_bound_bytes=memory.lower_bound_bytes,
+        status=memory.status,
+        tail_bytes=memory.tail_bytes,
+        planning_bytes=memory.planning_bytes,
+        total_bytes=memory.arena_bytes,
     )
 
 
@@ -68,15 +100,37 @@ def print_analysis(analysis: Analysis) -> None:
     model = analysis.model
     print(f"\n{model.path}: {model.format}, {model.ops} ops, {model.macs:,} MACs\n")
     rows = [
-        ("live-sum peak", analysis.live_peak_bytes, "tensors that are live at once, without alignment"),
-        ("lower bound", analysis.lower_bound_bytes, "no arena can be smaller in this order"),
-        ("planned head", analysis.head_bytes, f"what redsc plans ({analysis.status})"),
-        ("TFLM's own head", analysis.tflm_greedy_head_bytes, "what TFLM's greedy planner does alone"),
-        ("persistent tail", analysis.tail_bytes, "TFLM's structures on a 32-bit target"),
-        ("planning temporaries", analysis.planning_bytes, "what TFLM needs in the head's place while it plans"),
-        ("arena", analysis.total_bytes, "what to reserve: the tail, and the head or the temporaries"),
+        (
+            "live-sum peak",
+            analysis.live_peak_bytes,
+            "tensors that are live at once, as Liberis and REDS count them",
+        ),
+        ("uNAS peak", analysis.unas_peak_bytes, "the same without the inputs, and with ADD in place"),
+        ("order-free bound", analysis.order_free_bound_bytes, "no order has a lower peak; aligned, with scratch"),
+        (
+            "packing bound",
+            analysis.packing_bound_bytes,
+            "no arena is smaller in this order, if nothing shares bytes",
+        ),
+        (
+            "TFLM's own head",
+            analysis.tflm_greedy_head_bytes,
+            "what TFLM's greedy planner makes of the file's order",
+        ),
         ("model array", analysis.flash_bytes, f"flash, {analysis.weight_bytes:,} B of it weights"),
     ]
-    print_table(["", "bytes", ""], [(name, f"{nbytes:,}", text) for name, nbytes, text in rows])
+    print_table(["in bytes", "", ""], [(name, f"{nbytes:,}", text) for name, nbytes, text in rows])
     print("\npeak " + "\n     ".join(printable(line) for line in analysis.peak))
-    print(f"{analysis.free_spaces} channel spaces can be cut, {analysis.frozen_spaces} are frozen")
+    print(f"order {analysis.order}\n")
+    print_table(
+        ["--kernels", "head", "tail", "planning", "arena", "head is"],
+        [
+            (
+                name,
+                *(f"{n:,}" for n in (row.head_bytes, row.tail_bytes, row.planning_bytes, row.total_bytes)),
+                row.status,
+            )
+            for name, row in analysis.kernels.items()
+        ],
+    )
+    print(f"\n{analysis.free_spaces} channel spaces can be cut, {analysis.frozen_spaces} are frozen")

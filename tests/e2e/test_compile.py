@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from redsc.codegen.container import slot_bytes, slot_count
-from redsc.compile import Artefact, compile_model, slice_level
+from redsc.compile import Artefact, compile_model, read_model, slice_level
 from redsc.cost.macs import graph_macs
 from redsc.errors import BudgetError
 from redsc.formats import load_model, read_tflite
@@ -110,7 +110,7 @@ def test_slot_0_of_the_float_example_is_close_to_onnxruntime(zoo: Zoo, name: str
 def test_macs_stay_under_every_ceiling_and_the_next_wider_width_would_not(
     zoo: Zoo, name: str, compiled: Artefact
 ) -> None:
-    graph = load_model(find(zoo, name)).graph
+    graph = read_model(find(zoo, name)).graph
     groups, full = find_channel_groups(graph), graph_macs(graph)
     outer = {space.name: space.size for space in groups.free}
     for slot, level in enumerate(compiled.report.levels):

@@ -17,7 +17,7 @@ extern "C" {
 
 /*
  * Memory. An arena starts at a multiple of 16. Sizes are those of a 32-bit target.
- * The arena plan is for any kernels of TFLM.
+ * The arena plan is for any kernels; sizes are those of TFLM's own, others may ask for scratch on top.
  */
 #define NET_ARENA_BYTES 3944u /* --resident all */
 #define NET_RESIDENT_ALL_BYTES 3944u /* every level ready: a switch is a pointer */

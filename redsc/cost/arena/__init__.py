@@ -2,7 +2,7 @@
 
 from redsc.cost.arena.check import arena_problems, check_arena
 from redsc.cost.arena.plan import ArenaPlan, Effort, plan_arena
-from redsc.cost.arena.problem import ArenaProblem, Overlap, View, lower_bound_bytes
+from redsc.cost.arena.problem import ArenaProblem, Overlap, View, lower_bound_bytes, most_shared
 
 __all__ = [
     "ArenaPlan",
@@ -13,5 +13,6 @@ __all__ = [
     "arena_problems",
     "check_arena",
     "lower_bound_bytes",
+    "most_shared",
     "plan_arena",
 ]

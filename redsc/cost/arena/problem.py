@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from redsc.cost.buffer import Buffer
 
-__all__ = ["ArenaProblem", "Overlap", "View", "lower_bound_bytes"]
+__all__ = ["ArenaProblem", "Overlap", "View", "lower_bound_bytes", "most_shared"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,12 @@ class ArenaProblem:
 
     def credit(self, overlap: Overlap) -> int:
         """Return the most bytes that the two buffers of an overlap can share."""
-        dying, born = self.buffers[overlap.dying].size, self.buffers[overlap.born].size
-        return max(0, dying + born - max(born, max(overlap.distance, 0) + dying))
+        return most_shared(self.buffers[overlap.dying].size, self.buffers[overlap.born].size, overlap.distance)
+
+
+def most_shared(dying: int, born: int, distance: int) -> int:
+    """Return how many bytes two buffers of these sizes can share at a distance (see `Overlap`)."""
+    return max(0, dying + born - max(born, max(distance, 0) + dying))
 
 
 def lower_bound_bytes(problem: ArenaProblem) -> int:
