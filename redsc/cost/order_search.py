@@ -40,7 +40,7 @@ class OrderPlan:
 def find_order(problem: OrderProblem, max_states: int = 200_000) -> OrderPlan:
     """Return the best order and what is proven about it.
 
-    1. The peak is the least of all orders, or the least known where the search would take more than `max_states`.
+    1. The peak is the least of all orders, or the least known where the search would expand more than `max_states`.
     2. Of the known orders of that peak it is the one with the least reuse distance.
     3. It is the given order where no other is better in peak or, at the same peak, in reuse distance.
     """
@@ -192,10 +192,10 @@ def _search(moves: _Moves, bound: int, limit: int, max_states: int) -> tuple[lis
 
     The key of a state is the most that is live on the way to it, and at least the known bound of all orders. The
     least key comes first, of equals the state with the fewest steps left: at the key of the best order the search
-    dives, and ends there.
+    dives, and ends there. As many states as may be expanded may wait: the limit is one of time and of memory.
     """
     ways, heap, states = _Ways(moves.start, bound, limit), [(bound, 0, moves.start)], 0
-    while heap and states < max_states:
+    while heap and max(states, len(heap)) < max_states:
         key, _, popped = heappop(heap)
         if not ways.is_best(popped.left, key):
             continue
@@ -232,25 +232,34 @@ _Preference = Callable[[Sequence[frozenset[int]], Mapping[int, int], int], _Rank
 
 def _depth_first(problem: OrderProblem, moves: _Moves, limit: int, preference: _Preference) -> list[Order]:
     """Return an order within a limit, if one is found soon: eager steps first, of equals the preferred one."""
-    sources, order = problem.predecessors(), list[int]()
-    places: dict[int, int] = {}  # also of steps on ways given up; but what enables a ready step is on its own way
+    order: list[int] = []
+    places: dict[int, int] = {}  # also of steps taken back; but what enables a ready step is in the order
+    rank = partial(preference, problem.predecessors(), places)
     seen: set[int] = set()
-    stack: list[tuple[_State, int, Order]] = [(moves.start, 0, ())]
-    while stack and len(seen) <= _STATES_PER_STEP * len(sources):
-        state, depth, taken = stack.pop()
-        if state.left in seen:
-            continue
-        seen.add(state.left)
-        order[depth:] = taken
-        places.update(dict.fromkeys(taken, depth))
+    stack = [(moves.start, _choices(moves, moves.start, limit, rank))]
+    while stack and len(seen) <= _STATES_PER_STEP * len(problem.steps):
+        state, choices = stack[-1]
         if not state.ready:
             return [tuple(order)]
-        rank = partial(preference, sources, places)
-        fitting = dict(moves.fitting(state, limit))
-        eager = [step for step, live in fitting.items() if live <= state.live]
-        choices = [max(eager, key=rank)] if eager else sorted(fitting, key=rank)
-        stack += [(moves.take(state, step, fitting[step]), len(order), (step,)) for step in choices]
+        if not choices:
+            stack.pop()
+            del order[-1:]
+            continue
+        step, live = choices.pop()
+        following = moves.take(state, step, live)
+        if following.left not in seen:
+            seen.add(following.left)
+            places[step] = len(order)
+            order.append(step)
+            stack.append((following, _choices(moves, following, limit, rank)))
     return []
+
+
+def _choices(moves: _Moves, state: _State, limit: int, rank: Callable[[int], _Rank]) -> list[tuple[int, int]]:
+    """Return the steps to try from a state, the best last, each with what is live after it; an eager one alone."""
+    fitting = sorted(moves.fitting(state, limit), key=lambda item: rank(item[0]))
+    eager = [item for item in fitting if item[1] <= state.live]
+    return eager[-1:] or fitting
 
 
 def _rank_given(_sources: Sequence[frozenset[int]], _places: Mapping[int, int], step: int) -> _Rank:

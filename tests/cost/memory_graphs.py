@@ -1,16 +1,20 @@
-"""Published networks as sizes and steps: the zoo's graphs, and what is known about their peaks.
+"""Published networks as sizes and steps, and hard instances of packing: the zoo's files, and what is known of them.
 
 Sizes are plain bytes there, without alignment, as in the table of peaks.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
+from redsc.cost.arena import ArenaProblem
+from redsc.cost.buffer import Buffer
+from redsc.cost.liveness import LiveRange
 from redsc.cost.order import OrderProblem, Step
 
-__all__ = ["FOLDER", "PEAKS", "load_problem"]
+__all__ = ["FOLDER", "PEAKS", "load_packing", "load_problem"]
 
 FOLDER = "memory/graphs"
 PEAKS = {  # given, greedy, bound of all orders, optimum
@@ -35,4 +39,14 @@ def load_problem(path: Path) -> OrderProblem:
         ),
         inputs=frozenset(number[t] for t in text["inputs"]),
         outputs=frozenset(number[t] for t in text["outputs"]),
+    )
+
+
+def load_packing(path: Path) -> ArenaProblem:
+    """Return buffers from a file in the format of google/minimalloc: id, lower, upper, size; [lower, upper)."""
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    lives = [LiveRange(int(row["lower"]), int(row["upper"])) for row in rows]
+    return ArenaProblem(
+        tuple(Buffer(row["id"], int(row["size"]), live) for row, live in zip(rows, lives, strict=True))
     )

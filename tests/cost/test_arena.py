@@ -14,6 +14,8 @@ from redsc.cost.arena.first_fit import first_fit
 from redsc.cost.buffer import Buffer, aligned
 from redsc.cost.liveness import LiveRange
 from redsc.errors import InternalError
+from tests.conftest import Zoo
+from tests.cost.memory_graphs import load_packing
 from tests.strategies import buffers
 
 
@@ -53,7 +55,7 @@ def test_buffers_that_do_not_meet_share_their_bytes() -> None:
 
 def test_a_plan_above_the_bound_is_not_called_optimal() -> None:
     spans = [(16, 4, 8), (16, 2, 6), (48, 2, 3), (48, 5, 8), (32, 1, 5), (64, 2, 6)]
-    plan = plan_arena(_problem([_buffer(f"b{i}", *span) for i, span in enumerate(spans)]), Effort.QUICK)
+    plan = plan_arena(_problem([_buffer(f"b{i}", *span) for i, span in enumerate(spans)]), capacity=176)
     assert (plan.height, plan.lower_bound) == (176, 160)
     assert not plan.is_optimal
 
@@ -156,3 +158,27 @@ def test_a_wrong_plan_is_our_bug() -> None:
         check_arena(_problem(CHAIN), [0, 0, 0], 16)
     assert caught.value.diagnostic.code == "I701"
     assert len(caught.value.diagnostic.evidence) == 4
+
+
+def test_a_capacity_that_is_met_ends_the_search() -> None:
+    spans = [(16, 4, 8), (16, 2, 6), (48, 2, 3), (48, 5, 8), (32, 1, 5), (64, 2, 6)]
+    problem = _problem([_buffer(f"b{i}", *span) for i, span in enumerate(spans)])
+    heights = [plan_arena(problem, effort, capacity).height for effort in Effort for capacity in (0, 176)]
+    assert heights == [160, 176, 160, 176]
+
+
+PACKING = ("amoeba_32_f36_n6_opt", "darts_224_f12_n4_given", "nasnet_32_f32_n6_given", "randwire_n32_s0_opt")
+
+
+@pytest.mark.parametrize("name", PACKING)
+def test_published_networks_are_packed_to_their_bound(zoo: Zoo, name: str) -> None:
+    plan = plan_arena(load_packing(zoo(f"memory/packing/pack_{name}.csv")))
+    assert plan.is_optimal
+
+
+@pytest.mark.parametrize(("name", "effort"), [("A", Effort.QUICK), ("H", Effort.FULL), ("K", Effort.FULL)])
+def test_instances_of_minimalloc_get_a_valid_plan(zoo: Zoo, name: str, effort: Effort) -> None:
+    problem = load_packing(zoo(f"memory/minimalloc/{name}.1048576.csv"))
+    plan = plan_arena(problem, effort, capacity=1 << 20)
+    assert arena_problems(problem, plan.offsets, plan.height) == []
+    assert (plan.height <= 1 << 20) == (effort is Effort.FULL)

@@ -73,7 +73,8 @@ def test_rule_1_without_states_it_is_the_least_known_with_a_bound(zoo: Zoo) -> N
     assert (blind.peak, blind.lower_bound, blind.is_optimal) == (min(given, greedy), bound, False)
     short = find_order(problem, max_states=5_000)
     assert bound < short.lower_bound <= optimum <= short.peak
-    assert (short.states, short.is_optimal) == (5_000, False)
+    assert 0 < short.states <= 5_000
+    assert not short.is_optimal
 
 
 def test_rule_2_of_orders_of_one_peak_it_takes_the_one_that_reads_sooner() -> None:

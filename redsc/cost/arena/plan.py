@@ -18,16 +18,17 @@ from redsc.cost.arena.problem import ArenaProblem, lower_bound_bytes
 
 __all__ = ["ArenaPlan", "Effort", "plan_arena"]
 
-_CLIMB_WORK = 4_000_000  # visits of neighbours in all, about four seconds
-_CLIMB_MOVES = 2_000
-_CP_SAT_TIME = 20.0  # units of deterministic time, about as many seconds
+_CP_SAT_TIME = 0.25  # of deterministic time, some seconds
 
 
 class Effort(Enum):
-    """How long to look for a plan: `QUICK` is first fit alone, for the inner loops of selectors."""
+    """How long to look for a plan; `QUICK` is for the inner loops of selectors, without CP-SAT.
 
-    QUICK = "quick"
-    FULL = "full"
+    The value is the work of hill climbing: how often it looks at a neighbour of a body, a microsecond each.
+    """
+
+    QUICK = 20_000
+    FULL = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +45,27 @@ class ArenaPlan:
         return self.height == self.lower_bound
 
 
-def plan_arena(problem: ArenaProblem, effort: Effort = Effort.FULL, cp_sat_time: float = _CP_SAT_TIME) -> ArenaPlan:
-    """Return the lowest plan that the portfolio finds; of equals the earlier, so the result is deterministic."""
+def plan_arena(
+    problem: ArenaProblem, effort: Effort = Effort.FULL, capacity: int = 0, cp_sat_time: float = _CP_SAT_TIME
+) -> ArenaPlan:
+    """Return the lowest plan that the portfolio finds, or the first one within a capacity in bytes.
+
+    Of equals it is the earlier one, so the result is deterministic. `cp_sat_time` is CP-SAT's deterministic time.
+    """
     bodies, bound = Bodies.of(problem), lower_bound_bytes(problem)
-    order, positions = _first_fits(bodies, bound)
-    if effort is Effort.FULL and bodies.height(positions) > bound:
-        positions = hill_climb(bodies, order, bound, _moves(bodies))
-        if bodies.height(positions) > bound:
-            solved = solve(bodies, positions, bound, cp_sat_time)
-            positions, bound = solved.positions, solved.bound
+    goal = max(bound, capacity)
+    order, positions = _first_fits(bodies, goal)
+    if bodies.height(positions) > goal:
+        positions = hill_climb(bodies, order, goal, _moves(bodies, effort))
+    if bodies.height(positions) > goal and effort is Effort.FULL:
+        solved = solve(bodies, positions, bound, goal, cp_sat_time)
+        positions, bound = solved.positions, solved.bound
     offsets, height = bodies.offsets(positions), bodies.height(positions)
     check_arena(problem, offsets, height)
     return ArenaPlan(offsets, height, bound)
 
 
-def _first_fits(bodies: Bodies, bound: int) -> tuple[list[int], Sequence[int]]:
+def _first_fits(bodies: Bodies, goal: int) -> tuple[list[int], Sequence[int]]:
     """Return the best of the fixed orders, and its plan."""
     best: tuple[list[int], Sequence[int]] | None = None
     for order in orders(bodies):
@@ -66,12 +73,12 @@ def _first_fits(bodies: Bodies, bound: int) -> tuple[list[int], Sequence[int]]:
         assert found is not None
         if best is None or bodies.height(found) < bodies.height(best[1]):
             best = order, found
-        if bodies.height(best[1]) == bound:
+        if bodies.height(best[1]) <= goal:
             break
     assert best is not None
     return best
 
 
-def _moves(bodies: Bodies) -> int:
+def _moves(bodies: Bodies, effort: Effort) -> int:
     visits = sum(len(row) for row in bodies.forbidden)
-    return min(_CLIMB_MOVES, _CLIMB_WORK // max(visits, 1))
+    return effort.value // max(visits, 1)

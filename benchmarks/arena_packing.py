@@ -1,0 +1,53 @@
+"""How low arenas can be packed, and what it takes: instances of published networks, and those of minimalloc.
+
+    PYTHONPATH=. python benchmarks/arena_packing.py [--cp-sat-time 4]
+
+Heights in bytes. TFLM: its greedy planner. First fit: the best fixed order and a short hill climb. Plan: the
+portfolio; for the instances of minimalloc it ends at their capacity of 1,048,576 B.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from models import ZOO
+
+from redsc.cost.arena import Effort, plan_arena
+from redsc.cost.tflm_head import greedy_offsets, height_bytes
+from tests.cost.memory_graphs import load_packing
+
+CAPACITY = 1 << 20
+
+
+def main() -> None:
+    """Pack every instance that is there and print its figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cp-sat-time", type=float, default=4.0, help="of deterministic time, twice per instance")
+    allowed = parser.parse_args().cp_sat_time
+    print(f"{'instance':<26} {'n':>4} {'bound':>9} {'TFLM':>9} {'first fit':>9} {'plan':>9} {'seconds':>7}")
+    folder = ZOO.parent / "memory"
+    for path in sorted(folder.glob("packing/*.csv")):
+        print(row(path, 0, allowed), flush=True)
+    for path in sorted(folder.glob("minimalloc/?.*.csv")):
+        print(row(path, CAPACITY, allowed), flush=True)
+
+
+def row(path: Path, capacity: int, allowed: float) -> str:
+    """Return the figures of an instance."""
+    problem = load_packing(path)
+    greedy = height_bytes(problem.buffers, greedy_offsets(problem.buffers))
+    quick = plan_arena(problem, Effort.QUICK, capacity)
+    started = time.perf_counter()
+    plan = plan_arena(problem, Effort.FULL, capacity, allowed)
+    seconds = time.perf_counter() - started
+    verdict = "optimal" if plan.is_optimal else "fits" if plan.height <= capacity else "gap"
+    return (
+        f"{path.stem.removeprefix('pack_'):<26} {len(problem.buffers):>4} {plan.lower_bound:>9,} {greedy:>9,} "
+        f"{quick.height:>9,} {plan.height:>9,} {seconds:>7.1f} {verdict}"
+    )
+
+
+if __name__ == "__main__":
+    main()
