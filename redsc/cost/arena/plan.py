@@ -18,6 +18,7 @@ from redsc.cost.arena.problem import ArenaProblem, lower_bound_bytes
 
 __all__ = ["ArenaPlan", "Effort", "plan_arena"]
 
+_MOST_MOVES = 1_000  # small problems are for CP-SAT then
 _CP_SAT_TIME = 0.25  # of deterministic time, some seconds
 
 
@@ -81,4 +82,4 @@ def _first_fits(bodies: Bodies, goal: int) -> tuple[list[int], Sequence[int]]:
 
 def _moves(bodies: Bodies, effort: Effort) -> int:
     visits = sum(len(row) for row in bodies.forbidden)
-    return effort.value // max(visits, 1)
+    return min(_MOST_MOVES, effort.value // max(visits, 1))
