@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from redsc.cost.memory import NetworkMemory, measure_memory
-from redsc.cost.order import order_free_bound, order_problem, unas_peak_bytes
+from redsc.cost.order import order_free_bound, order_problem, reuse_distance, unas_peak_bytes
 from redsc.errors import printable
 from redsc.formats import Model, write_tflite
 from redsc.options import Kernels
@@ -39,7 +39,7 @@ class Analysis:
     """The numbers of one network in bytes; `peak` says where the working set is largest.
 
     Peaks, the packing bound and TFLM's own head are those of the order in the file; `order` is what the search for
-    a better one found; `kernels` says what redsc plans for each library.
+    a better one found; `reuse_distance_bytes` and `kernels`, what redsc plans for each library, are those of that.
     """
 
     model: ModelReport
@@ -48,6 +48,7 @@ class Analysis:
     order_free_bound_bytes: int
     packing_bound_bytes: int
     tflm_greedy_head_bytes: int
+    reuse_distance_bytes: int
     order: str
     kernels: Mapping[str, KernelMemory]
     flash_bytes: int
@@ -67,6 +68,7 @@ def analyze_model(model: Model) -> Analysis:
     given, groups, peak = measure_memory(graph), find_channel_groups(graph), tuple(peak_lines(graph))
     unas_peak, bound = unas_peak_bytes(graph), order_free_bound(order_problem(graph))
     Schedule().run(graph, log)
+    ordered = order_problem(graph)
     return Analysis(
         model=model_report(model),
         live_peak_bytes=given.live_peak_bytes,
@@ -74,6 +76,7 @@ def analyze_model(model: Model) -> Analysis:
         order_free_bound_bytes=bound,
         packing_bound_bytes=given.packing_bound_bytes,
         tflm_greedy_head_bytes=given.greedy_head_bytes,
+        reuse_distance_bytes=reuse_distance(ordered, range(len(ordered.steps))),
         order=log.entries[-1].text,
         kernels={kernels.value: _with_kernels(measure_memory(graph, kernels)) for kernels in Kernels},
         flash_bytes=len(write_tflite(graph, measure_memory(graph).offsets)),
@@ -116,6 +119,11 @@ def print_analysis(analysis: Analysis) -> None:
             "TFLM's own head",
             analysis.tflm_greedy_head_bytes,
             "what TFLM's greedy planner makes of the file's order",
+        ),
+        (
+            "reuse distance",
+            analysis.reuse_distance_bytes,
+            "what a cache must hold from a write to its reads, summed",
         ),
         ("model array", analysis.flash_bytes, f"flash, {analysis.weight_bytes:,} B of it weights"),
     ]

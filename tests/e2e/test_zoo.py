@@ -14,14 +14,18 @@ import pytest
 from redsc.codegen.oracles import verify_import
 from redsc.compile import read_model
 from redsc.cost.macs import graph_macs
+from redsc.cost.memory import head_bytes, measure_memory
+from redsc.cost.tflm_structs import X86_64_RECORDING
+from redsc.cost.tflm_tail import tail_bytes
 from redsc.errors import UnsupportedError
 from redsc.formats import Model, write_tflite
 from redsc.formats.model import Port
 from redsc.ir import Array, Graph, Shape
-from redsc.options import Quantization
+from redsc.options import Kernels, Quantization
 from redsc.passes.base import Log
 from redsc.passes.ptq import is_quantizable, quantize_network
 from redsc.runtime import EXECUTORS
+from redsc.runtime.compare import difference, random_samples
 from redsc.runtime.ports import from_integers, quantize_samples
 from tests.conftest import ROOT, Golden, Zoo
 from tests.helpers import MLPERF, REDS, VISION
@@ -75,6 +79,26 @@ def test_what_is_imported_agrees_with_its_own_runtime(zoo: Zoo, name: str) -> No
     if is_quantizable(model.graph, has_data=False, settings=Quantization()):
         rows += verify_import(model, quantize_network(model.graph, [], Quantization(), Log()).graph, "int8")
     assert any("equal" in row.result or "SQNR" in row.result for row in rows)
+
+
+@needs_zoo
+@pytest.mark.parametrize("name", MODELS, ids=lambda name: Path(name).name)
+def test_tflm_allocates_what_is_computed_and_answers_the_same_under_every_plan(zoo: Zoo, name: str) -> None:
+    tflm = pytest.importorskip("redsc.runtime.tflm")
+    pytest.importorskip("tflite_micro")
+    try:
+        graph = read(zoo, name).graph
+    except UnsupportedError:
+        return
+    samples, run = random_samples(graph, 1), EXECUTORS["tflm"].run
+    expected = run(write_tflite(graph), samples)
+    for kernels in Kernels:
+        offsets = measure_memory(graph, kernels).offsets
+        model = write_tflite(graph, offsets)
+        used = tflm.measure_arena(model)
+        assert used.head_bytes == head_bytes(graph, offsets, X86_64_RECORDING)
+        assert used.tail_bytes == tail_bytes(graph, X86_64_RECORDING)
+        assert difference(expected, run(model, samples)) is None
 
 
 @needs_zoo
