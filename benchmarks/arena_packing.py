@@ -1,6 +1,6 @@
 """How low arenas can be packed, and what it takes: instances of published networks, and those of minimalloc.
 
-    PYTHONPATH=. python benchmarks/arena_packing.py [--cp-sat-time 4]
+    PYTHONPATH=. python benchmarks/arena_packing.py [--cp-sat-time 2]
 
 Heights in bytes. TFLM: its greedy planner. First fit: the best fixed order and a short hill climb. Plan: the
 portfolio; for the instances of minimalloc it ends at their capacity of 1,048,576 B.
@@ -24,7 +24,7 @@ CAPACITY = 1 << 20
 def main() -> None:
     """Pack every instance that is there and print its figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cp-sat-time", type=float, default=4.0, help="of deterministic time, twice per instance")
+    parser.add_argument("--cp-sat-time", type=float, default=2.0, help="of deterministic time, for each question")
     allowed = parser.parse_args().cp_sat_time
     print(f"{'instance':<26} {'n':>4} {'bound':>9} {'TFLM':>9} {'first fit':>9} {'plan':>9} {'seconds':>7}")
     folder = ZOO.parent / "memory"

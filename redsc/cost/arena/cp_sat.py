@@ -16,55 +16,45 @@ _SEED = 1
 
 @dataclass(frozen=True, slots=True)
 class Solved:
-    """The positions of the lowest plan found, empty if there is none, and a height that is proven to be needed."""
+    """The positions of the lowest plan found, and a height that is proven to be needed."""
 
     positions: tuple[int, ...]
     bound: int
 
 
-def solve(bodies: Bodies, hint: Sequence[int], bound: int, goal: int, effort: float) -> Solved:
-    """Return a plan no higher than the positions `hint`, proven least if it can be; `goal` is low enough.
+def solve(bodies: Bodies, known: Sequence[int], bound: int, goal: int, effort: float) -> Solved:
+    """Return a plan no higher than the positions `known`, proven least if it can be; `goal` is low enough.
 
-    Whether a plan reaches the goal is asked first: that is much easier than to look for the lowest one.
+    The height is found by bisection, the goal first: whether a plan fits below a ceiling is much easier to answer
+    than how low one can be. An answer that takes more than `effort` counts as no, but proves nothing.
     """
-    reached = _run(_Model(bodies, goal), effort)
-    if reached.positions:
-        return Solved(reached.positions, bound)
-    model = _Model(bodies, bodies.height(hint))
-    model.minimize(hint, bound)
-    found = _run(model, effort)
-    return Solved(found.positions or tuple(hint), max(bound, found.bound))
-
-
-def _run(model: _Model, effort: float) -> Solved:
-    """Solve with one worker and a limit in deterministic time: the same problem gives the same plan."""
-    from ortools.sat.python import cp_model
-
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
-    solver.parameters.random_seed = _SEED
-    solver.parameters.max_deterministic_time = effort
-    solver.parameters.use_timetabling_in_no_overlap_2d = True
-    solver.parameters.use_energetic_reasoning_in_no_overlap_2d = True
-    status = solver.solve(model.cp)
-    is_found = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
-    positions = tuple(solver.value(position) * model.unit for position in model.positions) if is_found else ()
-    return Solved(positions, round(solver.best_objective_bound) * model.unit)
+    unit, best, low, ceiling = _unit(bodies), tuple(known), goal, goal
+    while True:
+        model = _Model(bodies, ceiling, unit)
+        positions = model.solve(effort)
+        if positions is not None:
+            best = positions
+        else:
+            low = ceiling + unit
+            bound = low if model.is_refuted else bound
+        high = bodies.height(best)
+        if high <= low:
+            return Solved(best, bound)
+        ceiling = low + (high - unit - low) // 2 // unit * unit
 
 
 class _Model:
-    """Positions below a ceiling, in units of what divides all lengths.
+    """Is there a plan below a ceiling? In units of what divides all lengths.
 
     Bodies that are rectangles over time are one NoOverlap2D, with the cumulative load as a redundant constraint;
     for the others the forbidden intervals of a pair are a domain of their distance.
     """
 
-    def __init__(self, bodies: Bodies, ceiling: int) -> None:
+    def __init__(self, bodies: Bodies, ceiling: int, unit: int) -> None:
         from ortools.sat.python import cp_model
 
-        self.unit = _unit(bodies)
-        self.top = ceiling // self.unit
-        self.heights = [height // self.unit for height in bodies.heights]
+        self.unit, self.top, self.is_refuted = unit, ceiling // unit, False
+        self.heights = [height // unit for height in bodies.heights]
         self.cp = cp_model.CpModel()
         self.positions = [self.cp.new_int_var(0, self.top - height, "") for height in self.heights]
         plain = [i for i, height in enumerate(self.heights) if height and bodies.is_rectangle(i)]
@@ -74,13 +64,24 @@ class _Model:
                 if i < j and not {i, j} <= set(plain):
                     self._add_pair(i, j, intervals)
 
-    def minimize(self, hint: Sequence[int], bound: int) -> None:
-        """Ask for the lowest plan."""
-        arena = self.cp.new_int_var(bound // self.unit, self.top, "")
-        for position, height, known in zip(self.positions, self.heights, hint, strict=True):
-            self.cp.add(position + height <= arena)
-            self.cp.add_hint(position, known // self.unit)
-        self.cp.minimize(arena)
+    def solve(self, effort: float) -> tuple[int, ...] | None:
+        """Return positions; None where there are none (`is_refuted`), or none were found.
+
+        One worker and a limit in deterministic time: the same problem gives the same plan.
+        """
+        from ortools.sat.python import cp_model
+
+        solver = cp_model.CpSolver()
+        solver.parameters.num_workers = 1
+        solver.parameters.random_seed = _SEED
+        solver.parameters.max_deterministic_time = effort
+        solver.parameters.use_timetabling_in_no_overlap_2d = True
+        solver.parameters.use_energetic_reasoning_in_no_overlap_2d = True
+        status = solver.solve(self.cp)
+        self.is_refuted = status == cp_model.INFEASIBLE
+        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            return None
+        return tuple(solver.value(position) * self.unit for position in self.positions)
 
     def _add_rectangles(self, bodies: Bodies, plain: Sequence[int]) -> None:
         lives = [bodies.live(i) for i in plain]

@@ -19,7 +19,7 @@ from redsc.cost.arena.problem import ArenaProblem, lower_bound_bytes
 __all__ = ["ArenaPlan", "Effort", "plan_arena"]
 
 _MOST_MOVES = 1_000  # small problems are for CP-SAT then
-_CP_SAT_TIME = 0.25  # of deterministic time, some seconds
+_CP_SAT_TIME = 0.1  # of deterministic time for each question, a second or two
 
 
 class Effort(Enum):
@@ -51,7 +51,8 @@ def plan_arena(
 ) -> ArenaPlan:
     """Return the lowest plan that the portfolio finds, or the first one within a capacity in bytes.
 
-    Of equals it is the earlier one, so the result is deterministic. `cp_sat_time` is CP-SAT's deterministic time.
+    Of equals it is the earlier one, so the result is deterministic. `cp_sat_time` is the deterministic time that
+    CP-SAT has for each question.
     """
     bodies, bound = Bodies.of(problem), lower_bound_bytes(problem)
     goal = max(bound, capacity)
