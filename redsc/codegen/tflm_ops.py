@@ -91,16 +91,16 @@ TFLM_OPS: dict[str, str] = {
     "DEPTH_TO_SPACE": "AddDepthToSpace",
     "CONCATENATION": "AddConcatenation",
     "PACK": "AddPack",
-    "UNPACK": "AddUnpack",
-    "SPLIT": "AddSplit",
-    "SPLIT_V": "AddSplitV",
-    "SLICE": "AddSlice",
-    "STRIDED_SLICE": "AddStridedSlice",
     "GATHER": "AddGather",
     "GATHER_ND": "AddGatherNd",
     "REVERSE_V2": "AddReverseV2",
     "DYNAMIC_UPDATE_SLICE": "AddDynamicUpdateSlice",
     "EMBEDDING_LOOKUP": "AddEmbeddingLookup",
+    "UNPACK": "AddUnpack",
+    "SPLIT": "AddSplit",
+    "SPLIT_V": "AddSplitV",
+    "SLICE": "AddSlice",
+    "STRIDED_SLICE": "AddStridedSlice",
 }
 
 

@@ -13,7 +13,8 @@ from redsc.ir.ops_conv import (
     Padding,
     TransposeConv,
 )
-from redsc.ir.ops_move import Concatenation, Gather, Pack, Split, StridedSlice, Unpack
+from redsc.ir.ops_cut import Split, StridedSlice, Unpack
+from redsc.ir.ops_move import Concatenation, Gather, Pack
 from redsc.ir.ops_pad import Block, MirrorMode, MirrorPad
 from redsc.ir.ops_pool import Pool2D, Resize
 from redsc.ir.ops_reduce import ArgExtreme, CumSum, Mean, Reduce

@@ -6,6 +6,7 @@ from redsc.errors import InternalError, did_you_mean
 from redsc.ir.ops import OpDef
 from redsc.ir.ops_arithmetic import ARITHMETIC_OPS
 from redsc.ir.ops_conv import CONV_OPS
+from redsc.ir.ops_cut import CUT_OPS
 from redsc.ir.ops_move import MOVE_OPS
 from redsc.ir.ops_pad import PAD_OPS
 from redsc.ir.ops_pool import POOL_OPS
@@ -23,7 +24,8 @@ FAMILIES: dict[str, tuple[OpDef, ...]] = {
     "reductions": REDUCE_OPS,
     "shapes": SHAPE_OPS,
     "padding and blocks": PAD_OPS,
-    "joining and cutting": MOVE_OPS,
+    "joining and gathering": MOVE_OPS,
+    "cutting": CUT_OPS,
 }
 
 OPS: dict[str, OpDef] = {op.name: op for family in FAMILIES.values() for op in family}
