@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tflite
 
+from redsc.errors import MalformedModel
 from redsc.formats.tflite.accessors import DTYPES, PLAN_NAME, indices, quant_of
 from redsc.formats.tflite.ops import TENSOR_TYPES
 from redsc.ir import DType, Graph
@@ -41,12 +42,22 @@ def described_as(data: bytes) -> str:
 
 
 def planned_offsets(data: bytes) -> dict[str, int]:
-    """Return the arena offset of every tensor for which a sound model of redsc has one, by name."""
+    """Return the arena offset of every tensor for which a sound model has one, by name.
+
+    Raises:
+        MalformedModel: the plan is not one of this model.
+    """
     model = tflite.Model.GetRootAs(data, 0)
     subgraph = model.Subgraphs(0)
-    for i in range(model.MetadataLength()):
-        if model.Metadata(i).Name() == PLAN_NAME.encode():
-            numbers = model.Buffers(model.Metadata(i).Buffer()).DataAsNumpy().view("<i4")[3:]
-            names = (subgraph.Tensors(k).Name().decode() for k in range(subgraph.TensorsLength()))
-            return {name: int(n) for name, n in zip(names, numbers, strict=True) if n >= 0}
-    return {}
+    names = [
+        (subgraph.Tensors(i).Name() or b"").decode("utf-8", "replace") for i in range(subgraph.TensorsLength())
+    ]
+    try:
+        plans = [
+            model.Buffers(model.Metadata(i).Buffer()).DataAsNumpy().view("<i4")[3:].tolist()
+            for i in range(model.MetadataLength())
+            if model.Metadata(i).Name() == PLAN_NAME.encode()
+        ]
+        return {name: n for plan in plans[:1] for name, n in zip(names, plan, strict=True) if n >= 0}
+    except Exception as error:  # the flatbuffers accessors raise struct.error, IndexError, TypeError, ...
+        raise MalformedModel(f"damaged arena plan ({type(error).__name__}: {error})") from error
