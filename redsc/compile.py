@@ -24,7 +24,7 @@ from redsc.passes.int8 import without_annotations
 from redsc.passes.levels import Levels, choose_levels
 from redsc.passes.ptq import Quantized, is_annotated, is_quantizable, quantize_levels, quantize_network
 from redsc.passes.schedule import Schedule
-from redsc.passes.simplify.drop_border_conversions import DropBorderConversions
+from redsc.passes.simplify.drop_border_conversions import DropBorderConversions, float_border_note
 from redsc.report.build import build_report
 from redsc.report.data import Report
 from redsc.runtime.dataset import DataSet, data_warnings, load_data
@@ -127,7 +127,12 @@ def compile_model(path: Path | str, options: Options, progress: Progress = lambd
         quality,
         verification,
         files,
-        [*levels.diagnostics, *([] if data is None else data_warnings(data)), *_unmeasured(levels, quality)],
+        [
+            *levels.diagnostics,
+            *([] if data is None else data_warnings(data)),
+            *_unmeasured(levels, quality),
+            *float_border_note(levels.graphs[0], options.budgets.kernels),
+        ],
     )
     files[f"{name}.report.json"] = report.to_json().encode()
     return Artefact(name, report, files, log, choice)

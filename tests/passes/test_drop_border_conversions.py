@@ -5,8 +5,9 @@ from hypothesis import given
 
 from redsc.formats import write_tflite
 from redsc.ir import NO_ATTRS, DType, Graph, TensorType, Value, parse_graph, print_graph, verify_graph
+from redsc.options import Kernels
 from redsc.passes.base import Log
-from redsc.passes.simplify.drop_border_conversions import DropBorderConversions
+from redsc.passes.simplify.drop_border_conversions import DropBorderConversions, float_border_note
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import difference, random_samples
 from redsc.runtime.ports import dequantize_rows, to_real
@@ -128,3 +129,11 @@ def test_the_numbers_inside_stay_the_same_bit_for_bit_and_twice_is_once(runtime:
     assert {array.dtype.name for row in found for array in row} == {"int8"}
     assert difference(before, dequantize_rows(graph, found)) is None
     assert not DropBorderConversions().run(graph, Log())
+
+
+def test_a_note_says_what_float_borders_cost() -> None:
+    (note,) = float_border_note(parse_graph(BORDERS.replace("[1,2]", "[1,200]")), Kernels.SAFE)
+    assert note.code == "L108"
+    assert "float inputs or outputs cost" in note.message
+    without, _, _ = run(BORDERS)
+    assert float_border_note(without, Kernels.SAFE) == []

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from redsc.cost.arena import Effort
+from redsc.cost.memory import measure_memory
+from redsc.errors import Diagnostic
 from redsc.ir import DType, Graph, Node
+from redsc.options import Kernels
 from redsc.passes.base import Exactness, Log, Pass
+from redsc.passes.int8 import annotate
 
-__all__ = ["DropBorderConversions"]
+__all__ = ["DropBorderConversions", "float_border_note"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,19 @@ class DropBorderConversions(Pass):
         source.name = result.name
         log.change(self.name, node.name, f"the output {source.name!r} is int8, {result.type.nbytes:,} B less")
         return True
+
+
+def float_border_note(graph: Graph, kernels: Kernels) -> list[Diagnostic]:
+    """Return a note where an int8 network would need a smaller arena without float inputs and outputs."""
+    trial = annotate(graph, {})
+    if not DropBorderConversions().run(trial, Log()):
+        return []
+    before, after = (measure_memory(item, kernels, effort=Effort.QUICK).arena_bytes for item in (graph, trial))
+    if after >= before:
+        return []
+    return [
+        Diagnostic("L108", f"float inputs or outputs cost {before - after:,} B of RAM", hint="--int8-io drops them")
+    ]
 
 
 def _converts(node: Node, op: str, before: DType, after: DType) -> bool:
