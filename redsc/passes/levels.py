@@ -18,7 +18,7 @@ from redsc.passes.importance import channel_order, weight_norm
 from redsc.passes.permute import permute_channels
 from redsc.passes.plan import Level, LevelPlan, ceiling_macs
 from redsc.passes.select.check import fullness_problems, plan_problems
-from redsc.passes.select.problem import Candidate, Problem, Selection, Target
+from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Selection
 from redsc.passes.select.shortfall import budget_error
 from redsc.passes.selftest import check_permutation, check_slice
 
@@ -54,9 +54,9 @@ def make_problem(graph: Graph, options: Options, names: tuple[str, ...]) -> Prob
     groups = find_channel_groups(graph, options.freeze)
     order = channel_order(weight_norm(graph, groups))
     macs = graph_macs(graph)
-    targets = tuple(Target(name, ceiling_macs(name, macs)) for name in names)
+    requests = tuple(LevelRequest(name, ceiling_macs(name, macs)) for name in names)
     permuted = permute_channels(graph, groups, order)
-    return Problem(permuted, groups, order, targets, options.budgets, options.width_multiple)
+    return Problem(permuted, groups, order, requests, options.budgets, options.width_multiple)
 
 
 def choose_levels(graph: Graph, options: Options) -> Levels:

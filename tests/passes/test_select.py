@@ -124,7 +124,7 @@ def test_every_random_network_gives_a_plan_that_the_checker_accepts(graph: Graph
     try:
         selection = select_uniform(problem)
     except BudgetError:
-        assert problem.candidate(problem.narrowest).macs > problem.targets[0].ceiling_macs
+        assert problem.candidate(problem.narrowest).macs > problem.requests[0].ceiling_macs
         return
     assert complaints(problem, selection) == []
     told = " ".join(note.message for note in selection.diagnostics)

@@ -19,13 +19,13 @@ from redsc.passes.plan import LevelPlan
 from redsc.passes.slice import slice_channels
 from redsc.passes.spaces import ChannelGroups, Space
 
-__all__ = ["Candidate", "Problem", "Selection", "Target", "legal_widths"]
+__all__ = ["Candidate", "LevelRequest", "Problem", "Selection", "legal_widths"]
 
 Widths = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class LevelRequest:
     """A level that is asked for: its name and the MACs it must not exceed."""
 
     name: str
@@ -57,12 +57,12 @@ def legal_widths(space: Space, multiple: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """The graph, already permuted by `order`; targets, the largest first; budgets for all levels together."""
+    """The graph, already permuted by `order`; requests, the largest first; budgets for all levels together."""
 
     graph: Graph
     groups: ChannelGroups
     order: Mapping[str, tuple[int, ...]]
-    targets: tuple[Target, ...]
+    requests: tuple[LevelRequest, ...]
     budgets: Budgets
     width_multiple: int
     _cache: dict[tuple[int, ...], Candidate] = field(default_factory=dict, repr=False, compare=False)

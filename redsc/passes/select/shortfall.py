@@ -11,7 +11,7 @@ from redsc.errors import BudgetError, Diagnostic
 from redsc.ir import Graph, Value
 from redsc.options import Resident
 from redsc.passes.plan import ceiling_name
-from redsc.passes.select.problem import Candidate, Problem, Target
+from redsc.passes.select.problem import Candidate, LevelRequest, Problem
 from redsc.units import other_reading, parse_size, size_with_unit
 
 __all__ = ["budget_error", "level_misfit", "levels_above", "peak_lines"]
@@ -21,7 +21,7 @@ _MOST_SPACES = 12
 
 def budget_error(problem: Problem, candidate: Candidate, what: str) -> BudgetError:
     """Return the error for a network that misses its budgets; `what` names it in the message."""
-    misses = list(_misses(problem, problem.targets[0], [candidate], what))
+    misses = list(_misses(problem, problem.requests[0], [candidate], what))
     code, message = misses[0]
     evidence = [text for _, text in misses[1:]]
     if code == "R501":
@@ -29,24 +29,26 @@ def budget_error(problem: Problem, candidate: Candidate, what: str) -> BudgetErr
     return BudgetError(message, code=code, evidence=evidence, hint=_HINTS[code](problem, candidate))
 
 
-def levels_above(problem: Problem, targets: Sequence[Target], slot0_name: str) -> list[Diagnostic]:
+def levels_above(problem: Problem, requests: Sequence[LevelRequest], slot0_name: str) -> list[Diagnostic]:
     """Return the note on levels that are larger than what the budgets allow; none if there are no such levels."""
-    if not targets:
+    if not requests:
         return []
     full = problem.candidate(problem.full)
-    everything = Target("100", full.macs)
+    everything = LevelRequest("100", full.macs)
     evidence = [text for _, text in _misses(problem, everything, [full], "the whole network")]
-    names = ", ".join(target.name for target in targets)
+    names = ", ".join(request.name for request in requests)
     if not evidence:
         return [Diagnostic("L104", f"level {names} is left out: it would be the network of level {slot0_name}")]
     message = f"level {names} is left out: slot 0 is level {slot0_name}, what the selector found inside the budgets"
     return [Diagnostic("L101", message, tuple(evidence))]
 
 
-def level_misfit(problem: Problem, target: Target, others: Sequence[Candidate], least: Candidate) -> Diagnostic:
+def level_misfit(
+    problem: Problem, request: LevelRequest, others: Sequence[Candidate], least: Candidate
+) -> Diagnostic:
     """Return the note on a level that does not fit beside the levels chosen before it."""
     levels, budget = [*others, least], problem.budgets.ram_bytes
-    misses = list(_misses(problem, target, levels, "the set with it", "its narrowest form"))
+    misses = list(_misses(problem, request, levels, "the set with it", "its narrowest form"))
     evidence = [text for _, text in misses]
     if "R503" in (code for code, _ in misses):
         evidence += _frozen(problem)
@@ -54,7 +56,7 @@ def level_misfit(problem: Problem, target: Target, others: Sequence[Candidate], 
     hint = None
     if budget is not None and problem.ram(levels) > budget >= one:
         hint = f"--resident one keeps it in {one:,} B: a switch then allocates the level anew"
-    return Diagnostic("L102", f"level {target.name} is left out", tuple(evidence), hint)
+    return Diagnostic("L102", f"level {request.name} is left out", tuple(evidence), hint)
 
 
 def _frozen(problem: Problem) -> list[str]:
@@ -66,7 +68,7 @@ def _frozen(problem: Problem) -> list[str]:
 
 
 def _misses(
-    problem: Problem, target: Target, levels: Sequence[Candidate], what: str, last: str | None = None
+    problem: Problem, request: LevelRequest, levels: Sequence[Candidate], what: str, last: str | None = None
 ) -> Iterator[tuple[str, str]]:
     """Yield code and sentence for every bound that is missed; `what` names all levels, `last` the last of them."""
     budgets = problem.budgets
@@ -75,7 +77,7 @@ def _misses(
         yield "R501", f"{what} needs {problem.ram(levels):,} B of RAM, budget is {budgets.ram_bytes:,} B{written}"
     if budgets.flash_bytes is not None and problem.flash(levels) > budgets.flash_bytes:
         yield "R502", f"{what} needs {problem.flash(levels):,} B of flash, budget is {budgets.flash_bytes:,} B"
-    ceiling = target.ceiling_macs if budgets.macs is None else min(target.ceiling_macs, budgets.macs)
+    ceiling = request.ceiling_macs if budgets.macs is None else min(request.ceiling_macs, budgets.macs)
     if levels[-1].macs > ceiling:
         yield "R503", f"{last or what} takes {levels[-1].macs:,} MACs, the ceiling is {ceiling:,}"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from redsc.passes.plan import Level, LevelPlan, ceiling_name
-from redsc.passes.select.problem import Candidate, Problem, Selection, Target
+from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Selection
 from redsc.passes.select.shortfall import budget_error, level_misfit, levels_above
 
 __all__ = ["select_uniform"]
@@ -27,12 +27,12 @@ def select_uniform(problem: Problem) -> Selection:
     Raises:
         BudgetError: the narrowest legal network does not fit.
     """
-    target = problem.targets[0]
-    slot0 = _widest(problem, problem.narrowest, problem.full, partial(_is_within, problem, target, []))
+    request = problem.requests[0]
+    slot0 = _widest(problem, problem.narrowest, problem.full, partial(_is_within, problem, request, []))
     if slot0 is None:
         raise budget_error(problem, problem.candidate(problem.narrowest), "the narrowest legal network")
-    name = _slot0_name(problem, target, slot0)
-    others = [item for item in problem.targets if item.name != name]
+    name = _slot0_name(problem, request, slot0)
+    others = [item for item in problem.requests if item.name != name]
     below = [item for item in others if item.ceiling_macs < slot0.macs]
     notes = levels_above(problem, [item for item in others if item not in below], name)
     chosen: list[tuple[str, Candidate]] = []
@@ -48,9 +48,9 @@ def select_uniform(problem: Problem) -> Selection:
     return Selection(LevelPlan(tuple(levels), problem.order), tuple(notes))
 
 
-def _is_within(problem: Problem, target: Target, others: Sequence[Candidate], level: Candidate) -> bool:
+def _is_within(problem: Problem, request: LevelRequest, others: Sequence[Candidate], level: Candidate) -> bool:
     """Whether a level stays under its ceiling and, beside the others, in the budgets."""
-    return level.macs <= target.ceiling_macs and problem.fits([*others, level])
+    return level.macs <= request.ceiling_macs and problem.fits([*others, level])
 
 
 def _widest(problem: Problem, least: Widths, most: Widths, accepts: Accept) -> Candidate | None:
@@ -95,9 +95,9 @@ def _fill(problem: Problem, widths: Widths, most: Widths, accepts: Accept) -> Ca
         best = found
 
 
-def _slot0_name(problem: Problem, target: Target, slot0: Candidate) -> str:
-    """Return the target's name where only its ceiling binds, else the real percentage."""
-    unbounded = _widest(problem, slot0.widths, problem.full, lambda c: c.macs <= target.ceiling_macs)
+def _slot0_name(problem: Problem, request: LevelRequest, slot0: Candidate) -> str:
+    """Return the request's name where only its ceiling binds, else the real percentage."""
+    unbounded = _widest(problem, slot0.widths, problem.full, lambda c: c.macs <= request.ceiling_macs)
     if unbounded is not None and unbounded.widths == slot0.widths:
-        return target.name
+        return request.name
     return ceiling_name(slot0.macs, problem.candidate(problem.full).macs)
