@@ -1,6 +1,6 @@
 """How low arenas can be packed, and what it takes: instances of published networks, and those of minimalloc.
 
-    PYTHONPATH=. python benchmarks/arena_packing.py [--cp-sat-time 2]
+    PYTHONPATH=. python benchmarks/arena_packing.py [--cp-sat-time 1] [NAME ...]
 
 Heights in bytes. TFLM: its greedy planner. First fit: the best fixed order and a short hill climb. Plan: the
 portfolio; for the instances of minimalloc it ends at their capacity of 1,048,576 B.
@@ -24,14 +24,15 @@ CAPACITY = 1 << 20
 def main() -> None:
     """Pack every instance that is there and print its figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cp-sat-time", type=float, default=2.0, help="of deterministic time, for each question")
-    allowed = parser.parse_args().cp_sat_time
+    parser.add_argument("--cp-sat-time", type=float, default=1.0, help="of deterministic time, for each question")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="instances, like A; all where none is named")
+    given = parser.parse_args()
     print(f"{'instance':<26} {'n':>4} {'bound':>9} {'TFLM':>9} {'first fit':>9} {'plan':>9} {'seconds':>7}")
     folder = ZOO.parent / "memory"
-    for path in sorted(folder.glob("packing/*.csv")):
-        print(row(path, 0, allowed), flush=True)
-    for path in sorted(folder.glob("minimalloc/?.*.csv")):
-        print(row(path, CAPACITY, allowed), flush=True)
+    for path in (*sorted(folder.glob("packing/*.csv")), *sorted(folder.glob("minimalloc/?.*.csv"))):
+        if not given.names or path.stem.split(".")[0] in given.names:
+            capacity = CAPACITY if path.parent.name == "minimalloc" else 0
+            print(row(path, capacity, given.cp_sat_time), flush=True)
 
 
 def row(path: Path, capacity: int, allowed: float) -> str:

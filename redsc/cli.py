@@ -45,7 +45,6 @@ _BUDGET_FLAGS = (
         show_default=True,
         help="Levels that are ready at the same time.",
     ),
-    _KERNELS,
     click.option("--freeze", metavar="SPACE", multiple=True, help="Keep the width of a channel space. Repeatable."),
     click.option("--plan", type=click.Path(path_type=Path), help="Use this plan instead of searching one."),
 )
@@ -56,8 +55,9 @@ _SHAPE = click.option(
     multiple=True,
     help="Sizes that an ONNX file leaves open, like image=1,3,48,192. Repeatable.",
 )
-_DATA_FLAGS = (
+_NETWORK_FLAGS = (  # on them the network depends, and with it what a container is compared with
     _SHAPE,
+    _KERNELS,
     click.option(
         "--int8-io", is_flag=True, help="Drop conversions from and to float at the borders of an int8 model."
     ),
@@ -108,8 +108,8 @@ def _budget_flags(command: Callable[..., None]) -> Callable[..., None]:
     return _with_flags(command, _BUDGET_FLAGS)
 
 
-def _data_flags(command: Callable[..., None]) -> Callable[..., None]:
-    return _with_flags(command, _DATA_FLAGS)
+def _network_flags(command: Callable[..., None]) -> Callable[..., None]:
+    return _with_flags(command, _NETWORK_FLAGS)
 
 
 def _with_flags(
@@ -123,7 +123,7 @@ def _with_flags(
 @cli.command("compile")
 @_MODEL
 @_budget_flags
-@_data_flags
+@_network_flags
 @click.option(
     "--share",
     type=click.Choice(["copies"]),
@@ -185,7 +185,7 @@ def analyze(model: Path, shapes: tuple[str, ...], json_to: str | None) -> None:
 @cli.command()
 @_MODEL
 @_budget_flags
-@_data_flags
+@_network_flags
 @click.option("--spaces", is_flag=True, help="List the channel spaces, and why some are frozen, instead.")
 def levels(model: Path, spaces: bool, **flags: Any) -> None:
     """Choose the levels of MODEL, print their plan."""
@@ -210,7 +210,7 @@ def levels(model: Path, spaces: bool, **flags: Any) -> None:
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--level", required=True, metavar="NAME", help="The level's name, like 50.")
 @click.option("--plan", type=click.Path(path_type=Path), help="The plan; SOURCE is then the model file.")
-@_data_flags
+@_network_flags
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE.tflite")
 def slice_command(source: Path, level: str, plan: Path | None, output: Path, **flags: Any) -> None:
     """Write one level as a .tflite of its own.
@@ -229,7 +229,7 @@ def slice_command(source: Path, level: str, plan: Path | None, output: Path, **f
 @click.argument("container", type=click.Path(path_type=Path))
 @click.option("--model", type=click.Path(path_type=Path), help="The model file that the container was made of.")
 @click.option("--plan", type=click.Path(path_type=Path), help="The plan that the container was made with.")
-@_data_flags
+@_network_flags
 def verify(container: Path, model: Path | None, plan: Path | None, **flags: Any) -> None:
     """Run every slot of CONTAINER as a check.
 

@@ -217,6 +217,20 @@ def test_a_float_model_with_data_becomes_int8_and_is_rebuilt_from_the_same_data(
     assert Path("half.tflite").read_bytes() == Path("again.tflite").read_bytes()
 
 
+def test_kernels_say_what_may_overlap_and_are_verified_with_the_same_flag(run: Run, model: Path) -> None:
+    heads = {}
+    for kernels in ("safe", "reference", "cmsis-nn"):
+        flags = ("--kernels", kernels)
+        code, text, _ = run("compile", model, *flags, "--levels", "50,100", "--json", "-", "-o", kernels)
+        assert code == 0
+        arena = json.loads(text)["levels"][0]["arena"]
+        assert arena["kernels"] == kernels
+        heads[kernels] = arena["head_bytes"]
+        plan = ("--model", model, "--plan", f"{kernels}/net.plan.json")
+        assert run("verify", f"{kernels}/net.tflite", *plan, *flags)[0] == 0
+    assert heads["reference"] < heads["safe"] == heads["cmsis-nn"]
+
+
 def test_no_quantize_keeps_a_float_model_float(run: Run, tmp_path: Path) -> None:
     write_float(tmp_path)
     assert run("compile", "real.tflite", "--data", "good.npz", "--no-quantize", "-o", "out")[0] == 0
