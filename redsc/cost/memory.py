@@ -68,7 +68,7 @@ class NetworkMemory:
     @property
     def arena_bytes(self) -> int:
         """The arena with which this network alone loads and runs."""
-        return self.head_bytes + self.temporary_bytes + self.tail_bytes
+        return max(self.head_bytes, self.planning_bytes) + self.tail_bytes
 
 
 def measure_memory(
@@ -103,8 +103,9 @@ def measure_memory(
 def arena_problem(graph: Graph, kernels: Kernels = Kernels.SAFE, abi: Abi = ARM_32) -> ArenaProblem:
     """Return what is planned for a graph: its buffers, what is a view of what, and what may lie over what."""
     places = {value: index for index, value in enumerate(graph.activations())}
-    views = tuple(View(places[part], places[whole], start) for part, whole, start in find_views(graph))
-    found = find_overlaps(graph, kernels)
+    parts = find_views(graph)
+    views = tuple(View(places[part], places[whole], start) for part, whole, start in parts)
+    found = find_overlaps(graph, kernels, parts)
     overlaps = tuple(Overlap(places[dying], places[born], distance) for dying, born, distance in found)
     return ArenaProblem(tuple(ram_buffers(graph, abi)), overlaps, views)
 

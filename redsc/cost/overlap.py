@@ -6,7 +6,7 @@ after it has read. The result may lie so that no byte is written before its last
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
 import numpy as np
@@ -15,7 +15,7 @@ from redsc.cost.arena import most_shared
 from redsc.cost.buffer import aligned
 from redsc.cost.liveness import live_ranges
 from redsc.cost.order import Credits
-from redsc.cost.views import find_views
+from redsc.cost.views import Part
 from redsc.ir import Array, Graph, Node, Padding, Value, op_def
 from redsc.ir.rules import InPlace, View
 from redsc.options import Kernels
@@ -26,14 +26,14 @@ _NEVER = np.iinfo(np.int64).max  # a step that reads nothing
 _VECTOR_CHANNELS = 124  # arm_depthwise_conv_s8_opt takes so many at once with MVE, over all pixels
 
 
-def find_overlaps(graph: Graph, kernels: Kernels) -> list[tuple[Value, Value, int]]:
+def find_overlaps(graph: Graph, kernels: Kernels, views: Iterable[Part]) -> list[tuple[Value, Value, int]]:
     """Return every operand over which the result of its node may lie, with that result and the distance.
 
     1. The node is the operand's last reader and reads it once; the operand is no graph output.
     2. Nothing that is live in that step shares bytes with the operand as a view of it, or as what it is a view of;
        and the result is none of these.
     """
-    ranges, kin = live_ranges(graph), _kin(graph)
+    ranges, kin = live_ranges(graph), _kin(views)
     found = []
     for step, node in enumerate(graph.nodes):
         for index, value in enumerate(node.inputs):
@@ -65,10 +65,10 @@ def overlap_credits(kernels: Kernels) -> Credits:
     return credits
 
 
-def _kin(graph: Graph) -> dict[Value, set[Value]]:
+def _kin(views: Iterable[Part]) -> dict[Value, set[Value]]:
     """Return for every view and every tensor with views all that lie in the same bytes or beside them."""
     kin: dict[Value, set[Value]] = {}
-    for part, whole, _ in find_views(graph):
+    for part, whole, _ in views:
         family = kin.get(part, {part}) | kin.get(whole, {whole})
         kin.update(dict.fromkeys(family, family))
     return kin

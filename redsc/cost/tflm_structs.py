@@ -21,6 +21,7 @@ __all__ = [
     "Abi",
     "KernelLibrary",
     "Layout",
+    "struct_layout",
 ]
 
 # A field is a primitive or another struct, `*n` makes an array. `ptr` is also size_t and a vtable pointer; `enum`
@@ -193,7 +194,7 @@ class Abi:
 
     def layout(self, struct: str) -> Layout:
         """Return the layout of a struct of the table, or of a primitive."""
-        return _layout(self, struct)
+        return struct_layout(self, struct)
 
 
 X86_64_RECORDING = Abi(pointer_bytes=8, enum_bytes=4, records=True, compresses=True)  # the tflite-micro wheel
@@ -202,7 +203,8 @@ ARM_32_CMSIS_NN = replace(ARM_32, kernels=KernelLibrary.CMSIS_NN_DSP)
 
 
 @cache
-def _layout(abi: Abi, name: str) -> Layout:
+def struct_layout(abi: Abi, name: str) -> Layout:
+    """Return the layout of a struct of the table, or of a primitive, in a build."""
     size = {**_PRIMITIVES, "ptr": abi.pointer_bytes, "enum": abi.enum_bytes}.get(name)
     if size is not None:
         return Layout(size, size)
@@ -212,7 +214,7 @@ def _layout(abi: Abi, name: str) -> Layout:
     end, align = 0, 1
     for field in fields:
         kind, _, count = field.partition("*")
-        item = _layout(abi, kind)
+        item = struct_layout(abi, kind)
         end = -(-end // item.align) * item.align + item.size * int(count or 1)
         align = max(align, item.align)
     return Layout(-(-end // align) * align, align)

@@ -14,7 +14,7 @@ from redsc.ir.ops import axis_of, constant_ints
 from redsc.ir.ops_cut import sliced_axes
 from redsc.ir.rules import Joins, Slices, Splits, View
 
-__all__ = ["find_views"]
+__all__ = ["Part", "find_views"]
 
 Part = tuple[Value, Value, int]  # a tensor, the one that it is a part of, and where in it, in bytes
 

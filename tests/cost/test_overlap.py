@@ -11,6 +11,7 @@ from redsc.cost.arena import ArenaProblem, plan_arena
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
 from redsc.cost.memory import arena_problem, measure_memory
 from redsc.cost.overlap import find_overlaps, overlap_distance
+from redsc.cost.views import find_views
 from redsc.formats import load_model, write_tflite
 from redsc.ir import Array, DType, Graph, Node, Padding, parse_graph
 from redsc.ir.rules import Signature
@@ -156,7 +157,7 @@ def test_cmsis_nn_takes_wide_depthwise_layers_in_blocks(channels: int, legal: bo
 
 
 def names(graph: Graph, kernels: Kernels = Kernels.REFERENCE) -> list[tuple[str, str]]:
-    return [(dying.name, born.name) for dying, born, _ in find_overlaps(graph, kernels)]
+    return [(dying.name, born.name) for dying, born, _ in find_overlaps(graph, kernels, find_views(graph))]
 
 
 def test_rule_1_an_operand_that_is_read_later_or_twice_stays() -> None:

@@ -1,4 +1,4 @@
-"""Hill climbing over the order of first fit, for problems where no fixed order reaches the bound.
+"""Hill climbing over the order of first fit, for problems where no fixed order reaches the goal.
 
 The moves are those of Arm's Vela (ethos-u-vela, hillclimb_allocation.py): the body that ends highest, or one of
 those it meets, changes places in the order with another of them.
@@ -18,8 +18,8 @@ _STUCK = 50  # moves without gain, after which neighbours of neighbours may move
 _WIDER = 3
 
 
-def hill_climb(bodies: Bodies, order: Sequence[int], bound: int, moves: int) -> tuple[int, ...]:
-    """Return the positions of the lowest plan found in so many moves from an order, at once if one is at the bound.
+def hill_climb(bodies: Bodies, order: Sequence[int], goal: int, moves: int) -> tuple[int, ...]:
+    """Return the positions of the lowest plan found in so many moves from an order, at once if one is at the goal.
 
     The moves are pseudo-random with a fixed seed: the same problem gives the same plan.
     """
@@ -28,7 +28,7 @@ def hill_climb(bodies: Bodies, order: Sequence[int], bound: int, moves: int) -> 
     assert best is not None
     height, stuck = bodies.height(best), 0
     for _ in range(moves):
-        if height <= bound:
+        if height <= goal:
             break
         tried = _swapped(current, _candidates(bodies, best, random, stuck > _STUCK), random)
         found = first_fit(bodies, tried, ceiling=height)

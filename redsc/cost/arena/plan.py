@@ -18,14 +18,14 @@ from redsc.cost.arena.problem import ArenaProblem, lower_bound_bytes
 
 __all__ = ["ArenaPlan", "Effort", "plan_arena"]
 
-_MOST_MOVES = 1_000  # small problems are for CP-SAT then
+_MOST_MOVES = 1_000  # of the hill climb: small problems are for CP-SAT then
 _CP_SAT_TIME = 0.1  # of deterministic time for each question, a second or two
 
 
 class Effort(Enum):
     """How long to look for a plan; `QUICK` is for the inner loops of selectors, without CP-SAT.
 
-    The value is the work of hill climbing: how often it looks at a neighbour of a body, a microsecond each.
+    The value is the work of hill climbing: how often it looks at a neighbour of a body.
     """
 
     QUICK = 20_000
