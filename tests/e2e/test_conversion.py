@@ -113,7 +113,7 @@ class Quantised:
 # The files of det and miscacts give both ends of some copies, and operands of their joins, different scales: these
 # are requantised. Inside the normalisations and the Mish of miscacts its file gives no scales: they stay float. det
 # is off by up to 4 steps in 0.05 % of its outputs, all behind its exponential: differences of a step add up over
-# three gates, two additions and a last convolution with a fine scale. With the file's own scales behind its sigmoids,
+# three gates, two additions and a last convolution with a fine scale. With the file's scales behind its sigmoids,
 # three conversions more, it is 0.035 %; with its sigmoids as tables, whose indices are int32, 0.015 %.
 QDQ = {
     **{net: Quantised() for net in NETS},
