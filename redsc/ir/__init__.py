@@ -1,7 +1,7 @@
 """The intermediate representation: graph, types, ops, builder, text form, verifier."""
 
 from redsc.ir.builder import GraphBuilder
-from redsc.ir.graph import Array, Graph, Node, Use, Value
+from redsc.ir.graph import Array, Graph, Node, Use, Value, copy_graph
 from redsc.ir.ops import NO_ATTRS, KernelLimit, NoAttrs, OpDef, ShapeError
 from redsc.ir.ops_arithmetic import Add, Div, Mul, Sub
 from redsc.ir.ops_conv import (
@@ -75,6 +75,7 @@ __all__ = [
     "Unpack",
     "Use",
     "Value",
+    "copy_graph",
     "op_def",
     "parse_graph",
     "print_graph",

@@ -7,7 +7,7 @@ methods here, which keep the use lists right; types and attributes are frozen an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from redsc.errors import InternalError
 from redsc.ir.types import DType, Quant, TensorType
 
-__all__ = ["Array", "Graph", "Node", "Use", "Value"]
+__all__ = ["Array", "Graph", "Node", "Use", "Value", "copy_graph"]
 
 Array = np.ndarray[Any, Any]
 
@@ -187,3 +187,20 @@ class Graph:
     def activations(self) -> list[Value]:
         """Return every value that lives in RAM, in the order of first appearance."""
         return [value for value in self.values() if not value.is_constant]
+
+
+def copy_graph(graph: Graph, copy: Callable[[Value], Value]) -> Graph:
+    """Return a graph of the same nodes over other values: `copy` is asked once for each, and gives a new one."""
+    copies: dict[Value, Value] = {}
+
+    def copied(value: Value) -> Value:
+        if value not in copies:
+            copies[value] = copy(value)
+        return copies[value]
+
+    result = Graph(graph.name, inputs=[copied(value) for value in graph.inputs])
+    for node in graph.nodes:
+        inputs = [None if value is None else copied(value) for value in node.inputs]
+        result.append(node.op, inputs, [copied(value) for value in node.outputs], node.attrs, node.origin)
+    result.outputs = [copied(value) for value in graph.outputs]
+    return result

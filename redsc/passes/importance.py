@@ -8,9 +8,10 @@ import numpy as np
 
 from redsc.ir import Array, Graph, op_def, real_values
 from redsc.ir.rules import Produces
+from redsc.passes.losses import Losses
 from redsc.passes.spaces import ChannelGroups
 
-__all__ = ["channel_order", "weight_norm"]
+__all__ = ["channel_order", "share_losses", "weight_norm"]
 
 
 def weight_norm(graph: Graph, groups: ChannelGroups) -> dict[str, Array]:
@@ -35,3 +36,17 @@ def weight_norm(graph: Graph, groups: ChannelGroups) -> dict[str, Array]:
 def channel_order(scores: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
     """Return the channels of every space by falling score; equal scores keep their order."""
     return {name: tuple(int(i) for i in np.argsort(-score, kind="stable")) for name, score in scores.items()}
+
+
+def share_losses(scores: Mapping[str, Array]) -> Losses:
+    """Return what a cut costs where no data say it: the share of its space's scores that goes.
+
+    `widths[space][w]` = (sum of the scores after the best w) / (sum of all).
+    """
+    shares = {}
+    for name, score in scores.items():
+        best_first = np.sort(score)[::-1]
+        kept = np.cumsum(best_first) / max(best_first.sum(), np.finfo(float).tiny)
+        shares[name] = {width: float(1 - kept[width - 1]) for width in range(1, len(score) + 1)}
+        shares[name][len(score)] = 0.0
+    return Losses(shares)

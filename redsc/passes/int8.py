@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from enum import Enum
 
 import numpy as np
 
-from redsc.ir import Array, DType, Graph, Node, Quant, Value, op_def
+from redsc.ir import Array, DType, Graph, Node, Quant, Value, copy_graph, op_def
 from redsc.ir.rules import Fixed, Grouped, Produces, RawIntegers, SameInputScales, SameScale
 
 __all__ = [
@@ -102,23 +103,14 @@ def why_not_int8(node: Node, keep_float: Collection[str] = ()) -> str | None:
 
 def annotate(graph: Graph, quants: Mapping[str, Quant | None]) -> Graph:
     """Return a copy of a graph in which float values carry the quantisation that `quants` has for their names."""
-    copies: dict[Value, Value] = {}
 
     def copy(value: Value) -> Value:
-        if value not in copies:
-            quant = quants.get(value.name, value.type.quant)
-            if value.data is not None:
-                copies[value] = Value.constant(value.name, value.data, quant)
-            else:
-                copies[value] = Value(value.name, type(value.type)(value.type.shape, value.type.dtype, quant))
-        return copies[value]
+        quant = quants.get(value.name, value.type.quant)
+        if value.data is not None:
+            return Value.constant(value.name, value.data, quant)
+        return Value(value.name, replace(value.type, quant=quant))
 
-    result = Graph(graph.name, inputs=[copy(value) for value in graph.inputs])
-    for node in graph.nodes:
-        inputs = [None if value is None else copy(value) for value in node.inputs]
-        result.append(node.op, inputs, [copy(value) for value in node.outputs], node.attrs, node.origin)
-    result.outputs = [copy(value) for value in graph.outputs]
-    return result
+    return copy_graph(graph, copy)
 
 
 def without_annotations(graph: Graph) -> Graph:

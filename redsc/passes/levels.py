@@ -14,7 +14,8 @@ from redsc.options import Options
 from redsc.passes import SELECTORS
 from redsc.passes.base import load
 from redsc.passes.groups import find_channel_groups
-from redsc.passes.importance import channel_order, weight_norm
+from redsc.passes.importance import channel_order, share_losses, weight_norm
+from redsc.passes.losses import Losses
 from redsc.passes.permute import permute_channels
 from redsc.passes.plan import Level, LevelPlan, ceiling_macs
 from redsc.passes.select.check import fullness_problems, plan_problems
@@ -52,11 +53,13 @@ class Levels:
 def make_problem(graph: Graph, options: Options, names: tuple[str, ...]) -> Problem:
     """Return the problem of choosing widths, its channels ordered by importance."""
     groups = find_channel_groups(graph, options.freeze)
-    order = channel_order(weight_norm(graph, groups))
+    scores = weight_norm(graph, groups)
+    order = channel_order(scores)
     macs = graph_macs(graph)
     requests = tuple(LevelRequest(name, ceiling_macs(name, macs)) for name in names)
     permuted = permute_channels(graph, groups, order)
-    return Problem(permuted, groups, order, requests, options.budgets, options.width_multiple)
+    losses = share_losses(scores)
+    return Problem(permuted, groups, order, requests, options.budgets, options.width_multiple, losses)
 
 
 def choose_levels(graph: Graph, options: Options) -> Levels:
@@ -108,7 +111,7 @@ def _given(graph: Graph, options: Options, path: Path) -> Levels:
         )
     check_permutation(graph, groups)
     permuted = permute_channels(graph, groups, plan.order)
-    problem = Problem(permuted, groups, plan.order, (), options.budgets, options.width_multiple)
+    problem = Problem(permuted, groups, plan.order, (), options.budgets, options.width_multiple, Losses({}))
     return _cut(problem, Selection(plan), "plan")
 
 

@@ -15,8 +15,10 @@ from redsc.errors import Diagnostic
 from redsc.formats import write_models
 from redsc.ir import Graph
 from redsc.options import Budgets
-from redsc.passes.plan import LevelPlan
-from redsc.passes.slice import slice_channels
+from redsc.passes.blocks import SkipBlock
+from redsc.passes.losses import Losses
+from redsc.passes.nested import cut_level
+from redsc.passes.plan import Level, LevelPlan
 from redsc.passes.spaces import ChannelGroups, Space
 
 __all__ = ["Candidate", "LevelRequest", "Problem", "Selection", "legal_widths"]
@@ -40,6 +42,7 @@ class Candidate:
     graph: Graph
     macs: int
     memory: NetworkMemory
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,10 @@ def legal_widths(space: Space, multiple: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """The graph, already permuted by `order`; requests, the largest first; budgets for all levels together."""
+    """The graph, already permuted by `order`; requests, the largest first; budgets for all levels together.
+
+    `losses` says what each cut costs, `blocks` what a level may leave out.
+    """
 
     graph: Graph
     groups: ChannelGroups
@@ -65,7 +71,9 @@ class Problem:
     requests: tuple[LevelRequest, ...]
     budgets: Budgets
     width_multiple: int
-    _cache: dict[tuple[int, ...], Candidate] = field(default_factory=dict, repr=False, compare=False)
+    losses: Losses
+    blocks: tuple[SkipBlock, ...] = ()
+    _cache: dict[tuple[object, ...], Candidate] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def full(self) -> dict[str, int]:
@@ -82,13 +90,13 @@ class Problem:
         (space,) = (space for space in self.groups.free if space.name == name)
         return legal_widths(space, self.width_multiple)
 
-    def candidate(self, widths: Widths) -> Candidate:
-        """Return the network with these widths; asking twice costs nothing."""
-        key = tuple(widths[space.name] for space in self.groups.free)
+    def candidate(self, widths: Widths, skipped: Sequence[str] = ()) -> Candidate:
+        """Return the network with these widths and without these blocks; asking twice costs nothing."""
+        key = (*(widths[space.name] for space in self.groups.free), *sorted(skipped))
         if key not in self._cache:
-            graph = slice_channels(self.graph, self.groups, widths)
+            graph = cut_level(self.graph, self.groups, self.blocks, Level("", widths, tuple(skipped)))
             memory = measure_memory(graph, self.budgets.kernels, effort=Effort.QUICK)
-            self._cache[key] = Candidate(dict(widths), graph, graph_macs(graph), memory)
+            self._cache[key] = Candidate(dict(widths), graph, graph_macs(graph), memory, tuple(skipped))
         return self._cache[key]
 
     def fits(self, levels: Sequence[Candidate]) -> bool:

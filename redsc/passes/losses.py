@@ -1,0 +1,34 @@
+"""What cutting costs: the numbers that selectors minimise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+__all__ = ["Losses"]
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """The loss of the whole network when one space alone is cut to a width, or one block alone is skipped.
+
+    `widths[space][width]` are the known points, among them the narrowest legal width and the full one, whose loss
+    is 0. A level costs the sum over its spaces and skipped blocks. `measured` says whether data were asked; else
+    the losses are shares of the weights' energy that go.
+    """
+
+    widths: Mapping[str, Mapping[int, float]]
+    skips: Mapping[str, float] = field(default_factory=dict)
+    measured: bool = False
+
+    def of_width(self, space: str, width: int) -> float:
+        """Return the loss of a width: linear between known points, and never less for a narrower one."""
+        points = sorted(self.widths[space].items())
+        found = np.maximum.accumulate([loss for _, loss in reversed(points)])[::-1]
+        return float(np.interp(width, [known for known, _ in points], found))
+
+    def of_skip(self, block: str) -> float:
+        """Return the loss of a skipped block."""
+        return self.skips[block]
