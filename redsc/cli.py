@@ -47,6 +47,13 @@ _BUDGET_FLAGS = (
     ),
     click.option("--freeze", metavar="SPACE", multiple=True, help="Keep the width of a channel space. Repeatable."),
     click.option("--plan", type=click.Path(path_type=Path), help="Use this plan instead of searching one."),
+    click.option(
+        "--select",
+        type=click.Choice(["joint", "reds-bu", "reds-td", "uniform"]),
+        default="uniform",
+        show_default=True,
+        help="How widths are chosen: exactly for all levels at once, one by one as REDS does, or all spaces alike.",
+    ),
 )
 _SHAPE = click.option(
     "--shape",
@@ -65,8 +72,30 @@ _NETWORK_FLAGS = (  # on them the network depends, and with it what a container 
         "--data",
         type=click.Path(path_type=Path),
         metavar="FILE.npz",
-        help="Samples `x`, labels `y`: a float model becomes int8, levels are measured.",
+        help="Samples `x`, maybe labels `y`: a float model becomes int8, levels are recovered and measured.",
     ),
+    click.option(
+        "--importance",
+        type=click.Choice(["auto", "energy", "weights", "taylor"]),
+        default="auto",
+        show_default=True,
+        help="Which channels go first; auto: those of the least energy on the data, else of the least weights.",
+    ),
+    click.option(
+        "--recover",
+        type=click.Choice(["nested", "private", "off"]),
+        default="nested",
+        show_default=True,
+        help="What may change to repair levels: all weights, what levels do not share, or nothing.",
+    ),
+    click.option("--protect-full", is_flag=True, help="Keep the weights of slot 0: a second bank for the others."),
+    click.option("--tune", is_flag=True, help="Distil all levels from the original (needs redsc[tune])."),
+    click.option("--tune-steps", metavar="COUNT", default=1500, show_default=True, help="Steps of 128 samples."),
+    click.option("--tune-flip", is_flag=True, help="Mirrored samples are as good: tune on them too."),
+    click.option(
+        "--tune-device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where to tune."
+    ),
+    click.option("--no-cache", is_flag=True, help="Keep nothing on disk for the next time."),
     click.option("--no-quantize", is_flag=True, help="Keep a float model float."),
     click.option("--keep-float", metavar="NODE", multiple=True, help="Keep an operator float. Repeatable."),
     click.option(
@@ -130,6 +159,14 @@ def _with_flags(
     default="copies",
     help="How levels share weights: stock ops, with copies of what cannot be shared.",
 )
+@click.option(
+    "--eval",
+    "evaluation",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npz",
+    help="Measure the levels on these samples; default: a part of --data that is held back.",
+)
+@click.option("--max-drop", metavar="PERCENT", help="Leave out levels that lose more, like 2%.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
 @click.option("--name", metavar="NAME", help="Prefix of files and C symbols; default: the model's file name.")
 @click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the report as JSON.")
@@ -186,18 +223,19 @@ def analyze(model: Path, shapes: tuple[str, ...], json_to: str | None) -> None:
 @_MODEL
 @_budget_flags
 @_network_flags
-@click.option("--spaces", is_flag=True, help="List the channel spaces, and why some are frozen, instead.")
+@click.option(
+    "--spaces", is_flag=True, help="List the channel spaces, their layers, and why some are frozen, instead."
+)
 def levels(model: Path, spaces: bool, **flags: Any) -> None:
     """Choose the levels of MODEL, print their plan."""
     from redsc.compile import plan_levels, read_model
     from redsc.passes.groups import find_channel_groups
-    from redsc.report.terminal import print_table
+    from redsc.report.spaces import print_spaces, space_rows
 
     options = _options(flags)
     if spaces:
-        groups = find_channel_groups(read_model(model, shapes=options.shapes).graph, options.freeze)
-        rows = [[s.name, str(s.size), f"frozen: {s.frozen}" if s.frozen else "free"] for s in groups.spaces]
-        print_table(["space", "channels", "state"], rows)
+        graph = read_model(model, shapes=options.shapes).graph
+        print_spaces(space_rows(graph, find_channel_groups(graph, options.freeze)))
         return
     with _progress() as progress:
         chosen = plan_levels(model, options, progress).levels
@@ -262,10 +300,14 @@ def _options(flags: Mapping[str, Any], name: str | None = None) -> Options:
         Budgets,
         Calibration,
         DenseScales,
+        Importance,
         Options,
         Quantization,
+        Recovery,
+        Tuning,
         parse_levels,
         parse_shapes,
+        parse_share,
     )
 
     found = {
@@ -276,6 +318,9 @@ def _options(flags: Mapping[str, Any], name: str | None = None) -> Options:
         "kernels": "safe",
         "levels": None,
         "freeze": (),
+        "select": "uniform",
+        "evaluation": None,
+        "max_drop": None,
         **flags,
     }
     return Options(
@@ -293,6 +338,16 @@ def _options(flags: Mapping[str, Any], name: str | None = None) -> Options:
         name=name,
         shapes=parse_shapes(found["shapes"]),
         int8_io=found["int8_io"],
+        selector=found["select"],
+        importance=Importance(found["importance"]),
+        recovery=Recovery(found["recover"]),
+        protect_full=found["protect_full"],
+        tuning=Tuning(found["tune_steps"], flip=found["tune_flip"], device=found["tune_device"])
+        if found["tune"]
+        else None,
+        evaluation=found["evaluation"],
+        max_drop=None if found["max_drop"] is None else parse_share(found["max_drop"]),
+        uses_cache=not found["no_cache"],
     )
 
 

@@ -16,13 +16,17 @@ __all__ = [
     "Budgets",
     "Calibration",
     "DenseScales",
+    "Importance",
     "Kernels",
     "Options",
     "Quantization",
+    "Recovery",
     "Resident",
+    "Tuning",
     "level_name",
     "parse_levels",
     "parse_shapes",
+    "parse_share",
 ]
 
 _DEFAULT_WIDTH_MULTIPLE = 4  # what CMSIS-NN's inner loops take at once; it costs 1 to 2.5 points of MACs
@@ -115,6 +119,42 @@ class Quantization:
     keep_float: tuple[str, ...] = ()
 
 
+class Importance(Enum):
+    """Which channels a level drops first.
+
+    ENERGY: those that give the least energy to their consumers; WEIGHTS: those with the smallest weights; TAYLOR:
+    those with the least first-order effect on the loss (needs torch). AUTO: energy with data, weights without.
+    """
+
+    AUTO = "auto"
+    ENERGY = "energy"
+    WEIGHTS = "weights"
+    TAYLOR = "taylor"
+
+
+class Recovery(Enum):
+    """What may change to make levels good again, without training: nothing, what is theirs alone, or all weights."""
+
+    OFF = "off"
+    PRIVATE = "private"
+    NESTED = "nested"
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Distillation of all levels from the original, for so many steps.
+
+    `flip` says that mirrored images are as good as the samples; `device` is `cpu` or `cuda`.
+    """
+
+    steps: int = 1500
+    batch: int = 128
+    learning_rate: float = 0.003
+    seed: int = 0
+    flip: bool = False
+    device: str = "cpu"
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """Everything a compile depends on besides the model file.
@@ -122,6 +162,10 @@ class Options:
     Levels are named by their ceilings in percent of the model's MACs and kept largest first; without names there is
     one lossless level. `shapes` are for inputs whose sizes an ONNX file leaves open; `int8_io` drops
     the conversions from and to float at the borders of an int8 network.
+
+    `data` calibrate, choose and repair; the levels are measured on `evaluation`, else on a part of `data` that was
+    held back. No level that loses more than `max_drop` (a fraction) is emitted. With `protect_full` slot 0 keeps
+    its weights, bit for bit. `uses_cache` is whether slow results are kept on disk for the next time.
 
     Raises:
         UsageError: a level is no percentage.
@@ -138,6 +182,13 @@ class Options:
     quantization: Quantization = Quantization()
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
     int8_io: bool = False
+    importance: Importance = Importance.AUTO
+    recovery: Recovery = Recovery.NESTED
+    protect_full: bool = False
+    tuning: Tuning | None = None
+    evaluation: Path | None = None
+    max_drop: float | None = None
+    uses_cache: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "levels", _largest_first(self.levels))
@@ -150,6 +201,18 @@ def parse_levels(text: str) -> tuple[str, ...]:
         UsageError: an item is no percentage.
     """
     return _largest_first(text.split(","))
+
+
+def parse_share(text: str) -> float:
+    """Return the fraction of a text like `2%`.
+
+    Raises:
+        UsageError: the text is no percentage.
+    """
+    match = _PERCENTAGE.fullmatch(text.strip())
+    if not match or not text.strip().endswith("%"):
+        raise UsageError(f"{text.strip()!r} is not a percentage", code="U217", hint="write it like 2% or 0.5%")
+    return float(Fraction(match[1]) / 100)
 
 
 def parse_shapes(texts: Iterable[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:

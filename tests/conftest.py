@@ -28,6 +28,12 @@ settings.register_profile("search", settings.get_profile("redsc"), derandomize=F
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "redsc"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep slow results in a folder of this session: neither the user's own are read nor others left behind."""
+    os.environ["REDSC_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden files that differ")
 

@@ -71,7 +71,7 @@ def test_the_rules_of_an_op_name_operands_that_its_signatures_have(name: str) ->
         case Splits():
             named += [op.channels.axis, op.channels.sizes]
         case Slices():
-            named += [op.channels.strides, op.channels.shrink]
+            named += [op.channels.begin, op.channels.end]
         case Transposes():
             named += [op.channels.perm]
     if isinstance(op.alias, InPlace):

@@ -24,6 +24,7 @@ _KERNELS = {
     Kernels.REFERENCE: "TFLM's reference kernels, and for no others",
     Kernels.CMSIS_NN: "TFLM with CMSIS-NN, and for no others",
 }
+_EQUAL_DB = 999.0  # for outputs without any noise
 _C_TYPES = {
     DType.FLOAT32: "float",
     DType.INT8: "int8_t",
@@ -62,15 +63,26 @@ class FirmwareLevel:
 
     @property
     def quality(self) -> str:
-        """The measured fraction as a C literal, negative where nothing was measured."""
-        return float_literal(-1.0 if self.measured is None else self.measured.value)
+        """The measured figure as a C literal, negative where nothing was measured."""
+        if self.measured is None:
+            return float_literal(-1.0)
+        return float_literal(_EQUAL_DB if self.measured.value is None else max(self.measured.value, 0.0))
 
     @property
     def quality_text(self) -> str:
-        """The measured fraction in words."""
+        """The measured figure in words."""
         if self.measured is None:
             return "unmeasured"
-        return f"{self.measured.metric} {self.measured.value:.4f} on {self.measured.samples} samples"
+        return f"{_figure(self.measured)} on {self.measured.samples} samples"
+
+
+def _figure(measured: Quality) -> str:
+    if measured.metric == "sqnr_db":
+        return "equal outputs" if measured.value is None else f"SQNR {measured.value:.1f} dB"
+    if measured.interval is None:
+        return f"{measured.metric} {measured.value:.4f}"
+    low, high = measured.interval
+    return f"{measured.metric} {measured.value:.4f} (95 % confidence: {low:.4f} to {high:.4f})"
 
 
 @dataclass(frozen=True, slots=True)

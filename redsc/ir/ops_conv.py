@@ -229,7 +229,7 @@ CONV_OPS = (
         Conv2D,
         infer=_infer_conv,
         macs=_per_output,
-        channels=Produces(out_axis=0, in_axis=3),
+        channels=Produces(out_axis=0, in_axis=3, has_groups=True),
         signatures=_LINEAR,
         min_inputs=2,
     ),

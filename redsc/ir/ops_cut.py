@@ -176,7 +176,7 @@ CUT_OPS = (
         "STRIDED_SLICE",
         StridedSlice,
         _infer_strided_slice,
-        Slices(strides=3, shrink="shrink_axis_mask"),
+        Slices(end=2),
         same_type((F32, I8, I16, I32, BOOL), 1, I32, I32, I32),
     ),
 )

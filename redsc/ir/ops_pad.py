@@ -18,7 +18,7 @@ from redsc.ir.ops import (
     signatures,
 )
 from redsc.ir.ops_conv import nhwc
-from redsc.ir.rules import Barrier, Passes, SameScale
+from redsc.ir.rules import Pads, Passes, Regroups, SameScale
 from redsc.ir.types import DType, Shape
 
 __all__ = ["PAD_OPS", "Block", "MirrorMode", "MirrorPad"]
@@ -125,7 +125,7 @@ PAD_OPS = (
         "PAD",
         NoAttrs,
         infer=_infer_pad,
-        channels=Passes(),
+        channels=Pads(),
         signatures=same_type((F32, I8, I16, I32), 1, I32),
         min_inputs=2,
         quant=SameScale(),
@@ -134,7 +134,7 @@ PAD_OPS = (
         "PADV2",
         NoAttrs,
         infer=_infer_pad,
-        channels=Passes(),
+        channels=Pads(),
         signatures=signatures(*(((dtype, I32, dtype), dtype) for dtype in (F32, I8, I16, I32))),
         min_inputs=3,
         data=(0, 2),
@@ -169,7 +169,7 @@ PAD_OPS = (
             name,
             Block,
             infer=infer,
-            channels=Barrier("blocks of space and channels are exchanged"),
+            channels=Regroups(),
             signatures=same_type((F32, I8)),
             quant=SameScale(),
         )

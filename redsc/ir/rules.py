@@ -25,11 +25,13 @@ __all__ = [
     "LooksUp",
     "NoAlias",
     "OwnScale",
+    "Pads",
     "Passes",
     "Produces",
     "QuantRule",
     "RawIntegers",
     "Reduces",
+    "Regroups",
     "Reshapes",
     "SameInputScales",
     "SameScale",
@@ -44,12 +46,17 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Produces:
-    """A linear layer: contracts the channels of its data over `in_axis`, makes new ones along `out_axis`."""
+    """A linear layer: contracts the channels of its data over `in_axis`, makes new ones along `out_axis`.
+
+    `has_groups`: where the data have more channels than the weight takes, each group of them makes a group of
+    outputs; without it they are rows of their own.
+    """
 
     out_axis: int
     in_axis: int
     weight: int = 1
     followers: tuple[int, ...] = (2,)
+    has_groups: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,13 @@ class Ties:
 @dataclass(frozen=True, slots=True)
 class Passes:
     """The output has the channels of the data, which must keep their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pads:
+    """Puts numbers around its data, as many as operand `paddings` says per axis and end; these make channels."""
+
+    paddings: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,25 +133,30 @@ class Splits:
 
 @dataclass(frozen=True, slots=True)
 class Slices:
-    """Takes a part of its data; channels pass if all of them are taken, in their order.
+    """Takes a part of its data; channels pass where a run of them is taken, in their order.
 
-    `strides` is the operand with a step per axis, `shrink` the attribute whose bit i removes axis i.
+    `begin` is the operand that says from where along each axis, `end` the one that says up to where, if any.
     """
 
-    strides: int | None = None
-    shrink: str | None = None
+    begin: int = 1
+    end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Transposes:
-    """Reorders axes as the constant operand `perm` says; channels pass if they stay last."""
+    """Reorders axes as the constant operand `perm` says; channels move with theirs."""
 
     perm: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Reshapes:
-    """Moves elements without changing their order; channels pass where their blocks stay whole."""
+    """Moves elements without changing their order; channels pass where their axis is merged with others or cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regroups:
+    """Lays the channels of several pixels side by side, or deals them out to pixels again, in whole rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +171,7 @@ ChannelRule = (
     | Grouped
     | Ties
     | Passes
+    | Pads
     | Reduces
     | Along
     | LooksUp
@@ -160,6 +180,7 @@ ChannelRule = (
     | Slices
     | Transposes
     | Reshapes
+    | Regroups
     | Barrier
 )
 

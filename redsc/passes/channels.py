@@ -5,17 +5,20 @@ Permuting and slicing are the same act; `permute.py` and `slice.py` say which ch
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from redsc.ir import Array, Graph, Node, Quant, Reshape, TensorType, Value, op_def
-from redsc.ir.rules import Splits
+from redsc.ir import Array, DepthwiseConv2D, Graph, Node, Quant, Reshape, TensorType, Value, op_def
+from redsc.ir.ops_cut import sliced_axes
+from redsc.ir.rules import Pads, Slices, Splits
 from redsc.passes.spaces import ChannelGroups, Layout, kept_indices
 
 __all__ = ["gather_channels"]
+
+Kept = Callable[[Value], Mapping[int, Array]]
 
 
 def gather_channels(graph: Graph, groups: ChannelGroups, keep: Mapping[int, Array]) -> Graph:
@@ -26,23 +29,22 @@ def gather_channels(graph: Graph, groups: ChannelGroups, keep: Mapping[int, Arra
     sizes = {space.id: space.size for space in groups.spaces}
     copies: dict[Value, Value] = {}
 
+    def kept(value: Value) -> dict[int, Array]:
+        layouts = groups.axes.get(value.name, {}).items()
+        return {axis: kept_indices(layout, keep, sizes) for axis, layout in layouts if _touches(layout, keep)}
+
     def copy(value: Value) -> Value:
         if value not in copies:
-            axes = {
-                axis: kept_indices(layout, keep, sizes)
-                for axis, layout in groups.axes.get(value.name, {}).items()
-                if _touches(layout, keep)
-            }
-            copies[value] = _gather(value, axes)
+            copies[value] = _gather(value, kept(value))
         return copies[value]
 
     result = Graph(graph.name, inputs=[copy(value) for value in graph.inputs])
     for node in graph.nodes:
         outputs = [copy(value) for value in node.outputs]
         inputs = [None if value is None else copy(value) for value in node.inputs]
-        for index, numbers in _written_sizes(node, outputs):
+        for index, numbers in _written_numbers(node, outputs, kept):
             inputs[index] = _follow(node, index, copy(node.operand(index)), numbers)
-        result.append(node.op, inputs, outputs, _attrs(node, outputs[0]), node.origin)
+        result.append(node.op, inputs, outputs, _attrs(node, inputs[0], outputs[0]), node.origin)
     result.outputs = [copy(value) for value in graph.outputs]
     return result
 
@@ -81,26 +83,67 @@ def _gather_quant(quant: Quant, indices: Array) -> Quant:
     return Quant(scales, zero_points, quant.axis if len(scales) > 1 else 0)
 
 
-def _written_sizes(node: Node, outputs: Sequence[Value]) -> Iterator[tuple[int, list[int]]]:
-    """Yield the constant operands that repeat sizes of the outputs, with what they must hold."""
-    op = op_def(node.op)
+def _written_numbers(node: Node, outputs: Sequence[Value], kept: Kept) -> Iterator[tuple[int, list[int]]]:
+    """Yield the constant operands that repeat sizes of the outputs or places in the data, with what they must hold.
+
+    `kept` gives the indices that stay of the axes of a value; -1 as a size stands for the rest.
+    """
+    op, rule = op_def(node.op), op_def(node.op).channels
     if op.shape_operand is not None:
-        yield op.shape_operand, list(outputs[0].type.shape)
-    if isinstance(op.channels, Splits) and op.channels.sizes is not None and isinstance(op.channels.axis, int):
-        axis = int(np.asarray(node.operand(op.channels.axis).data).reshape(-1)[0])
-        yield op.channels.sizes, [value.type.shape[axis] for value in outputs]
+        yield op.shape_operand, _but_rest(node, op.shape_operand, outputs[0].type.shape)
+    if isinstance(rule, Splits) and rule.sizes is not None and isinstance(rule.axis, int):
+        axis = _numbers(node, rule.axis)[0]
+        yield rule.sizes, _but_rest(node, rule.sizes, [value.type.shape[axis] for value in outputs])
+    if isinstance(rule, Slices):
+        yield from _written_places(node, rule, kept)
+    if isinstance(rule, Pads):
+        yield rule.paddings, _written_paddings(node, rule, kept)
+
+
+def _written_places(node: Node, rule: Slices, kept: Kept) -> Iterator[tuple[int, list[int]]]:
+    """Yield begin and end of a slice of channels, where the channels change."""
+    source = op_def(node.op).source(node)
+    last, taken = len(source.type.shape) - 1, sliced_axes(node)[-1]
+    indices = kept(source).get(last)
+    if indices is not None and isinstance(taken, slice):
+        begin, end, _ = taken.indices(source.type.shape[last])
+        for index, place in ((rule.begin, begin), (rule.end, end)):
+            if index is not None:
+                yield index, [*_numbers(node, index)[:-1], int((indices < place).sum())]
+
+
+def _written_paddings(node: Node, rule: Pads, kept: Kept) -> list[int]:
+    """Return the paddings, where channels that padding makes go without these."""
+    numbers, shape = _numbers(node, rule.paddings), node.outputs[0].type.shape
+    indices = kept(node.outputs[0]).get(len(shape) - 1)
+    if indices is None:
+        return numbers
+    end = shape[-1] - numbers[-1]
+    return [*numbers[:-2], int((indices < numbers[-2]).sum()), int((indices >= end).sum())]
+
+
+def _but_rest(node: Node, index: int, sizes: Sequence[int]) -> list[int]:
+    return [-1 if old == -1 else size for old, size in zip(_numbers(node, index), sizes, strict=True)]
+
+
+def _numbers(node: Node, index: int) -> list[int]:
+    return [int(number) for number in np.asarray(node.operand(index).data).reshape(-1)]
 
 
 def _follow(node: Node, index: int, value: Value, numbers: Sequence[int]) -> Value:
-    """Return a constant that holds these numbers: the same one where it does, -1 stands for the rest."""
-    data = np.asarray(value.data)
-    if all(stored in (-1, wanted) for stored, wanted in zip(data.reshape(-1).tolist(), numbers, strict=True)):
+    """Return a constant that holds these numbers: the same one where it does."""
+    if _numbers(node, index) == list(numbers):
         return value
+    data = np.asarray(value.data)
     shared = len(node.operand(index).uses) > 1
     name = f"{node.outputs[0].name}/{value.name}" if shared else value.name
     return Value.constant(name, np.array(numbers, data.dtype).reshape(data.shape))
 
 
-def _attrs(node: Node, output: Value) -> Any:
-    """Return the node's attributes; a static shape among them follows the output."""
-    return replace(node.attrs, new_shape=output.type.shape) if isinstance(node.attrs, Reshape) else node.attrs
+def _attrs(node: Node, source: Value | None, output: Value) -> Any:
+    """Return the node's attributes; those that repeat sizes follow the operands."""
+    if isinstance(node.attrs, Reshape):
+        return replace(node.attrs, new_shape=output.type.shape)
+    if isinstance(node.attrs, DepthwiseConv2D) and source is not None:
+        return replace(node.attrs, depth_multiplier=output.type.shape[-1] // source.type.shape[-1])
+    return node.attrs

@@ -1,112 +1,119 @@
-"""The state of the walk that finds channel spaces: who is tied to whom, and what must stay as it is."""
+"""The state of the walk that finds channel spaces: every channel has a number, channels that are tied share one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from math import prod
 
-from redsc.ir import Node, Value
-from redsc.passes.spaces import ChannelGroups, Layout, Segment, Space
+import numpy as np
+import numpy.typing as npt
 
-__all__ = ["Finder"]
+from redsc.ir import Value
+
+__all__ = ["MOST_CHANNELS", "NO_CHANNELS", "Channels", "Finder", "Origin"]
+
+MOST_CHANNELS = 1 << 18  # of an axis, and of all layers; a microcontroller has no memory for the weights of more
+
+Channels = npt.NDArray[np.int64]  # the number of the channel at every index of an axis
+NO_CHANNELS: Channels = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where channels come from: a layer, or another value with channels of its own. Their numbers are in a row."""
+
+    name: str
+    first: int
+    size: int
 
 
 @dataclass(slots=True)
 class Finder:
-    """The state of one walk: a union-find over spaces, and layouts that name spaces by their first number."""
+    """The state of one walk.
+
+    A node's channel rule is arithmetic on numbers: what joins two tensors joins their arrays of numbers, what
+    repeats, cuts or moves channels does so with the numbers. Where two tensors must have the same channels, these
+    are tied by union-find. `find_spaces` then reads off the spaces.
+
+    `frozen` lists channels that must stay, in the order in which that was found; `stopped` has the values of which
+    this holds whatever is tied to them later.
+    """
 
     parents: list[int] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    reasons: dict[int, str] = field(default_factory=dict)
-    axes: dict[str, dict[int, Layout]] = field(default_factory=dict)
+    origins: list[Origin] = field(default_factory=list)
+    frozen: list[tuple[Channels, str]] = field(default_factory=list)
+    axes: dict[str, dict[int, Channels]] = field(default_factory=dict)
     stopped: dict[str, str] = field(default_factory=dict)
 
-    def root(self, space: int) -> int:
-        """Return the first number of a space."""
-        while self.parents[space] != space:
-            space = self.parents[space]
-        return space
+    def new_channels(self, size: int, name: str) -> Channels:
+        """Make channels that are tied to nothing; none where they are too many to follow."""
+        first = len(self.parents)
+        if first + size > MOST_CHANNELS:
+            return NO_CHANNELS
+        self.origins.append(Origin(name, first, size))
+        self.parents.extend(range(first, first + size))
+        return np.arange(first, first + size)
 
-    def new_space(self, size: int, name: str, reason: str | None = None) -> Layout:
-        """Make a space; a reason freezes it."""
-        self.parents.append(len(self.parents))
-        self.sizes.append(size)
-        self.names.append(name)
-        if reason:
-            self.reasons[len(self.parents) - 1] = reason
-        return (Segment(len(self.parents) - 1),)
+    def layout(self, value: Value) -> Channels:
+        """Return the channels of a value's last axis; none where it has none or they are not followed."""
+        return self.axes.get(value.name, {}).get(len(value.type.shape) - 1, NO_CHANNELS)
 
-    def layout(self, value: Value) -> Layout:
-        """Return the layout of the channel axis, () where there is none."""
-        return self.axes.get(value.name, {}).get(len(value.type.shape) - 1, ())
-
-    def set_layout(self, value: Value, axis: int, layout: Layout) -> None:
-        """Tie an axis to a layout; an axis that has one already is unified with it."""
+    def set_layout(self, value: Value, axis: int, channels: Channels) -> None:
+        """Give channels, if there are any, to an axis; with those it has already they are tied."""
+        if not len(channels):
+            return
         known = self.axes.setdefault(value.name, {})
         if value.name in self.stopped:
-            self.freeze(layout, self.stopped[value.name])
+            self.freeze(channels, self.stopped[value.name])
         if axis in known:
-            self.unify(known[axis], layout, f"{value.name!r} is shared by layers that differ")
+            self.unify(known[axis], channels, f"{value.name!r} is shared by layers that differ")
         else:
-            known[axis] = layout
+            known[axis] = channels
 
     def fresh(self, value: Value, reason: str) -> None:
         """Give a value channels of its own that stay as they are."""
-        if value.type.shape:
-            self.set_layout(
-                value, len(value.type.shape) - 1, self.new_space(value.type.shape[-1], value.name, reason)
-            )
+        shape = value.type.shape
+        if shape:
+            channels = self.new_channels(shape[-1], value.name)
+            self.freeze(channels, reason)
+            self.set_layout(value, len(shape) - 1, channels)
 
-    def freeze(self, layout: Layout, reason: str) -> None:
-        """Keep the spaces of a layout as they are; the first reason stays."""
-        for segment in layout:
-            self.reasons.setdefault(self.root(segment.space), reason)
+    def freeze(self, channels: Channels, reason: str) -> None:
+        """Keep channels as they are; the first reason counts."""
+        self.frozen.append((channels, reason))
 
-    def unify(self, a: Layout, b: Layout, reason: str) -> None:
-        """Make two layouts one; if their blocks differ, freeze both."""
-        if [self.block(segment) for segment in a] != [self.block(segment) for segment in b]:
-            self.freeze((*a, *b), reason)
+    def freeze_value(self, value: Value, reason: str) -> None:
+        """Keep the channels of every axis of a value."""
+        for channels in self.axes.get(value.name, {}).values():
+            self.freeze(channels, reason)
+
+    def unify(self, a: Channels, b: Channels, reason: str) -> None:
+        """Tie channels one by one; where one side is not followed, the other is frozen."""
+        if len(a) != len(b):
+            self.freeze(np.concatenate([a, b]), reason)
             return
-        for left, right in zip(a, b, strict=True):
-            first, second = sorted((self.root(left.space), self.root(right.space)))
+        for pair in zip(a.tolist(), b.tolist(), strict=True):
+            first, second = sorted(map(self._root, pair))
             self.parents[second] = first
-            if second in self.reasons:
-                self.reasons.setdefault(first, self.reasons[second])
 
-    def block(self, segment: Segment) -> tuple[int, int, int]:
-        """Return how a segment is made up, whatever its space."""
-        return segment.outer, self.sizes[segment.space], segment.inner
+    def tie_rows(self, channels: Channels, length: int) -> Channels:
+        """Cut an axis into rows of a length that divides it, tie their channels, return those of one row."""
+        first = channels[:length]
+        for row in channels.reshape(-1, length)[1:]:
+            self.unify(first, row, "")
+        return first
 
-    def length(self, layout: Layout) -> int:
-        """Return the size of the axis that a layout describes."""
-        return sum(prod(self.block(segment)) for segment in layout)
-
-    def stop(self, node: Node, reason: str) -> None:
-        """Freeze everything a node reads, also what a later node ties to it."""
-        for value in node.present_inputs():
+    def stop(self, values: Iterable[Value], reason: str) -> None:
+        """Freeze all channels of values, also those that a later node ties to them."""
+        for value in values:
             self.stopped.setdefault(value.name, reason)
-            for layout in self.axes.get(value.name, {}).values():
-                self.freeze(layout, reason)
+            self.freeze_value(value, reason)
 
-    def groups(self) -> ChannelGroups:
-        """Number the spaces anew, in the order of first appearance, with unique names."""
-        roots = sorted({self.root(space) for space in range(len(self.parents))})
-        number = {root: index for index, root in enumerate(roots)}
-        taken: dict[str, int] = {}
-        spaces = []
-        for root in roots:
-            name, count = self.names[root], taken.get(self.names[root], 0) + 1
-            taken[name] = count
-            unique = name if count == 1 else f"{name}#{count}"
-            spaces.append(Space(number[root], unique, self.sizes[root], self.reasons.get(root)))
-        axes = {
-            name: {axis: tuple(_renumber(self, s, number) for s in layout) for axis, layout in known.items()}
-            for name, known in self.axes.items()
-        }
-        return ChannelGroups(tuple(spaces), axes)
+    def representatives(self) -> Channels:
+        """Return, for every channel, the least number of those it is tied to."""
+        return np.array([self._root(channel) for channel in range(len(self.parents))], np.int64)
 
-
-def _renumber(finder: Finder, segment: Segment, number: Mapping[int, int]) -> Segment:
-    return Segment(number[finder.root(segment.space)], segment.outer, segment.inner)
+    def _root(self, channel: int) -> int:
+        while self.parents[channel] != channel:
+            self.parents[channel] = channel = self.parents[self.parents[channel]]
+        return channel

@@ -17,6 +17,7 @@ __all__ = [
     "fixed_quant",
     "has_int8_kernel",
     "is_float_node",
+    "is_int8",
     "quantize_array",
     "role_of",
     "tied_values",
@@ -35,6 +36,11 @@ class Role(Enum):
 
 
 _INTEGERS = {Role.DATA: DType.INT8, Role.WEIGHT: DType.INT8, Role.BIAS: DType.INT32}
+
+
+def is_int8(graph: Graph) -> bool:
+    """Whether a network computes in int8; hybrid files, with int8 weights only, do not."""
+    return any(value.type.dtype is DType.INT8 for value in graph.activations())
 
 
 def is_float_node(node: Node) -> bool:

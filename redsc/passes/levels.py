@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from redsc.cost.macs import graph_macs
 from redsc.cost.memory import measure_memory
 from redsc.errors import Diagnostic, InternalError, UsageError, did_you_mean
 from redsc.ir import Graph
 from redsc.options import Options
 from redsc.passes import SELECTORS
 from redsc.passes.base import load
+from redsc.passes.blocks import find_blocks
 from redsc.passes.groups import find_channel_groups
-from redsc.passes.importance import channel_order, share_losses, weight_norm
 from redsc.passes.losses import Losses
+from redsc.passes.make_problem import Progress, make_problem
 from redsc.passes.permute import permute_channels
-from redsc.passes.plan import Level, LevelPlan, ceiling_macs
+from redsc.passes.plan import Level, LevelPlan
 from redsc.passes.select.check import fullness_problems, plan_problems
-from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Selection
+from redsc.passes.select.problem import Candidate, Problem, Selection
 from redsc.passes.select.shortfall import budget_error
 from redsc.passes.selftest import check_permutation, check_slice
+from redsc.passes.study import Study
 
-__all__ = ["Levels", "choose_levels", "make_problem"]
+__all__ = ["Levels", "choose_levels"]
 
 _DEFAULT_LEVELS = ("100", "75", "50", "25")  # with --data, DESIGN: what is lossy needs leave
 _LOSSLESS = ("100",)
+
+
+def _silent(_stage: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +53,18 @@ class Levels:
         """The graphs of the levels."""
         return [network.graph for network in self.networks]
 
-
-def make_problem(graph: Graph, options: Options, names: tuple[str, ...]) -> Problem:
-    """Return the problem of choosing widths, its channels ordered by importance."""
-    groups = find_channel_groups(graph, options.freeze)
-    scores = weight_norm(graph, groups)
-    order = channel_order(scores)
-    macs = graph_macs(graph)
-    requests = tuple(LevelRequest(name, ceiling_macs(name, macs)) for name in names)
-    permuted = permute_channels(graph, groups, order)
-    losses = share_losses(scores)
-    return Problem(permuted, groups, order, requests, options.budgets, options.width_multiple, losses)
+    def only(self, slots: Sequence[int]) -> Levels:
+        """Return some of the levels."""
+        plan = replace(self.plan, levels=tuple(self.plan.levels[slot] for slot in slots))
+        return replace(self, plan=plan, networks=tuple(self.networks[slot] for slot in slots))
 
 
-def choose_levels(graph: Graph, options: Options) -> Levels:
-    """Return the levels that the options ask for.
+def choose_levels(
+    graph: Graph, options: Options, study: Study | None = None, progress: Progress = _silent
+) -> Levels:
+    """Return the levels that the options ask for, cut out of a network whose weights stay as they are.
 
-    Without level names, data or a plan there is one lossless level.
+    Without level names, data or a plan there is one lossless level. A study says what cuts cost.
 
     Raises:
         BudgetError: no legal network fits.
@@ -74,10 +73,11 @@ def choose_levels(graph: Graph, options: Options) -> Levels:
     names = options.levels or (_DEFAULT_LEVELS if options.data else _LOSSLESS)
     if options.plan is not None:
         return _given(graph, options, options.plan)
-    problem = make_problem(graph, options, names)
     if names == _LOSSLESS and not options.levels:
-        return _lossless(graph, problem)
+        return _lossless(graph, make_problem(graph, options, names))
+    problem = make_problem(graph, options, names, study, progress)
     check_permutation(graph, problem.groups)
+    progress("choosing levels")
     selection = _selector(options.selector)(problem)
     check = (graph, problem.groups, selection.plan, options.budgets, options.width_multiple)
     problems = [*plan_problems(*check), *fullness_problems(*check)]
@@ -111,7 +111,8 @@ def _given(graph: Graph, options: Options, path: Path) -> Levels:
         )
     check_permutation(graph, groups)
     permuted = permute_channels(graph, groups, plan.order)
-    problem = Problem(permuted, groups, plan.order, (), options.budgets, options.width_multiple, Losses({}))
+    blocks = find_blocks(graph, groups)
+    problem = Problem(permuted, groups, plan.order, (), options.budgets, options.width_multiple, Losses({}), blocks)
     return _cut(problem, Selection(plan), "plan")
 
 
@@ -119,9 +120,10 @@ def _cut(problem: Problem, selection: Selection, selector: str) -> Levels:
     """Slice every level, and check each slice against the masked network."""
     networks = []
     for level in selection.plan.levels:
-        found = problem.candidate(level.widths)
-        if found.widths != problem.full:
-            check_slice(problem.graph, problem.groups, level.widths, found.graph)
+        found = problem.candidate(level.widths, level.skipped)
+        if found.widths != problem.full or level.skipped:
+            skipped = [block for block in problem.blocks if block.name in level.skipped]
+            check_slice(problem.graph, problem.groups, level.widths, found.graph, skipped)
         networks.append(_final(problem, found, found.graph, level.name))
     return Levels(selection.plan, tuple(networks), problem.full, selector, selection.diagnostics)
 

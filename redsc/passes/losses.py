@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["Losses"]
+__all__ = ["WORST_LOSS", "Losses"]
+
+WORST_LOSS = 1e6  # of a network whose outputs are no numbers any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +17,8 @@ class Losses:
     """The loss of the whole network when one space alone is cut to a width, or one block alone is skipped.
 
     `widths[space][width]` are the known points, among them the narrowest legal width and the full one, whose loss
-    is 0. A level costs the sum over its spaces and skipped blocks. `measured` says whether data were asked; else
-    the losses are shares of the weights' energy that go.
+    is 0; none is more than `WORST_LOSS`. A level costs the sum over its spaces and skipped blocks. `measured` says
+    whether data were asked: then a loss is a divergence of the outputs, else a share of the weights' energy.
     """
 
     widths: Mapping[str, Mapping[int, float]]

@@ -6,18 +6,29 @@ Levels share banks: weights of the whole network, of which a level takes the row
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from redsc.ir import Array, Graph, Node, Value, copy_graph, op_def
+from redsc.ir import Array, Graph, Node, Quant, Value, copy_graph, op_def
 from redsc.ir.rules import Grouped, Produces
-from redsc.passes.blocks import SkipBlock, skip_blocks
-from redsc.passes.plan import Level
+from redsc.passes.blocks import SkipBlock
+from redsc.passes.plan import Level, LevelPlan
+from redsc.passes.skip import skip_blocks
 from redsc.passes.slice import slice_channels
 from redsc.passes.spaces import ChannelGroups
 
-__all__ = ["NestedWeights", "OwnWeights", "build_level", "cut_level", "replace_constants", "weight_axes"]
+__all__ = [
+    "LevelSet",
+    "NestedWeights",
+    "OwnWeights",
+    "build_level",
+    "cut_level",
+    "dress_level",
+    "plain_weights",
+    "replace_constants",
+    "weight_axes",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +56,69 @@ class NestedWeights:
     levels: tuple[OwnWeights, ...]
 
 
-def cut_level(permuted: Graph, groups: ChannelGroups, blocks: Sequence[SkipBlock], level: Level) -> Graph:
-    """Return a level as a cut of the permuted network: blocks skipped, channels sliced, weights untouched."""
+@dataclass(frozen=True, slots=True)
+class LevelSet:
+    """A permuted network, and the levels that a plan makes of it.
+
+    `scaled` names the weights that may have a factor per output channel in a level.
+    """
+
+    graph: Graph
+    groups: ChannelGroups
+    blocks: tuple[SkipBlock, ...]
+    plan: LevelPlan
+    scaled: frozenset[str] = frozenset()
+
+    def widths(self, slot: int) -> Mapping[str, int]:
+        """Return the widths of a level."""
+        return self.plan.levels[slot].widths
+
+    def is_whole(self, slot: int) -> bool:
+        """Whether a level is the whole network."""
+        level = self.plan.levels[slot]
+        return not level.skipped and all(level.widths[space.name] == space.size for space in self.groups.free)
+
+    @property
+    def is_uncut(self) -> bool:
+        """Whether there is nothing but the whole network."""
+        return all(self.is_whole(slot) for slot in range(len(self.plan.levels)))
+
+    def cut(self, graph: Graph, slot: int) -> Graph:
+        """Return a level as a cut of the network or of another with the same values: no weight is changed."""
+        return cut_level(graph, self.groups, self.blocks, self.plan.levels[slot])
+
+
+def plain_weights(levels: LevelSet) -> NestedWeights:
+    """Return the weights of plain slices."""
+    return NestedWeights(({},), tuple(OwnWeights() for _ in levels.plan.levels))
+
+
+def cut_level(graph: Graph, groups: ChannelGroups, blocks: Sequence[SkipBlock], level: Level) -> Graph:
+    """Return a level of a permuted network: blocks skipped, channels sliced, weights untouched."""
     skipped = [block for block in blocks if block.name in level.skipped]
-    return slice_channels(skip_blocks(permuted, skipped), groups, level.widths)
+    return slice_channels(skip_blocks(graph, skipped), groups, level.widths)
 
 
-def build_level(
-    permuted: Graph,
-    groups: ChannelGroups,
-    blocks: Sequence[SkipBlock],
-    level: Level,
-    weights: NestedWeights,
-    slot: int,
-) -> Graph:
-    """Return a level with its weights: the cut of its bank, scaled, and with its own constants."""
+def build_level(levels: LevelSet, weights: NestedWeights, slot: int) -> Graph:
+    """Return a level with its weights: the cut of its bank, dressed with what is its own."""
     own = weights.levels[slot]
-    graph = cut_level(replace_constants(permuted, weights.banks[own.bank]), groups, blocks, level)
+    return dress_level(levels.cut(replace_constants(levels.graph, weights.banks[own.bank]), slot), own)
+
+
+def dress_level(graph: Graph, own: OwnWeights) -> Graph:
+    """Return the cut of a bank with a level's own weights: factors on shared ones, other constants instead.
+
+    A factor on a weight that carries a quantisation scales that as well: its integers stay. Numbers that are
+    replaced lose theirs.
+    """
     axes = weight_axes(graph)
-    scaled = {
-        value.name: _scaled(value, own.scales[value.name], axes[value.name])
-        for value in graph.constants()
-        if value.name in own.scales
-    }
-    return replace_constants(graph, {**scaled, **own.constants})
+
+    def copy(value: Value) -> Value:
+        if value.name not in own.scales or value.name in own.constants:
+            return replace(value, producer=None, uses=[])
+        return _scaled(value, own.scales[value.name], axes[value.name])
+
+    return replace_constants(copy_graph(graph, copy), own.constants)
 
 
 def weight_axes(graph: Graph) -> dict[str, int]:
@@ -80,10 +130,10 @@ def replace_constants(graph: Graph, arrays: Mapping[str, Array]) -> Graph:
     """Return a copy of a graph in which the constants of these names hold other numbers, of the same shape."""
 
     def copy(value: Value) -> Value:
-        if value.data is None:
-            return Value(value.name, value.type)
-        data = np.asarray(arrays.get(value.name, value.data), value.data.dtype)
-        return Value.constant(value.name, data.reshape(value.data.shape), value.type.quant)
+        if value.data is None or value.name not in arrays:
+            return replace(value, producer=None, uses=[])
+        data = np.asarray(arrays[value.name], value.data.dtype)
+        return Value.constant(value.name, data.reshape(value.data.shape))
 
     return copy_graph(graph, copy)
 
@@ -94,8 +144,12 @@ def _linear(node: Node) -> Produces | Grouped | None:
     return rule if isinstance(rule, (Produces, Grouped)) and node.operand(rule.weight).is_constant else None
 
 
-def _scaled(value: Value, factors: Array, axis: int) -> Array:
+def _scaled(value: Value, factors: Array, axis: int) -> Value:
     assert value.data is not None
     shape = [1] * value.data.ndim
     shape[axis] = -1
-    return np.asarray(value.data * factors.reshape(shape), np.float32)
+    quant = value.type.quant
+    if quant is not None:
+        scales = np.asarray(np.broadcast_to(quant.scales, factors.shape) * factors, np.float32)
+        quant = Quant(tuple(scales.tolist()), quant.zero_points, axis if len(scales) > 1 else 0)
+    return Value.constant(value.name, np.asarray(value.data * factors.reshape(shape), np.float32), quant)

@@ -1,4 +1,4 @@
-"""Post-training quantisation as a stage of the compile: the whole network first, then every level of it."""
+"""Post-training quantisation as a stage of the compile: of the whole network, then of every level."""
 
 from __future__ import annotations
 
@@ -7,25 +7,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from redsc.cost.memory import measure_memory
 from redsc.errors import Diagnostic, InternalError, UsageError, did_you_mean
 from redsc.ir import Array, DType, Graph, Quant, verify_graph
-from redsc.options import Kernels, Quantization
+from redsc.options import Quantization
 from redsc.passes.base import Log
 from redsc.passes.calibrate import choose_scales
 from redsc.passes.expand_log_softmax import ExpandLogSoftmax
-from redsc.passes.groups import find_channel_groups
 from redsc.passes.int8 import annotate, is_float_node
-from redsc.passes.levels import Levels
-from redsc.passes.permute import permute_channels
+from redsc.passes.nested import weight_axes
 from redsc.passes.quantize import quantize, why_float
-from redsc.passes.select.problem import Candidate
-from redsc.passes.slice import slice_channels
 from redsc.passes.tabulate import Tabulate
 from redsc.passes.weight_scales import choose_weight_scales
 from redsc.runtime.ranges import Range, observe_ranges
 
-__all__ = ["Quantized", "is_annotated", "is_quantizable", "quantize_levels", "quantize_network"]
+__all__ = ["Quantized", "dequantized_network", "is_annotated", "is_quantizable", "quantize_cut", "quantize_network"]
 
 _CALIBRATION_SAMPLES = 512  # ranges have settled long before; more samples only cost time
 
@@ -34,14 +29,24 @@ Samples = Sequence[Sequence[Array]]
 
 @dataclass(frozen=True, slots=True)
 class Quantized:
-    """A float network whose weights carry their scales, its int8 form, and the scales of its activations."""
+    """A float network whose weights note their scales, its int8 form, and all scales.
+
+    `is_file` says that the int8 form is that of the model file.
+    """
 
     source: Graph
     graph: Graph
     scales: Mapping[str, Quant]
+    weight_scales: Mapping[str, Quant]
     samples: Samples
     settings: Quantization
-    diagnostics: tuple[Diagnostic, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
+    is_file: bool = False
+
+    @property
+    def scaled_weights(self) -> frozenset[str]:
+        """The weights with a scale per output channel: a level may have other ones at no cost but their bytes."""
+        return frozenset(name for name, quant in self.weight_scales.items() if quant.is_per_channel)
 
 
 def is_quantizable(graph: Graph, has_data: bool, settings: Quantization) -> bool:
@@ -78,43 +83,43 @@ def quantize_network(graph: Graph, samples: Samples, settings: Quantization, log
     Tabulate().run(made, log)
     _verify(made)
     source = annotate(graph, weights)
-    return Quantized(source, made, scales, samples, settings, _islands(annotate(source, scales), made, keep))
+    return Quantized(
+        source, made, scales, weights, samples, settings, _islands(annotate(source, scales), made, keep)
+    )
 
 
-def quantize_levels(
-    levels: Levels, network: Quantized, freeze: Iterable[str] = (), kernels: Kernels = Kernels.SAFE
-) -> Levels:
-    """Return levels in which every network that was cut has activation scales of its own.
+def dequantized_network(graph: Graph, source: Graph, samples: Samples, settings: Quantization) -> Quantized:
+    """Return an int8 network of a file with its float form; `quantize_network` starts from the other end.
 
-    Levels were chosen on slices of the int8 network. Each is built again: slice of the float network, whose weights
-    carry the scales of the whole one, so that levels share integers; calibration; quantisation. Graph inputs and
-    outputs keep the scales of the whole network.
-
-    Raises:
-        InternalError: a level is not what was chosen: its memory differs.
+    Args:
+        graph: the int8 network.
+        source: what `dequantize` made of it; all scales are noted there.
+        samples: of the float form.
+        settings: how levels are calibrated.
     """
-    groups = find_channel_groups(network.source, freeze)
-    permuted = permute_channels(network.source, groups, levels.plan.order)
-    made = []
-    for found in levels.networks:
-        if found.widths == levels.full_widths:
-            made.append(found)
-            continue
-        graph = _level(slice_channels(permuted, groups, found.widths), network)
-        graph.name = found.graph.name
-        candidate = Candidate(found.widths, graph, found.macs, measure_memory(graph, kernels))
-        if candidate.memory != found.memory:
-            raise InternalError(f"level {graph.name}: calibration changed its memory", code="I706")
-        made.append(candidate)
-    return replace(levels, networks=tuple(made), diagnostics=(*network.diagnostics, *levels.diagnostics))
+    weights = {value.name: value.type.quant for value in source.constants() if value.name in weight_axes(source)}
+    known = {value.name: value.type.quant for value in source.values() if value.type.dtype is DType.FLOAT32}
+    scales = {name: quant for name, quant in known.items() if quant is not None and name not in weights}
+    plain = annotate(source, dict.fromkeys(scales))
+    noted = {name: quant for name, quant in weights.items() if quant is not None}
+    return Quantized(plain, graph, scales, noted, _some(samples), replace(settings, keep_float=()), is_file=True)
 
 
-def _level(source: Graph, network: Quantized) -> Graph:
+def quantize_cut(source: Graph, network: Quantized) -> Graph:
+    """Return the int8 form of a level's float graph.
+
+    Weights that note scales keep them: levels share integers. Activations have ranges of their own, graph inputs
+    and outputs the scales of the whole network. What is float there is float here.
+    """
     keep = frozenset(network.settings.keep_float)
     ranges = _ranges(source, network.samples, network.settings)
-    scales = choose_scales(source, ranges, keep, like=network.scales)
-    graph = quantize(annotate(source, scales), Log(), keep)
-    Tabulate().run(graph, Log())
+    chosen = choose_scales(source, ranges, keep, like=network.scales)
+    scales = {name: quant for name, quant in chosen.items() if name in network.scales}
+    annotated, dense = annotate(source, scales), network.settings.dense
+    weights = choose_weight_scales(annotated, keep, dense, network.weight_scales)
+    graph = quantize(annotate(source, {**weights, **scales}), Log(), keep)
+    if not network.is_file:
+        Tabulate().run(graph, Log())
     _verify(graph)
     return graph
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from redsc.ir import NO_ATTRS, Array, DType, Graph, Node, Quant, TensorType, Value, op_def
+from redsc.ir import NO_ATTRS, Array, DType, Graph, Node, Quant, TensorType, Value, op_def, real_values
 from redsc.passes.base import Log
 from redsc.passes.int8 import (
     Role,
@@ -19,10 +19,16 @@ from redsc.passes.int8 import (
     why_not_int8,
 )
 
-__all__ = ["quantize", "why_float"]
+__all__ = ["quantize", "weight_integers", "why_float"]
 
 _RULE = "quantize"
 _WEIGHT_LOW = -127
+_CONVERSIONS = {
+    (DType.FLOAT32, DType.FLOAT32): "CAST",
+    (DType.FLOAT32, DType.INT8): "QUANTIZE",
+    (DType.INT8, DType.FLOAT32): "DEQUANTIZE",
+    (DType.INT8, DType.INT8): "QUANTIZE",
+}
 
 
 def quantize(graph: Graph, log: Log, keep_float: Collection[str] = ()) -> Graph:
@@ -36,6 +42,9 @@ def quantize(graph: Graph, log: Log, keep_float: Collection[str] = ()) -> Graph:
        an operand or result with another scale is requantised by an int8 QUANTIZE.
     6. Where the kernel prescribes another scale than the result carries, the result is requantised likewise.
     7. Nodes without floats, and integer operands, stay as they are.
+    8. A CAST from float32 to float32 becomes the conversion between what its operand and its result become.
+    9. A QUANTIZE or DEQUANTIZE from a float32 that becomes int8 to int8, or back, is dropped, or requantises.
+    10. Weights become integers from -127 to 127, but for those that are -128 steps exactly.
     """
     return _Quantizer(graph, log, keep_float).run()
 
@@ -52,8 +61,38 @@ def why_float(node: Node, keep_float: Collection[str] = ()) -> str | None:
     return f"no scale is known for {unknown[0]!r}" if unknown else None
 
 
+def weight_integers(weight: Value) -> Array:
+    """Return the int8 form of a float weight that notes its scales: integers from -127 to 127.
+
+    The limit is that of https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/quantization_spec, and
+    is kept where we round. The kernels take -128 as well: where a weight is exactly that, it is a file's own.
+    """
+    assert weight.data is not None
+    assert weight.type.quant is not None
+    steps = quantize_array(weight.data, weight.type.quant)
+    real = real_values(Value.constant(weight.name, steps, weight.type.quant)).astype(np.float32)
+    return np.where(real == weight.data, steps, np.maximum(steps, _WEIGHT_LOW)).astype(np.int8)
+
+
 def _needs_scale(value: Value) -> bool:
     return value.type.dtype is DType.FLOAT32 and value.type.quant is None
+
+
+def _becomes_int8(value: Value) -> bool:
+    return value.type.dtype is DType.FLOAT32 and value.type.quant is not None
+
+
+def _is_conversion(node: Node) -> bool:
+    """Whether a node converts between the new forms of its operand and its result (rules 8 and 9)."""
+    source, result = node.operand(0), node.outputs[0]
+    match node.op:
+        case "CAST":
+            return source.type.dtype is result.type.dtype is DType.FLOAT32
+        case "QUANTIZE":
+            return _becomes_int8(source) and result.type.dtype is DType.INT8
+        case "DEQUANTIZE":
+            return source.type.dtype is DType.INT8 and _becomes_int8(result)
+    return False
 
 
 @dataclass(slots=True)
@@ -78,13 +117,16 @@ class _Quantizer:
         self.result = Graph(self.source.name)
         self.names = {value.name for value in self.source.values()}
         for node in self.source.nodes:
-            reason = why_float(node, self.keep_float) if is_float_node(node) else None
+            is_float = is_float_node(node) and not _is_conversion(node)
+            reason = why_float(node, self.keep_float) if is_float else None
             if reason:
                 self.islands.add(node)
                 self.log.refuse(_RULE, node.name, reason)
         self.result.inputs = [self.declare(value) for value in self.source.inputs]
         for node in self.source.nodes:
-            if node in self.islands or not is_float_node(node):
+            if _is_conversion(node):
+                self.change_form(node)
+            elif node in self.islands or not is_float_node(node):
                 self.copy(node)
             else:
                 self.convert(node)
@@ -109,14 +151,30 @@ class _Quantizer:
         outputs = []
         for value in node.outputs:
             name = self.unique(f"{value.name}.float") if value in wanted else value.name
-            self.floats[value] = Value(name, TensorType(value.type.shape, value.type.dtype))
+            quant = None if value.type.dtype is DType.FLOAT32 else value.type.quant
+            self.floats[value] = Value(name, replace(value.type, quant=quant))
             outputs.append(self.floats[value])
         self.result.append(node.op, inputs, outputs, node.attrs, node.origin)
         for value in wanted:
             self.result.append("QUANTIZE", [self.floats[value]], [self.declare(value)], NO_ATTRS)
 
+    def change_form(self, node: Node) -> None:
+        """Append the conversion that a node has become, or none where both forms are one."""
+        source, result = node.operand(0), node.outputs[0]
+        before = self.data(source, source.type.quant) if _becomes_int8(source) else self.as_float(source)
+        is_named = source.producer is None or self.source.is_output(source)
+        is_output = self.source.is_output(result)
+        if node.op == "CAST" or source.type.quant != result.type.quant or (is_named and is_output):
+            after = self.declare(result)
+            op = _CONVERSIONS[before.type.dtype, after.type.dtype]
+            self.result.append(op, [before], [after], NO_ATTRS, node.origin)
+            return
+        (self.integers if _becomes_int8(result) else self.floats)[result] = before
+        if is_output or (_becomes_int8(result) and not is_named):
+            before.name = result.name
+
     def is_read_as_int8(self, value: Value) -> bool:
-        if value.type.dtype is not DType.FLOAT32 or value.type.quant is None:
+        if not _becomes_int8(value):
             return False
         by_node = any(use.node not in self.islands for use in value.uses)
         return by_node or any(value is output for output in self.source.outputs)
@@ -144,7 +202,7 @@ class _Quantizer:
             elif role_of(node, index) is Role.BIAS:
                 inputs.append(self.bias(node, value))
             elif role_of(node, index) is Role.WEIGHT:
-                inputs.append(self.constant(value, value.type.quant, _WEIGHT_LOW))
+                inputs.append(self.constant(value, value.type.quant, weight_integers(value)))
             else:
                 inputs.append(self.data(value, scale if value in tied else value.type.quant))
         outputs = [self.declare(value) for value in node.outputs]
@@ -178,14 +236,13 @@ class _Quantizer:
             self.log.change(_RULE, value.name, "its reader needs another scale, it is requantised")
         return self.derived[key]
 
-    def constant(self, value: Value, quant: Quant | None, low: int | None = None) -> Value:
+    def constant(self, value: Value, quant: Quant | None, integers: Array | None = None) -> Value:
         assert quant is not None
         assert value.data is not None
         key = (value, quant, DType.INT8)
         if key not in self.derived:
-            self.derived[key] = Value.constant(
-                self.own_name(value), quantize_array(value.data, quant, low=low), quant
-            )
+            data = quantize_array(value.data, quant) if integers is None else integers
+            self.derived[key] = Value.constant(self.own_name(value), data, quant)
         return self.derived[key]
 
     def bias(self, node: Node, value: Value) -> Value:

@@ -1,7 +1,8 @@
 """Channel spaces: which channels of which tensors belong together.
 
-The channel axis of an activation is its last. Its layout is a tuple of segments; segment (space, outer, inner)
-stands for the indices `o * size * inner + c * inner + i` with o < outer, i < inner and c a channel of the space.
+The channel axis of an activation is its last, rarely another one between a reshape and a transpose. Its layout is a
+tuple of segments; segment (space, outer, inner) stands for the indices `o * size * inner + c * inner + i` with
+o < outer, i < inner and c a channel of the space.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from redsc.ir import Array
+from redsc.ir import Array, Node, op_def
+from redsc.ir.rules import Grouped, Produces
 
-__all__ = ["ChannelGroups", "Layout", "Segment", "Space", "kept_indices"]
+__all__ = ["ChannelGroups", "Layout", "Segment", "Space", "kept_indices", "makes_channels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,17 @@ Layout = tuple[Segment, ...]
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Channels that can only be moved and cut together; `frozen` says why they must stay as they are."""
+    """Channels that can only be moved and cut together; `frozen` says why they must stay as they are.
+
+    `size` counts steps: with one channel less of the space, every layer that makes it has `quantum` channels less.
+    That is 1 unless the groups of a convolution, equal pieces or a shuffle tie channels of one layer together.
+    """
 
     id: int
     name: str
     size: int
     frozen: str | None = None
+    quantum: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +76,14 @@ def kept_indices(layout: Layout, keep: Mapping[int, Array], sizes: Mapping[int, 
         parts.append(start + block.reshape(-1))
         start += segment.outer * size * segment.inner
     return np.concatenate(parts)
+
+
+def makes_channels(node: Node) -> bool:
+    """Whether a node is a layer with constant weights whose output channels are its own.
+
+    Those of a depthwise layer belong to its input channels, unless there is but one of these.
+    """
+    op = op_def(node.op)
+    if not isinstance(op.channels, (Produces, Grouped)) or not node.operand(op.channels.weight).is_constant:
+        return False
+    return isinstance(op.channels, Produces) or op.source(node).type.shape[-1] == 1

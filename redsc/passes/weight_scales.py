@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 
@@ -22,7 +22,10 @@ _BIAS_LIMIT = (
 
 
 def choose_weight_scales(
-    graph: Graph, keep_float: Collection[str] = (), dense: DenseScales = DenseScales.AUTO
+    graph: Graph,
+    keep_float: Collection[str] = (),
+    dense: DenseScales = DenseScales.AUTO,
+    like: Mapping[str, Quant] | None = None,
 ) -> dict[str, Quant]:
     """Return the quantisation of every constant weight that an int8 node reads, by its name.
 
@@ -34,12 +37,16 @@ def choose_weight_scales(
     3. A weight that two nodes read along different axes has one scale.
     4. A channel of zeros takes the least scale of the others.
     5. A scale is raised where the bias, in steps of s_in * s_w, would otherwise leave int32.
+    6. With `like`, the scales of the whole network for one of its levels: a dense layer has one per output exactly
+       where it has them there, so that levels take the RAM that was planned.
     """
+    like = like or {}
     scales: dict[str, Quant] = {}
     for weight, users in _weights(graph, keep_float):
         if weight.type.quant is not None:
             continue
-        axes = {None if _is_per_tensor(node, weight, dense) else weight_axis(node) for node in users}
+        kind = dense if weight.name not in like else _kind(like[weight.name])
+        axes = {None if _is_per_tensor(node, weight, kind) else weight_axis(node) for node in users}
         axis = axes.pop() if len(axes) == 1 else None
         found = _scales(weight, axis)
         for node in users:
@@ -59,6 +66,10 @@ def _weights(graph: Graph, keep_float: Collection[str]) -> Iterator[tuple[Value,
         ]
         if users and value.type.dtype is DType.FLOAT32:
             yield value, users
+
+
+def _kind(quant: Quant) -> DenseScales:
+    return DenseScales.PER_CHANNEL if quant.is_per_channel else DenseScales.PER_TENSOR
 
 
 def _is_per_tensor(node: Node, weight: Value, dense: DenseScales) -> bool:

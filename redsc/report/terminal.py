@@ -83,8 +83,13 @@ def _metric(report: Report) -> str:
 
 
 def _quality_text(level: LevelReport) -> str:
-    if level.quality is not None:
-        return f"{level.quality.value:.4f}"
+    quality = level.quality
+    if quality is not None and quality.value is not None:
+        return (
+            f"{quality.value:.4f} ±{quality.margin:.3f}" if quality.margin is not None else f"{quality.value:.1f}"
+        )
+    if quality is not None:
+        return "equal"
     return "lossless" if level.macs_fraction == 1 else "unmeasured"
 
 

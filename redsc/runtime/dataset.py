@@ -20,6 +20,7 @@ __all__ = ["DataSet", "data_warnings", "load_data"]
 
 _HINT = "data files are in the model file's own layout and range"
 _FEW = 8
+_FOLDS = 5
 _OUTSIDE = 2.0  # data that reach twice as far as the input's scale are in another range
 _INSIDE = 1 / 16  # so are data that use less of it than this
 
@@ -30,6 +31,19 @@ class DataSet:
 
     samples: list[list[Array]]
     labels: Array | None
+
+    def split(self) -> tuple[DataSet, DataSet]:
+        """Return the samples to fit with, and every fifth, held back to judge by; fewer than five are both."""
+        numbers = range(len(self.samples))
+        if len(numbers) < _FOLDS:
+            return self, self
+        held_back = [number for number in numbers if number % _FOLDS == _FOLDS - 1]
+        return self._take([number for number in numbers if number % _FOLDS != _FOLDS - 1]), self._take(held_back)
+
+    def _take(self, numbers: list[int]) -> DataSet:
+        return DataSet(
+            [self.samples[number] for number in numbers], None if self.labels is None else self.labels[numbers]
+        )
 
 
 def load_data(path: Path, model: Model) -> DataSet:

@@ -42,7 +42,7 @@ def firmware(symbol: str = "net", dtype: DType = DType.INT8) -> Firmware:
         model=write_models(graphs, [item.offsets for item in memory]),
         levels=(
             FirmwareLevel("100", 0, 5000, memory[0], None),
-            FirmwareLevel("37.5", 1, 1800, memory[1], Quality("accuracy", 0.9125, 1000)),
+            FirmwareLevel("37.5", 1, 1800, memory[1], Quality("accuracy", 0.9125, 1000, (0.8934, 0.9285))),
         ),
         ports=(
             FirmwarePort(symbol, "input", 0, graph.inputs[0], source),

@@ -173,7 +173,9 @@ def test_the_float_example_with_data_becomes_int8_and_stays_as_good(tmp_path: Pa
     whole = compile_model(EXAMPLE, Options(data=data, levels=("100",), quantization=Quantization(enabled=False)))
     found, wanted = artefact.report.levels[0].quality, whole.report.levels[0].quality
     assert found is not None
+    assert found.value is not None
     assert wanted is not None
+    assert wanted.value is not None
     assert artefact.report.levels[0].name == "100"
     assert found.value >= wanted.value - 0.005
     for slot in range(len(LEVELS)):

@@ -104,6 +104,72 @@ def test_a_depth_multiplier_keeps_whole_blocks() -> None:
     np.testing.assert_array_equal(np.asarray(_named(kept, "depthwise_conv_2d1.weight").data), wanted)
 
 
+def _written(graph: Graph, op: str, index: int) -> list[int]:
+    (node,) = (node for node in graph.nodes if node.op == op)
+    return [int(number) for number in np.asarray(node.operand(index).data).reshape(-1)]
+
+
+def _sliced(begin: list[int], size: list[int]) -> Graph:
+    net = NetBuilder(DType.FLOAT32)
+    image = net.conv(net.input(1, 4, 4, 2), 6)
+    part = net.node("SLICE", image, np.array(begin, np.int32), np.array(size, np.int32))
+    return net.outputs(net.conv(net.conv(part, 3), 2), net.conv(image, 2))
+
+
+def test_a_slice_of_channels_begins_where_they_begin_now() -> None:
+    graph = _sliced([0, 1, 0, 3], [1, 2, 4, 2])
+    kept = _gather(graph, **{"conv_2d0[0:3]": [2], "conv_2d0[3:5]": [1]})
+    assert _written(kept, "SLICE", 1) == [0, 1, 0, 1]
+    assert _written(kept, "SLICE", 2) == [1, 2, 4, 1]
+    wanted = np.asarray(_named(graph, "conv_2d0.weight").data)[[2, 4, 5]]
+    np.testing.assert_array_equal(np.asarray(_named(kept, "conv_2d0.weight").data), wanted)
+
+
+def test_a_slice_of_all_the_rest_stays_so() -> None:
+    kept = _gather(_sliced([0, 1, 0, 3], [1, -1, 4, -1]), **{"conv_2d0[0:3]": [0, 1], "conv_2d0[3:6]": [1]})
+    assert _written(kept, "SLICE", 1) == [0, 1, 0, 2]
+    assert _written(kept, "SLICE", 2) == [1, -1, 4, -1]
+
+
+def test_a_strided_slice_of_channels_has_new_bounds() -> None:
+    net = NetBuilder(DType.FLOAT32)
+    image = net.conv(net.input(1, 4, 4, 2), 6)
+    bounds = (np.array(row, np.int32) for row in ((0, 0, 0, -4), (1, 4, 4, -1), (1, 2, 1, 1)))
+    part = net.node("STRIDED_SLICE", image, *bounds)
+    kept = _gather(net.outputs(net.conv(part, 3)), **{"conv_2d0[0:2]": [1], "conv_2d0[2:5]": [0, 2]})
+    assert _written(kept, "STRIDED_SLICE", 1) == [0, 0, 0, 1]
+    assert _written(kept, "STRIDED_SLICE", 2) == [1, 4, 4, 3]
+    assert _named(kept, "conv_2d2.weight").type.shape == (3, 3, 3, 2)
+
+
+def test_paddings_shrink_with_the_channels_that_they_make() -> None:
+    net = NetBuilder()
+    padded = net.pad(net.conv(net.input(1, 4, 4, 2), 6), (0, 0), (1, 0), (0, 2), (4, 3))
+    kept = _gather(net.outputs(net.conv(padded, 3)), **{"conv_2d0": [5], "pad1": [0, 1], "pad1#2": [2]})
+    assert _written(kept, "PAD", 1) == [0, 0, 1, 0, 0, 2, 2, 1]
+    assert _named(kept, "conv_2d2.weight").type.shape == (3, 3, 3, 4)
+
+
+def test_the_multiplier_of_a_depthwise_layer_over_one_channel_follows() -> None:
+    net = NetBuilder()
+    kept = _gather(
+        net.outputs(net.conv(net.depthwise(net.input(1, 4, 4, 1), multiplier=6), 3)), depthwise_conv_2d0=[4, 1]
+    )
+    assert kept.nodes[0].attrs.depth_multiplier == 2
+
+
+def test_every_group_of_a_convolution_keeps_the_same_channels() -> None:
+    net = NetBuilder(DType.FLOAT32)
+    image = net.conv(net.input(1, 4, 4, 2), 6)
+    grouped = net.node("CONV_2D", image, np.ones((4, 1, 1, 3), np.float32))
+    kept = _gather(net.outputs(net.conv(grouped, 2)), conv_2d0=[2, 0], conv_2d1=[1])
+    wanted = np.asarray(_named(kept, "conv_2d0.weight").data)
+    np.testing.assert_array_equal(
+        wanted, np.asarray(_named(net.builder.graph, "conv_2d0.weight").data)[[2, 0, 5, 3]]
+    )
+    assert [_named(kept, name).type.shape for name in ("conv_2d1.1", "conv_2d1")] == [(2, 1, 1, 2), (1, 4, 4, 2)]
+
+
 def test_a_prefix_is_a_view_and_another_choice_a_copy() -> None:
     graph = small_net(DType.FLOAT32)
     before = _named(graph, "conv_2d0.weight").data

@@ -6,7 +6,7 @@ from hypothesis import given
 
 from redsc.errors import UsageError
 from redsc.formats import load_model
-from redsc.ir import DType, FullyConnected, Graph, parse_graph
+from redsc.ir import DType, FullyConnected, Graph, Quant, TensorType, parse_graph
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.spaces import ChannelGroups, Segment, kept_indices
 from tests.conftest import ROOT, Golden
@@ -99,13 +99,14 @@ def test_a_depth_multiplier_gives_each_channel_a_block() -> None:
     assert groups.axes["conv_2d2.weight"][3] == (Segment(space.id, 1, 2),)
 
 
-def test_blocks_of_different_width_do_not_join() -> None:
+def test_a_layer_that_is_added_to_blocks_has_channels_in_blocks() -> None:
     net = NetBuilder()
     x = net.input(1, 4, 4, 2)
     wide = net.depthwise(net.conv(x, 3), multiplier=2)
-    graph = net.outputs(net.conv(net.add(wide, net.conv(x, 6)), 4))
-    assert _spaces(graph)["conv_2d0:3"] == "ADD 'add3' joins different blocks"
-    assert _spaces(graph)["conv_2d2:6"] == "ADD 'add3' joins different blocks"
+    groups = find_channel_groups(net.outputs(net.conv(net.add(wide, net.conv(x, 6)), 4)))
+    (space,) = groups.free
+    assert (space.name, space.size, space.quantum) == ("conv_2d0", 3, 1)
+    assert groups.axes["conv_2d2.weight"][0] == (Segment(space.id, 1, 2),)
 
 
 @pytest.mark.parametrize("reshape", [True, False])
@@ -146,11 +147,13 @@ def test_a_mean_over_channels_freezes_them() -> None:
     assert _spaces(graph)["conv_2d0:5"] == "MEAN 'mean1' changes their number"
 
 
-def test_padded_channels_are_frozen() -> None:
+def test_padding_makes_channels() -> None:
     net = NetBuilder()
-    padded = net.pad(net.conv(net.input(1, 3, 4, 2), 5), (0, 0), (1, 1), (0, 0), (0, 1))
-    graph = net.outputs(net.conv(padded, 2))
-    assert _spaces(graph)["conv_2d0:5"] == "PAD 'pad1' changes their number"
+    padded = net.pad(net.conv(net.input(1, 3, 4, 2), 5), (0, 0), (1, 1), (0, 0), (3, 2))
+    groups = find_channel_groups(net.outputs(net.conv(padded, 2)))
+    assert [(space.name, space.size) for space in groups.free] == [("conv_2d0", 5), ("pad1", 3), ("pad1#2", 2)]
+    conv, before, after = (space.id for space in groups.free)
+    assert groups.axes["conv_2d2.weight"][3] == (Segment(before), Segment(conv), Segment(after))
 
 
 def test_softmax_freezes_its_channels() -> None:
@@ -159,19 +162,57 @@ def test_softmax_freezes_its_channels() -> None:
     assert _spaces(graph)["fully_connected0:3"] == "softmax sums over the channels"
 
 
-def test_a_grouped_convolution_is_frozen() -> None:
+def test_the_groups_of_a_convolution_keep_alike_channels() -> None:
     text = """graph @g {
       input %x: f32[1,1,1,2]
       const %w: f32[4,1,1,2] = [1.0,2.0,3.0,4.0,5.0,6.0,7.0,8.0]
-      const %v: f32[2,1,1,2] = [1.0,2.0,3.0,4.0]
-      const %u: f32[1,2] = [1.0,2.0]
+      const %v: f32[6,1,1,2] = [1.0,2.0,3.0,4.0,5.0,6.0,7.0,8.0,9.0,10.0,11.0,12.0]
+      const %u: f32[1,6] = [1.0,2.0,3.0,4.0,5.0,6.0]
       %a: f32[1,1,1,4] = CONV_2D(%x, %w, none)
-      %b: f32[1,1,1,2] = CONV_2D(%a, %v, none)
+      %b: f32[1,1,1,6] = CONV_2D(%a, %v, none)
       %y: f32[1,1] = FULLY_CONNECTED(%b, %u, none)
       output %y
     }"""
-    spaces = _spaces(parse_graph(text))
-    assert spaces["a:4"] == spaces["b:2"] == "CONV_2D 'b' is grouped"
+    groups = find_channel_groups(parse_graph(text))
+    before, after = groups.free
+    assert [(s.name, s.size, s.quantum) for s in groups.free] == [("a", 2, 2), ("b", 3, 2)]
+    assert groups.axes["w"][0] == (Segment(before.id, 2),)
+    assert groups.axes["v"] == {0: (Segment(after.id, 2),), 3: (Segment(before.id),)}
+    assert groups.axes["u"][1] == (Segment(after.id, 2),)
+
+
+def test_the_rows_that_a_dense_layer_takes_one_after_another_are_tied() -> None:
+    net = NetBuilder()
+    net.dense(net.conv(net.input(1, 2, 2, 2), 6), 5)
+    ((_, dense),) = [net.builder.graph.nodes]
+    weight = net.builder.constant("rows", np.ones((5, 3), np.int8), Quant.per_tensor(0.1))
+    net.builder.graph.rewrite(dense, "FULLY_CONNECTED", [dense.operand(0), weight], dense.attrs)
+    dense.outputs[0].type = TensorType((8, 5), DType.INT8, dense.outputs[0].type.quant)
+    groups = find_channel_groups(net.outputs(net.dense(net.reshape(dense.outputs[0], 1, 40), 2)))
+    conv, rows = groups.free
+    assert [(space.size, space.quantum) for space in groups.free] == [(3, 2), (5, 1)]
+    assert groups.axes["rows"] == {1: (Segment(conv.id),), 0: (Segment(rows.id),)}
+
+
+def test_a_depthwise_layer_over_one_channel_makes_channels() -> None:
+    net = NetBuilder()
+    graph = net.outputs(net.conv(net.depthwise(net.input(1, 4, 4, 1), multiplier=6), 3))
+    assert _spaces(graph) == {
+        "x:1": "it is a graph input",
+        "depthwise_conv_2d0:6": None,
+        "conv_2d1:3": "it is a graph output",
+    }
+
+
+def test_more_channels_than_any_layer_has_are_not_followed() -> None:
+    net = NetBuilder(DType.FLOAT32)
+    image = net.conv(net.input(1, 512, 520, 1), 1, 1)
+    flat = net.reshape(image, 1, 512 * 520)
+    spaces = _spaces(net.outputs(net.unary("RELU", net.add(flat, flat))))
+    assert spaces == {
+        "x:1": "it is a graph input",
+        "conv_2d0:1": "RESHAPE 'reshape1' makes more than 262,144 of them",
+    }
 
 
 def test_weights_that_are_computed_freeze_what_they_touch() -> None:
@@ -214,6 +255,15 @@ def test_shared_weights_join_the_layers_that_read_them() -> None:
 def test_a_space_can_be_frozen_by_hand() -> None:
     assert _spaces(small_net(), ("conv_2d3",))["conv_2d3:12"] == "--freeze"
     assert _spaces(small_net(), ("x",))["x:3"] == "it is a graph input"
+
+
+def test_all_parts_of_a_layer_can_be_frozen_by_hand() -> None:
+    net = NetBuilder()
+    left, right = net.split_v(net.conv(net.input(1, 3, 3, 2), 6), 2, 4)
+    graph = net.outputs(net.conv(left, 1), net.conv(right, 1))
+    whole, part = _spaces(graph, ("conv_2d0",)), _spaces(graph, ("conv_2d0[2:6]",))
+    assert whole["conv_2d0[0:2]:2"] == whole["conv_2d0[2:6]:4"] == part["conv_2d0[2:6]:4"] == "--freeze"
+    assert part["conv_2d0[0:2]:2"] is None
 
 
 def test_freezing_a_space_that_does_not_exist_names_the_nearest(golden: Golden) -> None:

@@ -10,11 +10,13 @@ from redsc.cost.memory import measure_memory
 from redsc.errors import UsageError
 from redsc.formats import read_tflite, write_tflite
 from redsc.ir import DType, Graph, GraphBuilder, Quant, Value, parse_graph, print_graph, verify_graph
-from redsc.options import Calibration, DenseScales, Options, Quantization
+from redsc.options import Budgets, Calibration, DenseScales, Options, Quantization
 from redsc.passes.base import Log
 from redsc.passes.int8 import without_annotations
 from redsc.passes.levels import Levels, choose_levels
-from redsc.passes.ptq import Quantized, is_annotated, is_quantizable, quantize_levels, quantize_network
+from redsc.passes.nested import plain_weights
+from redsc.passes.ptq import Quantized, is_annotated, is_quantizable, quantize_network
+from redsc.passes.realize import float_levels, realize_levels
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import random_samples
 from redsc.runtime.ports import quantize_samples
@@ -30,8 +32,14 @@ def quantized(graph: Graph, *keep_float: str, count: int = 16) -> Quantized:
     return quantize_network(graph, random_samples(graph, count), Quantization(keep_float=keep_float), Log())
 
 
+def chosen_levels(network: Quantized) -> Levels:
+    return choose_levels(network.graph, Options(levels=LEVELS, width_multiple=2, selector="uniform"))
+
+
 def levels_of(network: Quantized) -> Levels:
-    return quantize_levels(choose_levels(network.graph, Options(levels=LEVELS, width_multiple=2)), network)
+    chosen = chosen_levels(network)
+    cuts = float_levels(network.source, chosen.plan)
+    return realize_levels(chosen, cuts, plain_weights(cuts), network, Budgets())
 
 
 @given(graphs(DType.FLOAT32))
@@ -89,15 +97,16 @@ def test_every_level_has_activation_scales_of_its_own_but_the_ports_of_slot_0() 
 
 def test_a_level_has_the_memory_with_which_it_was_chosen() -> None:
     network = quantized(residual_net(DType.FLOAT32))
-    chosen = choose_levels(network.graph, Options(levels=LEVELS, width_multiple=2))
-    made = quantize_levels(chosen, network)
+    chosen, made = chosen_levels(network), levels_of(network)
     assert [measure_memory(graph) for graph in made.graphs] == [item.memory for item in chosen.networks]
 
 
 def test_a_level_of_full_width_is_the_network_itself() -> None:
     network = quantized(small_net(DType.FLOAT32))
-    chosen = choose_levels(network.graph, Options(levels=LEVELS, width_multiple=2))
-    assert quantize_levels(chosen, network).graphs[0] is chosen.graphs[0]
+    chosen = chosen_levels(network)
+    cuts = float_levels(network.source, chosen.plan)
+    made = realize_levels(chosen, cuts, plain_weights(cuts), network, Budgets())
+    assert made.graphs[0] is chosen.graphs[0]
 
 
 def test_an_island_is_reported_with_its_reason() -> None:

@@ -152,6 +152,38 @@ def test_rule_7_integer_operands_stay() -> None:
     assert "const %p: i32[2,2] = [0,0,0,1]" in run(PAD)
 
 
+def test_rule_8_a_cast_becomes_the_conversion_between_what_it_joins() -> None:
+    notes = {"": "f32[1,2]", "a": "f32[1,2] q(0.5,0)", "b": "f32[1,2] q(0.25,0)"}
+    found = {}
+    for before, after in [("", ""), ("", "a"), ("a", ""), ("a", "b"), ("a", "a")]:
+        text = f"graph @g {{\n  input %x: {notes[before]}\n  %y: {notes[after]} = CAST(%x)\n  output %y\n}}\n"
+        found[before, after] = run(text).split(" = ")[1].split("(")[0]
+    wanted = ["CAST", "QUANTIZE", "DEQUANTIZE", "QUANTIZE", "QUANTIZE"]
+    assert list(found.values()) == wanted
+
+
+@pytest.mark.parametrize(("scale", "count"), [("0.5", 0), ("0.25", 2)])
+def test_rule_9_conversions_to_and_from_integers_are_dropped_or_requantise(scale: str, count: int) -> None:
+    text = f"""graph @g {{
+  input %x: f32[1,2] q(0.5,0)
+  %x.int8: i8[1,2] q({scale},0) = QUANTIZE(%x)
+  %raw: i32[1,2] = CAST(%x.int8)
+  %y.int8: i8[1,2] q({scale},0) = CAST(%raw)
+  %y: f32[1,2] q(0.5,0) = DEQUANTIZE(%y.int8)
+  output %y
+}}
+"""
+    made = run(text)
+    assert made.count("QUANTIZE(") == count
+    assert "output %y\n" in made
+
+
+def test_rule_10_a_weight_stops_at_minus_127_unless_it_is_minus_128_steps_exactly() -> None:
+    assert "[1,-128,4,2]" in run(DENSE.replace("-40", "-32"))
+    assert "[1,-127,4,2]" in run(DENSE.replace("-40", "-31.99"))
+    assert "[1,-127,4,2]" in run(DENSE)
+
+
 def test_a_weight_of_an_island_and_of_an_int8_node_is_stored_in_both_forms() -> None:
     text = DENSE.replace(
         "  output %y",

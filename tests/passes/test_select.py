@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from redsc.errors import BudgetError
 from redsc.ir import DType, Graph
 from redsc.options import Budgets, Options, Resident
-from redsc.passes.levels import make_problem
+from redsc.passes.make_problem import make_problem
 from redsc.passes.plan import Level, LevelPlan
 from redsc.passes.select.check import fullness_problems, plan_problems
 from redsc.passes.select.problem import Problem, Selection, legal_widths

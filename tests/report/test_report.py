@@ -3,11 +3,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from redsc.compile import Artefact, compile_model
 from redsc.formats import write_tflite
-from redsc.options import Options
+from redsc.options import Options, Recovery
+from redsc.report.terminal import print_report
+from redsc.runtime.compare import random_samples
+from redsc.runtime.quality import wilson_interval
 from tests.helpers import small_net
 
 
@@ -73,6 +77,29 @@ def test_figures_agree_with_the_files(artefact: Artefact) -> None:
     header = artefact.files["net.h"].decode()
     assert f"#define NET_ARENA_BYTES {report.arena.resident_all_bytes}u" in header
     assert f"#define NET_LEVEL_50_MACS {report.levels[1].macs}u" in header
+
+
+def test_measured_levels_say_how_sure_that_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    graph = small_net()
+    (tmp_path / "net.tflite").write_bytes(write_tflite(graph))
+    np.savez(tmp_path / "data.npz", x=np.concatenate([row[0] for row in random_samples(graph, 30)]))
+    data = tmp_path / "data.npz"
+    options = Options(levels=("100", "50"), data=data, evaluation=data, recovery=Recovery.PRIVATE)
+    made = compile_model(tmp_path / "net.tflite", options)
+    whole = json.loads(made.files["net.report.json"])["levels"][0]["quality"]
+    low, high = wilson_interval(30, 30)
+    interval = pytest.approx([low, high], abs=1e-6)
+    assert whole == {
+        "metric": "agreement",
+        "value": 1.0,
+        "samples": 30,
+        "interval": interval,
+        "sqnr_db": None,
+        "loss": 0.0,
+    }
+    print_report(made.report, made.files, None)
+    assert f"  1.0000 ±{(high - low) / 2:.3f}\n" in capsys.readouterr().out
+    assert f"agreement 1.0000 (95 % confidence: {low:.4f} to 1.0000) on 30 samples" in made.files["net.h"].decode()
 
 
 def test_cut_levels_are_marked_unmeasured_everywhere(artefact: Artefact) -> None:

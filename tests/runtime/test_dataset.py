@@ -71,3 +71,32 @@ def test_good_data_give_no_warning(tmp_path: Path) -> None:
 def test_poor_data_give_a_warning(tmp_path: Path, x: Any, words: str) -> None:
     (found,) = data_warnings(load(tmp_path, model_of(tmp_path / "n.tflite"), x.astype(np.float32)))
     assert words in found.message
+
+
+def numbered(count: int, *, has_labels: bool = True) -> DataSet:
+    samples = [[np.full((1, 2), number, np.float32)] for number in range(count)]
+    return DataSet(samples, np.arange(count) if has_labels else None)
+
+
+def numbers(data: DataSet) -> list[int]:
+    return [int(row[0][0, 0]) for row in data.samples]
+
+
+@pytest.mark.parametrize("count", [5, 6, 9, 10, 512])
+def test_every_fifth_sample_is_held_back_with_its_label(count: int) -> None:
+    fit, held_back = numbered(count).split()
+    assert sorted(numbers(fit) + numbers(held_back)) == list(range(count))
+    assert numbers(held_back) == list(range(4, count, 5))
+    for part in (fit, held_back):
+        assert part.labels is not None
+        assert part.labels.tolist() == numbers(part)
+
+
+def test_fewer_than_five_samples_are_both_parts() -> None:
+    for count in range(1, 5):
+        fit, held_back = numbered(count).split()
+        assert numbers(fit) == numbers(held_back) == list(range(count))
+
+
+def test_a_part_of_data_without_labels_has_none() -> None:
+    assert [part.labels for part in numbered(10, has_labels=False).split()] == [None, None]

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +11,14 @@ import pytest
 
 from redsc.errors import UsageError
 from redsc.formats import Model, load_model, write_tflite
-from redsc.ir import DType
+from redsc.ir import Array, DType, Graph, parse_graph
+from redsc.passes.nested import replace_constants
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import random_samples
-from redsc.runtime.dataset import load_data
-from redsc.runtime.quality import measure_levels
-from tests.helpers import small_net
+from redsc.runtime.dataset import DataSet, load_data
+from redsc.runtime.ports import dequantize_rows
+from redsc.runtime.quality import measure_levels, wilson_interval
+from tests.helpers import NetBuilder, small_net
 
 
 @pytest.fixture
@@ -25,6 +30,14 @@ def model(tmp_path: Path) -> Model:
 def save(path: Path, **arrays: Any) -> Path:
     np.savez(path, **arrays)
     return path
+
+
+def run(graph: Graph, samples: list[list[Array]]) -> list[list[Array]]:
+    return EXECUTORS["litert"].run(write_tflite(graph), samples)
+
+
+def classes(graph: Graph, samples: list[list[Array]]) -> Array:
+    return np.array([int(np.argmax(row[0])) for row in run(graph, samples)])
 
 
 def images(model: Model, count: int = 6) -> np.ndarray[tuple[int, ...], np.dtype[np.int8]]:
@@ -44,8 +57,94 @@ def test_accuracy_counts_right_answers(tmp_path: Path, model: Model) -> None:
 def test_without_labels_levels_are_compared_with_the_original(tmp_path: Path, model: Model) -> None:
     data = load_data(save(tmp_path / "d.npz", x=images(model)), model)
     same, other = measure_levels(model.graph, [model.graph, small_net(seed=9)], data)
-    assert (same.metric, same.value) == ("agreement", 1.0)
+    assert (same.metric, same.value, same.loss, same.sqnr_db) == ("agreement", 1.0, 0.0, None)
+    assert other.value is not None
     assert other.value < 1.0
+    assert other.loss == pytest.approx(1 - other.value)
+    assert other.sqnr_db is not None
+
+
+def test_the_loss_is_paired_with_the_originals_own_accuracy(model: Model) -> None:
+    other, samples = small_net(seed=9), random_samples(model.graph, 40)
+    labels = classes(model.graph, samples)
+    labels[:10] = (labels[:10] + 1) % 5
+    own, found = measure_levels(model.graph, [model.graph, other], DataSet(samples, labels))
+    assert (own.value, own.loss) == (0.75, 0.0)
+    accuracy = float(np.mean(classes(other, samples) == labels))
+    assert found.value == accuracy
+    assert found.loss == pytest.approx(0.75 - accuracy)
+
+
+def test_sqnr_is_that_of_real_outputs(model: Model) -> None:
+    other, data = small_net(seed=9), DataSet(random_samples(model.graph, 8), None)
+    (found,) = measure_levels(model.graph, [other], data)
+    wanted, got = (
+        np.array([row[0] for row in dequantize_rows(graph, run(graph, data.samples))], np.float64)
+        for graph in (model.graph, other)
+    )
+    assert found.sqnr_db == pytest.approx(10 * np.log10((wanted**2).sum() / ((wanted - got) ** 2).sum()), abs=0.01)
+
+
+def test_a_regression_is_measured_in_decibels() -> None:
+    net = NetBuilder()
+    x = net.input(1, 8, 8, 3)
+    graph = net.outputs(net.conv(x, 4), net.depthwise(x))
+    other = replace_constants(graph, {graph.nodes[0].operand(2).name: np.zeros(4, np.int32)})
+    same, found = measure_levels(graph, [graph, other], DataSet(random_samples(graph, 6), None))
+    assert (same.metric, same.value, same.interval, same.loss) == ("sqnr_db", None, None, 0.0)
+    assert found.value == found.sqnr_db
+    assert found.loss is not None
+    assert 0 < found.loss < 0.5
+
+
+@pytest.mark.parametrize("constant", [0.0, 3.0])
+def test_a_report_of_a_constant_that_is_missed_is_valid_json(constant: float) -> None:
+    text = f"""graph @g {{
+  input %x: f32[1,1]
+  const %zero: f32[1] = [0]
+  const %c: f32[1] = [{constant}]
+  %n: f32[1,1] = MUL(%x, %zero) {{activation=NONE}}
+  %y: f32[1,1] = ADD(%n, %c) {{activation=NONE}}
+  output %y
+}}
+"""
+    other = parse_graph(text.replace(f"[{constant}]", "[1]"))
+    samples = [[np.full((1, 1), number, np.float32)] for number in range(4)]
+    found = measure_levels(parse_graph(text), [parse_graph(text), other], DataSet(samples, None))
+    assert json.loads(json.dumps([asdict(item) for item in found], allow_nan=False))[0]["value"] is None
+    assert found[1].loss is None
+    assert found[1].value == (-300 if constant == 0 else pytest.approx(10 * np.log10(9 / 4), abs=0.01))
+
+
+@pytest.mark.parametrize(
+    ("hits", "count", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_intervals_are_those_of_newcombes_table(hits: int, count: int, low: float, high: float) -> None:
+    """R. G. Newcombe, "Two-sided confidence intervals for the single proportion", 1998, table I, method 3."""
+    assert wilson_interval(hits, count) == pytest.approx((low, high), abs=5e-5)
+    assert wilson_interval(count - hits, count) == pytest.approx((1 - high, 1 - low), abs=5e-5)
+
+
+@pytest.mark.parametrize("fraction", [0.05, 0.5, 0.93])
+def test_intervals_hold_the_fraction_in_95_percent_of_experiments(fraction: float) -> None:
+    """Brown, Cai, DasGupta 2001: Wilson's coverage wavers about 95 %. Here it is summed over all outcomes."""
+    covers = []
+    for count in range(40, 60):
+        hits = np.arange(count + 1)
+        inside = [low <= fraction <= high for low, high in (wilson_interval(int(i), count) for i in hits)]
+        chances = [comb(count, int(i)) * fraction**i * (1 - fraction) ** (count - i) for i in hits]
+        covers.append(float(np.dot(chances, inside)))
+    assert 0.94 < np.mean(covers) < 0.965
+
+
+def test_a_level_says_its_interval(model: Model) -> None:
+    samples = random_samples(model.graph, 20)
+    labels = classes(model.graph, samples)
+    labels[:5] = (labels[:5] + 1) % 5
+    (found,) = measure_levels(model.graph, [model.graph], DataSet(samples, labels))
+    assert found.interval == pytest.approx(wilson_interval(15, 20), abs=1e-6)
+    assert found.margin == pytest.approx((wilson_interval(15, 20)[1] - wilson_interval(15, 20)[0]) / 2, abs=1e-6)
 
 
 def test_data_is_in_the_files_own_layout() -> None:

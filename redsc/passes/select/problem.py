@@ -7,23 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import gcd
+from typing import Literal
 
 from redsc.cost.arena import Effort
+from redsc.cost.latency import LatencyBound, latency_us
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import NetworkMemory, measure_memory, resident_bytes
 from redsc.errors import Diagnostic
 from redsc.formats import write_models
 from redsc.ir import Graph
 from redsc.options import Budgets
-from redsc.passes.blocks import SkipBlock
+from redsc.passes.blocks import SkipBlock, outermost_blocks
 from redsc.passes.losses import Losses
 from redsc.passes.nested import cut_level
 from redsc.passes.plan import Level, LevelPlan
 from redsc.passes.spaces import ChannelGroups, Space
 
-__all__ = ["Candidate", "LevelRequest", "Problem", "Selection", "legal_widths"]
+__all__ = ["Candidate", "LevelRequest", "Problem", "Selection", "Solver", "legal_widths", "live_spaces"]
 
 Widths = Mapping[str, int]
+Status = Literal["optimal", "gap", "heuristic", "given"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +50,49 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Solver:
+    """How good a plan is known to be.
+
+    status: `optimal` (no plan loses less), `gap` (none loses less than `bound`), `heuristic` (nothing is proven),
+        `given` (nothing was searched).
+    objective: the loss of the levels that were chosen, summed.
+    gap: (objective - bound) / objective.
+    grid: the most widths per space among which the plan is proven, None where these are all legal ones.
+    """
+
+    status: Status
+    objective: float | None = None
+    bound: float | None = None
+    gap: float | None = None
+    grid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """What a selector found, and what the user should know about it."""
 
     plan: LevelPlan
     diagnostics: tuple[Diagnostic, ...] = ()
+    solver: Solver = Solver("given")
 
 
 def legal_widths(space: Space, multiple: int) -> tuple[int, ...]:
-    """Return the widths a space may have, ascending: multiples, and its full size."""
-    return (*range(multiple, space.size, multiple), space.size)
+    """Return the widths a space may have, ascending: steps by which layers shrink by multiples, and its full size."""
+    step = multiple // gcd(multiple, space.quantum)
+    return (*range(step, space.size, step), space.size)
+
+
+def live_spaces(graph: Graph, groups: ChannelGroups) -> set[str]:
+    """Return the names of the spaces that a graph still has: those of skipped blocks alone are gone."""
+    layouts = (layout for value in graph.values() for layout in groups.axes.get(value.name, {}).values())
+    return {groups.space(segment.space).name for layout in layouts for segment in layout}
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """The graph, already permuted by `order`; requests, the largest first; budgets for all levels together.
 
-    `losses` says what each cut costs, `blocks` what a level may leave out.
+    `losses` says what each cut costs, `blocks` what a level may leave out, `latency` how long the largest may take.
     """
 
     graph: Graph
@@ -73,6 +103,7 @@ class Problem:
     width_multiple: int
     losses: Losses
     blocks: tuple[SkipBlock, ...] = ()
+    latency: LatencyBound | None = None
     _cache: dict[tuple[object, ...], Candidate] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -99,6 +130,18 @@ class Problem:
             self._cache[key] = Candidate(dict(widths), graph, graph_macs(graph), memory, tuple(skipped))
         return self._cache[key]
 
+    @property
+    def least(self) -> Candidate:
+        """The network of which nothing can be left out any more."""
+        return self.candidate(self.narrowest, [block.name for block in self.blocks])
+
+    def loss(self, level: Candidate) -> float:
+        """Return what a level loses: the sum over its spaces and over the blocks that it skips, the outer ones."""
+        spaces = live_spaces(level.graph, self.groups)
+        widths = (self.losses.of_width(name, width) for name, width in level.widths.items() if name in spaces)
+        skipped = outermost_blocks(block for block in self.blocks if block.name in level.skipped)
+        return sum(widths) + sum(self.losses.of_skip(block.name) for block in skipped)
+
     def fits(self, levels: Sequence[Candidate]) -> bool:
         """Whether these levels together meet every budget."""
         budgets = self.budgets
@@ -106,6 +149,7 @@ class Problem:
             (budgets.macs is None or levels[0].macs <= budgets.macs)
             and (budgets.ram_bytes is None or self.ram(levels) <= budgets.ram_bytes)
             and (budgets.flash_bytes is None or self.flash(levels) <= budgets.flash_bytes)
+            and (self.latency is None or self.microseconds(levels[0]) <= self.latency.microseconds)
         )
 
     def ram(self, levels: Sequence[Candidate]) -> int:
@@ -115,3 +159,7 @@ class Problem:
     def flash(self, levels: Sequence[Candidate]) -> int:
         """Return the bytes of the container with these levels."""
         return len(write_models([level.graph for level in levels], [level.memory.offsets for level in levels]))
+
+    def microseconds(self, level: Candidate) -> int:
+        """Return the estimated time of an inference by the table of the bound, 0 where there is no bound."""
+        return 0 if self.latency is None else latency_us(level.graph, self.latency.table)

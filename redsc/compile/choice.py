@@ -1,0 +1,161 @@
+"""From a model file to levels with the weights that they are shipped with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from redsc.cost.macs import graph_macs
+from redsc.errors import LimitExceeded
+from redsc.formats import Model, load_model
+from redsc.ir import Graph, Shape
+from redsc.limits import DEFAULT_LIMITS, Limits
+from redsc.options import Options, Recovery
+from redsc.passes import SIMPLIFY
+from redsc.passes.base import Log, load_pass, run_passes
+from redsc.passes.dequantize import real_samples
+from redsc.passes.int8 import is_int8, without_annotations
+from redsc.passes.levels import Levels, choose_levels
+from redsc.passes.nested import LevelSet, NestedWeights, plain_weights
+from redsc.passes.ptq import Quantized, dequantized_network, is_quantizable, quantize_network
+from redsc.passes.realize import float_levels, realize_levels
+from redsc.passes.recover.stages import recover_levels
+from redsc.passes.schedule import Schedule
+from redsc.passes.simplify.drop_border_conversions import DropBorderConversions
+from redsc.passes.study import Study, float_source
+from redsc.runtime.dataset import DataSet, load_data
+from redsc.runtime.store import Store
+
+__all__ = ["Choice", "Progress", "plan_levels", "read_model"]
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A model, the levels made of it, and what they were made with.
+
+    `quantized` is the int8 form of a float network, `study` what data said about it, `cuts` and `weights` are the
+    levels in float; all None where there was no need.
+    """
+
+    model: Model
+    levels: Levels
+    data: DataSet | None
+    quantized: Quantized | None = None
+    study: Study | None = None
+    cuts: LevelSet | None = None
+    weights: NestedWeights | None = None
+
+
+def read_model(
+    path: Path | str,
+    log: Log | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    shapes: Iterable[tuple[str, Shape]] = (),
+) -> Model:
+    """Read a model file and run the lossless passes over its graph; `shapes` are those of inputs it leaves open.
+
+    Raises:
+        UsageError: a shape does not fit the file.
+        ModelError: the file cannot be read, is damaged, or would keep the runtimes busy for ever.
+        UnsupportedError: the model has parts that redsc does not translate.
+    """
+    model = load_model(path, limits, dict(shapes))
+    macs = graph_macs(model.graph)
+    if macs > limits.macs:
+        raise LimitExceeded(f"one inference takes {macs:,} MACs, the limit is {limits.macs:,}")
+    run_passes(model.graph, [load_pass(where) for where in SIMPLIFY.values()], log or Log())
+    return model
+
+
+def plan_levels(
+    path: Path | str, options: Options, progress: Progress = lambda _stage: None, log: Log | None = None
+) -> Choice:
+    """Return the levels of a model file.
+
+    1. A float model with data becomes int8, unless the options forbid it.
+    2. With data, what cuts cost is measured on the float form of the network, and levels are recovered there; then
+       every level becomes int8, over the integers that all share. An int8 model is dequantised for it.
+    3. Without data levels are plain slices.
+
+    Raises:
+        RedscError: of the class that says what is wrong: usage, model, unsupported, budget.
+    """
+    log = log or Log()
+    progress("reading the model")
+    model = read_model(path, log, shapes=options.shapes)
+    borders = [DropBorderConversions()] if options.int8_io else []
+    run_passes(model.graph, [*borders, Schedule(options.budgets.kernels)], log)
+    data = None if options.data is None else load_data(options.data, model)
+    source = None if data is None else float_source(model.graph, log)
+    if data is not None and is_int8(model.graph):
+        data = replace(data, samples=real_samples(model.graph, data.samples))
+    quantized = _quantize(model.graph, source, data, options, progress, log)
+    study = None
+    if source is not None and data is not None:
+        study = Study.of(quantized.source if quantized else source, data, _store(options))
+    levels = choose_levels(_network(model.graph, source, quantized), options, study, progress)
+    if quantized:
+        levels = replace(levels, diagnostics=(*quantized.diagnostics, *levels.diagnostics))
+    choice = Choice(model, levels, data, quantized, study)
+    return _with_weights(choice, options, progress, log)
+
+
+def _quantize(
+    graph: Graph, source: Graph | None, data: DataSet | None, options: Options, progress: Progress, log: Log
+) -> Quantized | None:
+    """Return the float network with its int8 form, None where there is only one of the two."""
+    samples, settings = data.samples if data else [], options.quantization
+    if is_int8(graph):
+        return None if source is None else dequantized_network(graph, source, samples, settings)
+    if not is_quantizable(graph, data is not None, settings):
+        return None
+    progress("calibrating")
+    return quantize_network(graph if source is None else source, samples, settings, log)
+
+
+def _network(graph: Graph, source: Graph | None, quantized: Quantized | None) -> Graph:
+    """Return the network that levels are cut out of; an int8 file is itself, to the bit."""
+    if is_int8(graph):
+        return graph
+    return quantized.graph if quantized else without_annotations(source or graph)
+
+
+def _store(options: Options) -> Store:
+    return Store.default() if options.uses_cache else Store(None)
+
+
+def _with_weights(choice: Choice, options: Options, progress: Progress, log: Log) -> Choice:
+    """Return a choice whose levels have recovered weights, and activation scales of their own in int8."""
+    study, quantized = choice.study, choice.quantized
+    if study is None and quantized is None:
+        return choice
+    source = study.source if study else quantized.source  # type: ignore[union-attr]
+    scaled = quantized.scaled_weights if quantized else frozenset()
+    cuts = float_levels(source, choice.levels.plan, options.freeze, scaled)
+    weights = plain_weights(cuts)
+    if study is not None and not cuts.is_uncut:
+        weights = _recover(cuts, study, options, progress, log)
+    if is_int8(choice.model.graph) and weights == plain_weights(cuts):
+        return choice  # the integers as they are
+    progress("calibrating the levels")
+    levels = realize_levels(choice.levels, cuts, weights, quantized, options.budgets)
+    return replace(choice, levels=levels, cuts=cuts, weights=weights)
+
+
+def _recover(cuts: LevelSet, study: Study, options: Options, progress: Progress, log: Log) -> NestedWeights:
+    """Return the weights of the levels, recovered as the options allow; the log says what was done."""
+    if options.recovery is Recovery.OFF:
+        return plain_weights(cuts)
+    found = recover_levels(
+        cuts,
+        study,
+        may_share=options.recovery is Recovery.NESTED,
+        keeps_first=options.protect_full,
+        progress=progress,
+    )
+    for step in found.steps:
+        log.change("recover", "levels", step)
+    return found.weights

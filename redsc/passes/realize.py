@@ -1,0 +1,111 @@
+"""From a plan and its weights to the networks that are shipped: int8 where the whole network became int8."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from redsc.cost.memory import measure_memory, resident_bytes
+from redsc.errors import BudgetError
+from redsc.ir import Graph, Value, copy_graph, real_values
+from redsc.options import Budgets
+from redsc.passes.blocks import find_blocks
+from redsc.passes.groups import find_channel_groups
+from redsc.passes.int8 import annotate, without_annotations
+from redsc.passes.levels import Levels
+from redsc.passes.nested import (
+    LevelSet,
+    NestedWeights,
+    build_level,
+    dress_level,
+    replace_constants,
+    weight_axes,
+)
+from redsc.passes.permute import permute_channels
+from redsc.passes.plan import LevelPlan
+from redsc.passes.ptq import Quantized, quantize_cut
+from redsc.passes.quantize import weight_integers
+from redsc.passes.weight_scales import choose_weight_scales
+
+__all__ = ["float_levels", "integer_bank", "realize_levels"]
+
+
+def float_levels(
+    source: Graph, plan: LevelPlan, freeze: Iterable[str] = (), scaled: frozenset[str] = frozenset()
+) -> LevelSet:
+    """Return the levels of a plan over a float network; `scaled` as in `LevelSet`."""
+    groups = find_channel_groups(source, freeze)
+    return LevelSet(permute_channels(source, groups, plan.order), groups, find_blocks(source, groups), plan, scaled)
+
+
+def realize_levels(
+    found: Levels, levels: LevelSet, weights: NestedWeights, quantized: Quantized | None, budgets: Budgets
+) -> Levels:
+    """Return levels whose networks have these weights.
+
+    1. A first level that is the whole network, and whose weights did not change, stays as it is: bit for bit.
+    2. In int8 the weights of every bank are rounded once, with the scales of the whole network: what a level takes
+       of them are those integers, its factors go into the scales. What is its own gets scales of its own.
+    3. The ranges of a level's activations are its own; graph inputs and outputs keep the whole network's scales.
+
+    Args:
+        found: the levels as they were chosen.
+        levels: the float network with its plan; weights carry scales where the network became int8.
+        weights: what recovery and tuning made.
+        quantized: the int8 form of the whole network, None where it stays float.
+        budgets: bounds for what all levels take together.
+
+    Raises:
+        BudgetError: biases that levels got take more RAM than is left; layers that had none are rare.
+    """
+    graphs = _float_graphs(levels, weights) if quantized is None else _int8_graphs(levels, weights, quantized)
+    networks = []
+    for slot, (chosen, graph) in enumerate(zip(found.networks, graphs, strict=True)):
+        if slot == 0 and _is_untouched(levels, weights):
+            networks.append(chosen)
+            continue
+        graph.name = chosen.graph.name
+        networks.append(replace(chosen, graph=graph, memory=measure_memory(graph, budgets.kernels)))
+    needed = resident_bytes([network.memory for network in networks], budgets.resident)
+    if budgets.ram_bytes is not None and needed > budgets.ram_bytes:
+        message = f"recovered levels need {needed:,} B of RAM, budget is {budgets.ram_bytes:,} B"
+        raise BudgetError(message, code="R504", hint="--recover off keeps the layers without a bias as they are")
+    return replace(found, networks=tuple(networks))
+
+
+def _is_untouched(levels: LevelSet, weights: NestedWeights) -> bool:
+    own = weights.levels[0]
+    return levels.is_whole(0) and not (own.constants or own.scales or weights.banks[own.bank])
+
+
+def _float_graphs(levels: LevelSet, weights: NestedWeights) -> Iterator[Graph]:
+    for slot in range(len(levels.plan.levels)):
+        yield without_annotations(build_level(levels, weights, slot))
+
+
+def _int8_graphs(levels: LevelSet, weights: NestedWeights, network: Quantized) -> Iterator[Graph]:
+    banks = [integer_bank(replace_constants(levels.graph, bank), network) for bank in weights.banks]
+    for slot, own in enumerate(weights.levels):
+        yield quantize_cut(dress_level(levels.cut(banks[own.bank], slot), own), network)
+
+
+def integer_bank(graph: Graph, network: Quantized) -> Graph:
+    """Return the whole float network with weights rounded to the integers that they become, and their scales.
+
+    Weights without scales get them, as `choose_weight_scales` says.
+    """
+    settings = network.settings
+    keep = frozenset(settings.keep_float)
+    scales = choose_weight_scales(annotate(graph, network.scales), keep, settings.dense, network.weight_scales)
+    annotated = annotate(graph, scales)
+    names = weight_axes(annotated)
+
+    def copy(value: Value) -> Value:
+        if value.data is None or value.type.quant is None or value.name not in names:
+            return replace(value, producer=None, uses=[])
+        real = real_values(Value.constant(value.name, weight_integers(value), value.type.quant))
+        return Value.constant(value.name, real.astype(np.float32), value.type.quant)
+
+    return copy_graph(annotated, copy)

@@ -1,0 +1,1 @@
+"""Recovery without training: what slicing broke is repaired layer by layer, in closed form, without labels."""

@@ -1,0 +1,124 @@
+"""Repair one layer in all levels at once, from what the levels before it made of the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from redsc.ir import Array
+from redsc.passes.recover.layers import Layer
+from redsc.passes.recover.least_squares import (
+    Moments,
+    best_scale,
+    matching_scale,
+    solve_grouped,
+    solve_shared,
+)
+
+__all__ = ["LevelView", "Repair", "repair_layer"]
+
+_RIDGES = (1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
+_PRICE = 0.1  # of a layer's variance that a private copy as large as the whole network would have to explain
+
+
+@dataclass(frozen=True, slots=True)
+class LevelView:
+    """What one level keeps of a layer, and the moments of its input and target on both parts of the samples.
+
+    `alpha` is its weight in the shared solution; a level that `is_whole` has no factors and no private weights.
+    """
+
+    slot: int
+    alpha: float
+    is_whole: bool
+    rows: Array
+    columns: Array
+    fit: Moments
+    held: Moments
+
+    def cut(self, matrix: Array, is_grouped: bool) -> Array:
+        """Return the level's part of the whole network's matrix."""
+        return matrix[self.rows] if is_grouped else matrix[np.ix_(self.rows, self.columns)]
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """The new matrix of a layer, whole (`None`: as it was), and per slot bias, scale and private matrix."""
+
+    matrix: Array | None
+    biases: Mapping[int, Array]
+    scales: Mapping[int, Array]
+    private: Mapping[int, Array]
+
+
+def repair_layer(
+    layer: Layer,
+    start: Array,
+    views: Sequence[LevelView],
+    *,
+    is_shared: bool,
+    is_scaled: bool,
+    private_bytes: int | None,
+) -> Repair:
+    """Return how a layer serves its levels best.
+
+    1. Where `private_bytes` (the bytes of the whole network's weights) is given, a level gets weights of its own if
+       they explain enough more of its target's variance, on held-back samples, for the bytes that they take.
+    2. With `is_shared` the others get the common solution of nested least squares; else the matrix stays.
+    3. With `is_scaled` those have a factor per output: of least squares if the matrix was solved, else that which
+       restores the spread.
+    4. Every level gets the bias with which its mean error is zero.
+    """
+    private: dict[int, Array] = {}
+    if private_bytes is not None:
+        for view in views:
+            if not view.is_whole and (own := _private(layer, start, view, is_scaled, private_bytes)) is not None:
+                private[view.slot] = own
+    sharing = [view for view in views if view.slot not in private]
+    solved = _shared(layer, start, sharing) if is_shared and sharing else None
+    matrix = start if solved is None else solved
+    biases: dict[int, Array] = {}
+    scales: dict[int, Array] = {}
+    for view in views:
+        own = private.get(view.slot, view.cut(matrix, layer.is_grouped))
+        if is_scaled and not view.is_whole and view.slot not in private:
+            factors = matching_scale(view.fit, own) if solved is None else best_scale(view.fit, own)
+            scales[view.slot] = factors
+            own = own * factors[:, None]
+        biases[view.slot] = view.fit.bias(own)
+    return Repair(solved, biases, scales, private)
+
+
+def _private(layer: Layer, start: Array, view: LevelView, is_scaled: bool, whole: int) -> Array | None:
+    """Return a level's own matrix where it is worth its bytes."""
+    shared = view.cut(start, layer.is_grouped)
+    if is_scaled:
+        shared = shared * best_scale(view.fit, shared)[:, None]
+    own = _best(layer, view.cut(start, layer.is_grouped), [_alone(view)])
+    gain = float((view.held.error(shared) - view.held.error(own)).sum()) / max(float(view.held.yy.sum()), 1e-30)
+    return own if gain > _PRICE * own.size / whole else None
+
+
+def _alone(view: LevelView) -> LevelView:
+    rows, columns = np.arange(len(view.rows)), np.arange(len(view.columns))
+    return LevelView(view.slot, 1.0, False, rows, columns, view.fit, view.held)
+
+
+def _shared(layer: Layer, start: Array, views: Sequence[LevelView]) -> Array | None:
+    """Return the common matrix, or None where the one that is there does better on held-back samples."""
+    found = _best(layer, start, views)
+    return found if _held_error(layer, found, views) < _held_error(layer, start, views) else None
+
+
+def _best(layer: Layer, start: Array, views: Sequence[LevelView]) -> Array:
+    """Return the solution with the ridge that does best on held-back samples."""
+    solve = solve_grouped if layer.is_grouped else solve_shared
+    parts = [(view.alpha, view.rows, view.columns, view.fit) for view in views]
+    tries = (solve(parts, start, ridge) for ridge in _RIDGES)
+    return min(tries, key=lambda matrix: _held_error(layer, matrix, views))
+
+
+def _held_error(layer: Layer, matrix: Array, views: Sequence[LevelView]) -> float:
+    return sum(view.alpha * float(view.held.error(view.cut(matrix, layer.is_grouped)).sum()) for view in views)

@@ -1,0 +1,119 @@
+"""The joint problem for OR-Tools' CP-SAT: all levels, their budgets, and that each is nested in the one above it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redsc.options import Resident
+from redsc.passes.plan import Level
+from redsc.passes.select.costs import Costs
+from redsc.passes.select.cp_level import LevelModel, Slot
+from redsc.passes.select.problem import Candidate
+from redsc.passes.select.ram import shared_bytes
+
+__all__ = ["Solved", "Task", "solve"]
+
+_SEED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Levels to choose, the largest first, between larger and smaller ones that are fixed; bounds in bytes."""
+
+    slots: tuple[Slot, ...]
+    above: tuple[Candidate, ...] = ()
+    below: tuple[Candidate, ...] = ()
+    ram_bytes: int | None = None
+    flash_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """The best levels found, and a loss below which no others are; losses are those of the costs, integers."""
+
+    levels: tuple[Level, ...]
+    objective: int
+    bound: int
+
+    @property
+    def is_optimal(self) -> bool:
+        """Whether no levels lose less."""
+        return self.objective == self.bound
+
+
+def solve(costs: Costs, task: Task, effort: float, hint: Sequence[Level] = ()) -> Solved | None:
+    """Return nested levels that lose the least in sum, None where none were found; the levels have no names.
+
+    One worker and a limit in deterministic time: the same task gives the same levels.
+    """
+    from ortools.sat.python import cp_model
+
+    cp = cp_model.CpModel()
+    levels = [LevelModel(costs, slot, cp) for slot in task.slots]
+    for larger, smaller in zip(levels, levels[1:], strict=False):
+        smaller.nest(larger)
+    for add_bound in (_bound_work, _bound_ram, _bound_flash):
+        add_bound(costs, task, cp, levels)
+    cp.minimize(sum(level.loss() for level in levels))
+    for level, wanted in zip(levels, hint, strict=False):
+        level.hint(wanted)
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.random_seed = _SEED
+    solver.parameters.linearization_level = 2
+    solver.parameters.cp_model_probing_level = 0  # probing pairs of widths takes two thirds of the time
+    solver.parameters.max_deterministic_time = effort
+    if solver.solve(cp) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        return None
+    found = tuple(level.read(solver) for level in levels)
+    return Solved(found, round(solver.objective_value), round(solver.best_objective_bound))
+
+
+def _bound_work(costs: Costs, task: Task, cp: Any, levels: Sequence[LevelModel]) -> None:
+    """Bound the MACs of every level, and its cycles: what is nested in the first takes no longer than that."""
+    most, latency = costs.problem.budgets.macs, costs.problem.latency
+    for level, slot in zip(levels, task.slots, strict=True):
+        cp.add(level.sum(costs.macs) <= (slot.ceiling_macs if most is None else min(slot.ceiling_macs, most)))
+        if costs.cycles is not None and latency is not None:
+            cp.add(level.sum(costs.cycles) <= latency.microseconds * latency.table.megahertz * 1000)
+
+
+def _bound_ram(costs: Costs, task: Task, cp: Any, levels: Sequence[LevelModel]) -> None:
+    """Bound the arena: per level, or what levels share plus all their tails."""
+    ram, limit = costs.ram, task.ram_bytes
+    if ram is None or limit is None:
+        return
+    beside = (*task.above, *task.below)
+    tails = [level.sum(ram.tail) for level in levels]
+    if ram.resident is Resident.ONE:
+        for level, tail in zip(levels, tails, strict=True):
+            for cost in ram.heads:
+                cp.add(level.sum(cost) + tail <= limit)
+        return
+    floor = max(map(shared_bytes, beside), default=0)
+    shared = cp.new_int_var(floor, max(limit, floor), "")
+    cp.add(shared + sum(tails) <= limit - sum(other.memory.tail_bytes for other in beside))
+    for level, tail in zip(levels, tails, strict=True):
+        cp.add(shared + tail >= ram.loading)
+        for cost in ram.heads:
+            if level.most(cost) > floor:
+                cp.add(shared >= level.sum(cost))
+
+
+def _bound_flash(costs: Costs, task: Task, cp: Any, levels: Sequence[LevelModel]) -> None:
+    """Bound the container: the first level stores everything, another one what it cuts elsewhere than that above."""
+    flash, limit = costs.flash, task.flash_bytes
+    if flash is None or limit is None:
+        return
+    stored: list[Any] = []
+    widths = [task.above[-1].widths] if task.above else []
+    for level, larger in zip(levels, [*widths, *levels] if widths else [None, *levels], strict=False):
+        for copies in flash.copies:
+            if larger is None:
+                stored.append(level.sum(copies.cost))
+            elif copies.spaces:
+                stored.append(level.copied(copies, larger))
+    fixed = flash.fixed_bytes(costs.problem, task.above, len(levels) + len(task.below))
+    cp.add(sum(stored) <= limit - fixed)

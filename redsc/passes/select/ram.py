@@ -1,0 +1,175 @@
+"""The RAM of levels as sums of terms: never more than what the planners find, mostly just that.
+
+TFLM's arena is a head, which all levels share, and tails, which add up. A head is at least what is live in any step;
+a tail is made of structs and of what kernels keep per channel. Nodes run in the order of the whole network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
+from redsc.cost.liveness import live_ranges
+from redsc.cost.overlap import find_overlaps
+from redsc.cost.tflm_structs import ARM_32, ARM_32_CMSIS_NN, Abi
+from redsc.cost.tflm_tail import kernel_of, kernel_scratch_bytes, tail_bytes
+from redsc.cost.views import find_views
+from redsc.ir import Graph, Node, Value
+from redsc.options import Kernels, Resident
+from redsc.passes.plan import Level
+from redsc.passes.select.problem import Candidate, Problem
+from redsc.passes.select.terms import Cost, Nesting, Term, Widths, at_least, evaluate, size_of, touched_spaces
+from redsc.passes.skip import skip_blocks
+from redsc.passes.slice import slice_channels
+
+__all__ = ["RamModel", "shared_bytes"]
+
+_STAND_IN_BYTES = 160  # more than the tail of a node, with its tensors, that stands in for a skipped block
+
+
+@dataclass(frozen=True, slots=True)
+class RamModel:
+    """In bytes: the head of a level is at least each of the costs `heads`, its tail at least `tail`.
+
+    No level loads in an arena of less than `loading`: TFLM needs room while it plans.
+    """
+
+    resident: Resident
+    heads: tuple[Cost, ...]
+    tail: Cost
+    loading: int
+
+    @staticmethod
+    def of(problem: Problem, nesting: Nesting) -> RamModel:
+        """Derive the model from the graph of a problem."""
+        abi = ARM_32_CMSIS_NN if problem.budgets.kernels is Kernels.CMSIS_NN else ARM_32
+        least = problem.least.memory
+        loading = least.planning_bytes + least.tail_bytes - _STAND_IN_BYTES * len(problem.blocks)
+        heads = _Heads(problem, nesting, abi).of_steps()
+        return RamModel(problem.budgets.resident, tuple(heads), tuple(_tail(problem, nesting, abi)), loading)
+
+    def bound(self, levels: Sequence[Level], beside: Sequence[Candidate]) -> int:
+        """Return what these levels beside others need at least."""
+        heads = [max(evaluate(cost, level.widths, level.skipped) for cost in self.heads) for level in levels]
+        tails = [evaluate(self.tail, level.widths, level.skipped) for level in levels]
+        needed = [max(head, self.loading - tail) for head, tail in zip(heads, tails, strict=True)]
+        if self.resident is Resident.ONE:
+            arenas = [head + tail for head, tail in zip(needed, tails, strict=True)]
+            return max([*arenas, *(other.memory.arena_bytes for other in beside)])
+        return max([*needed, *map(shared_bytes, beside)]) + sum([*tails, *(o.memory.tail_bytes for o in beside)])
+
+
+def shared_bytes(level: Candidate) -> int:
+    """Return what a level needs of the part of the arena that all levels share."""
+    return max(level.memory.head_bytes, level.memory.planning_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Heads:
+    problem: Problem
+    nesting: Nesting
+    abi: Abi
+
+    def of_steps(self) -> Iterator[Cost]:
+        """Yield what is live in each step, as the lower bound of an arena counts it.
+
+        A part of a live tensor adds nothing. Of a result and the operands over which it may lie, the one or the
+        others add nothing.
+        """
+        views, overlaps = _sharing(self.problem)
+        ranges = live_ranges(self.problem.graph)
+        for step, node in enumerate(self.problem.graph.nodes):
+            live = {value.name: value for value, lives in ranges.items() if lives.start <= step < lives.end}
+            parts = {part for part, whole in views if part in live and whole in live}
+            shared = [pair for pair in overlaps if pair[0] in live and pair[1] in live]
+            scratch = _of_node(self.problem, self.nesting, node, lambda n: kernel_scratch_bytes(n, self.abi))
+            for side in (0, 1) if shared else (0,):
+                free = {pair[side] for pair in shared} | parts
+                tensors = (self.tensor(node, value, set(live)) for name, value in live.items() if name not in free)
+                yield (*scratch, *(term for cost in tensors for term in cost))
+
+    def tensor(self, node: Node, value: Value, live: set[str]) -> Cost:
+        """Return the bytes of a tensor that is live while a node runs, if it and the node are there."""
+        home, running = self.home(value, live), self.nesting.block_of(node)
+        if self.nesting.is_around(home, running):
+            home = running
+        elif not self.nesting.is_around(running, home):
+            return ()  # blocks that take turns: it may be gone while the node runs
+        size = size_of(self.problem, value, value.type.dtype.itemsize)
+
+        def nbytes(widths: Widths) -> int:
+            return aligned(sum(factor * prod(widths[s] for s in product) for product, factor in size.items()))
+
+        return at_least(self.problem, home, touched_spaces(self.problem, value), nbytes, ALIGNMENT_BYTES)
+
+    def home(self, value: Value, live: set[str]) -> str | None:
+        """Return the block with which a tensor goes.
+
+        It does not go with a block of which it is the result: then it is the source that stays so long, with as
+        many bytes, unless it is live anyway.
+        """
+        home = self.nesting.homes.get(value.name)
+        stays = not live & set(_sources(self.nesting, value.name))
+        while home is not None and stays and self.nesting.blocks[home].result == value.name:
+            home = self.nesting.parents[home]
+        return home
+
+
+def _sources(nesting: Nesting, name: str) -> Iterator[str]:
+    """Yield what may stand for a value when blocks are skipped."""
+    for block in nesting.blocks.values():
+        if block.result == name:
+            yield block.source
+            yield from _sources(nesting, block.source)
+
+
+def _sharing(problem: Problem) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+    """Return parts with their wholes, and dying operands with the results that may lie over them, in any level.
+
+    Whether tensors share bytes depends on widths: on how they are aligned, on how many channels a kernel takes.
+    """
+    full, narrowest = problem.full, problem.narrowest
+    even = {name: max((w for w in problem.legal(name) if w % 16 == 0), default=full[name]) for name in full}
+    views, overlaps = set(), set()
+    for widths in (full, narrowest, even):
+        graph = slice_channels(problem.graph, problem.groups, widths)
+        found = find_views(graph)
+        views |= {(part.name, whole.name) for part, whole, _ in found}
+        shared = find_overlaps(graph, problem.budgets.kernels, found)
+        overlaps |= {(dying.name, born.name) for dying, born, _ in shared}
+    return views, overlaps
+
+
+def _tail(problem: Problem, nesting: Nesting, abi: Abi) -> Iterator[Term]:
+    """Yield what a level keeps at the arena's tail: what kernels keep, and structs; these go with their block."""
+
+    def kept(node: Node) -> tuple[int, ...]:
+        return kernel_of(node, abi).tail(node, abi)
+
+    def structs(graph: Graph) -> int:
+        return tail_bytes(graph, abi) - sum(aligned(n) for node in graph.nodes for n in kept(node))
+
+    for node in problem.graph.nodes:
+        yield from _of_node(problem, nesting, node, kept)
+    whole = structs(problem.graph)
+    saved = {name: whole - structs(skip_blocks(problem.graph, [b])) for name, b in nesting.blocks.items()}
+    for outer in (None, *nesting.blocks):
+        inside = sum(saved[name] + _STAND_IN_BYTES for name, parent in nesting.parents.items() if parent == outer)
+        own = whole if outer is None else saved[outer] + _STAND_IN_BYTES
+        yield Term(lambda nbytes=own - inside: nbytes, (), outer)  # type: ignore[misc]
+
+
+def _of_node(problem: Problem, nesting: Nesting, node: Node, measure: Callable[[Node], Iterable[int]]) -> Cost:
+    """Return the bytes of the buffers that a node has."""
+    inputs = [value for value in node.present_inputs() if not value.is_constant]
+    alone = Graph("", inputs, list(node.outputs), [node])
+    spaces = dict.fromkeys(name for value in (*inputs, *node.outputs) for name in touched_spaces(problem, value))
+    count = len(tuple(measure(node)))
+
+    def nbytes(widths: Widths) -> int:
+        (cut,) = slice_channels(alone, problem.groups, widths).nodes
+        return sum(map(aligned, measure(cut)))
+
+    return at_least(problem, nesting.block_of(node), list(spaces), nbytes, ALIGNMENT_BYTES * count) if count else ()

@@ -1,0 +1,43 @@
+"""What all selectors agree on: which levels lie below slot 0, and which of these can be there at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from redsc.errors import Diagnostic
+from redsc.passes.plan import Level, LevelPlan
+from redsc.passes.select.problem import Candidate, LevelRequest, Problem
+from redsc.passes.select.shortfall import level_misfit, levels_above
+
+__all__ = ["levels_below", "levels_that_fit", "make_plan"]
+
+Named = tuple[str, Candidate]
+
+
+def levels_below(problem: Problem, name: str, slot0: Candidate) -> tuple[list[LevelRequest], list[Diagnostic]]:
+    """Return the requests for levels smaller than slot 0, the largest first, and a note on those that are not."""
+    others = [request for request in problem.requests if request.name != name]
+    below = [request for request in others if request.ceiling_macs < slot0.macs]
+    return below, levels_above(problem, [request for request in others if request not in below], name)
+
+
+def levels_that_fit(
+    problem: Problem, below: Sequence[LevelRequest], slot0: Candidate
+) -> tuple[list[LevelRequest], list[Diagnostic]]:
+    """Return the levels that fit beside each other in their least form, and a note on each of the others.
+
+    From the smallest up: a level that has no place leaves it to larger ones.
+    """
+    least, kept, notes = problem.least, list[LevelRequest](), list[Diagnostic]()
+    for request in reversed(below):
+        beside = [slot0, *[least] * len(kept)]
+        if least.macs <= request.ceiling_macs and problem.fits([*beside, least]):
+            kept.insert(0, request)
+        else:
+            notes.append(level_misfit(problem, request, beside, least))
+    return kept, notes
+
+
+def make_plan(problem: Problem, levels: Sequence[Named]) -> LevelPlan:
+    """Return the plan of named levels, the largest first."""
+    return LevelPlan(tuple(Level(name, level.widths, level.skipped) for name, level in levels), problem.order)

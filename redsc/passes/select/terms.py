@@ -1,0 +1,213 @@
+"""What a level costs, as a sum of terms: what a solver can add up without cutting a graph.
+
+A term depends on the widths of two spaces at most, and is there unless the block around it is skipped. Sums of terms
+are exact for MACs and cycles (`macs_cost`), and at most the real bytes for RAM and flash (`ram.py`, `flash.py`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from redsc.cost.latency import node_millicycles
+from redsc.ir import Node, Value, op_def
+from redsc.ir.rules import Grouped, Produces
+from redsc.passes.blocks import SkipBlock
+from redsc.passes.select.problem import Problem
+from redsc.passes.spaces import Layout
+
+__all__ = [
+    "Cost",
+    "Nesting",
+    "Polynomial",
+    "Term",
+    "Widths",
+    "at_least",
+    "axis_size",
+    "cycles_cost",
+    "evaluate",
+    "macs_cost",
+    "polynomial_cost",
+    "size_of",
+    "touched_spaces",
+]
+
+Widths = Mapping[str, int]
+Polynomial = Mapping[tuple[str, ...], int]  # the factor of each product of widths, a name for each width in it
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """`of` the widths of these spaces, in their order; nothing where the block is skipped."""
+
+    of: Callable[..., int]
+    spaces: tuple[str, ...] = ()
+    block: str | None = None
+
+
+Cost = tuple[Term, ...]
+
+
+def evaluate(cost: Iterable[Term], widths: Widths, skipped: Collection[str]) -> int:
+    """Return the sum of the terms for one level; it skips with a block those inside."""
+    return sum(term.of(*(widths[s] for s in term.spaces)) for term in cost if term.block not in skipped)
+
+
+@dataclass(frozen=True, slots=True)
+class Nesting:
+    """Which block is around what: `parents` by block, `homes` by value, `spaces` by space.
+
+    Blocks lie apart or one inside the other, so one that is skipped is so with all inside: what exists depends on
+    the innermost block around it. A space exists as long as one of its blocks is not skipped; None is no block.
+    """
+
+    blocks: Mapping[str, SkipBlock]
+    parents: Mapping[str, str | None]
+    homes: Mapping[str, str]
+    spaces: Mapping[str, frozenset[str | None]]
+
+    @staticmethod
+    def of(problem: Problem) -> Nesting:
+        """Find the blocks around the values and spaces of a problem."""
+        homes: dict[str, str] = {}
+        for block in sorted(problem.blocks, key=lambda block: len(_around(problem.blocks, block))):
+            homes |= dict.fromkeys((*block.inside, block.result), block.name)  # the inner ones last
+        parents = {block.name: _parent(problem.blocks, block) for block in problem.blocks}
+        spaces = defaultdict[str, set[str | None]](set)
+        for node in problem.graph.nodes:
+            for value in (*node.present_inputs(), *node.outputs):
+                for space in touched_spaces(problem, value):
+                    spaces[space].add(homes.get(node.outputs[0].name))
+        blocks = {block.name: block for block in problem.blocks}
+        return Nesting(blocks, parents, homes, {name: _outermost(found, parents) for name, found in spaces.items()})
+
+    def block_of(self, node: Node) -> str | None:
+        """Return the innermost block that a node belongs to."""
+        return self.homes.get(node.outputs[0].name)
+
+    def is_around(self, outer: str | None, block: str | None) -> bool:
+        """Whether a block is another one or around it."""
+        while block is not None and block != outer:
+            block = self.parents[block]
+        return block == outer
+
+
+def touched_spaces(problem: Problem, value: Value) -> list[str]:
+    """Return the free spaces that the axes of a value follow, each once."""
+    layouts = problem.groups.axes.get(value.name, {}).values()
+    spaces = dict.fromkeys(problem.groups.space(segment.space) for layout in layouts for segment in layout)
+    return [space.name for space in spaces if space.frozen is None]
+
+
+def macs_cost(problem: Problem, nesting: Nesting) -> Cost:
+    """Return the MACs of a level, exact.
+
+    A layer's MACs are proportional to the elements of its weight, whose axes are sums of widths: with the parts of
+    concatenations, a polynomial of degree 2. A node without constant weight has frozen channels.
+    """
+    return _weighted(problem, nesting, lambda node: op_def(node.op).macs(node))
+
+
+def cycles_cost(problem: Problem, nesting: Nesting) -> Cost:
+    """Return the thousandths of a cycle that a level takes by the table of the problem's latency bound, exact."""
+    assert problem.latency is not None
+    table = problem.latency.table
+    return _weighted(problem, nesting, lambda node: node_millicycles(node, table))
+
+
+def at_least(
+    problem: Problem, block: str | None, spaces: Sequence[str], measure: Callable[[Widths], int], slack: int = 0
+) -> Cost:
+    """Return terms that add up to no more than what is measured, and to just that where one space matters.
+
+    What each space adds to the narrowest form is counted alone: products of widths grow at least as much, and so do
+    sums, but for `slack` bytes of alignment per further space.
+    """
+    narrowest, full = problem.narrowest, problem.full
+    base = measure(narrowest)
+    growing = [name for name in spaces if measure({**narrowest, name: full[name]}) != base]
+    constant = base - slack * max(len(growing) - 1, 0)
+
+    def growth(name: str) -> Term:
+        return Term(lambda width: measure({**narrowest, name: width}) - base, (name,), block)
+
+    return (Term(lambda: constant, (), block), *map(growth, growing))
+
+
+def _weighted(problem: Problem, nesting: Nesting, count: Callable[[Node], int]) -> Cost:
+    """Return the sum over all nodes of something that is proportional to the elements of their weights."""
+    sums: dict[tuple[tuple[str, ...], str | None], int] = defaultdict(int)
+    for node in problem.graph.nodes:
+        counted = count(node)
+        rule = op_def(node.op).channels
+        polynomial: Polynomial = {(): counted}
+        if counted and isinstance(rule, (Produces, Grouped)) and node.operand(rule.weight).is_constant:
+            weight = node.operand(rule.weight)
+            polynomial = size_of(problem, weight, counted // weight.type.elements)
+        for product, factor in polynomial.items():
+            sums[product, nesting.block_of(node)] += factor
+    return tuple(_product_term(factor, product, block) for (product, block), factor in sums.items() if factor)
+
+
+def size_of(problem: Problem, value: Value, factor: int) -> Polynomial:
+    """Return the elements of a value, times a factor."""
+    polynomial: dict[tuple[str, ...], int] = {(): factor}
+    layouts = problem.groups.axes.get(value.name, {})
+    for axis, size in enumerate(value.type.shape):
+        sizes = axis_size(problem, layouts[axis]) if axis in layouts else {(): size}
+        product: dict[tuple[str, ...], int] = defaultdict(int)
+        for left, a in polynomial.items():
+            for right, b in sizes.items():
+                product[tuple(sorted((*left, *right)))] += a * b
+        polynomial = product
+    return polynomial
+
+
+def polynomial_cost(polynomial: Polynomial, block: str | None) -> Cost:
+    """Return the terms of a polynomial."""
+    return tuple(_product_term(factor, product, block) for product, factor in polynomial.items() if factor)
+
+
+def _product_term(factor: int, product: tuple[str, ...], block: str | None) -> Term:
+    spaces = tuple(dict.fromkeys(product))
+    powers = [product.count(space) for space in spaces]
+    return Term(
+        lambda *widths: factor * prod(w**power for w, power in zip(widths, powers, strict=True)), spaces, block
+    )
+
+
+def axis_size(problem: Problem, layout: Layout) -> Polynomial:
+    """Return the size of an axis as a linear form in widths."""
+    found: dict[tuple[str, ...], int] = defaultdict(int)
+    for segment in layout:
+        space, copies = problem.groups.space(segment.space), segment.outer * segment.inner
+        if space.frozen is None:
+            found[space.name,] += copies
+        else:
+            found[()] += copies * space.size
+    return found
+
+
+def _around(blocks: Iterable[SkipBlock], block: SkipBlock) -> list[SkipBlock]:
+    return [other for other in blocks if block.result in other.inside]
+
+
+def _parent(blocks: Sequence[SkipBlock], block: SkipBlock) -> str | None:
+    """Return the innermost of the blocks around one."""
+    around = _around(blocks, block)
+    return max(around, key=lambda other: len(_around(blocks, other))).name if around else None
+
+
+def _outermost(found: set[str | None], parents: Mapping[str, str | None]) -> frozenset[str | None]:
+    """Return those of some blocks that are inside none of the others; None is around all."""
+
+    def is_inside(block: str | None) -> bool:
+        while block is not None:
+            block = parents[block]
+            if block in found:
+                return True
+        return False
+
+    return frozenset(block for block in found if not is_inside(block))

@@ -1,0 +1,113 @@
+"""A level as a differentiable function of the parameters that it shares and of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from redsc.ir import Array, Graph, Shape, Value, copy_graph
+from redsc.passes.nested import LevelSet, NestedWeights, build_level, replace_constants, weight_axes
+from redsc.passes.tune.heads import find_heads
+from redsc.passes.tune.parameters import Key, Parameters
+from redsc.runtime.task import Task
+from redsc.runtime.torch import TorchGraph
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["LevelNetwork"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    """How a constant of a level comes about: rows and columns of `source`, times factors along an axis.
+
+    `source` is a parameter or a fixed tensor. `places` are indices into the flattened source; None says that the
+    constant, of the shape `shape`, is the first of each axis.
+    """
+
+    source: Key | Tensor
+    shape: tuple[int, ...]
+    places: Tensor | None = None
+    factors: Key | None = None
+    axis: int = 0
+
+    def make(self, views: Mapping[Key, Tensor]) -> Tensor:
+        made = views[self.source] if isinstance(self.source, Key) else self.source
+        if self.places is not None:
+            made = made.reshape(-1)[self.places]
+        else:
+            made = made[tuple(slice(n) for n in self.shape)]
+        if self.factors is not None:
+            made = made * views[self.factors].reshape(-1, *(1,) * (made.ndim - 1 - self.axis))
+        return made
+
+
+class LevelNetwork:
+    """One level: `constants` makes its weights of the parameters, `run` answers with them.
+
+    Rows and columns are found by cutting a network whose constants hold their own places: what `build_level` takes
+    is what is taken here, by construction.
+    """
+
+    def __init__(
+        self, levels: LevelSet, weights: NestedWeights, slot: int, parameters: Parameters, task: Task, device: str
+    ) -> None:
+        graph = build_level(levels, weights, slot)
+        self.network = TorchGraph(graph, [head.value for head in find_heads(graph, task)], device)
+        self._recipes = dict(_recipes(levels, weights, slot, parameters, device))
+
+    def constants(self, views: Mapping[Key, Tensor]) -> dict[str, Tensor]:
+        """Return the level's constants that depend on parameters; gradients flow into the parameters."""
+        return {name: recipe.make(views) for name, recipe in self._recipes.items()}
+
+    def run(self, inputs: Sequence[Tensor], constants: Mapping[str, Tensor]) -> list[Tensor]:
+        """Return the values that the loss looks at, each (N, *shape)."""
+        return self.network.run(inputs, constants)
+
+
+def _recipes(
+    levels: LevelSet, weights: NestedWeights, slot: int, parameters: Parameters, device: str
+) -> list[tuple[str, _Recipe]]:
+    import torch
+
+    own = weights.levels[slot]
+    whole = {value.name: value.type.shape for value in levels.graph.constants()}
+    cut = levels.cut(replace_constants(levels.graph, weights.banks[own.bank]), slot)
+    places = {value.name: value.data for value in levels.cut(_places(levels), slot).constants()}
+    axes, found = weight_axes(cut), []
+    for value in cut.constants():
+        name, shape = value.name, value.type.shape
+        bank, scale = Key("bank", own.bank, name), Key("scale", slot, name)
+        factors = scale if scale in parameters.start else None
+        if Key("own", slot, name) in parameters.start:
+            found.append((name, _Recipe(Key("own", slot, name), shape)))
+        elif bank in parameters.start:
+            chosen = _chosen(places[name], whole[name], device)
+            found.append((name, _Recipe(bank, shape, chosen, factors, axes.get(name, 0))))
+        elif factors is not None:
+            found.append((name, _Recipe(torch.tensor(value.data, device=device), shape, None, factors, axes[name])))
+    return found
+
+
+def _places(levels: LevelSet) -> Graph:
+    """Return the network with constants that hold their own places."""
+
+    def copy(value: Value) -> Value:
+        if value.data is None or value.data.dtype != np.float32:
+            return Value(value.name, value.type, value.data)
+        return Value.constant(value.name, np.arange(value.data.size).reshape(value.data.shape))
+
+    return copy_graph(levels.graph, copy)
+
+
+def _chosen(places: Array | None, whole: Shape, device: str) -> Tensor | None:
+    """Return the places of a level's constant in that of the whole network, None where they are the first ones."""
+    import torch
+
+    assert places is not None
+    first = np.arange(np.prod(whole, dtype=np.int64)).reshape(whole)[tuple(slice(n) for n in places.shape)]
+    return None if np.array_equal(first, places) else torch.tensor(places, device=device)
