@@ -17,13 +17,14 @@ from redsc.passes.base import Log, load_pass, run_passes
 from redsc.passes.dequantize import real_samples
 from redsc.passes.int8 import is_int8, without_annotations
 from redsc.passes.levels import Levels, choose_levels
-from redsc.passes.nested import LevelSet, NestedWeights, plain_weights
+from redsc.passes.nested import LevelSet, NestedWeights, plain_weights, protect_first
 from redsc.passes.ptq import Quantized, dequantized_network, is_quantizable, quantize_network
 from redsc.passes.realize import float_levels, realize_levels
 from redsc.passes.recover.stages import recover_levels
 from redsc.passes.schedule import Schedule
 from redsc.passes.simplify.drop_border_conversions import DropBorderConversions
 from redsc.passes.study import Study, float_source
+from redsc.passes.tune.run import TuneProgress, tune
 from redsc.runtime.dataset import DataSet, load_data
 from redsc.runtime.store import Store
 
@@ -138,6 +139,7 @@ def _with_weights(choice: Choice, options: Options, progress: Progress, log: Log
     weights = plain_weights(cuts)
     if study is not None and not cuts.is_uncut:
         weights = _recover(cuts, study, options, progress, log)
+        weights = _tune(cuts, weights, study, options, progress, log)
     if is_int8(choice.model.graph) and weights == plain_weights(cuts):
         return choice  # the integers as they are
     progress("calibrating the levels")
@@ -159,3 +161,31 @@ def _recover(cuts: LevelSet, study: Study, options: Options, progress: Progress,
     for step in found.steps:
         log.change("recover", "levels", step)
     return found.weights
+
+
+def _tune(
+    cuts: LevelSet, weights: NestedWeights, study: Study, options: Options, progress: Progress, log: Log
+) -> NestedWeights:
+    """Return the weights of the levels after distillation from the original, where the options ask for it."""
+    if options.tuning is None:
+        return weights
+    progress("starting to tune")
+    found = tune(
+        cuts,
+        protect_first(weights) if options.protect_full else weights,
+        study.source,
+        study.fit,
+        study.held,
+        study.task,
+        options.tuning,
+        protect_full=options.protect_full,
+        progress=lambda now: progress(_tuning_text(now)),
+        store=study.store,
+    )
+    log.change("tune", "levels", f"{options.tuning.steps} steps of {options.tuning.batch} samples")
+    return found
+
+
+def _tuning_text(now: TuneProgress) -> str:
+    losses = ", ".join(f"{loss:.3f}" for loss in now.held.values())
+    return f"tuning: step {now.step} of {now.steps}, loss of each level {losses}"

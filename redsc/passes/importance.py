@@ -14,7 +14,7 @@ from redsc.passes.losses import Losses
 from redsc.passes.spaces import ChannelGroups, Layout, makes_channels
 from redsc.runtime.moments import Moments
 
-__all__ = ["channel_order", "consumer_energy", "share_losses", "skip_shares", "weight_norm"]
+__all__ = ["channel_order", "consumer_energy", "heard_scores", "share_losses", "skip_shares", "weight_norm"]
 
 
 def weight_norm(graph: Graph, groups: ChannelGroups) -> dict[str, Array]:
@@ -84,15 +84,27 @@ def consumer_energy(graph: Graph, groups: ChannelGroups, moments: Mapping[str, M
         groups: its channel spaces.
         moments: of every activation in `row_lengths(graph, groups)`.
     """
+    energies = (
+        (consumer.layout, _energy(consumer, moments[consumer.source.name].folded(consumer.row).variance))
+        for consumer in find_consumers(graph, groups)
+    )
+    return heard_scores(graph, groups, energies)
+
+
+def heard_scores(graph: Graph, groups: ChannelGroups, heard: Iterable[tuple[Layout, Array]]) -> dict[str, Array]:
+    """Return the sum, per space name, of what its layers hear of every channel, as shares of all that they hear.
+
+    `heard` has the layout of an axis and a number for each of its indices, per layer. A space that no layer hears
+    is scored by `weight_norm`.
+    """
     scores = {space.name: np.zeros(space.size) for space in groups.free}
-    heard: set[str] = set()
-    for consumer in find_consumers(graph, groups):
-        energy = _energy(consumer, moments[consumer.source.name].folded(consumer.row).variance)
-        for space, share in _by_space(groups, consumer.layout, energy / max(energy.sum(), np.finfo(float).tiny)):
-            heard.add(space)
+    known: set[str] = set()
+    for layout, numbers in heard:
+        for space, share in _by_space(groups, layout, numbers / max(numbers.sum(), np.finfo(float).tiny)):
+            known.add(space)
             scores[space] += share
-    norms = weight_norm(graph, groups) if heard != scores.keys() else {}
-    return {name: score if name in heard else norms[name] for name, score in scores.items()}
+    norms = weight_norm(graph, groups) if known != scores.keys() else {}
+    return {name: score if name in known else norms[name] for name, score in scores.items()}
 
 
 def _energy(consumer: Consumer, variance: Array) -> Array:

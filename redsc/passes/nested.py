@@ -26,6 +26,7 @@ __all__ = [
     "cut_level",
     "dress_level",
     "plain_weights",
+    "protect_first",
     "replace_constants",
     "weight_axes",
 ]
@@ -91,6 +92,15 @@ class LevelSet:
 def plain_weights(levels: LevelSet) -> NestedWeights:
     """Return the weights of plain slices."""
     return NestedWeights(({},), tuple(OwnWeights() for _ in levels.plan.levels))
+
+
+def protect_first(weights: NestedWeights) -> NestedWeights:
+    """Return the same weights with a bank for slot 0 that no other level uses."""
+    if weights.levels[0].bank not in {own.bank for own in weights.levels[1:]}:
+        return weights
+    banks = (weights.banks[weights.levels[0].bank], *weights.banks)
+    levels = (replace(own, bank=own.bank + 1 if slot else 0) for slot, own in enumerate(weights.levels))
+    return NestedWeights(banks, tuple(levels))
 
 
 def cut_level(graph: Graph, groups: ChannelGroups, blocks: Sequence[SkipBlock], level: Level) -> Graph:

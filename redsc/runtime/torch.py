@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from redsc.errors import UnsupportedError
 from redsc.formats.tables import Refusal
@@ -83,9 +83,12 @@ class _Step:
         self.operands = [(value, index in row.constants) for index, value in enumerate(node.inputs)]
 
 
-def _every(tensor: Any, count: int) -> Tensor:
-    """Return a result for every sample: one that depends on constants only is there once."""
-    return tensor.expand(count, *tensor.shape[1:])
+def _every(tensor: Tensor, count: int) -> Tensor:
+    """Return a result for every sample: one that depends on constants only is there once.
+
+    Any other is the very tensor that later nodes read, so that one can ask for its gradient.
+    """
+    return tensor if len(tensor) == count else tensor.expand(count, *tensor.shape[1:])
 
 
 def _needed(graph: Graph, results: Sequence[Value]) -> list[Node]:

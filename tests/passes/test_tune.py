@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from redsc.compile import read_model
-from redsc.errors import UsageError
+from redsc.errors import UnsupportedError, UsageError
 from redsc.formats import write_tflite
-from redsc.ir import Array, DType, Graph
+from redsc.ir import ArgExtreme, Array, DType, Graph
 from redsc.options import Tuning
 from redsc.passes.blocks import find_blocks
 from redsc.passes.groups import find_channel_groups
@@ -489,6 +489,18 @@ def test_missing_pytorch_is_an_error_that_says_what_to_install(
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(UsageError) as caught:
         tune(levels, plain_weights(levels), levels.graph, data, held, Task.CLASSIFY, QUICK)
+    golden(str(caught.value) + "\n")
+
+
+def test_a_network_without_float_outputs_cannot_teach(golden: Golden) -> None:
+    net = NetBuilder(DType.FLOAT32)
+    logits = net.dense(net.input(1, 4), 3)
+    axis = net.builder.constant("axis", np.array([1], np.int32))
+    place = net.builder.op("ARG_MAX", logits, axis, attrs=ArgExtreme(), dtype=DType.INT32)
+    levels = levels_of(net.outputs(place), 1)
+    data = dataset(levels.graph, 8)
+    with pytest.raises(UnsupportedError) as caught:
+        tune(levels, plain_weights(levels), levels.graph, data, data, Task.CLASSIFY, QUICK)
     golden(str(caught.value) + "\n")
 
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from redsc.errors import UsageError
+from redsc.errors import UnsupportedError, UsageError
 from redsc.formats import write_tflite
 from redsc.ir import Graph
 from redsc.options import Tuning
 from redsc.passes.nested import LevelSet, NestedWeights, build_level
 from redsc.passes.tune.batches import Batch, Batches, columns
+from redsc.passes.tune.heads import find_heads
 from redsc.passes.tune.lesson import Lesson
 from redsc.passes.tune.network import LevelNetwork
 from redsc.passes.tune.optimizer import State, learning_share
@@ -29,7 +30,7 @@ from redsc.runtime.task import Task
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["TuneProgress", "tune"]
+__all__ = ["TuneProgress", "require_torch", "tune"]
 
 _CODE = "U221"
 _SAVE_SECONDS = 30.0
@@ -91,10 +92,11 @@ def tune(
             from there, to the same bits.
 
     Raises:
-        UnsupportedError: PyTorch cannot run a part of the network.
+        UnsupportedError: PyTorch cannot run a part of the network, or no output of it is float.
         UsageError: PyTorch or the device is missing.
     """
-    _require(tuning.device)
+    require_torch(tuning.device)
+    _require_answers(teacher, task)
     slots = range(int(protect_full), len(weights.levels))
     parameters = find_parameters(levels, weights, slots)
     if not parameters.start:
@@ -109,14 +111,26 @@ def tune(
     return parameters.put_back(weights, state.best.cpu().numpy())
 
 
-def _require(device: str) -> None:
-    """Check that PyTorch and the device are there."""
+def require_torch(device: str) -> None:
+    """Check that PyTorch and a device are there.
+
+    Raises:
+        UsageError: they are not.
+    """
     if find_spec("torch") is None:
         raise UsageError("tuning needs PyTorch", code=_CODE, hint="pip install redsc[tune]")
     import torch
 
     if device != "cpu" and not torch.cuda.is_available():
         raise UsageError(f"there is no device {device!r} for tuning", code=_CODE, hint="tune on the cpu")
+
+
+def _require_answers(teacher: Graph, task: Task) -> None:
+    """Check that the teacher has something to say."""
+    if not find_heads(teacher, task):
+        evidence = [f"{value.name}: {value.type.dtype.value}{list(value.type.shape)}" for value in teacher.outputs]
+        message = "levels learn from float outputs, this network has none"
+        raise UnsupportedError(message, code="N410", evidence=evidence, hint="leave tuning out")
 
 
 class _Run:

@@ -1,0 +1,87 @@
+"""Importance by gradients: the first-order effect of every channel on the loss (extra `redsc[tune]`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from redsc.ir import Array, Graph
+from redsc.passes.consumers import find_consumers
+from redsc.passes.importance import heard_scores
+from redsc.passes.spaces import ChannelGroups
+from redsc.passes.tune.batches import columns
+from redsc.passes.tune.heads import Head, Kind, find_heads, label_loss
+from redsc.passes.tune.run import require_torch
+from redsc.runtime.dataset import DataSet
+from redsc.runtime.task import Task
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["taylor_scores"]
+
+_BATCH = 64
+
+
+def taylor_scores(graph: Graph, groups: ChannelGroups, data: DataSet, task: Task) -> dict[str, Array]:
+    """Return E[(sum over positions of gradient * activation)^2] of every channel, per space name.
+
+    Molchanov et al., "Importance Estimation for Neural Network Pruning" (CVPR 2019), on activations: by how much
+    the loss would change, to first order, if the channel were zero. Each layer that reads a space counts alike.
+
+    The loss is the cross-entropy to the labels, without labels to the network's own classes; of a regression half
+    of the squared outputs.
+
+    Args:
+        graph: a float network.
+        groups: its channel spaces.
+        data: samples, maybe with labels.
+        task: what the outputs are.
+
+    Raises:
+        UnsupportedError: PyTorch cannot run a part of the network.
+        UsageError: PyTorch is missing.
+    """
+    require_torch("cpu")
+    from redsc.runtime.torch import TorchGraph
+
+    (head, *_) = find_heads(graph, task)
+    sources = list(dict.fromkeys(consumer.source for consumer in find_consumers(graph, groups)))
+    network = TorchGraph(graph, [*sources, head.value])
+    effects = [np.zeros(source.type.shape[-1]) for source in sources]
+    for batch in columns(data).parts(_BATCH):
+        *activations, answer = network.run([_leaf(array) for array in batch.inputs])
+        for effect, found in zip(effects, _effects(activations, _loss(head, answer, batch.labels)), strict=True):
+            effect += found
+    layouts = [groups.axes[source.name][len(source.type.shape) - 1] for source in sources]
+    return heard_scores(graph, groups, zip(layouts, effects, strict=True))
+
+
+def _leaf(array: Array) -> Tensor:
+    """Return an input that gradients flow through, so that every activation behind it has one."""
+    import torch
+
+    return torch.tensor(array).requires_grad_()
+
+
+def _loss(head: Head, answer: Tensor, labels: Array | None) -> Tensor:
+    """Return the loss of a batch, summed over its samples."""
+    import torch
+
+    if head.kind is Kind.REAL:
+        return answer.square().sum() / 2
+    rows = answer.detach().reshape(len(answer), -1)
+    own = rows.argmax(1) if rows.shape[1] > 1 else (rows[:, 0] > 0).long()
+    return label_loss(head, answer, own if labels is None else torch.tensor(labels)) * len(answer)
+
+
+def _effects(activations: Sequence[Tensor], loss: Tensor) -> list[Array]:
+    """Return per activation (N, ..., C) the sum over samples of (sum over positions of g * a)^2 (C)."""
+    import torch
+
+    gradients = torch.autograd.grad(loss, activations)
+    pairs = zip(activations, gradients, strict=True)
+    products = ((activation.detach() * gradient).flatten(1, -2).sum(1) for activation, gradient in pairs)
+    return [product.square().sum(0).numpy().astype(np.float64) for product in products]
