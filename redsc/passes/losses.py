@@ -18,7 +18,7 @@ class Losses:
 
     `widths[space][width]` are the known points, among them the narrowest legal width and the full one, whose loss
     is 0; none is more than `WORST_LOSS`. A level costs the sum over its spaces and skipped blocks. `measured` says
-    whether data were asked: then a loss is a divergence of the outputs, else a share of the weights' energy.
+    whether data were asked: then a loss is an error of the outputs, else a share of the weights' energy.
     """
 
     widths: Mapping[str, Mapping[int, float]]

@@ -31,7 +31,7 @@ __all__ = ["few_widths", "measure_losses", "split", "spread"]
 _SAMPLES = 128  # that are run through every cut network
 _FITTED = 512  # at most, for the covariances: they are run once
 _WIDTHS = 6  # narrower than the whole; the losses between them are interpolated
-_METHOD = 1  # goes up when the same inputs get other losses
+_METHOD = 2  # goes up when the same inputs get other losses
 
 Samples = Sequence[Sequence[Array]]
 Progress = Callable[[int, int], None]
@@ -48,13 +48,13 @@ def measure_losses(
     progress: Progress = lambda _done, _total: None,
     store: Store | None = None,
 ) -> Losses:
-    """Return the divergence of the outputs when one free space alone is cut, or one block alone is skipped.
+    """Return the error of the outputs (`Judge.error`) when one free space alone is cut, or one block is skipped.
 
     1. A space is measured at its narrowest legal width and some between, evenly spread; its full width costs 0.
     2. Layers that read a cut space are repaired by `absorb_cut`; a block becomes its source plus, per channel, the
        mean of what it adds.
     3. Where outputs become infinite or NaN the loss is `WORST_LOSS`.
-    4. At most 128 samples, evenly spread, tell the divergence. Others make the covariances, at most 512, where
+    4. At most 128 samples, evenly spread, tell the error. Others make the covariances, at most 512, where
        there are as many; else all do. LiteRT's optimised kernels run the networks, in one thread.
 
     Args:
@@ -63,7 +63,7 @@ def measure_losses(
         blocks: what a level may leave out.
         legal: by the name of every free space its legal widths, ascending, the full one last.
         samples: inputs in the network's own layout, at least one.
-        task: what the outputs are, and so what divergence means.
+        task: what the outputs are, and so what an error is.
         progress: is told how many networks of how many have run.
         store: keeps the losses for the next time that the same is asked; None keeps nothing.
 
@@ -124,7 +124,7 @@ def _measure(
     task: Task,
     progress: Progress,
 ) -> dict[str, float]:
-    """Return the divergence of every probe's network from the whole one; all run in the same kernels."""
+    """Return the error of every probe's network; all run in the same kernels."""
     from redsc.runtime.litert import run
 
     judge = Judge.of_outputs(permuted, run(write_tflite(permuted), samples, optimized=True), task)
@@ -141,7 +141,7 @@ def _loss(judge: Judge, graph: Graph, samples: Samples) -> float:
     rows = run(write_tflite(graph), samples, optimized=True)
     if not all(np.isfinite(array).all() for row in rows for array in row):
         return WORST_LOSS
-    loss = judge.divergence(rows)
+    loss = judge.error(rows)
     return min(max(loss, 0.0), WORST_LOSS) if isfinite(loss) else WORST_LOSS
 
 

@@ -21,6 +21,7 @@ __all__ = ["DataSet", "data_warnings", "load_data"]
 _HINT = "data files are in the model file's own layout and range"
 _FEW = 8
 _FOLDS = 5
+_MOST_HELD = 1000  # they tell a point of accuracy; more would cost time at every measurement
 _OUTSIDE = 2.0  # data that reach twice as far as the input's scale are in another range
 _INSIDE = 1 / 16  # so are data that use less of it than this
 
@@ -33,12 +34,16 @@ class DataSet:
     labels: Array | None
 
     def split(self) -> tuple[DataSet, DataSet]:
-        """Return the samples to fit with, and every fifth, held back to judge by; fewer than five are both."""
-        numbers = range(len(self.samples))
-        if len(numbers) < _FOLDS:
+        """Return the samples to fit with, and those held back to judge by: every fifth, of many about a thousand.
+
+        Fewer than five are both.
+        """
+        count = len(self.samples)
+        if count < _FOLDS:
             return self, self
-        held_back = [number for number in numbers if number % _FOLDS == _FOLDS - 1]
-        return self._take([number for number in numbers if number % _FOLDS != _FOLDS - 1]), self._take(held_back)
+        stride = max(_FOLDS, -(-count // _MOST_HELD))
+        held = [number for number in range(count) if number % stride == stride - 1]
+        return self._take([number for number in range(count) if number % stride != stride - 1]), self._take(held)
 
     def _take(self, numbers: list[int]) -> DataSet:
         return DataSet(

@@ -15,6 +15,7 @@ from redsc.runtime.task import Task, output_op
 
 __all__ = ["Judge", "unexplained_variance"]
 
+_LEAST_LIKELY = 1e-4  # below it nobody cares by how much a class is unlikely
 _LEAST_PROBABILITY = 1e-7  # int8 has steps of 1/256: a zero must not cost an infinity
 
 Rows = Sequence[Sequence[Array]]
@@ -80,6 +81,18 @@ class Judge:
         divergences: Array = (np.exp(wanted) * (wanted - found)).sum(axis=1)
         return divergences
 
+    def error(self, outputs: Rows) -> float:
+        """Return the squared error of outputs as a share of their variance: what independent cuts add up to.
+
+        A classifier's numbers are the logarithms of its probabilities, those below 1e-4 as 1e-4, about their mean:
+        a divergence saturates where a cut alone is already bad, errors add. Else the divergence.
+        """
+        if self.task is Task.REGRESS:
+            return self.divergence(outputs)
+        wanted = _centred(self.expected[0])
+        found = _centred(_log_probabilities(_column(outputs, 0), self.ending))
+        return float(unexplained_variance(wanted, found).mean())
+
     def expected_loss(self, outputs: Rows) -> float:
         """Return what outputs lose.
 
@@ -114,6 +127,12 @@ def _log_probabilities(outputs: Array, ending: str | None) -> Array:
     """Return the logarithms of the probabilities [samples, classes] that outputs stand for; others are logits."""
     logits = np.log(np.maximum(outputs, _LEAST_PROBABILITY)) if ending == "SOFTMAX" else outputs
     return _normalised(np.maximum(_normalised(logits), log(_LEAST_PROBABILITY)))
+
+
+def _centred(logarithms: Array) -> Array:
+    above = np.maximum(logarithms, log(_LEAST_LIKELY))
+    result: Array = above - above.mean(axis=1, keepdims=True)
+    return result
 
 
 def _normalised(logits: Array) -> Array:

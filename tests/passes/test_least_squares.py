@@ -94,3 +94,11 @@ def test_scales_are_bounded() -> None:
     matrix = RANDOM.standard_normal((3, 4))
     assert np.allclose(best_scale(moments(x, regression(99 * matrix, x)), matrix), 5.0)
     assert np.allclose(matching_scale(moments(x, regression(0 * matrix, x)), matrix), 0.2)
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 4)])
+def test_moments_of_two_parts_are_those_of_all_rows(shape: tuple[int, ...]) -> None:
+    x, y = RANDOM.standard_normal((90, *shape)) + 1, RANDOM.standard_normal((90, 3)) - 2
+    joined, whole = moments(x[:20], y[:20]).joined(moments(x[20:], y[20:])), moments(x, y)
+    for name in ("count", "x_mean", "y_mean", "xx", "xy", "yy"):
+        assert np.allclose(getattr(joined, name), getattr(whole, name))

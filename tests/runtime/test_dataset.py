@@ -92,6 +92,12 @@ def test_every_fifth_sample_is_held_back_with_its_label(count: int) -> None:
         assert part.labels.tolist() == numbers(part)
 
 
+def test_of_many_samples_a_thousand_are_held_back() -> None:
+    fit, held_back = numbered(12_345).split()
+    assert len(held_back.samples) == 949
+    assert sorted(numbers(fit) + numbers(held_back)) == list(range(12_345))
+
+
 def test_fewer_than_five_samples_are_both_parts() -> None:
     for count in range(1, 5):
         fit, held_back = numbered(count).split()

@@ -126,3 +126,20 @@ def test_outputs_of_different_sizes_count_alike() -> None:
 def test_a_constant_is_hit_or_missed() -> None:
     assert unexplained_variance(np.ones((3, 1)), np.ones((3, 1))).max() == 0
     assert unexplained_variance(np.ones((3, 1)), np.zeros((3, 1))).min() == np.inf
+
+
+def test_errors_of_independent_cuts_add_where_divergences_saturate() -> None:
+    """Noise of the same kind twice has twice the error, and far less than twice the divergence."""
+    random = np.random.default_rng(2)
+    logits = 3 * random.standard_normal((4000, 5))
+    graph = NetBuilder(DType.FLOAT32)
+    judge = Judge.of_outputs(graph.outputs(graph.input(1, 5)), [[row[None]] for row in logits], Task.CLASSIFY)
+    noise = 2 * random.standard_normal((2, *logits.shape))
+
+    def rows(found: Array) -> list[list[Array]]:
+        return [[row[None]] for row in found]
+
+    apart = [judge.error(rows(logits + part)) for part in noise]
+    both = judge.error(rows(logits + noise.sum(axis=0)))
+    assert judge.error(rows(logits)) == 0
+    assert both == pytest.approx(sum(apart), rel=0.15)  # the floor below which nobody cares takes a part

@@ -23,9 +23,10 @@ _CHUNK = 8192
 class Moments:
     """Centred second moments of what a layer reads, x (K) or (O, K), and what it should give, y (O).
 
-    `xx` is (K, K) or (O, K, K), `xy` is (K, O) or (O, K), `yy` is (O), each divided by the number of rows.
+    `xx` is (K, K) or (O, K, K), `xy` is (K, O) or (O, K), `yy` is (O), each divided by the number of rows, `count`.
     """
 
+    count: int
     x_mean: Array
     y_mean: Array
     xx: Array
@@ -42,6 +43,22 @@ class Moments:
             square = np.einsum("ok,ok->o", matrix @ self.xx, matrix)
         result: Array = np.maximum(self.yy - 2 * cross + square, 0)
         return result
+
+    def joined(self, other: Moments) -> Moments:
+        """Return the moments of both sets of rows (Chan, Golub and LeVeque, "Updating formulae", 1979)."""
+        mine, its = self.count / (self.count + other.count), other.count / (self.count + other.count)
+        x, y = other.x_mean - self.x_mean, other.y_mean - self.y_mean
+        grouped = self.xx.ndim == 3
+        apart = x[:, :, None] * x[:, None, :] if grouped else np.outer(x, x)
+        across = x * y[:, None] if grouped else np.outer(x, y)
+        return Moments(
+            self.count + other.count,
+            mine * self.x_mean + its * other.x_mean,
+            mine * self.y_mean + its * other.y_mean,
+            mine * self.xx + its * other.xx + mine * its * apart,
+            mine * self.xy + its * other.xy + mine * its * across,
+            mine * self.yy + its * other.yy + mine * its * y * y,
+        )
 
     def bias(self, matrix: Array) -> Array:
         """Return the bias (O) with which the mean error is zero."""
@@ -63,7 +80,7 @@ def moments(x: Array, y: Array) -> Moments:
         xx += np.einsum("nok,noj->okj", a, a, optimize=True) if grouped else a.T @ a
         xy += np.einsum("nok,no->ok", a, b, optimize=True) if grouped else a.T @ b
         yy += np.square(b).sum(axis=0)
-    return Moments(x_mean, y_mean, xx / len(x), xy / len(x), yy / len(x))
+    return Moments(len(x), x_mean, y_mean, xx / len(x), xy / len(x), yy / len(x))
 
 
 def matching_scale(found: Moments, matrix: Array) -> Array:

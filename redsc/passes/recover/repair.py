@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,14 +20,17 @@ from redsc.passes.recover.least_squares import (
 __all__ = ["LevelView", "Repair", "repair_layer"]
 
 _RIDGES = (1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
+_TINY = 1e-30
 _PRICE = 0.1  # of a layer's variance that a private copy as large as the whole network would have to explain
 
 
 @dataclass(frozen=True, slots=True)
 class LevelView:
-    """What one level keeps of a layer, and the moments of its input and target on both parts of the samples.
+    """What one level keeps of a layer, and the moments of its input and target.
 
-    `alpha` is its weight in the shared solution; a level that `is_whole` has no factors and no private weights.
+    `fit` and `held` are those on the two parts of the samples; the answer is solved from `final`: `fit`, or all
+    samples. `alpha` is the level's weight in the shared solution; one that `is_whole` has no factors and no private
+    weights.
     """
 
     slot: int
@@ -37,6 +40,7 @@ class LevelView:
     columns: Array
     fit: Moments
     held: Moments
+    final: Moments
 
     def cut(self, matrix: Array, is_grouped: bool) -> Array:
         """Return the level's part of the whole network's matrix."""
@@ -84,40 +88,41 @@ def repair_layer(
     for view in views:
         own = private.get(view.slot, view.cut(matrix, layer.is_grouped))
         if is_scaled and not view.is_whole and view.slot not in private:
-            factors = matching_scale(view.fit, own) if solved is None else best_scale(view.fit, own)
+            factors = matching_scale(view.final, own) if solved is None else best_scale(view.final, own)
             scales[view.slot] = factors
             own = own * factors[:, None]
-        biases[view.slot] = view.fit.bias(own)
+        biases[view.slot] = view.final.bias(own)
     return Repair(solved, biases, scales, private)
 
 
 def _private(layer: Layer, start: Array, view: LevelView, is_scaled: bool, whole: int) -> Array | None:
     """Return a level's own matrix where it is worth its bytes."""
     shared = view.cut(start, layer.is_grouped)
-    if is_scaled:
-        shared = shared * best_scale(view.fit, shared)[:, None]
-    own = _best(layer, view.cut(start, layer.is_grouped), [_alone(view)])
-    gain = float((view.held.error(shared) - view.held.error(own)).sum()) / max(float(view.held.yy.sum()), 1e-30)
-    return own if gain > _PRICE * own.size / whole else None
-
-
-def _alone(view: LevelView) -> LevelView:
-    rows, columns = np.arange(len(view.rows)), np.arange(len(view.columns))
-    return LevelView(view.slot, 1.0, False, rows, columns, view.fit, view.held)
+    alone = replace(view, alpha=1.0, rows=np.arange(len(view.rows)), columns=np.arange(len(view.columns)))
+    ridge, own = _best(layer, shared, [alone])
+    scaled = shared * best_scale(view.fit, shared)[:, None] if is_scaled else shared
+    gain = float((view.held.error(scaled) - view.held.error(own)).sum()) / max(float(view.held.yy.sum()), _TINY)
+    return _solve(layer, shared, [alone], ridge, is_final=True) if gain > _PRICE * own.size / whole else None
 
 
 def _shared(layer: Layer, start: Array, views: Sequence[LevelView]) -> Array | None:
     """Return the common matrix, or None where the one that is there does better on held-back samples."""
-    found = _best(layer, start, views)
-    return found if _held_error(layer, found, views) < _held_error(layer, start, views) else None
+    ridge, found = _best(layer, start, views)
+    if _held_error(layer, found, views) >= _held_error(layer, start, views):
+        return None
+    return _solve(layer, start, views, ridge, is_final=True)
 
 
-def _best(layer: Layer, start: Array, views: Sequence[LevelView]) -> Array:
-    """Return the solution with the ridge that does best on held-back samples."""
+def _best(layer: Layer, start: Array, views: Sequence[LevelView]) -> tuple[float, Array]:
+    """Return the ridge whose solution does best on held-back samples, and that solution."""
+    tries = ((ridge, _solve(layer, start, views, ridge, is_final=False)) for ridge in _RIDGES)
+    return min(tries, key=lambda found: _held_error(layer, found[1], views))
+
+
+def _solve(layer: Layer, start: Array, views: Sequence[LevelView], ridge: float, *, is_final: bool) -> Array:
     solve = solve_grouped if layer.is_grouped else solve_shared
-    parts = [(view.alpha, view.rows, view.columns, view.fit) for view in views]
-    tries = (solve(parts, start, ridge) for ridge in _RIDGES)
-    return min(tries, key=lambda matrix: _held_error(layer, matrix, views))
+    parts = [(view.alpha, view.rows, view.columns, view.final if is_final else view.fit) for view in views]
+    return solve(parts, start, ridge)
 
 
 def _held_error(layer: Layer, matrix: Array, views: Sequence[LevelView]) -> float:

@@ -34,13 +34,15 @@ _SEED = 1
 class Recipe:
     """What a run may do: give levels private layers, and solve what they share, with a weight for slot 0.
 
-    With `keeps_first` slot 0 keeps its own bank, the others share a second one.
+    With `keeps_first` slot 0 keeps its own bank, the others share a second one. With `refits` the held-back samples
+    choose between solutions, and those that are chosen are then solved from all samples.
     """
 
     private: bool = False
     shared: bool = False
     first_weight: float = 10.0
     keeps_first: bool = False
+    refits: bool = False
 
 
 @dataclass(slots=True)
@@ -100,7 +102,8 @@ class _Run:
         alpha = self.recipe.first_weight if slot == 0 else 1.0
         is_whole = slot == 0 and self.levels.is_whole(0)
         fit, other = moments(read[~held], target[~held]), moments(read[held], target[held])
-        return LevelView(slot, alpha, is_whole, rows, columns, fit, other)
+        final = fit.joined(other) if self.recipe.refits else fit
+        return LevelView(slot, alpha, is_whole, rows, columns, fit, other, final)
 
     def shortcut(self, walk: Walk, node: Node, rows: Array) -> Array | float:
         """Return by how much a shortcut that is added to a layer's result is already off in a level.

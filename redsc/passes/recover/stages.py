@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
@@ -53,6 +53,7 @@ def recover_levels(
     2. With `may_share` nested least squares for what levels share. It is taken if no level measurably diverges more
        than before and slot 0 loses at most 0.5 points; else slot 0 gets more weight, and at last it is not taken.
     3. With `keeps_first` slot 0 keeps a bank of its own, and is bit-exact.
+    4. What was taken is solved once more from all samples, the held-back ones included.
 
     Args:
         levels: the network and its plan.
@@ -65,28 +66,31 @@ def recover_levels(
     everything, is_held = [*fit, *held], np.arange(len(fit) + len(held)) >= len(fit)
     guard = _Guard(levels, study, everything, Judge.of(study.source, everything, study.task))
 
-    def attempt(name: str, recipe: Recipe) -> NestedWeights:
+    def attempt(name: str, recipe: Recipe) -> _Measured:
         progress(f"recovering the levels: {name}")
-        return run_recovery(levels, everything, is_held, recipe)
+        return guard.measure(run_recovery(levels, everything, is_held, recipe), recipe)
 
-    best = guard.measure(plain_weights(levels))
+    best = guard.measure(plain_weights(levels), None)
     before, steps = best.divergence, []
     for name, recipe in _OWN_STAGES.items():
-        tried = guard.measure(attempt(name, recipe))
-        best, taken = guard.better_of_each(best, tried)
+        best, taken = guard.better_of_each(best, attempt(name, recipe))
         steps.append(f"{name}: taken for {taken or 'no level'}")
-    weights = (
-        (_FIRST_WEIGHTS if levels.is_whole(0) and not keeps_first else _FIRST_WEIGHTS[:1]) if may_share else ()
-    )
-    for weight in weights:
-        recipe = Recipe(private=True, shared=True, first_weight=weight, keeps_first=keeps_first)
-        tried = guard.measure(attempt(f"nested least squares, weight {weight:g} on slot 0", recipe))
+    protects = levels.is_whole(0) and not keeps_first
+    for weight in (_FIRST_WEIGHTS if protects else _FIRST_WEIGHTS[:1]) if may_share else ():
+        name = f"nested least squares, weight {weight:g} on slot 0"
+        tried = attempt(name, Recipe(private=True, shared=True, first_weight=weight, keeps_first=keeps_first))
         reason = guard.why_not(best, tried)
-        steps.append(f"nested least squares, weight {weight:g} on slot 0: {reason or 'taken'}")
+        steps.append(f"{name}: {reason or 'taken'}")
         if reason is None:
             best = tried
             break
-    return Recovered(best.weights, before, best.divergence, tuple(steps))
+    progress("recovering the levels: once more, on all samples")
+    final = {
+        recipe: run_recovery(levels, everything, is_held, replace(recipe, refits=True))
+        for recipe in dict.fromkeys(best.recipes)
+        if recipe is not None
+    }
+    return Recovered(_assembled(best, final), before, best.divergence, tuple(steps))
 
 
 _OWN_STAGES = {
@@ -97,15 +101,24 @@ _OWN_STAGES = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Measured:
-    """Weights, and per level how far each held-back sample's answer is from the original's."""
+    """Weights; per level the recipe they are from and how far each held-back answer is from the original's."""
 
     weights: NestedWeights
     each: tuple[Array, ...]
+    recipes: tuple[Recipe | None, ...]
 
     @property
     def divergence(self) -> tuple[float, ...]:
         """The mean per level."""
         return tuple(float(found.mean()) for found in self.each)
+
+
+def _assembled(best: _Measured, runs: Mapping[Recipe, NestedWeights]) -> NestedWeights:
+    """Return what every level took, from the runs on all samples."""
+    banks = next((run.banks for recipe, run in runs.items() if recipe.shared), best.weights.banks)
+    pairs = zip(best.recipes, best.weights.levels, strict=True)
+    own = (mine if recipe is None else runs[recipe].levels[slot] for slot, (recipe, mine) in enumerate(pairs))
+    return NestedWeights(banks, tuple(own))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +133,11 @@ class _Guard:
     everything: Sequence[Sequence[Array]]
     judge: Judge
 
-    def measure(self, weights: NestedWeights) -> _Measured:
+    def measure(self, weights: NestedWeights, recipe: Recipe | None) -> _Measured:
         held, judge = self.study.held.samples, self.study.judge
         slots = range(len(self.levels.plan.levels))
-        return _Measured(weights, tuple(judge.each(self.answers(weights, slot, held)) for slot in slots))
+        each = tuple(judge.each(self.answers(weights, slot, held)) for slot in slots)
+        return _Measured(weights, each, tuple(recipe for _ in slots))
 
     def answers(self, weights: NestedWeights, slot: int, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
         return run(write_tflite(build_level(self.levels, weights, slot)), samples, optimized=True)
@@ -131,12 +145,15 @@ class _Guard:
     def better_of_each(self, best: _Measured, tried: _Measured) -> tuple[_Measured, str]:
         """Return each level's better weights, banks being equal, and which levels changed."""
         takes = [new < old for old, new in zip(best.divergence, tried.divergence, strict=True)]
-        own = (
-            b if take else a for a, b, take in zip(best.weights.levels, tried.weights.levels, takes, strict=True)
+        sources = [tried if take else best for take in takes]
+        own = tuple(source.weights.levels[slot] for slot, source in enumerate(sources))
+        merged = _Measured(
+            NestedWeights(best.weights.banks, own),
+            tuple(source.each[slot] for slot, source in enumerate(sources)),
+            tuple(source.recipes[slot] for slot, source in enumerate(sources)),
         )
-        each = (b if take else a for a, b, take in zip(best.each, tried.each, takes, strict=True))
-        names = [level.name for level, take in zip(self.levels.plan.levels, takes, strict=True) if take]
-        return _Measured(NestedWeights(best.weights.banks, tuple(own)), tuple(each)), ", ".join(names)
+        names = (level.name for level, take in zip(self.levels.plan.levels, takes, strict=True) if take)
+        return merged, ", ".join(names)
 
     def why_not(self, best: _Measured, tried: _Measured) -> str | None:
         """Return why weights with other banks are not taken, None if they are.

@@ -76,7 +76,7 @@ def tune(
     rate of its own for every array, a moving average of the weights, and the seed, the steps and the batches of
     `tuning`. The average is measured on `held` at every fortieth of the run: the one with the least sum of losses
     is kept, if no level but slot 0 is worse than at the start. A run that finds no better one for half its length
-    stops. The same inputs give the same bits on one machine with one number of threads.
+    stops. The same inputs give the same bits on one machine.
 
     Args:
         levels: the permuted network, float, and its levels.
@@ -232,15 +232,18 @@ def _key(
 
 @contextmanager
 def _deterministic() -> Iterator[None]:
-    """Let PyTorch prefer kernels that give the same bits every time."""
+    """Let PyTorch give the same bits every time, on any number of cores: sums depend on how many share them."""
     import torch
 
     fill = torch.utils.deterministic.fill_uninitialized_memory
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # networks of this size gain little from a second one
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # slow, and nothing here reads such memory
     try:
         yield
     finally:
+        torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
         torch.utils.deterministic.fill_uninitialized_memory = fill
