@@ -3,7 +3,7 @@
     python benchmarks/fashion_levels.py [VARIANT ...] [--seeds 3] [--select joint] [--train DIR]
 
 Variants that do not train see 512 unlabelled images: seed s takes the s-th 512 of the training set. Tuned ones see
-the first 10,000, `labelled` all 60,000 with labels (DIR with the files of the Debian package dataset-fashion-mnist).
+Variants that do not train see 512 unlabelled images: seed s takes the s-th 512 of the training set. Tuned ones see
 Widths are multiples of 4 and chosen on those images: nothing looks at the test set but the last column. Every row
 says the real MACs, CPU seconds of the whole compile, and the bytes that levels do not share.
 """

@@ -50,7 +50,7 @@ _BUDGET_FLAGS = (
     click.option(
         "--select",
         type=click.Choice(["joint", "reds-bu", "reds-td", "uniform"]),
-        default="uniform",
+        default="joint",
         show_default=True,
         help="How widths are chosen: exactly for all levels at once, one by one as REDS does, or all spaces alike.",
     ),
@@ -318,7 +318,7 @@ def _options(flags: Mapping[str, Any], name: str | None = None) -> Options:
         "kernels": "safe",
         "levels": None,
         "freeze": (),
-        "select": "uniform",
+        "select": "joint",
         "evaluation": None,
         "max_drop": None,
         **flags,

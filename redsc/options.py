@@ -175,7 +175,7 @@ class Options:
     levels: tuple[str, ...] = ()
     freeze: tuple[str, ...] = ()
     plan: Path | None = None
-    selector: str = "uniform"
+    selector: str = "joint"
     width_multiple: int = _DEFAULT_WIDTH_MULTIPLE
     name: str | None = None
     data: Path | None = None

@@ -20,5 +20,8 @@ SIMPLIFY: Mapping[str, str] = {
 }
 
 SELECTORS: Mapping[str, str] = {
+    "joint": "redsc.passes.select.joint:select_joint",
+    "reds-bu": "redsc.passes.select.reds:select_bottom_up",
+    "reds-td": "redsc.passes.select.reds:select_top_down",
     "uniform": "redsc.passes.select.uniform:select_uniform",
 }

@@ -18,7 +18,7 @@ from redsc.passes.losses import Losses
 from redsc.passes.make_problem import Progress, make_problem
 from redsc.passes.permute import permute_channels
 from redsc.passes.plan import Level, LevelPlan
-from redsc.passes.select.check import fullness_problems, plan_problems
+from redsc.passes.select.check import Rules, fullness_problems, plan_problems
 from redsc.passes.select.problem import Candidate, Problem, Selection
 from redsc.passes.select.shortfall import budget_error
 from redsc.passes.selftest import check_permutation, check_slice
@@ -79,7 +79,8 @@ def choose_levels(
     check_permutation(graph, problem.groups)
     progress("choosing levels")
     selection = _selector(options.selector)(problem)
-    check = (graph, problem.groups, selection.plan, options.budgets, options.width_multiple)
+    rules = Rules(options.budgets, options.width_multiple, problem.blocks, problem.latency)
+    check = (graph, problem.groups, selection.plan, rules)
     problems = [*plan_problems(*check), *fullness_problems(*check)]
     if problems:
         raise InternalError(f"selector {options.selector} made a wrong plan", code="I705", evidence=problems)
@@ -104,14 +105,14 @@ def _given(graph: Graph, options: Options, path: Path) -> Levels:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the plan {path}", code="U205", evidence=[str(error)]) from error
     groups = find_channel_groups(graph, options.freeze)
-    problems = list(plan_problems(graph, groups, plan, options.budgets, options.width_multiple))
+    blocks = find_blocks(graph, groups)
+    problems = list(plan_problems(graph, groups, plan, Rules(options.budgets, options.width_multiple, blocks)))
     if problems:
         raise UsageError(
             f"the plan {path.name} does not fit this model or its budgets", code="U208", evidence=problems
         )
     check_permutation(graph, groups)
     permuted = permute_channels(graph, groups, plan.order)
-    blocks = find_blocks(graph, groups)
     problem = Problem(permuted, groups, plan.order, (), options.budgets, options.width_multiple, Losses({}), blocks)
     return _cut(problem, Selection(plan), "plan")
 

@@ -12,7 +12,7 @@ from redsc.ir import DType, Graph
 from redsc.options import Budgets, Options, Resident
 from redsc.passes.make_problem import make_problem
 from redsc.passes.plan import Level, LevelPlan
-from redsc.passes.select.check import fullness_problems, plan_problems
+from redsc.passes.select.check import Rules, fullness_problems, plan_problems
 from redsc.passes.select.problem import Problem, Selection, legal_widths
 from redsc.passes.select.uniform import select_uniform
 from tests.conftest import Golden
@@ -36,8 +36,12 @@ def problem_of(graph: Graph, budgets: Budgets = NO_BUDGETS, names: tuple[str, ..
     return make_problem(graph, Options(budgets=budgets), names)
 
 
+def rules_of(problem: Problem) -> Rules:
+    return Rules(problem.budgets, problem.width_multiple, problem.blocks, problem.latency)
+
+
 def complaints(problem: Problem, selection: Selection) -> list[str]:
-    check = (problem.graph, problem.groups, selection.plan, problem.budgets, problem.width_multiple)
+    check = (problem.graph, problem.groups, selection.plan, rules_of(problem))
     return [*plan_problems(*check), *fullness_problems(*check)]
 
 
@@ -174,7 +178,7 @@ def _first(plan: LevelPlan, **changes: Any) -> LevelPlan:
 def test_the_checker_rejects_a_plan_that_is(name: str) -> None:
     problem = problem_of(wide_net())
     plan = BROKEN[name](select_uniform(problem).plan)
-    assert list(plan_problems(problem.graph, problem.groups, plan, problem.budgets, 4))
+    assert list(plan_problems(problem.graph, problem.groups, plan, rules_of(problem)))
 
 
 def test_the_checker_rejects_a_plan_that_misses_a_budget() -> None:
@@ -183,14 +187,14 @@ def test_the_checker_rejects_a_plan_that_misses_a_budget() -> None:
     needed = ram_of(problem, plan)
     flash = problem.flash([problem.candidate(level.widths) for level in plan.levels])
     for budgets in (Budgets(ram_bytes=needed - 1), Budgets(flash_bytes=flash - 1), Budgets(macs=1000)):
-        (complaint,) = plan_problems(problem.graph, problem.groups, plan, budgets, 4)
+        (complaint,) = plan_problems(problem.graph, problem.groups, plan, Rules(budgets, 4))
         assert "exceed the budget" in complaint
 
 
 def test_the_checker_sees_room_that_was_left() -> None:
     problem = problem_of(residual_net())
     narrow = LevelPlan((Level("100", problem.narrowest),), problem.order)
-    assert list(fullness_problems(problem.graph, problem.groups, narrow, problem.budgets, 4))
+    assert list(fullness_problems(problem.graph, problem.groups, narrow, rules_of(problem)))
 
 
 def test_a_network_without_free_spaces_is_one_level() -> None:

@@ -3,65 +3,102 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import gcd
 
 from redsc.cost.arena import Effort
+from redsc.cost.latency import LatencyBound, latency_us
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import measure_memory, resident_bytes
 from redsc.formats import write_models
 from redsc.ir import Graph
 from redsc.options import Budgets, level_name
+from redsc.passes.blocks import SkipBlock, with_nested
+from redsc.passes.nested import cut_level
 from redsc.passes.permute import permute_channels
-from redsc.passes.plan import LevelPlan, ceiling_macs
-from redsc.passes.slice import slice_channels
-from redsc.passes.spaces import ChannelGroups
+from redsc.passes.plan import Level, LevelPlan, ceiling_macs
+from redsc.passes.spaces import ChannelGroups, Space
 
-__all__ = ["fullness_problems", "plan_problems"]
+__all__ = ["Rules", "fullness_problems", "plan_problems"]
 
 Widths = Mapping[str, int]
 
 
-def plan_problems(
-    graph: Graph, groups: ChannelGroups, plan: LevelPlan, budgets: Budgets, multiple: int
-) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a plan must keep besides its ceilings: budgets, widths in multiples, and blocks that may be skipped."""
+
+    budgets: Budgets
+    multiple: int
+    blocks: tuple[SkipBlock, ...] = ()
+    latency: LatencyBound | None = None
+
+
+def plan_problems(graph: Graph, groups: ChannelGroups, plan: LevelPlan, rules: Rules) -> Iterator[str]:
     """Yield one sentence per broken rule.
 
     1. Every level names each free space once, with a multiple of `multiple` or its full size.
-    2. No level is wider than the one before it, in any space.
-    3. A level's MACs are at most its name in percent of the full network's; the first level's are in the budget.
+    2. No level is wider than the one before it, in any space, and each skips what the one before it skips.
+    3. A level's MACs are at most its name in percent of the full network's; the first level's MACs and latency are
+       in their budgets.
     4. All levels together meet the budgets for RAM and flash.
     5. The order of a space lists each of its channels once.
-    6. Levels have names of their own, in their shortest form, and neither skipped blocks nor another resolution.
+    6. Levels have names of their own, in their shortest form, skip blocks that there are, and keep the resolution.
     """
-    problems = [*_name_problems(plan), *_order_problems(groups, plan), *_width_problems(groups, plan, multiple)]
+    problems = [
+        *_name_problems(plan),
+        *_order_problems(groups, plan),
+        *_width_problems(groups, plan, rules.multiple),
+    ]
+    problems += _block_problems(plan, rules.blocks)
     yield from problems
     if problems:
         return
     graph = permute_channels(graph, groups, plan.order)
-    networks = [slice_channels(graph, groups, level.widths) for level in plan.levels]
+    networks = [cut_level(graph, groups, rules.blocks, level) for level in plan.levels]
     for level, network in zip(plan.levels, networks, strict=True):
         if graph_macs(network) > ceiling_macs(level.name, graph_macs(graph)):
             yield f"level {level.name} takes {graph_macs(network):,} of {graph_macs(graph):,} MACs"
-    yield from _budget_problems(networks, budgets)
+    yield from _budget_problems(networks, rules)
 
 
-def fullness_problems(
-    graph: Graph, groups: ChannelGroups, plan: LevelPlan, budgets: Budgets, multiple: int
-) -> Iterator[str]:
-    """Yield one sentence per space that could be one legal width wider, with ceiling, nesting and budgets kept."""
+def fullness_problems(graph: Graph, groups: ChannelGroups, plan: LevelPlan, rules: Rules) -> Iterator[str]:
+    """Yield one sentence per space that could be one legal width wider, with ceiling, nesting and budgets kept.
+
+    Spaces that a level does not have, for it skips the blocks around them, may be as narrow as they like.
+    """
     graph = permute_channels(graph, groups, plan.order)
-    networks = [slice_channels(graph, groups, level.widths) for level in plan.levels]
-    outer: Widths = {space.name: space.size for space in groups.free}
+    networks = [cut_level(graph, groups, rules.blocks, level) for level in plan.levels]
+    outer = Level("", {space.name: space.size for space in groups.free})
     for index, level in enumerate(plan.levels):
-        ceiling = ceiling_macs(level.name, graph_macs(graph))
-        for name, width in level.widths.items():
-            wider = min((width // multiple + 1) * multiple, outer[name])
-            if wider == width:
+        ceiling, present = ceiling_macs(level.name, graph_macs(graph)), _present(networks[index], groups)
+        for space in groups.free:
+            width = level.widths[space.name]
+            step = _step(space, rules.multiple)
+            wider = min((width // step + 1) * step, outer.widths[space.name])
+            if wider == width or space.id not in present:
                 continue
-            network = slice_channels(graph, groups, {**level.widths, name: wider})
+            network = cut_level(graph, groups, rules.blocks, _widened(level, space, wider))
             others = [*networks[:index], network, *networks[index + 1 :]]
-            if graph_macs(network) <= ceiling and not any(_budget_problems(others, budgets)):
-                yield f"level {level.name} has room for {wider} channels of {name}"
-        outer = level.widths
+            if graph_macs(network) <= ceiling and not any(_budget_problems(others, rules)):
+                yield f"level {level.name} has room for {wider} channels of {space.name}"
+        outer = level
+
+
+def _widened(level: Level, space: Space, width: int) -> Level:
+    return replace(level, widths={**level.widths, space.name: width})
+
+
+def _step(space: Space, multiple: int) -> int:
+    """Return how many channels of a space make every layer with it narrower by a multiple."""
+    return multiple // gcd(multiple, space.quantum)
+
+
+def _present(network: Graph, groups: ChannelGroups) -> set[int]:
+    """Return the spaces that a network has."""
+    axes = [groups.axes.get(value.name, {}) for value in network.values()]
+    return {segment.space for layouts in axes for layout in layouts.values() for segment in layout}
 
 
 def _name_problems(plan: LevelPlan) -> Iterator[str]:
@@ -70,8 +107,18 @@ def _name_problems(plan: LevelPlan) -> Iterator[str]:
     for level in plan.levels:
         if level.name != level_name(level.name):
             yield f"level {level.name!r} has the name {level_name(level.name)}"
-        if level.skipped or level.resolution:
-            yield f"level {level.name} skips blocks or changes the resolution, which redsc cannot do yet"
+        if level.resolution:
+            yield f"level {level.name} changes the resolution, which redsc cannot do yet"
+
+
+def _block_problems(plan: LevelPlan, blocks: Sequence[SkipBlock]) -> Iterator[str]:
+    known = {block.name for block in blocks}
+    for level in plan.levels:
+        if unknown := sorted(set(level.skipped) - known):
+            yield f"level {level.name} skips blocks that there are not: {', '.join(unknown)}"
+    for outer, level in pairwise(plan.levels):
+        if kept := sorted(set(with_nested(blocks, outer.skipped)) - set(with_nested(blocks, level.skipped))):
+            yield f"level {level.name} has blocks that the level before it skips: {', '.join(kept)}"
 
 
 def _order_problems(groups: ChannelGroups, plan: LevelPlan) -> Iterator[str]:
@@ -88,17 +135,21 @@ def _width_problems(groups: ChannelGroups, plan: LevelPlan, multiple: int) -> It
         if set(level.widths) != set(sizes):
             yield f"level {level.name} names the spaces {sorted(set(level.widths) ^ set(sizes))} wrongly"
             return
-        for name, width in level.widths.items():
-            if not 0 < width <= sizes[name] or (width % multiple and width != sizes[name]):
-                yield f"level {level.name} gives {name} {width} of {sizes[name]} channels, in steps of {multiple}"
-            if width > outer[name]:
-                yield f"level {level.name} is wider than the level before it at {name}"
+        for space in groups.free:
+            width, step = level.widths[space.name], _step(space, multiple)
+            if not 0 < width <= space.size or (width % step and width != space.size):
+                yield f"level {level.name} gives {space.name} {width} of {space.size} channels, in steps of {step}"
+            if width > outer[space.name]:
+                yield f"level {level.name} is wider than the level before it at {space.name}"
         outer = level.widths
 
 
-def _budget_problems(networks: Sequence[Graph], budgets: Budgets) -> Iterator[str]:
+def _budget_problems(networks: Sequence[Graph], rules: Rules) -> Iterator[str]:
+    budgets, latency = rules.budgets, rules.latency
     if budgets.macs is not None and graph_macs(networks[0]) > budgets.macs:
         yield f"{graph_macs(networks[0]):,} MACs exceed the budget of {budgets.macs:,}"
+    if latency is not None and latency_us(networks[0], latency.table) > latency.microseconds:
+        yield f"{latency_us(networks[0], latency.table):,} us exceed the budget of {latency.microseconds:,} us"
     if budgets.ram_bytes is None and budgets.flash_bytes is None:
         return
     memory = [measure_memory(network, budgets.kernels, effort=Effort.QUICK) for network in networks]

@@ -19,9 +19,9 @@ _MOST_MEDIANS = 1000  # a loss above so many medians counts as so many: nobody w
 
 @dataclass(frozen=True, slots=True)
 class Losing:
-    """Losses as integers, rounded down: what is optimal for them is so for the real ones within 1 / `scale` each.
+    """Losses as integers, rounded down: each is off by less than 1 / `scale`.
 
-    `skips` are what a block adds to what is lost with the one around it, so that all that are skipped can be summed.
+    `skips` count what a block loses less what those inside it lose: skipped with it, they add up to its loss.
     """
 
     widths: Mapping[str, Mapping[int, int]]
@@ -32,17 +32,25 @@ class Losing:
     def of(problem: Problem, nesting: Nesting) -> Losing:
         """Scale the losses of all legal widths and blocks of a problem."""
         losses = problem.losses
-        found = {name: {width: losses.of_width(name, width) for width in problem.legal(name)} for name in problem.full}
+        widths = {name: {w: losses.of_width(name, w) for w in problem.legal(name)} for name in problem.full}
         skips = {block.name: losses.of_skip(block.name) for block in problem.blocks}
-        positive = [loss for by_width in (*found.values(), skips) for loss in by_width.values() if loss > 0]
-        most = _MOST_MEDIANS * median(positive) if positive else 0.0
-        worst = sum(min(max(by_width.values()), most) for by_width in found.values())
-        worst += sum(min(loss, most) for loss in skips.values())
-        scale = _LARGEST_SUM / worst if worst else 1.0
-        whole = {name: int(min(loss, most) * scale) for name, loss in skips.items()}
-        inside = {name: sum(whole[other] for other, parent in nesting.parents.items() if parent == name) for name in whole}
-        widths = {name: {w: int(min(loss, most) * scale) for w, loss in points.items()} for name, points in found.items()}
-        return Losing(widths, {name: whole[name] - inside[name] for name in whole}, scale)
+        everything = [*skips.values(), *(loss for points in widths.values() for loss in points.values())]
+        most = _MOST_MEDIANS * median([loss for loss in everything if loss > 0] or [0.0])
+        worst = [*skips.values(), *(max(points.values()) for points in widths.values())]
+        scale = _LARGEST_SUM / (sum(min(loss, most) for loss in worst) or _LARGEST_SUM)
+
+        def whole(loss: float) -> int:
+            return int(min(loss, most) * scale)
+
+        inside = {
+            outer: sum(whole(skips[name]) for name, parent in nesting.parents.items() if parent == outer)
+            for outer in skips
+        }
+        return Losing(
+            widths={name: {w: whole(loss) for w, loss in points.items()} for name, points in widths.items()},
+            skips={name: whole(loss) - inside[name] for name, loss in skips.items()},
+            scale=scale,
+        )
 
 
 @dataclass(frozen=True, slots=True)

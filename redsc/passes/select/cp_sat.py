@@ -1,9 +1,10 @@
-"""The joint problem for OR-Tools' CP-SAT: all levels, their budgets, and that each is nested in the one above it."""
+"""The joint problem for OR-Tools' CP-SAT: all levels, their budgets, and that each nests in the one above it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from redsc.options import Resident
@@ -20,13 +21,17 @@ _SEED = 1
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Levels to choose, the largest first, between larger and smaller ones that are fixed; bounds in bytes."""
+    """Levels to choose, the largest first, between larger and smaller ones that are fixed; bounds in bytes.
+
+    `least_losses` are what each level is known to lose at least, if it is known.
+    """
 
     slots: tuple[Slot, ...]
     above: tuple[Candidate, ...] = ()
     below: tuple[Candidate, ...] = ()
     ram_bytes: int | None = None
     flash_bytes: int | None = None
+    least_losses: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +57,22 @@ def solve(costs: Costs, task: Task, effort: float, hint: Sequence[Level] = ()) -
 
     cp = cp_model.CpModel()
     levels = [LevelModel(costs, slot, cp) for slot in task.slots]
-    for larger, smaller in zip(levels, levels[1:], strict=False):
+    for larger, smaller in pairwise(levels):
         smaller.nest(larger)
     for add_bound in (_bound_work, _bound_ram, _bound_flash):
         add_bound(costs, task, cp, levels)
-    cp.minimize(sum(level.loss() for level in levels))
+    losses = [level.loss() for level in levels]
+    for loss, least in zip(losses, task.least_losses, strict=False):
+        cp.add(loss >= least)
+    cp.minimize(sum(losses))
     for level, wanted in zip(levels, hint, strict=False):
         level.hint(wanted)
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = _SEED
     solver.parameters.linearization_level = 2
-    solver.parameters.cp_model_probing_level = 0  # probing pairs of widths takes two thirds of the time
+    solver.parameters.cp_model_probing_level = 0  # the relaxation is tight: probing and cuts only take time
+    solver.parameters.cut_level = 0
     solver.parameters.max_deterministic_time = effort
     if solver.solve(cp) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return None
@@ -103,13 +112,14 @@ def _bound_ram(costs: Costs, task: Task, cp: Any, levels: Sequence[LevelModel]) 
 
 
 def _bound_flash(costs: Costs, task: Task, cp: Any, levels: Sequence[LevelModel]) -> None:
-    """Bound the container: the first level stores everything, another one what it cuts elsewhere than that above."""
+    """Bound the container: the first level stores everything, others what they cut elsewhere than above them."""
     flash, limit = costs.flash, task.flash_bytes
     if flash is None or limit is None:
         return
     stored: list[Any] = []
-    widths = [task.above[-1].widths] if task.above else []
-    for level, larger in zip(levels, [*widths, *levels] if widths else [None, *levels], strict=False):
+    first = task.above[-1].widths if task.above else None
+    chain: list[LevelModel | Mapping[str, int] | None] = [first, *levels]
+    for level, larger in zip(levels, chain, strict=False):
         for copies in flash.copies:
             if larger is None:
                 stored.append(level.sum(copies.cost))

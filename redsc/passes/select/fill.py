@@ -1,12 +1,13 @@
-"""Widen a network until it is full: no space could be one legal width wider with ceiling, nesting and budgets kept."""
+"""Widen a network until it is full: no space could be one legal width wider with all bounds kept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from redsc.passes.select.problem import Candidate, Problem, live_spaces
 
-__all__ = ["Accept", "fill", "widenings"]
+__all__ = ["Accept", "Widths", "fill", "widenings"]
 
 Widths = Mapping[str, int]
 Accept = Callable[[Widths], Candidate | None]  # the network with these widths where it keeps all bounds
@@ -24,7 +25,9 @@ def widenings(problem: Problem, least: Widths, most: Widths) -> list[tuple[str, 
     return [(name, width) for _, _, name, width in sorted(steps)]
 
 
-def fill(problem: Problem, level: Candidate, most: Widths, accept: Accept, urgency: Urgency | None = None) -> Candidate:
+def fill(
+    problem: Problem, level: Candidate, most: Widths, accept: Accept, urgency: Urgency | None = None
+) -> Candidate:
     """Return a level widened space by space; without `urgency` those first that stay narrowest.
 
     Spaces of skipped blocks alone stay as they are.
@@ -35,11 +38,13 @@ def fill(problem: Problem, level: Candidate, most: Widths, accept: Accept, urgen
         for name, width in widenings(problem, level.widths, most):
             if name in spaces:
                 nearest.setdefault(name, width)
-        order = list(nearest.items())
-        if urgency is not None:
-            order.sort(key=lambda step: urgency(*step, level.widths[step[0]]))
+        order = sorted(nearest.items(), key=partial(_rank, urgency, level.widths))
         wider = (accept({**level.widths, name: width}) for name, width in order)
         found = next((candidate for candidate in wider if candidate is not None), None)
         if found is None:
             return level
         level = found
+
+
+def _rank(urgency: Urgency | None, widths: Widths, step: tuple[str, int]) -> float:
+    return urgency(*step, widths[step[0]]) if urgency else 0.0

@@ -1,7 +1,7 @@
 """The container of levels as sums of terms: never more than what the writer writes.
 
-A level whose constants are prefixes of those of a larger one stores nothing anew. That is so for cuts along the first
-axis; what is cut along another is stored by each level that cuts it elsewhere (`--share copies`).
+A level stores nothing anew where its constants are prefixes of those of a larger one: where they are cut along the
+first axis. What is cut along another is stored by each level that cuts it elsewhere (`--share copies`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from redsc.formats import shared_constants
+from redsc.formats import shared_constants, write_models
 from redsc.ir import Value
 from redsc.passes.plan import Level
 from redsc.passes.select.problem import Candidate, Problem
@@ -29,7 +29,7 @@ from redsc.passes.select.terms import (
 __all__ = ["Copies", "FlashModel"]
 
 _SCALE_BYTES = 4
-_ALIGNMENT_BYTES = 16  # of every constant in the file: at least, one level may have less of this than another
+_ALIGNMENT_BYTES = 16  # of each constant and of the whole file: one level may fill gaps that another leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,11 @@ class FlashModel:
         for spaces, size, home in _stored(problem, nesting):
             groups[spaces, home] += polynomial_cost(size, home)
         copies = tuple(Copies(spaces, tuple(terms)) for (spaces, _), terms in groups.items())
-        least, full = problem.least, problem.candidate(problem.full)
-        slack = _ALIGNMENT_BYTES * len(least.graph.constants())
-        one, two = problem.flash([full]), problem.flash([full, least])
-        bare = FlashModel(copies, 0, 0)
-        more = two - one - bare.numbers(_as_level(least), _as_level(full)) - slack
-        first = problem.flash([least]) - bare.numbers(_as_level(least), None) - slack
-        return FlashModel(copies, first, more)
+        least = problem.least
+        slack = _ALIGNMENT_BYTES * (2 + len(least.graph.constants()))
+        once, twice = _written([least]), _written([least, least])  # without arena plans
+        first = once - FlashModel(copies, 0, 0).numbers(_as_level(least), None)
+        return FlashModel(copies, first - slack, twice - once - slack)
 
     def bound(self, problem: Problem, above: Sequence[Candidate], levels: Sequence[Level], below: int = 0) -> int:
         """Return what a container needs at least: levels that are there, these, and so many smaller ones."""
@@ -86,6 +84,10 @@ class FlashModel:
             if above is None or any(level.widths[name] != above.widths[name] for name in copies.spaces)
         )
         return sum(evaluate(cost, level.widths, level.skipped) for cost in new)
+
+
+def _written(levels: Sequence[Candidate]) -> int:
+    return len(write_models([level.graph for level in levels]))
 
 
 def _as_level(candidate: Candidate) -> Level:

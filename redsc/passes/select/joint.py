@@ -2,27 +2,97 @@
 
 from __future__ import annotations
 
-from redsc.passes.select.problem import Problem, Selection
-from redsc.passes.select.slots import levels_below, levels_that_fit
+from collections.abc import Sequence
+from dataclasses import replace
 
-__all__ = ["First", "choose_first", "select_joint"]
+from redsc.errors import Diagnostic
+from redsc.passes.plan import ceiling_name
+from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Selection, Solver
+from redsc.passes.select.search import Found, Neighbours, Search
+from redsc.passes.select.shortfall import budget_error, level_misfit
+from redsc.passes.select.slots import levels_below, levels_that_fit, make_plan
+
+__all__ = ["choose_first", "select_joint"]
 
 
 def select_joint(problem: Problem) -> Selection:
     """Return the nested levels that lose the least in sum.
 
-    1. Slot 0 is the network that loses the least by itself under the largest ceiling and in the budgets: the whole
-       network where that is one. Where it is not, and neither RAM nor flash is bounded, it is chosen with the others.
-    2. The others are chosen together beside it. A level that does not fit in its least form beside the least forms
-       of the smaller ones is left out, with a diagnostic.
-    3. Real MACs, the real arena and the real container keep their bounds; each level is full.
+    1. Slot 0 is chosen first: the whole network, else the one that loses the least under the largest ceiling and in
+       the budgets by itself. Where only its ceiling binds and nothing else ties levels together, it is chosen with
+       the others.
+    2. The others are chosen together beside it. One whose least form has no place beside the least forms of the
+       smaller ones is left out, with a diagnostic.
+    3. Real MACs, the real arena and the real container keep their bounds, and each level is full.
 
     Raises:
         BudgetError: the least legal network does not fit.
     """
-    name, found = choose_first(problem)
-    (slot0,) = found.levels
-    below, notes = levels_below(problem, name, slot0)
-    kept, misfits = levels_that_fit(problem, below, slot0)
-"""
-"""
+    name, first = choose_first(problem)
+    below, notes = levels_below(problem, name, first.levels[0])
+    kept, misfits = levels_that_fit(problem, below, first.levels[0])
+    parts, search = [first], Search(problem)
+    if kept and _is_free(problem, name, first):
+        everything = search.choose([problem.requests[0], *kept])
+        parts = [everything] if everything else [first]
+    elif kept:
+        kept, found, more = _choose_most(search, kept, first.levels[0])
+        parts, misfits = [first, *found], [*misfits, *more]
+    levels = [level for part in parts for level in part.levels]
+    names = [name, *(request.name for request in kept)]
+    plan = make_plan(problem, list(zip(names, levels, strict=True)))
+    return Selection(plan, (*notes, *misfits), _facts(problem, levels, parts))
+
+
+def _choose_most(
+    search: Search, requests: Sequence[LevelRequest], slot0: Candidate
+) -> tuple[list[LevelRequest], list[Found], list[Diagnostic]]:
+    """Return all of these levels; where flash does not hold them, those that have a place from the smallest up."""
+    near, notes = Neighbours((slot0,)), list[Diagnostic]()
+    found = search.choose(requests, near)
+    if found is not None:
+        return list(requests), [found], notes
+    kept: list[LevelRequest] = []
+    for request in reversed(requests):
+        more = search.choose([request, *kept], near)
+        if more is None:
+            beside = [slot0, *(found.levels if found else ())]
+            notes.append(level_misfit(search.problem, request, beside, search.problem.least))
+        else:
+            kept, found = [request, *kept], more
+    return kept, [found] if found else [], notes
+
+
+def choose_first(problem: Problem) -> tuple[str, Found]:
+    """Return slot 0 and its name: that of the largest request where no budget binds, else its real percentage.
+
+    Raises:
+        BudgetError: the least legal network does not fit.
+    """
+    request, full = problem.requests[0], problem.candidate(problem.full)
+    if full.macs <= request.ceiling_macs:
+        best: Found | None = Found((full,), 0.0, is_optimal=True, grid=None)
+    else:
+        unbounded = replace(problem.budgets, ram_bytes=None, flash_bytes=None, macs=None)
+        best = Search(replace(problem, budgets=unbounded, latency=None)).choose([request])
+    if best is not None and problem.fits(best.levels):
+        return request.name, best
+    best = Search(problem).choose([request])
+    if best is None:
+        raise budget_error(problem, problem.least, "the narrowest legal network")
+    return ceiling_name(best.levels[0].macs, full.macs), best
+
+
+def _is_free(problem: Problem, name: str, first: Found) -> bool:
+    """Whether slot 0 may be another network of its name when that helps the others."""
+    is_tied = problem.budgets.ram_bytes is not None or problem.budgets.flash_bytes is not None
+    return name == problem.requests[0].name and first.levels[0].widths != problem.full and not is_tied
+
+
+def _facts(problem: Problem, levels: Sequence[Candidate], parts: Sequence[Found]) -> Solver:
+    objective = sum(problem.loss(level) for level in levels)
+    bound = min(sum(part.bound for part in parts), objective)
+    grids = [part.grid for part in parts if part.grid is not None]
+    is_optimal = all(part.is_optimal for part in parts)
+    gap = 0.0 if is_optimal or not objective else (objective - bound) / objective
+    return Solver("optimal" if is_optimal else "gap", objective, bound, gap, max(grids, default=None))

@@ -77,7 +77,7 @@ class Selection:
 
 
 def legal_widths(space: Space, multiple: int) -> tuple[int, ...]:
-    """Return the widths a space may have, ascending: steps by which layers shrink by multiples, and its full size."""
+    """Return the widths a space may have, ascending: those that cut layers by multiples, and its full size."""
     step = multiple // gcd(multiple, space.quantum)
     return (*range(step, space.size, step), space.size)
 

@@ -1,7 +1,7 @@
 """The RAM of levels as sums of terms: never more than what the planners find, mostly just that.
 
-TFLM's arena is a head, which all levels share, and tails, which add up. A head is at least what is live in any step;
-a tail is made of structs and of what kernels keep per channel. Nodes run in the order of the whole network.
+TFLM's arena is a head, which all levels share, and tails, which add up. A head is at least what is live in any
+step, a tail is made of structs and of what kernels keep per channel. Nodes run in the order of the whole network.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from redsc.cost.tflm_tail import kernel_of, kernel_scratch_bytes, tail_bytes
 from redsc.cost.views import find_views
 from redsc.ir import Graph, Node, Value
 from redsc.options import Kernels, Resident
+from redsc.passes.blocks import SkipBlock
 from redsc.passes.plan import Level
 from redsc.passes.select.problem import Candidate, Problem
 from redsc.passes.select.terms import Cost, Nesting, Term, Widths, at_least, evaluate, size_of, touched_spaces
@@ -26,6 +27,7 @@ from redsc.passes.slice import slice_channels
 
 __all__ = ["RamModel", "shared_bytes"]
 
+_GAP_BYTES = 2 * ALIGNMENT_BYTES  # what structs of a skipped block may have filled
 _STAND_IN_BYTES = 160  # more than the tail of a node, with its tensors, that stands in for a skipped block
 
 
@@ -154,11 +156,20 @@ def _tail(problem: Problem, nesting: Nesting, abi: Abi) -> Iterator[Term]:
     for node in problem.graph.nodes:
         yield from _of_node(problem, nesting, node, kept)
     whole = structs(problem.graph)
-    saved = {name: whole - structs(skip_blocks(problem.graph, [b])) for name, b in nesting.blocks.items()}
+    saved = {
+        name: whole - structs(skip_blocks(problem.graph, [block])) + _slack(problem, block)
+        for name, block in nesting.blocks.items()
+    }
     for outer in (None, *nesting.blocks):
-        inside = sum(saved[name] + _STAND_IN_BYTES for name, parent in nesting.parents.items() if parent == outer)
-        own = whole if outer is None else saved[outer] + _STAND_IN_BYTES
-        yield Term(lambda nbytes=own - inside: nbytes, (), outer)  # type: ignore[misc]
+        inside = sum(saved[name] for name, parent in nesting.parents.items() if parent == outer)
+        own = whole if outer is None else saved[outer]
+        yield Term(lambda nbytes=own - inside: nbytes, (), outer)
+
+
+def _slack(problem: Problem, block: SkipBlock) -> int:
+    """Return what skipping a block may save besides: blocks in a row share the node that stands in for them."""
+    is_chained = any(block.source == other.result or block.result == other.source for other in problem.blocks)
+    return _GAP_BYTES + _STAND_IN_BYTES * is_chained
 
 
 def _of_node(problem: Problem, nesting: Nesting, node: Node, measure: Callable[[Node], Iterable[int]]) -> Cost:

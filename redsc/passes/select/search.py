@@ -1,4 +1,4 @@
-"""The search behind `joint`, `reds-bu` and `reds-td`: solve the sums of terms, plan for real, tighten, refine, fill.
+"""The search behind `joint`, `reds-bu` and `reds-td`: solve sums of terms, plan for real, tighten, refine, fill.
 
 Sums of terms bound RAM and flash from below. Where the real arena or container of what was found misses its budget,
 the bound is tightened by the difference, and the search goes on. What it loses is then no longer proven least, but
@@ -22,9 +22,10 @@ __all__ = ["Found", "Neighbours", "Search"]
 
 _MOST_OPTIONS = 16  # widths per space: pairs of them are the variables of the solver
 _MOST_REFINED = 8
-_MOST_ROUNDS = 20  # of tightening
-_EFFORT = 60.0  # of deterministic time, about a second each
-_QUICK_EFFORT = 10.0
+_MOST_ROUNDS = 20  # of tightening bounds
+_BISECTIONS = 5  # between bounds that were tight enough and those that were not
+_EFFORT = 25.0  # of deterministic time, a second or two each
+_QUICK_EFFORT = 4.0  # of a single level, and of improvements
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Search:
         budgets = self.problem.budgets
         slots = tuple(self._slot(request, near) for request in requests)
         task = Task(slots, near.above, near.below, budgets.ram_bytes, budgets.flash_bytes)
+        task = replace(task, least_losses=self._alone(task))
         first = solve(self.costs, task, _EFFORT, self._top_down(task))
         settled = None if first is None else self._settle(task, first)
         if first is None or settled is None:
@@ -111,29 +113,52 @@ class Search:
         for slot in task.slots if more else ():
             inside = _inside(slot, chosen[-1]) if chosen else slot
             below = (*[self.problem.least] * (more - len(chosen)), *task.below)
-            solved = solve(self.costs, replace(task, slots=(inside,), above=tuple(above), below=below), _QUICK_EFFORT)
+            solved = solve(
+                self.costs, replace(task, slots=(inside,), above=tuple(above), below=below), _QUICK_EFFORT
+            )
             if solved is None:
                 break
             chosen += solved.levels
             above += self._candidates(solved.levels)
         return chosen
 
-    def _settle(self, task: Task, solved: Solved) -> tuple[Task, Solved] | None:
-        """Return the first levels whose real arena and container keep the budgets, and the bounds it took."""
-        found: Solved | None = solved
-        for _ in range(_MOST_ROUNDS):
-            if found is None:
-                return None
-            levels = self._candidates(found.levels)
-            if self._fits(task, levels):
-                return task, found
-            task = self._tightened(task, found.levels, levels)
-            found = solve(self.costs, task, _QUICK_EFFORT, found.levels)
-        return None
+    def _alone(self, task: Task) -> tuple[int, ...]:
+        """Return what each of several levels loses at least, chosen without the others: it halves the search."""
+        alone = (solve(self.costs, replace(task, slots=(slot,)), _QUICK_EFFORT) for slot in task.slots)
+        return tuple(solved.bound if solved else 0 for solved in alone) if len(task.slots) > 1 else ()
 
-    def _tightened(self, task: Task, levels: Sequence[Level], real: tuple[Candidate, ...]) -> Task:
+    def _settle(self, task: Task, first: Solved) -> tuple[Task, Solved] | None:
+        """Return levels whose real arena and container keep the budgets, and the bounds that led to them."""
+        solved: Solved | None = first
+        missed: Task | None = None
+        for _ in range(_MOST_ROUNDS):
+            if solved is None or self._fits(task, self._candidates(solved.levels)):
+                break
+            missed, task = task, self._tightened(task, solved.levels)
+            solved = solve(self.costs, task, _QUICK_EFFORT, solved.levels)
+        else:
+            return None
+        return (task, first) if missed is None else self._loosened(task, solved, missed)
+
+    def _loosened(self, task: Task, best: Solved | None, missed: Task) -> tuple[Task, Solved] | None:
+        """Return what is found by bisection between bounds that are tight enough and bounds that are not."""
+        for _ in range(_BISECTIONS):
+            middle = replace(
+                task,
+                ram_bytes=_mean(task.ram_bytes, missed.ram_bytes),
+                flash_bytes=_mean(task.flash_bytes, missed.flash_bytes),
+            )
+            solved = solve(self.costs, middle, _QUICK_EFFORT, best.levels if best else ())
+            if solved is not None and not self._fits(middle, self._candidates(solved.levels)):
+                missed = middle
+            else:
+                task = middle
+                best = min((found for found in (solved, best) if found), key=lambda f: f.objective, default=None)
+        return None if best is None else (task, best)
+
+    def _tightened(self, task: Task, levels: Sequence[Level]) -> Task:
         """Return the task with bounds lowered by as much as these levels miss their budgets."""
-        everything, budgets = (*task.above, *real, *task.below), self.problem.budgets
+        budgets, everything = self.problem.budgets, (*task.above, *self._candidates(levels), *task.below)
         if self.costs.ram is not None and budgets.ram_bytes is not None:
             excess = self.problem.ram(everything) - budgets.ram_bytes
             if excess > 0:
@@ -148,7 +173,7 @@ class Search:
     def _refined(self, task: Task, levels: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
         """Return levels that lose no more, from legal widths around those that were chosen from fewer."""
         while any(map(self._is_coarse, task.slots, levels)):
-            task = replace(task, slots=tuple(map(self._closer, task.slots, levels)))
+            task = replace(task, slots=tuple(map(self._closer, task.slots, levels)), least_losses=())
             solved = solve(self.costs, task, _QUICK_EFFORT, [_as_level(level) for level in levels])
             better = None if solved is None else self._candidates(solved.levels)
             if better is None or not self._fits(task, better):
@@ -218,3 +243,7 @@ def _thinned(widths: Sequence[int], most: int, keep: int | None = None) -> tuple
         return tuple(widths)
     step = -(-(len(widths) - 1) // (most - 1))
     return tuple(sorted({widths[0], *widths[::-step], *(width for width in widths if width == keep)}))
+
+
+def _mean(low: int | None, high: int | None) -> int | None:
+    return None if low is None or high is None else (low + high) // 2

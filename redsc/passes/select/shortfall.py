@@ -80,6 +80,10 @@ def _misses(
     ceiling = request.ceiling_macs if budgets.macs is None else min(request.ceiling_macs, budgets.macs)
     if levels[-1].macs > ceiling:
         yield "R503", f"{last or what} takes {levels[-1].macs:,} MACs, the ceiling is {ceiling:,}"
+    if problem.latency is not None and problem.microseconds(levels[0]) > problem.latency.microseconds:
+        time, most = problem.microseconds(levels[0]), problem.latency.microseconds
+        kind = "measured" if problem.latency.table.measured else "estimated"
+        yield "R504", f"{what} takes {time:,} us ({kind} for {problem.latency.table.name}), budget is {most:,} us"
 
 
 def peak_lines(graph: Graph) -> list[str]:
@@ -145,5 +149,12 @@ def _macs_hint(problem: Problem, candidate: Candidate) -> str:
     return f"the narrowest legal network has {ceiling_name(least, full)} % of the MACs"
 
 
+def _latency_hint(problem: Problem, candidate: Candidate) -> str:
+    least = problem.candidate(problem.narrowest)
+    if least.macs < candidate.macs:
+        return f"{_CUTTING} takes {problem.microseconds(least):,} us"
+    return f"the narrowest legal network takes {problem.microseconds(least):,} us"
+
+
 _CUTTING = "--levels 25,50,75,100 cuts channels (unmeasured without --data); the narrowest legal network"
-_HINTS = {"R501": _ram_hint, "R502": _flash_hint, "R503": _macs_hint}
+_HINTS = {"R501": _ram_hint, "R502": _flash_hint, "R503": _macs_hint, "R504": _latency_hint}

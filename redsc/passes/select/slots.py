@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from redsc.errors import Diagnostic
 from redsc.passes.plan import Level, LevelPlan
@@ -24,14 +25,16 @@ def levels_below(problem: Problem, name: str, slot0: Candidate) -> tuple[list[Le
 def levels_that_fit(
     problem: Problem, below: Sequence[LevelRequest], slot0: Candidate
 ) -> tuple[list[LevelRequest], list[Diagnostic]]:
-    """Return the levels that fit beside each other in their least form, and a note on each of the others.
+    """Return the levels whose least forms fit beside each other, and a note on each of the others.
 
-    From the smallest up: a level that has no place leaves it to larger ones.
+    From the smallest up: a level that has no place leaves it to larger ones. That is so for MACs and RAM; narrower
+    levels may well take more flash, for they share less with larger ones.
     """
     least, kept, notes = problem.least, list[LevelRequest](), list[Diagnostic]()
+    tied = replace(problem, budgets=replace(problem.budgets, flash_bytes=None))
     for request in reversed(below):
         beside = [slot0, *[least] * len(kept)]
-        if least.macs <= request.ceiling_macs and problem.fits([*beside, least]):
+        if least.macs <= request.ceiling_macs and tied.fits([*beside, least]):
             kept.insert(0, request)
         else:
             notes.append(level_misfit(problem, request, beside, least))

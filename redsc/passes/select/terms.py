@@ -1,7 +1,7 @@
 """What a level costs, as a sum of terms: what a solver can add up without cutting a graph.
 
-A term depends on the widths of two spaces at most, and is there unless the block around it is skipped. Sums of terms
-are exact for MACs and cycles (`macs_cost`), and at most the real bytes for RAM and flash (`ram.py`, `flash.py`).
+A term depends on the widths of two spaces at most, and is there unless the block around it is skipped. Sums are
+exact for MACs and cycles, and never more than the real bytes for RAM (`ram.py`) and flash (`flash.py`).
 """
 
 from __future__ import annotations
