@@ -10,7 +10,8 @@ PYTEST_WORKERS ?= 2
 .PHONY: demo test lint clean
 
 demo: $(VENV)/.demo
-	$(BIN)/redsc compile examples/fashion_dscnn.onnx --ram 120KB --data examples/fashion_eval.npz -o out/demo
+	$(BIN)/redsc compile examples/fashion_dscnn.onnx --ram 120KB --data examples/fashion_calib.npz --eval examples/fashion_eval.npz \
+	  -o out/demo
 
 test: $(VENV)/.test debian
 	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) -q

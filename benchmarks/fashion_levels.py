@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from models import ZOO
 
-from benchmarks.models import ZOO
 from redsc.codegen.container import build_container
 from redsc.compile import Choice, plan_levels
 from redsc.formats import write_tflite

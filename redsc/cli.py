@@ -230,11 +230,12 @@ def levels(model: Path, spaces: bool, **flags: Any) -> None:
     """Choose the levels of MODEL, print their plan."""
     from redsc.compile import plan_levels, read_model
     from redsc.passes.groups import find_channel_groups
+    from redsc.passes.recover.prepare import own_biases
     from redsc.report.spaces import print_spaces, space_rows
 
     options = _options(flags)
     if spaces:
-        graph = read_model(model, shapes=options.shapes).graph
+        graph = own_biases(read_model(model, shapes=options.shapes).graph)
         print_spaces(space_rows(graph, find_channel_groups(graph, options.freeze)))
         return
     with _progress() as progress:

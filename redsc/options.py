@@ -133,7 +133,7 @@ class Importance(Enum):
 
 
 class Recovery(Enum):
-    """What may change to make levels good again, without training: nothing, what is theirs alone, or all weights."""
+    """What may change to repair levels without training: nothing, what is theirs alone, or all weights."""
 
     OFF = "off"
     PRIVATE = "private"
@@ -192,6 +192,11 @@ class Options:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "levels", _largest_first(self.levels))
+
+    @property
+    def cuts(self) -> bool:
+        """Whether levels may be cut: they were asked for, planned, or there are data to judge them by."""
+        return bool(self.levels or self.plan or self.data)
 
 
 def parse_levels(text: str) -> tuple[str, ...]:

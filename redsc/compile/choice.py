@@ -20,6 +20,7 @@ from redsc.passes.levels import Levels, choose_levels
 from redsc.passes.nested import LevelSet, NestedWeights, plain_weights, protect_first
 from redsc.passes.ptq import Quantized, dequantized_network, is_quantizable, quantize_network
 from redsc.passes.realize import float_levels, realize_levels
+from redsc.passes.recover.prepare import own_biases
 from redsc.passes.recover.stages import recover_levels
 from redsc.passes.schedule import Schedule
 from redsc.passes.simplify.drop_border_conversions import DropBorderConversions
@@ -89,6 +90,8 @@ def plan_levels(
     model = read_model(path, log, shapes=options.shapes)
     borders = [DropBorderConversions()] if options.int8_io else []
     run_passes(model.graph, [*borders, Schedule(options.budgets.kernels)], log)
+    if options.cuts:
+        model = replace(model, graph=own_biases(model.graph))
     data = None if options.data is None else load_data(options.data, model)
     source = None if data is None else float_source(model.graph, log)
     if data is not None and is_int8(model.graph):

@@ -49,8 +49,8 @@ def share_losses(scores: Mapping[str, Array], skips: Mapping[str, float] | None 
     shares = {}
     for name, score in scores.items():
         best_first = np.sort(score)[::-1]
-        kept = np.cumsum(best_first) / max(best_first.sum(), np.finfo(float).tiny)
-        shares[name] = {width: float(1 - kept[width - 1]) for width in range(1, len(score) + 1)}
+        lost = best_first.sum() - np.cumsum(best_first)
+        shares[name] = dict(enumerate((lost / max(best_first.sum(), np.finfo(float).tiny)).tolist(), start=1))
         shares[name][len(score)] = 0.0
     return Losses(shares, {} if skips is None else skips)
 

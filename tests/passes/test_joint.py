@@ -126,7 +126,7 @@ def test_many_widths_are_thinned_refined_and_filled() -> None:
     selection = select_joint(problem)
     assert complaints(problem, selection) == []
     assert selection.solver.grid == 16
-    grids = [{1, *range(size, 0, -(-(-(size - 1) // 15)))} for size in sizes]
+    grids = [{1, *range(size, 0, (1 - size) // 15)} for size in sizes]
     chosen = [level.widths.values() for level in selection.plan.levels]
     assert any(width not in grid for widths in chosen for width, grid in zip(widths, grids, strict=True))
 

@@ -6,21 +6,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from redsc.ir import NO_ATTRS, OPS, Activation, Graph, Node, Value, copy_graph, op_def
+from redsc.ir import NO_ATTRS, OPS, Activation, DType, Graph, Node, Value, copy_graph, op_def
 from redsc.ir.rules import Grouped, Produces
 
 __all__ = ["own_biases", "split_activations"]
 
 
 def own_biases(graph: Graph) -> Graph:
-    """Return a copy in which each linear layer with a constant weight has a bias that no other layer reads.
+    """Return a copy in which each float layer with a constant weight has a bias that no other layer reads.
 
-    A layer without one gets zeros, a shared one is copied: levels then have room for a bias of their own.
+    A layer without one gets zeros, a shared one is copied: levels then have room for a bias of their own, and
+    layers that have nothing else in common can be cut apart. int8 layers stay as they are.
     """
     result = _copy(graph)
     for node in result.nodes:
         rule = op_def(node.op).channels
-        if not isinstance(rule, (Produces, Grouped)) or not node.operand(rule.weight).is_constant:
+        if not isinstance(rule, (Produces, Grouped)) or not _is_real_constant(node.operand(rule.weight)):
             continue
         (index,) = rule.followers
         bias = node.inputs[index] if index < len(node.inputs) else None
@@ -49,6 +50,10 @@ def split_activations(graph: Graph) -> Graph:
         node.attrs = replace(node.attrs, activation=Activation.NONE)
         result.append(activation.value, [linear], [output], NO_ATTRS, node.origin, before=following)
     return result
+
+
+def _is_real_constant(value: Value) -> bool:
+    return value.is_constant and value.type.dtype is DType.FLOAT32
 
 
 def _copy(graph: Graph) -> Graph:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from statistics import median
 
 from redsc.passes.select.flash import FlashModel
 from redsc.passes.select.problem import Problem
 from redsc.passes.select.ram import RamModel
-from redsc.passes.select.terms import Cost, Nesting, cycles_cost, macs_cost
+from redsc.passes.select.terms import Cost, Nesting, Widths, cycles_cost, macs_cost
 
 __all__ = ["Costs", "Losing"]
 
@@ -77,4 +77,11 @@ class Costs:
             cycles=None if problem.latency is None else cycles_cost(problem, nesting),
             ram=None if budgets.ram_bytes is None else RamModel.of(problem, nesting),
             flash=None if budgets.flash_bytes is None else FlashModel.of(problem, nesting),
+        )
+
+    def lost(self, widths: Widths, skipped: Collection[str]) -> int:
+        """Return what a level loses, as the solver counts it."""
+        there = (name for name, blocks in self.nesting.spaces.items() if not blocks <= set(skipped))
+        return sum(self.losing.widths[name][widths[name]] for name in there) + sum(
+            self.losing.skips[name] for name in skipped
         )

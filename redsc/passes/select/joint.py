@@ -71,7 +71,7 @@ def choose_first(problem: Problem) -> tuple[str, Found]:
     """
     request, full = problem.requests[0], problem.candidate(problem.full)
     if full.macs <= request.ceiling_macs:
-        best: Found | None = Found((full,), 0.0, is_optimal=True, grid=None)
+        best: Found | None = Found((full,), bound=0.0, solved=0.0)
     else:
         unbounded = replace(problem.budgets, ram_bytes=None, flash_bytes=None, macs=None)
         best = Search(replace(problem, budgets=unbounded, latency=None)).choose([request])
@@ -91,8 +91,12 @@ def _is_free(problem: Problem, name: str, first: Found) -> bool:
 
 def _facts(problem: Problem, levels: Sequence[Candidate], parts: Sequence[Found]) -> Solver:
     objective = sum(problem.loss(level) for level in levels)
-    bound = min(sum(part.bound for part in parts), objective)
-    grids = [part.grid for part in parts if part.grid is not None]
+    bound, solved = sum(part.bound for part in parts), sum(part.solved for part in parts)
     is_optimal = all(part.is_optimal for part in parts)
-    gap = 0.0 if is_optimal or not objective else (objective - bound) / objective
-    return Solver("optimal" if is_optimal else "gap", objective, bound, gap, max(grids, default=None))
+    return Solver(
+        status="optimal" if is_optimal else "gap",
+        objective=objective,
+        bound=min(bound, objective),
+        gap=0.0 if is_optimal else (solved - bound) / solved,
+        grid=max((part.grid for part in parts if part.grid is not None), default=None),
+    )

@@ -56,8 +56,9 @@ class Solver:
     status: `optimal` (no plan loses less), `gap` (none loses less than `bound`), `heuristic` (nothing is proven),
         `given` (nothing was searched).
     objective: the loss of the levels that were chosen, summed.
-    gap: (objective - bound) / objective.
-    grid: the most widths per space among which the plan is proven, None where these are all legal ones.
+    gap: the share of what was found that the best may lose less, at most.
+    grid: the most widths per space among which this is proven, None where they are all legal ones. With others a
+        plan may lose still less than the best of the grid: then the bound is its objective.
     """
 
     status: Status

@@ -14,7 +14,7 @@ from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
 from redsc.cost.liveness import live_ranges
 from redsc.cost.overlap import find_overlaps
 from redsc.cost.tflm_structs import ARM_32, ARM_32_CMSIS_NN, Abi
-from redsc.cost.tflm_tail import kernel_of, kernel_scratch_bytes, tail_bytes
+from redsc.cost.tflm_tail import kernel_of, kernel_scratch_bytes, planned_tail, tail_bytes
 from redsc.cost.views import find_views
 from redsc.ir import Graph, Node, Value
 from redsc.options import Kernels, Resident
@@ -150,26 +150,35 @@ def _tail(problem: Problem, nesting: Nesting, abi: Abi) -> Iterator[Term]:
     def kept(node: Node) -> tuple[int, ...]:
         return kernel_of(node, abi).tail(node, abi)
 
-    def structs(graph: Graph) -> int:
-        return tail_bytes(graph, abi) - sum(aligned(n) for node in graph.nodes for n in kept(node))
-
     for node in problem.graph.nodes:
         yield from _of_node(problem, nesting, node, kept)
-    whole = structs(problem.graph)
-    saved = {
-        name: whole - structs(skip_blocks(problem.graph, [block])) + _slack(problem, block)
-        for name, block in nesting.blocks.items()
-    }
+    arrays = sum(aligned(nbytes) for node in problem.graph.nodes for nbytes in kept(node))
+    saved = {name: _saved(problem, block, abi) for name, block in nesting.blocks.items()}
     for outer in (None, *nesting.blocks):
         inside = sum(saved[name] for name, parent in nesting.parents.items() if parent == outer)
-        own = whole if outer is None else saved[outer]
+        own = tail_bytes(problem.graph, abi) - arrays if outer is None else saved[outer]
         yield Term(lambda nbytes=own - inside: nbytes, (), outer)
 
 
-def _slack(problem: Problem, block: SkipBlock) -> int:
-    """Return what skipping a block may save besides: blocks in a row share the node that stands in for them."""
+def _saved(problem: Problem, block: SkipBlock, abi: Abi) -> int:
+    """Return the most by which skipping a block shortens the tail, but for what its kernels keep.
+
+    Blocks in a row may share a node that stands in for them.
+    """
+    rest = skip_blocks(problem.graph, [block])
+    is_replaced = any(value.name == block.result for value in rest.values())
     is_chained = any(block.source == other.result or block.result == other.source for other in problem.blocks)
-    return _GAP_BYTES + _STAND_IN_BYTES * is_chained
+    shared = _STAND_IN_BYTES if is_replaced and is_chained else 0
+    return _structs(problem.graph, abi) - _structs(rest, abi) + _GAP_BYTES + shared
+
+
+def _structs(graph: Graph, abi: Abi) -> int:
+    """Return the bytes of structs in a tail, without the gaps between them and what kernels keep."""
+    sizes = (
+        aligned(item.size) if item.align == ALIGNMENT_BYTES else item.size for item in planned_tail(graph, abi)
+    )
+    kept = (nbytes for node in graph.nodes for nbytes in kernel_of(node, abi).tail(node, abi))
+    return sum(sizes) - sum(map(aligned, kept))
 
 
 def _of_node(problem: Problem, nesting: Nesting, node: Node, measure: Callable[[Node], Iterable[int]]) -> Cost:

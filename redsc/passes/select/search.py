@@ -24,6 +24,7 @@ _MOST_OPTIONS = 16  # widths per space: pairs of them are the variables of the s
 _MOST_REFINED = 8
 _MOST_ROUNDS = 20  # of tightening bounds
 _BISECTIONS = 5  # between bounds that were tight enough and those that were not
+_CLOSE = 0.002  # a gap that is not worth them
 _EFFORT = 25.0  # of deterministic time, a second or two each
 _QUICK_EFFORT = 4.0  # of a single level, and of improvements
 
@@ -42,15 +43,22 @@ class Neighbours:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Levels that keep all bounds; none on the grid lose less than `bound` in sum.
+    """Levels that keep all bounds.
 
-    `grid` is the most widths per space that a proof is about, None for all legal ones.
+    Of levels with widths from a grid none lose less than `bound` in sum, and the best that were found lost `solved`;
+    with other legal widths `levels` may lose still less. `grid` is the most widths per space on it, None where they
+    are all legal ones.
     """
 
     levels: tuple[Candidate, ...]
     bound: float
-    is_optimal: bool
-    grid: int | None
+    solved: float
+    grid: int | None = None
+
+    @property
+    def is_optimal(self) -> bool:
+        """Whether nothing on the grid loses less."""
+        return self.solved == self.bound
 
 
 class Search:
@@ -68,13 +76,24 @@ class Search:
         task = replace(task, least_losses=self._alone(task))
         first = solve(self.costs, task, _EFFORT, self._top_down(task))
         settled = None if first is None else self._settle(task, first)
-        if first is None or settled is None:
+        if settled is None:
             levels = self._candidates([_narrowest(slot) for slot in slots])
-            return self._found(requests, near, levels, 0.0) if self._fits(task, levels) else None
-        task, solved = settled
-        levels = self._refined(task, self._candidates(solved.levels))
-        found = self._found(requests, near, levels, first.bound / self.costs.losing.scale)
-        return replace(found, is_optimal=solved.objective == first.bound)
+            if not self._fits(task, levels):
+                return None
+            solved = self._lost(levels)
+        else:
+            task, best = settled
+            solved, levels = best.objective, self._refined(task, self._candidates(best.levels))
+        grid = max((len(self.problem.legal(name)) for name in self.problem.full), default=0)
+        if grid > _MOST_OPTIONS:
+            levels = min(levels, self._one_by_one(requests, near, task) or levels, key=self._lost)
+        scale = self.costs.losing.scale
+        return Found(
+            self.fill(levels, requests, near),
+            bound=(first.bound if first else 0) / scale,
+            solved=solved / scale,
+            grid=_MOST_OPTIONS if grid > _MOST_OPTIONS else None,
+        )
 
     def fill(
         self, levels: Sequence[Candidate], requests: Sequence[LevelRequest], near: Neighbours
@@ -85,13 +104,6 @@ class Search:
             above, below = (*near.above, *found[:index]), (*found[index + 1 :], *near.below)
             found[index] = self._filled(found[index], request, above, below)
         return tuple(found) if found == list(levels) else self.fill(found, requests, near)
-
-    def _found(
-        self, requests: Sequence[LevelRequest], near: Neighbours, levels: tuple[Candidate, ...], bound: float
-    ) -> Found:
-        most = max((len(self.problem.legal(name)) for name in self.problem.full), default=0)
-        grid = _MOST_OPTIONS if most > _MOST_OPTIONS else None
-        return Found(self.fill(levels, requests, near), bound, is_optimal=False, grid=grid)
 
     def _slot(self, request: LevelRequest, near: Neighbours) -> Slot:
         """Return what a level may be: at most what is above it, and at least the inner level."""
@@ -138,7 +150,10 @@ class Search:
             solved = solve(self.costs, task, _QUICK_EFFORT, solved.levels)
         else:
             return None
-        return (task, first) if missed is None else self._loosened(task, solved, missed)
+        is_close = solved is not None and solved.objective - first.bound <= _CLOSE * solved.objective
+        if solved is not None and is_close:
+            return task, solved
+        return None if missed is None else self._loosened(task, solved, missed)
 
     def _loosened(self, task: Task, best: Solved | None, missed: Task) -> tuple[Task, Solved] | None:
         """Return what is found by bisection between bounds that are tight enough and bounds that are not."""
@@ -181,6 +196,23 @@ class Search:
             levels = better
         return levels
 
+    def _one_by_one(
+        self, requests: Sequence[LevelRequest], near: Neighbours, task: Task
+    ) -> tuple[Candidate, ...] | None:
+        """Return levels chosen from the largest down, then refined together; None where one has no place."""
+        levels: list[Candidate] = []
+        for index, request in enumerate(requests, 1) if len(requests) > 1 else ():
+            rest = (self.problem.least,) * (len(requests) - index)
+            found = self.choose([request], Neighbours((*near.above, *levels), (*rest, *near.below), near.inner))
+            if found is None:
+                return None
+            levels += found.levels
+        return self._refined(task, tuple(levels)) if levels else None
+
+    def _lost(self, levels: Sequence[Candidate]) -> int:
+        """Return what levels lose in sum, for the solver."""
+        return sum(self.costs.lost(level.widths, level.skipped) for level in levels)
+
     def _is_coarse(self, slot: Slot, level: Candidate) -> bool:
         """Whether legal widths lie between those chosen and their neighbours."""
         return any(set(self._around(slot, level, space)) - set(slot.options[space]) for space in slot.options)
@@ -192,10 +224,10 @@ class Search:
         return Slot(slot.ceiling_macs, options, frozenset(level.skipped), frozenset(level.skipped))
 
     def _around(self, slot: Slot, level: Candidate, space: str) -> list[int]:
-        options = slot.options[space]
-        place = options.index(level.widths[space])
-        low, high = options[max(place - 1, 0)], options[min(place + 1, len(options) - 1)]
-        return [width for width in self.problem.legal(space) if low <= width <= high]
+        options, width = slot.options[space], level.widths[space]
+        low = max((other for other in options if other < width), default=width)
+        high = min((other for other in options if other > width), default=width)
+        return [legal for legal in self.problem.legal(space) if low <= legal <= high]
 
     def _filled(
         self, level: Candidate, request: LevelRequest, above: Sequence[Candidate], below: Sequence[Candidate]
