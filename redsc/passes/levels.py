@@ -19,7 +19,7 @@ from redsc.passes.make_problem import Progress, make_problem
 from redsc.passes.permute import permute_channels
 from redsc.passes.plan import Level, LevelPlan
 from redsc.passes.select.check import Rules, fullness_problems, plan_problems
-from redsc.passes.select.problem import Candidate, Problem, Selection
+from redsc.passes.select.problem import Candidate, Problem, Selection, Solver
 from redsc.passes.select.shortfall import budget_error
 from redsc.passes.selftest import check_permutation, check_slice
 from redsc.passes.study import Study
@@ -35,13 +35,17 @@ def _silent(_stage: str) -> None: ...
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """The plan, the network of every level, and how they were found; `selector` is `none` for a lossless level."""
+    """The plan, the network of every level, and how they were found.
+
+    `selector` is `none` for a lossless level; `solver` says how good the plan is known to be.
+    """
 
     plan: LevelPlan
     networks: tuple[Candidate, ...]
     full_widths: Mapping[str, int]
     selector: str
     diagnostics: tuple[Diagnostic, ...]
+    solver: Solver = Solver("given")
 
     @property
     def names(self) -> list[str]:
@@ -126,7 +130,9 @@ def _cut(problem: Problem, selection: Selection, selector: str) -> Levels:
             skipped = [block for block in problem.blocks if block.name in level.skipped]
             check_slice(problem.graph, problem.groups, level.widths, found.graph, skipped)
         networks.append(_final(problem, found, found.graph, level.name))
-    return Levels(selection.plan, tuple(networks), problem.full, selector, selection.diagnostics)
+    return Levels(
+        selection.plan, tuple(networks), problem.full, selector, selection.diagnostics, selection.solver
+    )
 
 
 def _final(problem: Problem, found: Candidate, graph: Graph, level: str) -> Candidate:

@@ -33,8 +33,6 @@ from redsc.version import __version__
 
 __all__ = ["build_report", "model_report"]
 
-_STATUS = {"none": "exact", "plan": "given"}  # where nothing was searched
-
 
 def build_report(
     model: Model,
@@ -59,7 +57,7 @@ def build_report(
             _level(slot, model, levels, container, quality[slot], budgets.kernels) for slot in range(len(memory))
         ),
         arena=ResidentReport(resident_all_bytes(memory), resident_one_bytes(memory)),
-        solver=SolverReport(levels.selector, _STATUS.get(levels.selector, "heuristic")),
+        solver=_solver(levels),
         flash=FlashReport(len(container.data), container.shared_weight_bytes, sum(container.private_bytes), 0),
         verification=tuple(verification),
         files=tuple(FileReport(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()),
@@ -113,6 +111,23 @@ def _level(
         private_bytes=container.private_bytes[slot],
         quality=quality,
     )
+
+
+def _solver(levels: Levels) -> SolverReport:
+    """Return how good the plan is known to be; JSON has six digits of it."""
+    found = levels.solver
+    return SolverReport(
+        selector=levels.selector,
+        status="exact" if levels.selector == "none" else found.status,
+        objective=_rounded(found.objective),
+        bound=_rounded(found.bound),
+        gap=_rounded(found.gap),
+        grid=found.grid,
+    )
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 6)
 
 
 def _arena(memory: NetworkMemory, kernels: Kernels) -> ArenaReport:

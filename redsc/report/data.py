@@ -111,13 +111,14 @@ class ResidentReport:
 
 @dataclass(frozen=True, slots=True)
 class SolverReport:
-    """How the widths were found."""
+    """How the widths were found, as `redsc.passes.select.problem.Solver` says it; `exact` where none were cut."""
 
     selector: str
     status: str
     objective: float | None = None
     bound: float | None = None
     gap: float | None = None
+    grid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ def print_report(report: Report, files: Mapping[str, bytes], where: str | None) 
         [_level_row(level) for level in report.levels],
     )
     print()
-    for line in (*_ram_lines(report), *_flash_lines(report), *verification_lines(report.verification)):
+    lines = (*_ram_lines(report), *_flash_lines(report), *_solver_lines(report))
+    for line in (*lines, *verification_lines(report.verification)):
         print(line)
     if where is None:
         print("\ndry run: nothing was written")
@@ -113,3 +114,17 @@ def _flash_lines(report: Report) -> list[str]:
         f"{structure:,} B structure",
     )
     return [f"flash   {size_with_unit(flash.container_bytes)}{bound}: {', '.join(parts)}"]
+
+
+def _solver_lines(report: Report) -> list[str]:
+    """Return how good the plan is known to be, where something was searched."""
+    solver = report.solver
+    if solver.objective is None:
+        return []
+    among = "" if solver.grid is None else f", among {solver.grid} widths per space, then filled up"
+    texts = {
+        "optimal": f"no other plan loses less{among}",
+        "gap": f"the best may lose {100 * (solver.gap or 0):.1f} % less{among}",
+    }
+    known = texts.get(solver.status, "a heuristic")
+    return [f"plan    {solver.selector}: loss {solver.objective:.4g} over all levels, {known}"]

@@ -58,7 +58,7 @@ def test_the_report_has_the_keys_of_the_schema(artefact: Artefact) -> None:
             }
         ],
         "arena": dict.fromkeys(("resident_all_bytes", "resident_one_bytes")),
-        "solver": dict.fromkeys(("selector", "status", "objective", "bound", "gap")),
+        "solver": dict.fromkeys(("selector", "status", "objective", "bound", "gap", "grid")),
         "flash": dict.fromkeys(("container_bytes", "shared_weight_bytes", "private_bytes", "kernel_bytes")),
         "verification": [dict.fromkeys(("level", "oracle", "result"))],
         "files": [dict.fromkeys(("path", "bytes", "sha256"))],

@@ -94,13 +94,17 @@ class LevelModel:
         return nbytes
 
     def hint(self, level: Level) -> None:
-        """Let the search start from a level."""
+        """Let the search start from a level; call it when all costs are there, for their variables need one too."""
         for name, skipped in self.skipped.items():
             self.cp.add_hint(skipped, name in level.skipped)
         for space, taken in self.widths.items():
             is_gone = self._is_gone(space, level.skipped)
             for width, literal in taken.items():
                 self.cp.add_hint(literal, width == level.widths[space] and not is_gone)
+        for (spaces, block), choices in self.tables.items():
+            chosen = tuple(level.widths[space] for space in spaces)
+            for widths, literal in choices:
+                self.cp.add_hint(literal, widths == chosen and block not in level.skipped)
 
     def read(self, solver: Any) -> Level:
         """Return what the solver chose; a space that is gone has its narrowest width."""

@@ -45,9 +45,9 @@ class Neighbours:
 class Found:
     """Levels that keep all bounds.
 
-    Of levels with widths from a grid none lose less than `bound` in sum, and the best that were found lost `solved`;
-    with other legal widths `levels` may lose still less. `grid` is the most widths per space on it, None where they
-    are all legal ones.
+    Of levels with widths from a grid none lose less than `bound` in sum, and the best that were found lost
+    `solved`; with other legal widths `levels` may lose still less. `grid` is the most widths per space on it, None
+    where they are all legal ones.
     """
 
     levels: tuple[Candidate, ...]
@@ -150,10 +150,9 @@ class Search:
             solved = solve(self.costs, task, _QUICK_EFFORT, solved.levels)
         else:
             return None
-        is_close = solved is not None and solved.objective - first.bound <= _CLOSE * solved.objective
-        if solved is not None and is_close:
-            return task, solved
-        return None if missed is None else self._loosened(task, solved, missed)
+        if missed is None or (solved and solved.objective - first.bound <= _CLOSE * solved.objective):
+            return (task, solved) if solved else None
+        return self._loosened(task, solved, missed)
 
     def _loosened(self, task: Task, best: Solved | None, missed: Task) -> tuple[Task, Solved] | None:
         """Return what is found by bisection between bounds that are tight enough and bounds that are not."""
