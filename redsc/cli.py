@@ -35,6 +35,8 @@ _BUDGET_FLAGS = (
     click.option("--ram", metavar="SIZE", help="RAM budget, like 200KB (1000) or 64KiB (1024)."),
     click.option("--flash", metavar="SIZE", help="Flash budget for the model array."),
     click.option("--macs", metavar="COUNT", help="Budget for the MACs of the largest level, like 2.5M."),
+    click.option("--latency", metavar="TIME", help="Budget for one inference of the largest level, like 50ms."),
+    click.option("--target", metavar="NAME", help="Whose table counts it: cortex-m4-cmsis-nn."),
     click.option(
         "--levels", metavar="LIST", help="Level names: ceilings in percent of the MACs, like 25,50,75,100."
     ),
@@ -315,6 +317,8 @@ def _options(flags: Mapping[str, Any], name: str | None = None) -> Options:
         "ram": None,
         "flash": None,
         "macs": None,
+        "latency": None,
+        "target": None,
         "resident": "all",
         "kernels": "safe",
         "levels": None,
@@ -325,7 +329,15 @@ def _options(flags: Mapping[str, Any], name: str | None = None) -> Options:
         **flags,
     }
     return Options(
-        budgets=Budgets.parse(found["ram"], found["flash"], found["macs"], found["resident"], found["kernels"]),
+        budgets=Budgets.parse(
+            found["ram"],
+            found["flash"],
+            found["macs"],
+            found["resident"],
+            found["kernels"],
+            found["latency"],
+            found["target"],
+        ),
         levels=() if found["levels"] is None else parse_levels(found["levels"]),
         freeze=found["freeze"],
         plan=found.get("plan"),

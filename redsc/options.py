@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from redsc.errors import UsageError, did_you_mean
-from redsc.units import parse_count, parse_size
+from redsc.units import parse_count, parse_size, parse_time
 
 __all__ = [
     "Budgets",
@@ -54,7 +54,10 @@ class Kernels(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """Upper bounds, None where there is none, and what RAM depends on; the texts are sizes as they were given."""
+    """Upper bounds, None where there is none, and what they depend on; the texts are sizes as they were given.
+
+    `target` names the table by which `latency_us` of the largest level is counted (`redsc.cost.latency`).
+    """
 
     ram_bytes: int | None = None
     flash_bytes: int | None = None
@@ -63,6 +66,8 @@ class Budgets:
     ram_text: str | None = None
     flash_text: str | None = None
     kernels: Kernels = Kernels.SAFE
+    latency_us: int | None = None
+    target: str | None = None
 
     @staticmethod
     def parse(
@@ -71,8 +76,10 @@ class Budgets:
         macs: str | None = None,
         resident: str = "all",
         kernels: str = "safe",
+        latency: str | None = None,
+        target: str | None = None,
     ) -> Budgets:
-        """Return budgets from texts like `200KB` and `2.5M`.
+        """Return budgets from texts like `200KB`, `2.5M` and `50ms`.
 
         Raises:
             UsageError: a text is no size, count or choice.
@@ -90,6 +97,8 @@ class Budgets:
             ram_text=ram,
             flash_text=flash,
             kernels=Kernels(kernels),
+            latency_us=None if latency is None else parse_time(latency),
+            target=target,
         )
 
 

@@ -1,4 +1,4 @@
-"""Sizes for people: the only module that knows 1000 and 1024.
+"""Sizes and times for people: the only module that knows 1000 and 1024.
 
 `KB` is 1000 bytes; `K`, `Ki` and `KiB` are 1024. A promise kept under KB holds under both readings.
 """
@@ -9,12 +9,13 @@ import re
 
 from redsc.errors import UsageError
 
-__all__ = ["other_reading", "parse_count", "parse_size", "size_with_unit"]
+__all__ = ["other_reading", "parse_count", "parse_size", "parse_time", "size_with_unit"]
 
 _DECIMAL = {"": 1, "B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
 _BINARY = {"K": 1024, "Ki": 1024, "KiB": 1024, "M": 1024**2, "Mi": 1024**2, "MiB": 1024**2}
 _UNITS = _DECIMAL | _BINARY
 _COUNTS = {"": 1, "k": 1000, "K": 1000, "M": 1000**2, "G": 1000**3}
+_TIMES = {"us": 1, "ms": 1000, "s": 1000**2}
 _NUMBER = re.compile(r"\s*([0-9][0-9_]*(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
 
 
@@ -30,6 +31,11 @@ def parse_size(text: str) -> int:
 def parse_count(text: str) -> int:
     """Return the number that a count like `2.5M` (2,500,000) stands for."""
     return _parse(text, _COUNTS, "count", "2.5M")
+
+
+def parse_time(text: str) -> int:
+    """Return the microseconds that a time like `50ms` stands for."""
+    return _parse(text, _TIMES, "time", "50ms")
 
 
 def other_reading(text: str) -> int | None:

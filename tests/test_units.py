@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redsc.errors import UsageError
-from redsc.units import other_reading, parse_count, parse_size, size_with_unit
+from redsc.units import other_reading, parse_count, parse_size, parse_time, size_with_unit
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,14 @@ def test_a_promise_under_the_decimal_reading_holds_under_both(number: int, unit:
     other = other_reading(f"{number}{unit}")
     assert other is not None
     assert parse_size(f"{number}{unit}") <= other
+
+
+@pytest.mark.parametrize(("text", "microseconds"), [("50ms", 50_000), ("800us", 800), ("1.5 s", 1_500_000)])
+def test_times(text: str, microseconds: int) -> None:
+    assert parse_time(text) == microseconds
+
+
+@pytest.mark.parametrize("text", ["50", "50 minutes", "0.5us", "soon"])
+def test_what_is_no_time(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_time(text)

@@ -15,7 +15,7 @@ from redsc.passes.base import load
 from redsc.passes.blocks import find_blocks
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.losses import Losses
-from redsc.passes.make_problem import Progress, make_problem
+from redsc.passes.make_problem import Progress, latency_bound, make_problem
 from redsc.passes.permute import permute_channels
 from redsc.passes.plan import Level, LevelPlan
 from redsc.passes.select.check import Rules, fullness_problems, plan_problems
@@ -110,7 +110,8 @@ def _given(graph: Graph, options: Options, path: Path) -> Levels:
         raise UsageError(f"cannot read the plan {path}", code="U205", evidence=[str(error)]) from error
     groups = find_channel_groups(graph, options.freeze)
     blocks = find_blocks(graph, groups)
-    problems = list(plan_problems(graph, groups, plan, Rules(options.budgets, options.width_multiple, blocks)))
+    rules = Rules(options.budgets, options.width_multiple, blocks, latency_bound(options.budgets))
+    problems = list(plan_problems(graph, groups, plan, rules))
     if problems:
         raise UsageError(
             f"the plan {path.name} does not fit this model or its budgets", code="U208", evidence=problems
@@ -130,9 +131,7 @@ def _cut(problem: Problem, selection: Selection, selector: str) -> Levels:
             skipped = [block for block in problem.blocks if block.name in level.skipped]
             check_slice(problem.graph, problem.groups, level.widths, found.graph, skipped)
         networks.append(_final(problem, found, found.graph, level.name))
-    return Levels(
-        selection.plan, tuple(networks), problem.full, selector, selection.diagnostics, selection.solver
-    )
+    return Levels(selection.plan, tuple(networks), problem.full, selector, selection.diagnostics, selection.solver)
 
 
 def _final(problem: Problem, found: Candidate, graph: Graph, level: str) -> Candidate:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from redsc.cost.latency import LATENCY_TABLES, LatencyBound
 from redsc.cost.macs import graph_macs
+from redsc.errors import UsageError
 from redsc.ir import Array, Graph
-from redsc.options import Importance, Options
+from redsc.options import Budgets, Importance, Options
 from redsc.passes.blocks import SkipBlock, find_blocks
 from redsc.passes.consumers import row_lengths
 from redsc.passes.groups import find_channel_groups
@@ -20,7 +22,7 @@ from redsc.passes.spaces import ChannelGroups
 from redsc.passes.study import Study
 from redsc.runtime.moments import observe_moments
 
-__all__ = ["Progress", "make_problem"]
+__all__ = ["Progress", "latency_bound", "make_problem"]
 
 Progress = Callable[[str], None]
 Order = Mapping[str, tuple[int, ...]]
@@ -47,7 +49,23 @@ def make_problem(
     macs = graph_macs(graph)
     requests = tuple(LevelRequest(name, ceiling_macs(name, macs)) for name in names)
     permuted = permute_channels(graph, groups, order)
-    return Problem(permuted, groups, order, requests, options.budgets, options.width_multiple, losses, blocks)
+    latency = latency_bound(options.budgets)
+    return Problem(
+        permuted, groups, order, requests, options.budgets, options.width_multiple, losses, blocks, latency
+    )
+
+
+def latency_bound(budgets: Budgets) -> LatencyBound | None:
+    """Return the bound on the time of the largest level, None where there is none.
+
+    Raises:
+        UsageError: an unknown target, or a time without one.
+    """
+    table = LATENCY_TABLES.get(budgets.target or "")
+    if table is None and (budgets.target or budgets.latency_us is not None):
+        known = " or ".join(LATENCY_TABLES)
+        raise UsageError("--latency needs a target that is known", code="U219", hint=f"write --target {known}")
+    return None if table is None or budgets.latency_us is None else LatencyBound(budgets.latency_us, table)
 
 
 def _measured(

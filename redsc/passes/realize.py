@@ -71,7 +71,7 @@ def realize_levels(
     needed = resident_bytes([network.memory for network in networks], budgets.resident)
     if budgets.ram_bytes is not None and needed > budgets.ram_bytes:
         message = f"recovered levels need {needed:,} B of RAM, budget is {budgets.ram_bytes:,} B"
-        raise BudgetError(message, code="R504", hint="--recover off keeps the layers without a bias as they are")
+        raise BudgetError(message, code="R506", hint="--recover off keeps the layers without a bias as they are")
     return replace(found, networks=tuple(networks))
 
 

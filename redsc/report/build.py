@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from redsc.codegen.container import Container
 from redsc.codegen.oracles import Verification
+from redsc.cost.latency import LATENCY_TABLES, latency_us
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_one_bytes
 from redsc.errors import Diagnostic
@@ -51,11 +52,14 @@ def build_report(
         redsc=__version__,
         model=model_report(model, levels.graphs[0]),
         budget=BudgetReport(
-            budgets.ram_bytes, budgets.flash_bytes, budgets.macs, None, None, budgets.resident.value
+            budgets.ram_bytes,
+            budgets.flash_bytes,
+            budgets.macs,
+            budgets.latency_us,
+            budgets.target,
+            budgets.resident.value,
         ),
-        levels=tuple(
-            _level(slot, model, levels, container, quality[slot], budgets.kernels) for slot in range(len(memory))
-        ),
+        levels=tuple(_level(slot, model, levels, container, quality[slot], budgets) for slot in range(len(memory))),
         arena=ResidentReport(resident_all_bytes(memory), resident_one_bytes(memory)),
         solver=_solver(levels),
         flash=FlashReport(len(container.data), container.shared_weight_bytes, sum(container.private_bytes), 0),
@@ -97,7 +101,7 @@ def _port(value: Value, port: Port) -> PortReport:
 
 
 def _level(
-    slot: int, model: Model, levels: Levels, container: Container, quality: Quality | None, kernels: Kernels
+    slot: int, model: Model, levels: Levels, container: Container, quality: Quality | None, budgets: Budgets
 ) -> LevelReport:
     network, level, full = levels.networks[slot], levels.plan.levels[slot], graph_macs(model.graph)
     return LevelReport(
@@ -107,8 +111,9 @@ def _level(
         macs_fraction=round(network.macs / full, 6) if full else 1.0,
         widths=network.widths,
         skipped=level.skipped,
-        arena=_arena(network.memory, kernels),
+        arena=_arena(network.memory, budgets.kernels),
         private_bytes=container.private_bytes[slot],
+        latency_us=None if budgets.target is None else latency_us(network.graph, LATENCY_TABLES[budgets.target]),
         quality=quality,
     )
 

@@ -7,7 +7,7 @@ the bound of the first answer stays one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from redsc.passes.plan import Level
@@ -76,23 +76,24 @@ class Search:
         task = replace(task, least_losses=self._alone(task))
         first = solve(self.costs, task, _EFFORT, self._top_down(task))
         settled = None if first is None else self._settle(task, first)
-        if settled is None:
-            levels = self._candidates([_narrowest(slot) for slot in slots])
-            if not self._fits(task, levels):
-                return None
-            solved = self._lost(levels)
-        else:
-            task, best = settled
-            solved, levels = best.objective, self._refined(task, self._candidates(best.levels))
-        grid = max((len(self.problem.legal(name)) for name in self.problem.full), default=0)
-        if grid > _MOST_OPTIONS:
-            levels = min(levels, self._one_by_one(requests, near, task) or levels, key=self._lost)
-        scale = self.costs.losing.scale
+        is_coarse = any(len(self.problem.legal(name)) > _MOST_OPTIONS for name in self.problem.full)
+        starts: list[tuple[Candidate, ...]] = []
+        if settled is not None:
+            task = settled[0]
+            starts.append(self._refined(task, self._candidates(settled[1].levels)))
+        if is_coarse or settled is None:
+            starts += self._one_by_one(requests, near, task)
+        if not starts:
+            narrowest = self._candidates([_narrowest(slot) for slot in slots])
+            starts += [narrowest] if self._fits(task, narrowest) else []
+        if not starts:
+            return None
+        levels, scale = min(starts, key=self._lost), self.costs.losing.scale
         return Found(
             self.fill(levels, requests, near),
             bound=(first.bound if first else 0) / scale,
-            solved=solved / scale,
-            grid=_MOST_OPTIONS if grid > _MOST_OPTIONS else None,
+            solved=(settled[1].objective if settled else self._lost(levels)) / scale,
+            grid=_MOST_OPTIONS if is_coarse else None,
         )
 
     def fill(
@@ -197,16 +198,15 @@ class Search:
 
     def _one_by_one(
         self, requests: Sequence[LevelRequest], near: Neighbours, task: Task
-    ) -> tuple[Candidate, ...] | None:
-        """Return levels chosen from the largest down, then refined together; None where one has no place."""
+    ) -> Iterator[tuple[Candidate, ...]]:
+        """Yield several levels chosen from the largest down, then refined together, if each has a place."""
         levels: list[Candidate] = []
         for index, request in enumerate(requests, 1) if len(requests) > 1 else ():
             rest = (self.problem.least,) * (len(requests) - index)
             found = self.choose([request], Neighbours((*near.above, *levels), (*rest, *near.below), near.inner))
-            if found is None:
-                return None
-            levels += found.levels
-        return self._refined(task, tuple(levels)) if levels else None
+            levels += found.levels if found else ()
+        if levels and len(levels) == len(requests):
+            yield self._refined(task, tuple(levels))
 
     def _lost(self, levels: Sequence[Candidate]) -> int:
         """Return what levels lose in sum, for the solver."""
