@@ -14,7 +14,7 @@ demo: $(VENV)/.demo
 	  -o out/demo
 
 test: $(VENV)/.test debian
-	$(BIN)/python -m pytest -n $(PYTEST_WORKERS) -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(PYTEST_WORKERS) -q
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check --quiet .

@@ -25,8 +25,8 @@ _MOST_REFINED = 8
 _MOST_ROUNDS = 20  # of tightening bounds
 _BISECTIONS = 5  # between bounds that were tight enough and those that were not
 _CLOSE = 0.002  # a gap that is not worth them
-_EFFORT = 25.0  # of deterministic time, a second or two each
-_QUICK_EFFORT = 4.0  # of a single level, and of improvements
+_EFFORT = 12.0  # of deterministic time, about two seconds each
+_QUICK_EFFORT = 2.0  # of a single level, and of improvements
 
 
 @dataclass(frozen=True, slots=True)
