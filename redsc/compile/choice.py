@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from redsc.cost.macs import graph_macs
 from redsc.errors import LimitExceeded
 from redsc.formats import Model, load_model
@@ -82,10 +84,16 @@ def plan_levels(
        every level becomes int8, over the integers that all share. An int8 model is dequantised for it.
     3. Without data levels are plain slices.
 
+    The same inputs give the same bits, on any number of cores.
+
     Raises:
         RedscError: of the class that says what is wrong: usage, model, unsupported, budget.
     """
-    log = log or Log()
+    with threadpool_limits(limits=1, user_api="blas"):  # sums depend on how many threads share them
+        return _plan_levels(path, options, progress, log or Log())
+
+
+def _plan_levels(path: Path | str, options: Options, progress: Progress, log: Log) -> Choice:
     progress("reading the model")
     model = read_model(path, log, shapes=options.shapes)
     borders = [DropBorderConversions()] if options.int8_io else []

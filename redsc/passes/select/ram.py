@@ -28,7 +28,7 @@ from redsc.passes.slice import slice_channels
 __all__ = ["RamModel", "shared_bytes"]
 
 _GAP_BYTES = 2 * ALIGNMENT_BYTES  # what structs of a skipped block may have filled
-_STAND_IN_BYTES = 160  # more than the tail of a node, with its tensors, that stands in for a skipped block
+_STAND_IN_BYTES = 160  # more than a node that stands in for a skipped block takes, with its tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +163,17 @@ def _tail(problem: Problem, nesting: Nesting, abi: Abi) -> Iterator[Term]:
 def _saved(problem: Problem, block: SkipBlock, abi: Abi) -> int:
     """Return the most by which skipping a block shortens the tail, but for what its kernels keep.
 
-    Blocks in a row may share a node that stands in for them.
+    A node that stands in for the block goes if the next one in a row is skipped too.
     """
     rest = skip_blocks(problem.graph, [block])
-    is_replaced = any(value.name == block.result for value in rest.values())
-    is_chained = any(block.source == other.result or block.result == other.source for other in problem.blocks)
-    shared = _STAND_IN_BYTES if is_replaced and is_chained else 0
-    return _structs(problem.graph, abi) - _structs(rest, abi) + _GAP_BYTES + shared
+    saved = _structs(problem.graph, abi) - _structs(rest, abi) + _GAP_BYTES
+    if any(other.source == block.result for other in problem.blocks):
+        for node in rest.nodes:
+            if node.outputs[0].name == block.result:
+                inputs = [value for value in node.present_inputs() if not value.is_constant]
+                alone = Graph("", inputs, list(node.outputs), [node])
+                saved += _structs(alone, abi) - _structs(Graph("", inputs), abi)
+    return saved
 
 
 def _structs(graph: Graph, abi: Abi) -> int:

@@ -23,10 +23,10 @@ __all__ = ["Found", "Neighbours", "Search"]
 _MOST_OPTIONS = 16  # widths per space: pairs of them are the variables of the solver
 _MOST_REFINED = 8
 _MOST_ROUNDS = 20  # of tightening bounds
-_BISECTIONS = 5  # between bounds that were tight enough and those that were not
+_BISECTIONS = 3  # between bounds that were tight enough and those that were not
 _CLOSE = 0.002  # a gap that is not worth them
 _EFFORT = 12.0  # of deterministic time, about two seconds each
-_QUICK_EFFORT = 2.0  # of a single level, and of improvements
+_QUICK_EFFORT = 3.0  # of a single level, and of improvements
 
 
 @dataclass(frozen=True, slots=True)
