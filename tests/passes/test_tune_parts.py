@@ -12,6 +12,7 @@ from redsc.options import Tuning
 from redsc.passes.tune.batches import Batch, Batches, columns
 from redsc.passes.tune.heads import Head, Kind, find_heads, label_loss, teacher_loss, variances
 from redsc.passes.tune.optimizer import State, learning_share
+from redsc.passes.tune.parameters import Key, Parameters
 from redsc.runtime.compare import random_samples
 from redsc.runtime.dataset import DataSet
 from redsc.runtime.task import Task
@@ -240,9 +241,25 @@ def test_a_step_is_one_of_adam() -> None:
         for item, number in zip(groups, gradient, strict=True):
             item.grad = number[None].clone()
         adam.step()
-        state.update(gradient, rates, 1.0)
+        state.update(gradient, rates, torch.full((20,), -np.inf), 1.0)
     assert torch.allclose(state.values, torch.cat(groups).detach(), atol=1e-6)
     assert state.step == 10
+
+
+def test_no_number_falls_below_its_least_value() -> None:
+    state = State.begin(np.ones(2, np.float32), 0.0, "cpu")
+    for _ in range(50):
+        state.update(torch.ones(2), torch.ones(2), torch.tensor([0.25, -np.inf]), 1.0)
+    assert float(state.values[0]) == 0.25
+    assert float(state.values[1]) < -10
+    assert float(state.average[0]) >= 0.25
+
+
+def test_factors_on_scales_stay_positive_and_nothing_else_is_bounded() -> None:
+    start = {Key("scale", 1, "w"): np.ones(2, np.float32), Key("own", 1, "b"): np.zeros(3, np.float32)}
+    lows = Parameters(start, dict.fromkeys(start, 1.0)).floor_vector()
+    assert (lows[:2] > 0).all()
+    assert (lows[2:] == -np.inf).all()
 
 
 def test_the_average_forgets_the_start_soon_and_then_the_last_hundred_steps_count() -> None:
@@ -250,11 +267,11 @@ def test_the_average_forgets_the_start_soon_and_then_the_last_hundred_steps_coun
     state.values += 1
     still, shares = torch.zeros(1), []
     for _ in range(1000):
-        state.update(still, still, 1.0)
+        state.update(still, still, torch.full((1,), -np.inf), 1.0)
         shares.append(1 - float(state.average))
     assert shares[30] < 0.01
     state.values += 1
-    state.update(still, still, 1.0)
+    state.update(still, still, torch.full((1,), -np.inf), 1.0)
     assert float(state.average) == pytest.approx(1.01, abs=1e-4)
 
 
@@ -271,7 +288,7 @@ def test_the_best_average_is_kept() -> None:
 
 def test_a_state_survives_as_bytes() -> None:
     state = State.begin(np.arange(4, dtype=np.float32), 2.5, "cpu")
-    state.update(torch.ones(4), torch.ones(4), 0.5)
+    state.update(torch.ones(4), torch.ones(4), torch.full((4,), -np.inf), 0.5)
     again = State.load(state.dump(), state)
     assert again is not None
     assert torch.equal(again.values, state.values)

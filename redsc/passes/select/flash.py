@@ -59,7 +59,7 @@ class FlashModel:
             groups[spaces, home] += polynomial_cost(size, home)
         copies = tuple(Copies(spaces, tuple(terms)) for (spaces, _), terms in groups.items())
         least = problem.least
-        slack = _ALIGNMENT_BYTES * (2 + len(least.graph.constants()))
+        slack = _ALIGNMENT_BYTES * (4 + len(least.graph.constants()))
         once, twice = _written([least]), _written([least, least])  # without arena plans
         first = once - FlashModel(copies, 0, 0).numbers(_as_level(least), None)
         return FlashModel(copies, first - slack, twice - once - slack)

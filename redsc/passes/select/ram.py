@@ -48,7 +48,7 @@ class RamModel:
         """Derive the model from the graph of a problem."""
         abi = ARM_32_CMSIS_NN if problem.budgets.kernels is Kernels.CMSIS_NN else ARM_32
         least = problem.least.memory
-        loading = least.planning_bytes + least.tail_bytes - _STAND_IN_BYTES * len(problem.blocks)
+        loading = least.planning_bytes + least.tail_bytes - ALIGNMENT_BYTES - _STAND_IN_BYTES * len(problem.blocks)
         heads = _Heads(problem, nesting, abi).of_steps()
         return RamModel(problem.budgets.resident, tuple(heads), tuple(_tail(problem, nesting, abi)), loading)
 
@@ -163,11 +163,11 @@ def _tail(problem: Problem, nesting: Nesting, abi: Abi) -> Iterator[Term]:
 def _saved(problem: Problem, block: SkipBlock, abi: Abi) -> int:
     """Return the most by which skipping a block shortens the tail, but for what its kernels keep.
 
-    A node that stands in for the block goes if the next one in a row is skipped too.
+    A node that stands in for the block may go where another one in a row with it is skipped too.
     """
     rest = skip_blocks(problem.graph, [block])
     saved = _structs(problem.graph, abi) - _structs(rest, abi) + _GAP_BYTES
-    if any(other.source == block.result for other in problem.blocks):
+    if any(block.result == other.source or block.source == other.result for other in problem.blocks):
         for node in rest.nodes:
             if node.outputs[0].name == block.result:
                 inputs = [value for value in node.present_inputs() if not value.is_constant]

@@ -47,16 +47,19 @@ class State:
         zeros = torch.zeros_like(values)
         return State(values, zeros, zeros.clone(), values.clone(), values.clone(), loss=loss)
 
-    def update(self, gradient: Tensor, rates: Tensor, share: float) -> None:
-        """Make a step of Adam (Kingma and Ba, ICLR 2015) with a rate of its own for every number.
+    def update(self, gradient: Tensor, rates: Tensor, lows: Tensor, share: float) -> None:
+        """Make a step of Adam (Kingma and Ba, ICLR 2015) with a rate and a least value of its own for every number.
 
         The average forgets faster at first, min(0.99, (1 + t) / (10 + t)), so that the start does not stay in it.
         """
+        import torch
+
         self.step += 1
         self.mean.lerp_(gradient, 1 - _BETAS[0])
         self.square.mul_(_BETAS[1]).addcmul_(gradient, gradient, value=1 - _BETAS[1])
         scale = (self.square / (1 - _BETAS[1] ** self.step)).sqrt_().add_(_EPSILON)
         self.values.addcdiv_(self.mean * rates, scale, value=-share / (1 - _BETAS[0] ** self.step))
+        torch.maximum(self.values, lows, out=self.values)
         self.average.lerp_(self.values, 1 - min(_AVERAGING, (1 + self.step) / (10 + self.step)))
 
     def judge(self, loss: float, is_allowed: bool) -> None:

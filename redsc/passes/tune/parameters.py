@@ -18,6 +18,7 @@ from redsc.passes.nested import LevelSet, NestedWeights, OwnWeights, weight_axes
 __all__ = ["Key", "Parameters", "find_parameters"]
 
 _TYPICAL = 0.1  # the deviation at which a parameter moves by the learning rate itself
+_LEAST_FACTOR = 0.01  # a quantisation scale must be positive; a channel that wants to vanish nearly does
 _LEAST = 0.05  # the least deviation that a bias counts as: many are nearly 0 and must be able to leave
 
 
@@ -45,6 +46,11 @@ class Parameters:
         """Return the factor (float32) on the learning rate of every number of a vector."""
         sizes = [array.size for array in self.start.values()]
         return np.repeat(np.array([self.rates[key] for key in self.start], np.float32), sizes)
+
+    def floor_vector(self) -> Array:
+        """Return the least value (float32) of every number of a vector: factors on scales stay above zero."""
+        lows = (_LEAST_FACTOR if key.kind == "scale" else -np.inf for key in self.start)
+        return np.repeat(np.array(list(lows), np.float32), [array.size for array in self.start.values()])
 
     def views(self, vector: Any) -> dict[Key, Any]:
         """Return the parts of a vector, an array or a tensor, in the shapes of the arrays."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["TuneProgress", "require_torch", "tune"]
 
 _CODE = "U221"
+_METHOD = 2  # goes up when the same inputs get other weights
 _SAVE_SECONDS = 30.0
 _CHECKS, _LEAST_PERIOD = 40, 25  # measurements on held-back data in a run, and steps between two of them
 _PATIENCE = 20  # measurements without a better one: half a run
@@ -144,6 +145,7 @@ class _Run:
         self.lesson, self.batches, self.held, self.parameters = lesson, batches, held, parameters
         self.tuning, self.slots = tuning, list(lesson.networks)
         self.rates = torch.tensor(parameters.rate_vector() * tuning.learning_rate, device=tuning.device)
+        self.lows = torch.tensor(parameters.floor_vector(), device=tuning.device)
         self.period = max(_LEAST_PERIOD, tuning.steps // _CHECKS)
         self.taught = lesson.ask_teacher(held)
         self.start = self.measure(torch.tensor(parameters.flatten(), device=tuning.device))
@@ -182,7 +184,7 @@ class _Run:
         for view, part in zip(views.values(), self.parameters.views(gradient).values(), strict=True):
             view.requires_grad_().grad = part
         losses = self.lesson.learn(self.batches.draw(step), views, self.chosen(step), step / steps)
-        state.update(gradient, self.rates, learning_share(step, steps))
+        state.update(gradient, self.rates, self.lows, learning_share(step, steps))
         return losses
 
     def chosen(self, step: int) -> list[int]:
@@ -226,7 +228,12 @@ def _key(
     data = [array for batch in batches for array in (*batch.inputs, batch.labels) if array is not None]
     hashes = [hashlib.sha256(np.ascontiguousarray(array).data).digest() for array in (*banks, *data)]
     return Store.key(
-        "tune", str(torch.__version__), *map(repr, (sharing, *settings)), *map(write_tflite, graphs), *hashes
+        "tune",
+        _METHOD,
+        str(torch.__version__),
+        *map(repr, (sharing, *settings)),
+        *map(write_tflite, graphs),
+        *hashes,
     )
 
 
