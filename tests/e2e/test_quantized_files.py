@@ -15,7 +15,7 @@ from redsc.codegen.container import slot_bytes
 from redsc.compile import Artefact, compile_model
 from redsc.formats import read_tflite, write_tflite
 from redsc.ir import Array, DType
-from redsc.options import Options
+from redsc.options import Options, Recovery
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import random_samples
 from tests.helpers import OldNet
@@ -154,7 +154,9 @@ def test_two_compiles_give_the_same_bytes(qdq: Path, levels: tuple[str, ...]) ->
 def test_a_uint8_network_is_measured_on_data_in_its_own_range(uint8: Path, tmp_path: Path) -> None:
     random = np.random.default_rng(2)
     np.savez(tmp_path / "data.npz", x=random.integers(0, 256, (16, 8, 8, 3), np.uint8))
-    artefact = compile_model(uint8, Options(levels=LEVELS, width_multiple=2, data=tmp_path / "data.npz"))
+    data = tmp_path / "data.npz"
+    options = Options(levels=LEVELS, width_multiple=2, data=data, evaluation=data, recovery=Recovery.PRIVATE)
+    artefact = compile_model(uint8, options)
     first = artefact.report.levels[0].quality
     assert first is not None
     assert (first.metric, first.value, first.samples) == ("sqnr_db", None, 16)  # two outputs, equal to the file's
