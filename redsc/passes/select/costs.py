@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
 from redsc.passes.select.flash import FlashModel
-from redsc.passes.select.problem import Problem
+from redsc.passes.select.problem import Candidate, Problem
 from redsc.passes.select.ram import RamModel
-from redsc.passes.select.terms import Cost, Nesting, Widths, cycles_cost, macs_cost
+from redsc.passes.select.terms import Cost, Nesting, cycles_cost, macs_cost
 
 __all__ = ["Costs", "Losing"]
 
@@ -79,9 +79,11 @@ class Costs:
             flash=None if budgets.flash_bytes is None else FlashModel.of(problem, nesting),
         )
 
-    def lost(self, widths: Widths, skipped: Collection[str]) -> int:
-        """Return what a level loses, as the solver counts it."""
-        there = (name for name, blocks in self.nesting.spaces.items() if not blocks <= set(skipped))
-        return sum(self.losing.widths[name][widths[name]] for name in there) + sum(
-            self.losing.skips[name] for name in skipped
-        )
+    def lost(self, levels: Iterable[Candidate]) -> int:
+        """Return what levels lose in sum, as the solver counts it."""
+        return sum(self._lost(level) for level in levels)
+
+    def _lost(self, level: Candidate) -> int:
+        there = (name for name, blocks in self.nesting.spaces.items() if not blocks <= set(level.skipped))
+        widths = sum(self.losing.widths[name][level.widths[name]] for name in there)
+        return widths + sum(self.losing.skips[name] for name in level.skipped)

@@ -14,8 +14,10 @@ from redsc.passes.select.cp_level import LevelModel, Slot
 from redsc.passes.select.problem import Candidate
 from redsc.passes.select.ram import shared_bytes
 
-__all__ = ["Solved", "Task", "solve"]
+__all__ = ["EFFORT", "QUICK_EFFORT", "Solved", "Task", "solve"]
 
+EFFORT = 12.0  # of deterministic time, about two seconds each
+QUICK_EFFORT = 3.0  # for a single level, and for improvements
 _SEED = 1
 
 

@@ -1,0 +1,70 @@
+"""Grids of widths: few enough to solve at first, then finer and finer around what was chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from redsc.passes.plan import Level
+from redsc.passes.select.costs import Costs
+from redsc.passes.select.cp_level import Slot
+from redsc.passes.select.cp_sat import QUICK_EFFORT, Task, solve
+from redsc.passes.select.problem import Candidate, Problem
+from redsc.passes.select.settle import as_networks, is_kept
+
+__all__ = ["MOST_OPTIONS", "is_coarse", "refine", "thinned"]
+
+MOST_OPTIONS = 16  # widths per space: pairs of them are the variables of the solver
+_MOST_REFINED = 8
+
+
+def is_coarse(problem: Problem) -> bool:
+    """Whether the first grid leaves out legal widths."""
+    return any(len(problem.legal(name)) > MOST_OPTIONS for name in problem.full)
+
+
+def thinned(widths: Sequence[int], most: int = MOST_OPTIONS, keep: int | None = None) -> tuple[int, ...]:
+    """Return about so many of some widths, evenly spaced, with the first, the last and the one to keep."""
+    if len(widths) <= most:
+        return tuple(widths)
+    step = -(-(len(widths) - 1) // (most - 1))
+    return tuple(sorted({widths[0], *widths[::-step], *(width for width in widths if width == keep)}))
+
+
+def refine(costs: Costs, task: Task, levels: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """Return levels that lose no more, from legal widths between the neighbours of those chosen on a grid.
+
+    They skip the same blocks.
+    """
+    problem = costs.problem
+    while any(_has_gaps(problem, slot, level) for slot, level in zip(task.slots, levels, strict=True)):
+        slots = tuple(_closer(problem, slot, level) for slot, level in zip(task.slots, levels, strict=True))
+        task = replace(task, slots=slots, least_losses=())
+        hint = [Level("", level.widths, level.skipped) for level in levels]
+        solved = solve(costs, task, QUICK_EFFORT, hint)
+        if solved is None or solved.objective > costs.lost(levels):
+            break
+        found = as_networks(problem, solved.levels)
+        if not is_kept(problem, task, found):
+            break
+        levels = found
+    return levels
+
+
+def _has_gaps(problem: Problem, slot: Slot, level: Candidate) -> bool:
+    """Whether legal widths lie between those chosen and their neighbours."""
+    return any(set(_around(problem, slot, level, space)) - set(slot.options[space]) for space in slot.options)
+
+
+def _closer(problem: Problem, slot: Slot, level: Candidate) -> Slot:
+    """Return a level with the same blocks, and widths between the neighbours of those chosen."""
+    around = {space: _around(problem, slot, level, space) for space in slot.options}
+    options = {s: thinned(widths, _MOST_REFINED, level.widths[s]) for s, widths in around.items()}
+    return Slot(slot.ceiling_macs, options, frozenset(level.skipped), frozenset(level.skipped))
+
+
+def _around(problem: Problem, slot: Slot, level: Candidate, space: str) -> list[int]:
+    options, width = slot.options[space], level.widths[space]
+    low = max((other for other in options if other < width), default=width)
+    high = min((other for other in options if other > width), default=width)
+    return [legal for legal in problem.legal(space) if low <= legal <= high]
