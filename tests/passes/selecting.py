@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
-from redsc.ir import DType, Graph
+from redsc.ir import DType, Graph, Padding
 from redsc.options import Budgets, Options
 from redsc.passes.blocks import with_nested
 from redsc.passes.losses import Losses
@@ -43,8 +43,18 @@ def joined() -> Graph:
     return head(net, net.conv(net.concat(net.conv(x, 8), net.conv(x, 12)), 8, 1))
 
 
-SMALL = {"chain": chain, "residuals": residuals, "joined": joined}
-MULTIPLES = {"chain": 2, "residuals": 8, "joined": 2}
+def bodies() -> Graph:
+    """Three residuals in a row with one layer each: their blocks have no channels of their own."""
+    net = NetBuilder(DType.INT8)
+    x = stem(net, 16)
+    for kernel in (3, 1, 3):
+        body = net.depthwise(x, 3, padding=Padding.SAME) if kernel == 1 else net.conv(x, 16, kernel)
+        x = net.add(x, body)
+    return head(net, net.conv(x, 8, 1))
+
+
+SMALL = {"chain": chain, "residuals": residuals, "joined": joined, "bodies": bodies}
+MULTIPLES = {"chain": 2, "residuals": 8, "joined": 2, "bodies": 4}
 
 
 def posed(

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redsc.cost.latency import LATENCY_TABLES, LatencyBound
 from redsc.errors import BudgetError
 from redsc.ir import DType, Graph
 from redsc.options import Budgets, Options, Resident
@@ -17,6 +18,7 @@ from redsc.passes.select.problem import Problem, Selection, legal_widths
 from redsc.passes.select.uniform import select_uniform
 from tests.conftest import Golden
 from tests.helpers import NetBuilder, residual_net, small_net
+from tests.passes.skipping import residual
 from tests.strategies import graphs
 
 NAMES = ("100", "75", "50", "25")
@@ -195,6 +197,62 @@ def test_the_checker_sees_room_that_was_left() -> None:
     problem = problem_of(residual_net())
     narrow = LevelPlan((Level("100", problem.narrowest),), problem.order)
     assert list(fullness_problems(problem.graph, problem.groups, narrow, rules_of(problem)))
+
+
+def skipping_plan(**skipped: tuple[str, ...]) -> tuple[Problem, LevelPlan]:
+    """Return levels 100, 75 and 50 of two residuals, one inside the other, that skip what is given."""
+    net = NetBuilder(DType.INT8)
+    x = net.conv(net.input(1, 6, 6, 2), 16)
+    inner = residual(net, net.conv(x, 16, 1), 16)
+    problem = problem_of(net.outputs(net.dense(net.mean(net.add(x, net.conv(inner, 16, 1)), 1, 2), 4)))
+    widths = {"100": 16, "75": 12, "50": 8}
+    levels = [
+        Level(name, dict.fromkeys(problem.full, width), skipped.get(f"level{name}", ()))
+        for name, width in widths.items()
+    ]
+    return problem, LevelPlan(tuple(levels), problem.order)
+
+
+SKIPPED: dict[str, tuple[dict[str, tuple[str, ...]], str]] = {
+    "smaller levels skip more": ({"level75": ("add4",), "level50": ("add4", "add6")}, ""),
+    "who skips the outer skips the inner": ({"level75": ("add4",), "level50": ("add6",)}, ""),
+    "a smaller level keeps a block": (
+        {"level75": ("add6",)},
+        "has blocks that the level before it skips: add4, add6",
+    ),
+    "a smaller level keeps what was inside": (
+        {"level75": ("add6",), "level50": ("add4",)},
+        "has blocks that the level before it skips: add6",
+    ),
+    "there is no such block": ({"level50": ("add5",)}, "skips blocks that there are not: add5"),
+}
+
+
+@pytest.mark.parametrize("case", SKIPPED)
+def test_blocks_are_known_and_nested(case: str) -> None:
+    skipped, complaint = SKIPPED[case]
+    problem, plan = skipping_plan(**skipped)
+    assert [block.name for block in problem.blocks] == ["add4", "add6"]
+    found = list(plan_problems(problem.graph, problem.groups, plan, rules_of(problem)))
+    assert found == ([f"level 50 {complaint}"] if complaint else [])
+
+
+def test_spaces_of_skipped_blocks_alone_need_not_be_full() -> None:
+    problem, plan = skipping_plan(level75=("add6",), level50=("add6",))
+    check = (problem.graph, problem.groups, plan, rules_of(problem))
+    assert list(plan_problems(*check)) == []
+    assert set(fullness_problems(*check)) == {
+        "level 75 has room for 16 channels of conv_2d0",
+        "level 50 has room for 12 channels of conv_2d0",
+    }
+
+
+def test_latency_is_checked_for_the_first_level() -> None:
+    problem = problem_of(wide_net())
+    plan = select_uniform(problem).plan
+    bound = LatencyBound(1, LATENCY_TABLES["cortex-m4-cmsis-nn"])
+    (complaint,) = plan_problems(problem.graph, problem.groups, plan, replace(rules_of(problem), latency=bound))
+    assert complaint.endswith("us exceed the budget of 1 us")
 
 
 def test_a_network_without_free_spaces_is_one_level() -> None:

@@ -9,15 +9,19 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from redsc.cost.latency import LATENCY_TABLES, LatencyBound
-from redsc.ir import Graph
+from redsc.ir import DType, Graph
 from redsc.options import Budgets, Kernels, Options, Resident
 from redsc.passes.blocks import with_nested
 from redsc.passes.make_problem import make_problem
 from redsc.passes.plan import Level
 from redsc.passes.select.costs import Costs
+from redsc.passes.select.cp_level import Slot
+from redsc.passes.select.cp_sat import QUICK_EFFORT, Task, solve
 from redsc.passes.select.problem import Problem
 from redsc.passes.select.terms import evaluate
-from tests.passes.skipping import residual_graphs
+from tests.helpers import NetBuilder
+from tests.passes.selecting import chain, small_problem
+from tests.passes.skipping import residual, residual_graphs, stem
 from tests.strategies import graphs
 
 GRAPHS = st.one_of(graphs(), residual_graphs())
@@ -52,6 +56,16 @@ def levels(draw: DrawFn, problem: Problem, count: int) -> list[Level]:
     return found
 
 
+def fixed(problem: Problem, chosen: list[Level], macs: list[int]) -> tuple[Slot, ...]:
+    """Return slots that can be nothing but these levels."""
+    return tuple(
+        Slot(
+            ceiling, {s: (w,) for s, w in level.widths.items()}, frozenset(level.skipped), frozenset(level.skipped)
+        )
+        for level, ceiling in zip(chosen, macs, strict=True)
+    )
+
+
 @given(problems(), st.data())
 def test_macs_and_cycles_are_exact(problem: Problem, data: st.DataObject) -> None:
     costs = Costs.of(problem)
@@ -75,3 +89,58 @@ def test_levels_never_need_less_than_their_bounds(problem: Problem, data: st.Dat
             above, free, below = networks[:first], chosen[first:end], networks[end:]
             assert costs.ram.bound(free, [*above, *below]) <= problem.ram(networks)
             assert costs.flash.bound(problem, above, free, len(below)) <= problem.flash(networks)
+
+
+@given(problems(), st.data())
+def test_the_solver_counts_as_the_sums_do(problem: Problem, data: st.DataObject) -> None:
+    """Levels that can be nothing else have a solution within just what they need, and none within a byte less."""
+    whole = replace(problem, latency=None)
+    costs, full = Costs.of(whole), whole.candidate(whole.full)
+    assert costs.ram is not None
+    assert costs.flash is not None
+    chosen = data.draw(levels(whole, 2))
+    macs = [evaluate(costs.macs, level.widths, level.skipped) for level in chosen]
+    exact = Task(fixed(whole, chosen, macs), (full,) if data.draw(st.booleans()) else ())
+    ram, flash = costs.ram.bound(chosen, exact.above), costs.flash.bound(whole, exact.above, chosen)
+    found = solve(costs, replace(exact, ram_bytes=ram, flash_bytes=flash), QUICK_EFFORT)
+    assert found is not None
+    networks = [whole.candidate(level.widths, level.skipped) for level in chosen]
+    assert found.objective == costs.lost(networks)
+    assert solve(costs, replace(exact, ram_bytes=ram - 1), QUICK_EFFORT) is None
+    assert solve(costs, replace(exact, flash_bytes=flash - 1), QUICK_EFFORT) is None
+    if macs[1]:
+        light = fixed(whole, chosen, [macs[0], macs[1] - 1])
+        assert solve(costs, replace(exact, slots=light), QUICK_EFFORT) is None
+
+
+@given(st.data(), st.sampled_from(Resident))
+def test_bounds_are_close_where_weights_are_large(data: st.DataObject, resident: Resident) -> None:
+    problem = posed(chain((64, 64, 32)), Budgets(ram_bytes=1, flash_bytes=1, resident=resident), 16)
+    costs = Costs.of(problem)
+    assert costs.ram is not None
+    assert costs.flash is not None
+    chosen = data.draw(levels(problem, 3))
+    networks = [problem.candidate(level.widths, level.skipped) for level in chosen]
+    assert costs.ram.bound(chosen, []) == problem.ram(networks)
+    flash = problem.flash(networks)
+    assert 0.85 * flash <= costs.flash.bound(problem, [], chosen) <= flash
+
+
+def test_a_source_that_is_live_anyway_is_counted_once() -> None:
+    net = NetBuilder(DType.FLOAT32)
+    x = stem(net, 8)
+    graph = net.outputs(net.conv(residual(net, x, 8), 8), x)
+    problem = posed(graph, Budgets(ram_bytes=1))
+    (block,) = problem.blocks
+    costs, network = Costs.of(problem), problem.candidate(problem.full, [block.name])
+    assert costs.ram is not None
+    heads = max(evaluate(cost, problem.full, [block.name]) for cost in costs.ram.heads)
+    assert heads == network.memory.head_bytes < problem.candidate(problem.full).memory.head_bytes
+
+
+def test_blocks_inside_skipped_ones_cost_nothing_more() -> None:
+    problem = small_problem("residuals")
+    inner, outer = problem.blocks[1:]
+    assert inner.result in outer.inside
+    network = problem.candidate(problem.full, [inner.name, outer.name])
+    assert problem.loss(network) == problem.losses.of_skip(outer.name)

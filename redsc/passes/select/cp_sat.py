@@ -99,6 +99,7 @@ def _bound_ram(costs: Costs, task: Task, cp: Any, levels: Sequence[LevelModel]) 
     beside = (*task.above, *task.below)
     tails = [level.sum(ram.tail) for level in levels]
     if ram.resident is Resident.ONE:
+        cp.add(max([ram.loading, *(other.memory.arena_bytes for other in beside)]) <= limit)
         for level, tail in zip(levels, tails, strict=True):
             for cost in ram.heads:
                 cp.add(level.sum(cost) + tail <= limit)

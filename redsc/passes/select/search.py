@@ -141,7 +141,10 @@ class Search:
 
     def _narrowest(self, task: Task) -> Iterator[tuple[Candidate, ...]]:
         """Yield the least that levels may be, if they keep the bounds."""
-        least = [Level("", {s: w[0] for s, w in slot.options.items()}, _in_order(slot)) for slot in task.slots]
+        least = []
+        for slot in task.slots:
+            skipped = (block.name for block in self.problem.blocks if block.name in slot.may_skip)
+            least.append(Level("", {space: widths[0] for space, widths in slot.options.items()}, tuple(skipped)))
         levels = as_networks(self.problem, least)
         if is_kept(self.problem, task, levels):
             yield levels
@@ -162,10 +165,6 @@ class Search:
             return problem.losses.of_width(name, width) - problem.losses.of_width(name, now)
 
         return fill(problem, level, above[-1].widths if above else problem.full, accept, urgency)
-
-
-def _in_order(slot: Slot) -> tuple[str, ...]:
-    return tuple(sorted(slot.may_skip))
 
 
 def _inside(slot: Slot, outer: Level) -> Slot:

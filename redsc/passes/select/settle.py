@@ -1,8 +1,8 @@
 """From sums of terms to real networks: tighten the bounds until the real arena and container keep the budgets.
 
-Sums of terms bound RAM and flash from below. Where what was found misses its budget in reality, the bound is lowered
-by the difference and the search goes on. What is found then is not proven to lose the least any more, but the bound
-of the first answer stays one.
+Sums of terms bound RAM and flash from below. Where what was found misses its budget in reality, the bound is
+lowered by the difference and the search goes on. What is found then is not proven to lose the least any more, but
+the bound of the first answer stays one.
 """
 
 from __future__ import annotations
