@@ -144,3 +144,12 @@ def test_blocks_inside_skipped_ones_cost_nothing_more() -> None:
     assert inner.result in outer.inside
     network = problem.candidate(problem.full, [inner.name, outer.name])
     assert problem.loss(network) == problem.losses.of_skip(outer.name)
+
+
+def test_what_a_larger_level_skips_no_smaller_one_has() -> None:
+    problem = small_problem("bodies")
+    costs, names = Costs.of(problem), frozenset(block.name for block in problem.blocks)
+    most, free = problem.candidate(problem.full).macs, {name: problem.legal(name) for name in problem.full}
+    without = Slot(most, free, must_skip=names, may_skip=names)
+    assert solve(costs, Task((without, Slot(most, free, may_skip=names))), QUICK_EFFORT) is not None
+    assert solve(costs, Task((without, Slot(most, free))), QUICK_EFFORT) is None

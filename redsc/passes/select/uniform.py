@@ -9,6 +9,7 @@ from redsc.passes.select.fill import Accept, Widths, fill, widenings
 from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Selection, Solver
 from redsc.passes.select.shortfall import budget_error, level_misfit
 from redsc.passes.select.slots import levels_below, make_plan
+from redsc.passes.select.terms import Cost, Nesting, evaluate, macs_cost
 
 __all__ = ["select_uniform"]
 
@@ -25,8 +26,8 @@ def select_uniform(problem: Problem) -> Selection:
     Raises:
         BudgetError: the narrowest legal network does not fit.
     """
-    request = problem.requests[0]
-    slot0 = _widest(problem, problem.narrowest, problem.full, _keeping(problem, request, [], []))
+    request, macs = problem.requests[0], macs_cost(problem, Nesting.of(problem))
+    slot0 = _widest(problem, problem.narrowest, problem.full, _keeping(problem, macs, request, [], []))
     if slot0 is None:
         raise budget_error(problem, problem.candidate(problem.narrowest), "the narrowest legal network")
     name = _slot0_name(problem, request, slot0)
@@ -35,7 +36,7 @@ def select_uniform(problem: Problem) -> Selection:
     for item in reversed(below):
         smaller = [level for _, level in chosen]
         least = smaller[0].widths if smaller else problem.narrowest
-        found = _widest(problem, least, slot0.widths, _keeping(problem, item, [slot0], smaller))
+        found = _widest(problem, least, slot0.widths, _keeping(problem, macs, item, [slot0], smaller))
         if found is None:
             notes.append(level_misfit(problem, item, [slot0, *smaller], problem.candidate(least)))
         else:
@@ -46,14 +47,15 @@ def select_uniform(problem: Problem) -> Selection:
 
 
 def _keeping(
-    problem: Problem, request: LevelRequest, above: Sequence[Candidate], below: Sequence[Candidate]
+    problem: Problem, macs: Cost, request: LevelRequest, above: Sequence[Candidate], below: Sequence[Candidate]
 ) -> Accept:
     """Return what accepts a level under its ceiling and, between the others, in the budgets."""
 
     def accept(widths: Widths) -> Candidate | None:
+        if evaluate(macs, widths, ()) > request.ceiling_macs:
+            return None
         level = problem.candidate(widths)
-        is_within = level.macs <= request.ceiling_macs and problem.fits([*above, level, *below])
-        return level if is_within else None
+        return level if problem.fits([*above, level, *below]) else None
 
     return accept
 
