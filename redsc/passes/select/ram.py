@@ -14,7 +14,7 @@ from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
 from redsc.cost.liveness import live_ranges
 from redsc.cost.overlap import find_overlaps
 from redsc.cost.tflm_structs import ARM_32, ARM_32_CMSIS_NN, Abi
-from redsc.cost.tflm_tail import kernel_of, kernel_scratch_bytes, planned_tail, tail_bytes
+from redsc.cost.tflm_tail import kernel_of, kernel_scratch_bytes, tail_bytes
 from redsc.cost.views import find_views
 from redsc.ir import Graph, Node, Value
 from redsc.options import Kernels, Resident
@@ -27,7 +27,7 @@ from redsc.passes.slice import slice_channels
 
 __all__ = ["RamModel", "shared_bytes"]
 
-_GAP_BYTES = 2 * ALIGNMENT_BYTES  # what structs of a skipped block may have filled
+_GAP_BYTES = 2 * ALIGNMENT_BYTES  # what is lost to alignment may differ by so much
 _STAND_IN_BYTES = 160  # more than a node that stands in for a skipped block takes, with its tensors
 
 
@@ -152,37 +152,34 @@ def _tail(problem: Problem, nesting: Nesting, abi: Abi) -> Iterator[Term]:
 
     for node in problem.graph.nodes:
         yield from _of_node(problem, nesting, node, kept)
-    arrays = sum(aligned(nbytes) for node in problem.graph.nodes for nbytes in kept(node))
     saved = {name: _saved(problem, block, abi) for name, block in nesting.blocks.items()}
     for outer in (None, *nesting.blocks):
         inside = sum(saved[name] for name, parent in nesting.parents.items() if parent == outer)
-        own = tail_bytes(problem.graph, abi) - arrays if outer is None else saved[outer]
+        own = _structs(problem.graph, abi) if outer is None else saved[outer]
         yield Term(lambda nbytes=own - inside: nbytes, (), outer)
 
 
 def _saved(problem: Problem, block: SkipBlock, abi: Abi) -> int:
-    """Return the most by which skipping a block shortens the tail, but for what its kernels keep.
+    """Return by how much skipping a block shortens the tail, but for what its kernels keep; at most, with others.
 
-    A node that stands in for the block may go where another one in a row with it is skipped too.
+    A node that stands in for the block may not be needed where others are skipped before or after it.
     """
     rest = skip_blocks(problem.graph, [block])
-    saved = _structs(problem.graph, abi) - _structs(rest, abi) + _GAP_BYTES
-    if any(block.result == other.source or block.source == other.result for other in problem.blocks):
-        for node in rest.nodes:
-            if node.outputs[0].name == block.result:
-                inputs = [value for value in node.present_inputs() if not value.is_constant]
-                alone = Graph("", inputs, list(node.outputs), [node])
-                saved += _structs(alone, abi) - _structs(Graph("", inputs), abi)
-    return saved
+    saved = _structs(problem.graph, abi) - _structs(rest, abi)
+    if len(problem.blocks) == 1:
+        return saved
+    for node in rest.nodes:
+        if node.outputs[0].name == block.result:
+            inputs = [value for value in node.present_inputs() if not value.is_constant]
+            alone = Graph("", inputs, list(node.outputs), [node])
+            saved += _structs(alone, abi) - _structs(Graph("", inputs), abi) + _GAP_BYTES
+    return saved + _GAP_BYTES
 
 
 def _structs(graph: Graph, abi: Abi) -> int:
-    """Return the bytes of structs in a tail, without the gaps between them and what kernels keep."""
-    sizes = (
-        aligned(item.size) if item.align == ALIGNMENT_BYTES else item.size for item in planned_tail(graph, abi)
-    )
+    """Return the bytes of a tail without what kernels keep."""
     kept = (nbytes for node in graph.nodes for nbytes in kernel_of(node, abi).tail(node, abi))
-    return sum(sizes) - sum(map(aligned, kept))
+    return tail_bytes(graph, abi) - sum(map(aligned, kept))
 
 
 def _of_node(problem: Problem, nesting: Nesting, node: Node, measure: Callable[[Node], Iterable[int]]) -> Cost:
