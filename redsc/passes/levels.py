@@ -12,8 +12,6 @@ from redsc.ir import Graph
 from redsc.options import Options
 from redsc.passes import SELECTORS
 from redsc.passes.base import load
-from redsc.passes.blocks import find_blocks
-from redsc.passes.groups import find_channel_groups
 from redsc.passes.losses import Losses
 from redsc.passes.make_problem import Progress, latency_bound, make_problem
 from redsc.passes.permute import permute_channels
@@ -22,6 +20,7 @@ from redsc.passes.select.check import Rules, fullness_problems, plan_problems
 from redsc.passes.select.problem import Candidate, Problem, Selection, Solver
 from redsc.passes.select.shortfall import budget_error
 from redsc.passes.selftest import check_permutation, check_slice
+from redsc.passes.structure import find_structure
 from redsc.passes.study import Study
 
 __all__ = ["Levels", "choose_levels"]
@@ -108,8 +107,8 @@ def _given(graph: Graph, options: Options, path: Path) -> Levels:
         plan = LevelPlan.from_json(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the plan {path}", code="U205", evidence=[str(error)]) from error
-    groups = find_channel_groups(graph, options.freeze)
-    blocks = find_blocks(graph, groups)
+    structure = find_structure(graph, options.freeze, plan.segments)
+    groups, blocks = structure.groups, structure.blocks
     rules = Rules(options.budgets, options.width_multiple, blocks, latency_bound(options.budgets))
     problems = list(plan_problems(graph, groups, plan, rules))
     if problems:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
 from redsc.cost.latency import LATENCY_TABLES, LatencyBound
 from redsc.cost.macs import graph_macs
 from redsc.errors import UsageError
 from redsc.ir import Array, Graph
 from redsc.options import Budgets, Importance, Options
-from redsc.passes.blocks import SkipBlock, find_blocks
 from redsc.passes.consumers import row_lengths
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.importance import channel_order, consumer_energy, share_losses, skip_shares, weight_norm
 from redsc.passes.losses import Losses
 from redsc.passes.permute import permute_channels
 from redsc.passes.plan import ceiling_macs
+from redsc.passes.segments import cheap_segments
 from redsc.passes.select.problem import LevelRequest, Problem, legal_widths
 from redsc.passes.sensitivity import measure_losses, spread
 from redsc.passes.spaces import ChannelGroups
+from redsc.passes.structure import Structure, find_structure
 from redsc.passes.study import Study
 from redsc.runtime.moments import observe_moments
 
@@ -37,21 +39,26 @@ def make_problem(
 ) -> Problem:
     """Return the problem of choosing widths: channels ordered by importance, and what each cut costs.
 
-    Both are measured where a study of the network in float form is given, else read from the weights.
+    Both are measured where a study of the network in float form is given, else read from the weights. Where data
+    say that segments of a chain may be skipped, these tie spaces together, and all is measured anew.
     """
-    groups = find_channel_groups(graph, options.freeze)
-    blocks = find_blocks(graph, groups)
-    norms = weight_norm(graph, groups)
-    losses = share_losses(norms, skip_shares(graph, blocks))
-    order: Order = channel_order(norms)
+    found, segments = _from_weights(graph, options), tuple[str, ...]()
     if study is not None:
-        order, losses, blocks = _measured(groups, blocks, order, losses, options, study, progress)
+        found = _measured(found, options, study, progress)
+        if segments := _segments(graph, found, options, study, progress):
+            found = _measured(_from_weights(graph, options, segments), options, study, progress, segments)
     macs = graph_macs(graph)
-    requests = tuple(LevelRequest(name, ceiling_macs(name, macs)) for name in names)
-    permuted = permute_channels(graph, groups, order)
-    latency = latency_bound(options.budgets)
     return Problem(
-        permuted, groups, order, requests, options.budgets, options.width_multiple, losses, blocks, latency
+        permute_channels(graph, found.structure.groups, found.order),
+        found.structure.groups,
+        found.order,
+        tuple(LevelRequest(name, ceiling_macs(name, macs)) for name in names),
+        options.budgets,
+        options.width_multiple,
+        found.losses,
+        found.structure.blocks,
+        latency_bound(options.budgets),
+        segments,
     )
 
 
@@ -68,39 +75,61 @@ def latency_bound(budgets: Budgets) -> LatencyBound | None:
     return None if table is None or budgets.latency_us is None else LatencyBound(budgets.latency_us, table)
 
 
+@dataclass(frozen=True, slots=True)
+class _Findings:
+    """What may be cut and skipped, which channels go last, and what each cut costs."""
+
+    structure: Structure
+    order: Order
+    losses: Losses
+
+
+def _from_weights(graph: Graph, options: Options, segments: Collection[str] = ()) -> _Findings:
+    """Return orders and losses as the weights show them."""
+    structure = find_structure(graph, options.freeze, segments)
+    norms = weight_norm(graph, structure.groups)
+    losses = share_losses(norms, skip_shares(graph, structure.blocks))
+    return _Findings(structure, channel_order(norms), losses)
+
+
 def _measured(
-    groups: ChannelGroups,
-    blocks: tuple[SkipBlock, ...],
-    order: Order,
-    losses: Losses,
-    options: Options,
-    study: Study,
-    progress: Progress,
-) -> tuple[Order, Losses, tuple[SkipBlock, ...]]:
+    known: _Findings, options: Options, study: Study, progress: Progress, segments: Collection[str] = ()
+) -> _Findings:
     """Return orders, losses and blocks as the float network shows them; what it does not know stays."""
-    source = find_channel_groups(study.source, options.freeze)
-    free = {space.name: space for space in groups.free}
-    common = {space.name for space in source.free if space.name in free and free[space.name].size == space.size}
+    source = find_structure(study.source, options.freeze, segments)
+    free = {space.name: space.size for space in known.structure.groups.free}
+    common = {space.name for space in source.groups.free if free.get(space.name) == space.size}
     progress("observing the channels")
-    scores = _scores(study, source, options.importance)
-    order = {**order, **{name: ids for name, ids in channel_order(scores).items() if name in common}}
-    permuted = permute_channels(study.source, source, order)
-    names = {block.name for block in find_blocks(study.source, source)}
-    blocks = tuple(block for block in blocks if block.name in names)
-    asked = [block for block in find_blocks(permuted, source) if block.name in {b.name for b in blocks}]
-    legal = {space.name: legal_widths(space, options.width_multiple) for space in source.free}
+    scores = _scores(study, source.groups, options.importance)
+    order = {**known.order, **{name: ids for name, ids in channel_order(scores).items() if name in common}}
     found = measure_losses(
-        permuted,
-        source,
-        asked,
-        legal,
+        permute_channels(study.source, source.groups, order),
+        source.groups,
+        [block for block in source.blocks if block.name in known.structure.names],
+        {space.name: legal_widths(space, options.width_multiple) for space in source.groups.free},
         study.fit.samples,
         study.task,
-        lambda done, total: progress(f"measuring what each cut costs ({done} of {total})"),
+        _counted("measuring what each cut costs", progress),
         study.store,
     )
-    widths = {name: found.widths[name] if name in common else losses.widths[name] for name in free}
-    return order, Losses(widths, found.skips, measured=True), blocks
+    widths = {name: found.widths[name] if name in common else known.losses.widths[name] for name in free}
+    blocks = tuple(block for block in known.structure.blocks if block.name in found.skips)
+    structure = replace(known.structure, blocks=blocks)
+    return _Findings(structure, order, Losses(widths, found.skips, measured=True))
+
+
+def _segments(
+    graph: Graph, known: _Findings, options: Options, study: Study, progress: Progress
+) -> tuple[str, ...]:
+    """Return the segments that a level may skip, by data; both forms of the network have them."""
+    groups = find_channel_groups(study.source, options.freeze)
+    told = _counted("measuring what skipping costs", progress)
+    cheap = cheap_segments(study.source, groups, known.losses, study.fit.samples, study.task, told, study.store)
+    return tuple(name for name in cheap if name in find_structure(graph, options.freeze, cheap).names)
+
+
+def _counted(what: str, progress: Progress) -> Callable[[int, int], None]:
+    return lambda done, total: progress(f"{what} ({done} of {total})")
 
 
 def _scores(study: Study, groups: ChannelGroups, importance: Importance) -> Mapping[str, Array]:

@@ -32,16 +32,22 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class LevelPlan:
-    """Levels, the largest first, each nested in the one before; `order` lists each space's channels, best first."""
+    """Levels, the largest first, each nested in the one before; `order` lists each space's channels, best first.
+
+    `segments` names the segments of a chain that levels may skip: they tie channel spaces together.
+    """
 
     levels: tuple[Level, ...]
     order: Mapping[str, tuple[int, ...]]
+    segments: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return the plan file: stable, and short enough to edit."""
         levels = ",\n  ".join(json.dumps(asdict(level)) for level in self.levels)
         order = ",\n  ".join(f"{json.dumps(name)}: {json.dumps(ids)}" for name, ids in self.order.items())
-        return f'{{"plan_version": {PLAN_VERSION},\n "levels": [\n  {levels}\n ],\n "order": {{\n  {order}\n }}}}\n'
+        segments = f' "segments": {json.dumps(self.segments)},\n' if self.segments else ""
+        head = f'{{"plan_version": {PLAN_VERSION},\n{segments}'
+        return f'{head} "levels": [\n  {levels}\n ],\n "order": {{\n  {order}\n }}}}\n'
 
     @staticmethod
     def from_json(text: str) -> LevelPlan:
@@ -55,6 +61,7 @@ class LevelPlan:
             version = found["plan_version"]
             levels = tuple(_level(item) for item in found["levels"])
             order = {str(name): tuple(int(i) for i in ids) for name, ids in found["order"].items()}
+            segments = tuple(str(name) for name in found.get("segments", ()))
         except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError) as error:
             raise UsageError(
                 "this is not a plan file",
@@ -64,7 +71,7 @@ class LevelPlan:
             ) from error
         if version != PLAN_VERSION or not levels:
             raise UsageError(f"the plan has version {version} and {len(levels)} levels", code="U205")
-        return LevelPlan(levels, order)
+        return LevelPlan(levels, order, segments)
 
 
 def ceiling_macs(name: str, full_macs: int) -> int:

@@ -11,8 +11,6 @@ from redsc.cost.memory import measure_memory, resident_bytes
 from redsc.errors import BudgetError
 from redsc.ir import Graph, Value, copy_graph, real_values
 from redsc.options import Budgets
-from redsc.passes.blocks import find_blocks
-from redsc.passes.groups import find_channel_groups
 from redsc.passes.int8 import annotate, without_annotations
 from redsc.passes.levels import Levels
 from redsc.passes.nested import (
@@ -27,6 +25,7 @@ from redsc.passes.permute import permute_channels
 from redsc.passes.plan import LevelPlan
 from redsc.passes.ptq import Quantized, quantize_cut
 from redsc.passes.quantize import weight_integers
+from redsc.passes.structure import find_structure
 from redsc.passes.weight_scales import choose_weight_scales
 
 __all__ = ["float_levels", "integer_bank", "realize_levels"]
@@ -36,8 +35,9 @@ def float_levels(
     source: Graph, plan: LevelPlan, freeze: Iterable[str] = (), scaled: frozenset[str] = frozenset()
 ) -> LevelSet:
     """Return the levels of a plan over a float network; `scaled` as in `LevelSet`."""
-    groups = find_channel_groups(source, freeze)
-    return LevelSet(permute_channels(source, groups, plan.order), groups, find_blocks(source, groups), plan, scaled)
+    structure = find_structure(source, freeze, plan.segments)
+    groups = structure.groups
+    return LevelSet(permute_channels(source, groups, plan.order), groups, structure.blocks, plan, scaled)
 
 
 def realize_levels(

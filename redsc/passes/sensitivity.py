@@ -83,7 +83,7 @@ def measure_losses(
     found = store.get_floats(key)
     if found is None or found.keys() != probes.keys():
         progress(0, len(probes))
-        moments = observe_moments(permuted, fitted, _lengths(permuted, groups, blocks))
+        moments = observe_moments(permuted, fitted, _lengths(permuted, groups, blocks, bool(cuts)))
         found = _measure(permuted, moments, probes, judged, task, progress)
         store.put_floats(key, found)
     else:
@@ -145,9 +145,9 @@ def _loss(judge: Judge, graph: Graph, samples: Samples) -> float:
     return min(max(loss, 0.0), WORST_LOSS) if isfinite(loss) else WORST_LOSS
 
 
-def _lengths(graph: Graph, groups: ChannelGroups, blocks: Sequence[SkipBlock]) -> dict[str, int]:
+def _lengths(graph: Graph, groups: ChannelGroups, blocks: Sequence[SkipBlock], has_cuts: bool) -> dict[str, int]:
     """Return by name the length of the rows to observe of whatever a probe asks for."""
-    lengths = row_lengths(graph, groups)
+    lengths = row_lengths(graph, groups) if has_cuts else {}
     ends = {name for block in blocks for name in (block.source, block.result)}
     for value in graph.activations():
         if value.name in ends:

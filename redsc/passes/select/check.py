@@ -44,7 +44,8 @@ def plan_problems(graph: Graph, groups: ChannelGroups, plan: LevelPlan, rules: R
        in their budgets.
     4. All levels together meet the budgets for RAM and flash.
     5. The order of a space lists each of its channels once.
-    6. Levels have names of their own, in their shortest form, skip blocks that there are, and keep the resolution.
+    6. Levels have names of their own, in their shortest form, skip blocks that there are, and keep the resolution;
+       segments that the plan names exist.
     """
     problems = [
         *_name_problems(plan),
@@ -113,6 +114,8 @@ def _name_problems(plan: LevelPlan) -> Iterator[str]:
 
 def _block_problems(plan: LevelPlan, blocks: Sequence[SkipBlock]) -> Iterator[str]:
     known = {block.name for block in blocks}
+    if missing := [name for name in plan.segments if name not in known]:
+        yield f"there are no such segments: {', '.join(missing)}"
     for level in plan.levels:
         if unknown := sorted(set(level.skipped) - known):
             yield f"level {level.name} skips blocks that there are not: {', '.join(unknown)}"

@@ -94,6 +94,7 @@ class Problem:
     """The graph, already permuted by `order`; requests, the largest first; budgets for all levels together.
 
     `losses` says what each cut costs, `blocks` what a level may leave out, `latency` how long the largest may take.
+    `segments` are the names of the blocks that tie spaces together.
     """
 
     graph: Graph
@@ -105,6 +106,7 @@ class Problem:
     losses: Losses
     blocks: tuple[SkipBlock, ...] = ()
     latency: LatencyBound | None = None
+    segments: tuple[str, ...] = ()
     _cache: dict[tuple[object, ...], Candidate] = field(default_factory=dict, repr=False, compare=False)
 
     @property

@@ -43,4 +43,5 @@ def levels_that_fit(
 
 def make_plan(problem: Problem, levels: Sequence[Named]) -> LevelPlan:
     """Return the plan of named levels, the largest first."""
-    return LevelPlan(tuple(Level(name, level.widths, level.skipped) for name, level in levels), problem.order)
+    found = tuple(Level(name, level.widths, level.skipped) for name, level in levels)
+    return LevelPlan(found, problem.order, problem.segments)
