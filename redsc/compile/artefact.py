@@ -12,13 +12,14 @@ from redsc.codegen.container import build_container
 from redsc.codegen.firmware import describe_firmware
 from redsc.codegen.names import c_identifier
 from redsc.codegen.oracles import Verification, verify_import, verify_slots
-from redsc.compile.choice import Choice, Progress, plan_levels
+from redsc.compile.choice import Choice, plan_levels
 from redsc.errors import BudgetError, Diagnostic, UsageError
 from redsc.options import Options
 from redsc.passes.base import Log
 from redsc.passes.levels import Levels
 from redsc.passes.ptq import is_annotated
 from redsc.passes.simplify.drop_border_conversions import float_border_note
+from redsc.progress import Progress, silent
 from redsc.report.build import build_report
 from redsc.report.data import Report
 from redsc.runtime.dataset import DataSet, data_warnings, load_data
@@ -51,7 +52,7 @@ class Artefact:
         return measure_sqnr(choice.model.graph, choice.quantized.graph, choice.quantized.samples[:_SQNR_SAMPLES])
 
 
-def compile_model(path: Path | str, options: Options, progress: Progress = lambda _stage: None) -> Artefact:
+def compile_model(path: Path | str, options: Options, progress: Progress = silent) -> Artefact:
     """Compile a model file. Nothing is written; `Artefact.files` holds what belongs on disk.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,12 +28,11 @@ from redsc.passes.schedule import Schedule
 from redsc.passes.simplify.drop_border_conversions import DropBorderConversions
 from redsc.passes.study import Study, float_source
 from redsc.passes.tune.run import TuneProgress, tune
+from redsc.progress import Progress, silent
 from redsc.runtime.dataset import DataSet, load_data
 from redsc.runtime.store import Store
 
-__all__ = ["Choice", "Progress", "plan_levels", "read_model"]
-
-Progress = Callable[[str], None]
+__all__ = ["Choice", "plan_levels", "read_model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +73,7 @@ def read_model(
     return model
 
 
-def plan_levels(
-    path: Path | str, options: Options, progress: Progress = lambda _stage: None, log: Log | None = None
-) -> Choice:
+def plan_levels(path: Path | str, options: Options, progress: Progress = silent, log: Log | None = None) -> Choice:
     """Return the levels of a model file.
 
     1. A float model with data becomes int8, unless the options forbid it.
@@ -190,7 +187,7 @@ def _tune(
         study.task,
         options.tuning,
         protect_full=options.protect_full,
-        progress=lambda now: progress(_tuning_text(now)),
+        progress=lambda now: progress(_tuning_text(now), now.step, now.steps),
         store=study.store,
     )
     log.change("tune", "levels", f"{options.tuning.steps} steps of {options.tuning.batch} samples")
@@ -199,4 +196,4 @@ def _tune(
 
 def _tuning_text(now: TuneProgress) -> str:
     losses = ", ".join(f"{loss:.3f}" for loss in now.held.values())
-    return f"tuning: step {now.step} of {now.steps}, loss of each level {losses}"
+    return f"tuning, loss of each level {losses}"

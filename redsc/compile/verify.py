@@ -8,12 +8,13 @@ from pathlib import Path
 from redsc.codegen.container import is_container, slot_bytes, slot_count
 from redsc.codegen.oracles import Verification, verify_levels, verify_slots
 from redsc.compile.artefact import verify_whole
-from redsc.compile.choice import Progress, plan_levels
+from redsc.compile.choice import plan_levels
 from redsc.cost.memory import measure_memory
 from redsc.errors import UsageError
 from redsc.formats import load_model, planned_offsets, read_tflite, write_tflite
 from redsc.ir import DType, Graph
 from redsc.options import Options, level_name
+from redsc.progress import Progress, silent
 
 __all__ = ["slice_level", "verify_container"]
 
@@ -48,7 +49,7 @@ def verify_container(
     path: Path,
     model_path: Path | None = None,
     plan: Path | None = None,
-    progress: Progress = lambda _stage: None,
+    progress: Progress = silent,
     options: Options = _NO_OPTIONS,
 ) -> list[Verification]:
     """Run every slot of a container against the same level as a stand-alone file.

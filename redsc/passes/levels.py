@@ -13,7 +13,7 @@ from redsc.options import Options
 from redsc.passes import SELECTORS
 from redsc.passes.base import load
 from redsc.passes.losses import Losses
-from redsc.passes.make_problem import Progress, latency_bound, make_problem
+from redsc.passes.make_problem import latency_bound, make_problem
 from redsc.passes.permute import permute_channels
 from redsc.passes.plan import Level, LevelPlan
 from redsc.passes.select.check import Rules, fullness_problems, plan_problems
@@ -22,14 +22,12 @@ from redsc.passes.select.shortfall import budget_error
 from redsc.passes.selftest import check_permutation, check_slice
 from redsc.passes.structure import find_structure
 from redsc.passes.study import Study
+from redsc.progress import Progress, silent
 
 __all__ = ["Levels", "choose_levels"]
 
 _DEFAULT_LEVELS = ("100", "75", "50", "25")  # with --data, DESIGN: what is lossy needs leave
 _LOSSLESS = ("100",)
-
-
-def _silent(_stage: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class Levels:
 
 
 def choose_levels(
-    graph: Graph, options: Options, study: Study | None = None, progress: Progress = _silent
+    graph: Graph, options: Options, study: Study | None = None, progress: Progress = silent
 ) -> Levels:
     """Return the levels that the options ask for, cut out of a network whose weights stay as they are.
 

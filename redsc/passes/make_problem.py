@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from redsc.cost.latency import LATENCY_TABLES, LatencyBound
 from redsc.cost.macs import graph_macs
@@ -22,20 +23,17 @@ from redsc.passes.sensitivity import measure_losses, spread
 from redsc.passes.spaces import ChannelGroups
 from redsc.passes.structure import Structure, find_structure
 from redsc.passes.study import Study
+from redsc.progress import Progress, silent
 from redsc.runtime.moments import observe_moments
 
-__all__ = ["Progress", "latency_bound", "make_problem"]
+__all__ = ["latency_bound", "make_problem"]
 
-Progress = Callable[[str], None]
 Order = Mapping[str, tuple[int, ...]]
 _SAMPLES = 512  # variances have settled long before
 
 
-def _silent(_stage: str) -> None: ...
-
-
 def make_problem(
-    graph: Graph, options: Options, names: tuple[str, ...], study: Study | None = None, progress: Progress = _silent
+    graph: Graph, options: Options, names: tuple[str, ...], study: Study | None = None, progress: Progress = silent
 ) -> Problem:
     """Return the problem of choosing widths: channels ordered by importance, and what each cut costs.
 
@@ -109,7 +107,7 @@ def _measured(
         {space.name: legal_widths(space, options.width_multiple) for space in source.groups.free},
         study.fit.samples,
         study.task,
-        _counted("measuring what each cut costs", progress),
+        partial(progress, "measuring what each cut costs"),
         study.store,
     )
     widths = {name: found.widths[name] if name in common else known.losses.widths[name] for name in free}
@@ -123,13 +121,9 @@ def _segments(
 ) -> tuple[str, ...]:
     """Return the segments that a level may skip, by data; both forms of the network have them."""
     groups = find_channel_groups(study.source, options.freeze)
-    told = _counted("measuring what skipping costs", progress)
+    told = partial(progress, "measuring what skipping costs")
     cheap = cheap_segments(study.source, groups, known.losses, study.fit.samples, study.task, told, study.store)
     return tuple(name for name in cheap if name in find_structure(graph, options.freeze, cheap).names)
-
-
-def _counted(what: str, progress: Progress) -> Callable[[int, int], None]:
-    return lambda done, total: progress(f"{what} ({done} of {total})")
 
 
 def _scores(study: Study, groups: ChannelGroups, importance: Importance) -> Mapping[str, Array]:

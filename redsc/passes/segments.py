@@ -6,12 +6,12 @@ one is, leaving it out saves about as many MACs as halving the channels behind i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from redsc.ir import Array, Graph
 from redsc.passes.blocks import SkipBlock, find_chain_blocks
 from redsc.passes.losses import Losses
-from redsc.passes.sensitivity import measure_losses
+from redsc.passes.sensitivity import Count, measure_losses
 from redsc.passes.spaces import ChannelGroups, Space
 from redsc.runtime.store import Store
 from redsc.runtime.task import Task
@@ -25,7 +25,7 @@ def cheap_segments(
     losses: Losses,
     samples: Sequence[Sequence[Array]],
     task: Task,
-    progress: Callable[[int, int], None],
+    progress: Count,
     store: Store,
 ) -> tuple[str, ...]:
     """Return the names of the segments that a level may skip.

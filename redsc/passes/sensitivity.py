@@ -26,7 +26,7 @@ from redsc.runtime.moments import Moments, observe_moments
 from redsc.runtime.store import Store
 from redsc.runtime.task import Task
 
-__all__ = ["few_widths", "measure_losses", "split", "spread"]
+__all__ = ["Count", "few_widths", "measure_losses", "split", "spread"]
 
 _SAMPLES = 128  # that are run through every cut network
 _FITTED = 512  # at most, for the covariances: they are run once
@@ -34,7 +34,7 @@ _WIDTHS = 6  # narrower than the whole; the losses between them are interpolated
 _METHOD = 2  # goes up when the same inputs get other losses
 
 Samples = Sequence[Sequence[Array]]
-Progress = Callable[[int, int], None]
+Count = Callable[[int, int], None]
 Probes = Mapping[str, Callable[[Mapping[str, Moments]], Graph]]
 
 
@@ -45,7 +45,7 @@ def measure_losses(
     legal: Mapping[str, Sequence[int]],
     samples: Samples,
     task: Task,
-    progress: Progress = lambda _done, _total: None,
+    progress: Count = lambda _done, _total: None,
     store: Store | None = None,
 ) -> Losses:
     """Return the error of the outputs (`Judge.error`) when one free space alone is cut, or one block is skipped.
@@ -122,7 +122,7 @@ def _measure(
     probes: Probes,
     samples: Samples,
     task: Task,
-    progress: Progress,
+    progress: Count,
 ) -> dict[str, float]:
     """Return the error of every probe's network; all run in the same kernels."""
     from redsc.runtime.litert import run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 
@@ -14,6 +14,7 @@ from redsc.passes.nested import LevelSet, NestedWeights, build_level, plain_weig
 from redsc.passes.recover.run import Recipe, run_recovery
 from redsc.passes.sensitivity import spread
 from redsc.passes.study import Study
+from redsc.progress import Progress, silent
 from redsc.runtime.divergence import Judge
 from redsc.runtime.litert import run
 
@@ -43,7 +44,7 @@ def recover_levels(
     *,
     may_share: bool = True,
     keeps_first: bool = False,
-    progress: Callable[[str], None] = lambda _stage: None,
+    progress: Progress = silent,
 ) -> Recovered:
     """Return weights that undo what slicing broke, as far as closed forms can.
 

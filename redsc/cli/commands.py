@@ -1,0 +1,181 @@
+"""The commands. Heavy modules are imported inside them: `--help` and `--version` stay instant."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from redsc.cli.flags import MODEL, SHAPE, budget_flags, network_flags, options_of
+from redsc.cli.terminal import say, waiting
+from redsc.errors import did_you_mean
+from redsc.version import __version__
+
+__all__ = ["cli"]
+
+
+class _Commands(click.Group):
+    """A group that suggests the nearest command."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            hint = did_you_mean(args[0], self.commands)
+            ctx.fail(f"there is no command {args[0]!r}." + (f" {hint.capitalize()}" if hint else ""))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="redsc")
+def cli() -> None:
+    """Compile a neural network into nested levels that share one weight array, in the least RAM there is."""
+
+
+@cli.command("compile")
+@MODEL
+@budget_flags
+@network_flags
+@click.option(
+    "--share",
+    type=click.Choice(["copies"]),
+    default="copies",
+    help="How levels share weights: stock ops, with copies of what cannot be shared.",
+)
+@click.option(
+    "--eval",
+    "evaluation",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npz",
+    help="Measure the levels on these samples; default: a part of --data that is held back.",
+)
+@click.option("--max-drop", metavar="PERCENT", help="Leave out levels that lose more, like 2%.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
+@click.option("--name", metavar="NAME", help="Prefix of files and C symbols; default: the model's file name.")
+@click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the report as JSON.")
+@click.option("--dry-run", is_flag=True, help="Do everything but write.")
+@click.option("--explain", is_flag=True, help="Print what each lossless pass did and why not more.")
+def compile_command(
+    model: Path, output: Path, name: str | None, json_to: str | None, dry_run: bool, explain: bool, **flags: Any
+) -> None:
+    """Compile MODEL (.onnx or .tflite) into firmware files."""
+    from redsc.codegen.files import write_files
+    from redsc.compile import compile_model
+    from redsc.report.terminal import print_report, print_table
+
+    started = time.perf_counter()
+    with waiting() as progress:
+        artefact = compile_model(model, options_of(flags, name), progress)
+    if not dry_run:
+        write_files(output, artefact.files)
+    for item in artefact.report.diagnostics:
+        say(item.render())
+    if explain:
+        say("\n".join(entry.render() for entry in artefact.log.entries) or "no lossless pass found anything to do")
+    seconds = time.perf_counter() - started
+    if json_to:
+        print(json.dumps({**artefact.report.to_dict(), "seconds": round(seconds, 3)}, indent=1))
+        return
+    if explain and (rows := artefact.layer_sqnr()):
+        print_table(["layer", "op", "SQNR dB"], [row.cells() for row in rows])
+    print_report(artefact.report, artefact.files, None if dry_run else str(output))
+    print(f"\n{seconds:.1f} s")
+
+
+@cli.command()
+@MODEL
+@SHAPE
+@click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the numbers as JSON.")
+def analyze(model: Path, shapes: tuple[str, ...], json_to: str | None) -> None:
+    """Say what MODEL needs: RAM, flash, MACs.
+
+    RAM is that of TFLM, part by part, with what is live at the peak.
+    """
+    from redsc.compile import read_model
+    from redsc.options import parse_shapes
+    from redsc.report.analysis import analyze_model, print_analysis
+
+    analysis = analyze_model(read_model(model, shapes=parse_shapes(shapes)))
+    if json_to:
+        print(json.dumps(analysis.to_dict(), indent=1))
+    else:
+        print_analysis(analysis)
+
+
+@cli.command()
+@MODEL
+@budget_flags
+@network_flags
+@click.option(
+    "--spaces", is_flag=True, help="List the channel spaces, their layers, and why some are frozen, instead."
+)
+def levels(model: Path, spaces: bool, **flags: Any) -> None:
+    """Choose the levels of MODEL, print their plan."""
+    from redsc.compile import plan_levels, read_model
+    from redsc.passes.groups import find_channel_groups
+    from redsc.passes.recover.prepare import own_biases
+    from redsc.report.spaces import print_spaces, space_rows
+
+    options = options_of(flags)
+    if spaces:
+        graph = own_biases(read_model(model, shapes=options.shapes).graph)
+        print_spaces(space_rows(graph, find_channel_groups(graph, options.freeze)))
+        return
+    with waiting() as progress:
+        chosen = plan_levels(model, options, progress).levels
+    for item in chosen.diagnostics:
+        say(item.render())
+    print(chosen.plan.to_json(), end="")
+
+
+@cli.command("slice")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--level", required=True, metavar="NAME", help="The level's name, like 50.")
+@click.option("--plan", type=click.Path(path_type=Path), help="The plan; SOURCE is then the model file.")
+@network_flags
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE.tflite")
+def slice_command(source: Path, level: str, plan: Path | None, output: Path, **flags: Any) -> None:
+    """Write one level as a .tflite of its own.
+
+    SOURCE is a container that redsc wrote, or with --plan the model file it was made of.
+    """
+    from redsc.codegen.files import write_files
+    from redsc.compile import slice_level
+
+    data = slice_level(source, level, plan, options_of(flags))
+    write_files(output.parent, {output.name: data})
+    print(f"{output}: level {level}, {len(data):,} B")
+
+
+@cli.command()
+@click.argument("container", type=click.Path(path_type=Path))
+@click.option("--model", type=click.Path(path_type=Path), help="The model file that the container was made of.")
+@click.option("--plan", type=click.Path(path_type=Path), help="The plan that the container was made with.")
+@network_flags
+def verify(container: Path, model: Path | None, plan: Path | None, **flags: Any) -> None:
+    """Run every slot of CONTAINER as a check.
+
+    Each must answer like the level as a file of its own, in LiteRT and in TFLM; with --model and --plan it must be
+    the level that the plan makes of the model.
+    """
+    from redsc.compile import verify_container
+    from redsc.report.terminal import verification_lines
+
+    with waiting() as progress:
+        rows = verify_container(container, model, plan, progress, options_of(flags))
+    print("\n".join(verification_lines(rows)))
+
+
+@cli.command()
+@click.option("--markdown", is_flag=True, help="Print the page of the documentation, docs/ops.md.")
+def ops(markdown: bool) -> None:
+    """List the translated operators, and the others."""
+    from redsc.report.operators import operators_page, print_operators
+
+    if markdown:
+        print(operators_page(), end="")
+    else:
+        print_operators()

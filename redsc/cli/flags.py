@@ -1,0 +1,190 @@
+"""Flags that commands share, and the options that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from redsc.options import Budgets, Options, Quantization
+
+__all__ = ["MODEL", "SHAPE", "budget_flags", "network_flags", "options_of"]
+
+MODEL = click.argument("model", type=click.Path(path_type=Path))
+_KERNELS = click.option(
+    "--kernels",
+    type=click.Choice(["safe", "reference", "cmsis-nn"]),
+    default="safe",
+    show_default=True,
+    help="The firmware's kernels: where results may lie over operands.",
+)
+_BUDGET_FLAGS = (
+    click.option("--ram", metavar="SIZE", help="RAM budget, like 200KB (1000) or 64KiB (1024)."),
+    click.option("--flash", metavar="SIZE", help="Flash budget for the model array."),
+    click.option("--macs", metavar="COUNT", help="Budget for the MACs of the largest level, like 2.5M."),
+    click.option("--latency", metavar="TIME", help="Budget for one inference of the largest level, like 50ms."),
+    click.option("--target", metavar="NAME", help="Whose table counts it: cortex-m4-cmsis-nn."),
+    click.option(
+        "--levels", metavar="LIST", help="Level names: ceilings in percent of the MACs, like 25,50,75,100."
+    ),
+    click.option(
+        "--resident",
+        type=click.Choice(["all", "one"]),
+        default="all",
+        show_default=True,
+        help="Levels that are ready at the same time.",
+    ),
+    click.option("--freeze", metavar="SPACE", multiple=True, help="Keep the width of a channel space. Repeatable."),
+    click.option("--plan", type=click.Path(path_type=Path), help="Use this plan instead of searching one."),
+    click.option(
+        "--select",
+        type=click.Choice(["joint", "reds-bu", "reds-td", "uniform"]),
+        default="joint",
+        show_default=True,
+        help="How widths are chosen: exactly for all levels at once, one by one as REDS does, or all spaces alike.",
+    ),
+)
+SHAPE = click.option(
+    "--shape",
+    "shapes",
+    metavar="INPUT=SIZES",
+    multiple=True,
+    help="Sizes that an ONNX file leaves open, like image=1,3,48,192. Repeatable.",
+)
+_NETWORK_FLAGS = (  # on them the network depends, and with it what a container is compared with
+    SHAPE,
+    _KERNELS,
+    click.option(
+        "--int8-io", is_flag=True, help="Drop conversions from and to float at the borders of an int8 model."
+    ),
+    click.option(
+        "--data",
+        type=click.Path(path_type=Path),
+        metavar="FILE.npz",
+        help="Samples `x`, maybe labels `y`: a float model becomes int8, levels are recovered and measured.",
+    ),
+    click.option(
+        "--importance",
+        type=click.Choice(["auto", "energy", "weights", "taylor"]),
+        default="auto",
+        show_default=True,
+        help="Which channels go first; auto: those of the least energy on the data, else of the least weights.",
+    ),
+    click.option(
+        "--recover",
+        type=click.Choice(["nested", "private", "off"]),
+        default="nested",
+        show_default=True,
+        help="What may change to repair levels: all weights, what levels do not share, or nothing.",
+    ),
+    click.option("--protect-full", is_flag=True, help="Keep the weights of slot 0: a second bank for the others."),
+    click.option("--tune", is_flag=True, help="Distil all levels from the original (needs redsc[tune])."),
+    click.option("--tune-steps", metavar="COUNT", default=1500, show_default=True, help="Steps of 128 samples."),
+    click.option("--tune-flip", is_flag=True, help="Mirrored samples are as good: tune on them too."),
+    click.option(
+        "--tune-device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where to tune."
+    ),
+    click.option("--no-cache", is_flag=True, help="Keep nothing on disk for the next time."),
+    click.option("--no-quantize", is_flag=True, help="Keep a float model float."),
+    click.option("--keep-float", metavar="NODE", multiple=True, help="Keep an operator float. Repeatable."),
+    click.option(
+        "--calibration",
+        type=click.Choice(["minmax", "percentile", "entropy"]),
+        default="percentile",
+        show_default=True,
+        help="How the data give the ranges of activations.",
+    ),
+    click.option(
+        "--dense-weights",
+        type=click.Choice(["auto", "per-tensor", "per-channel"]),
+        default="auto",
+        show_default=True,
+        help="Scales of a dense layer's weights; auto: per channel where it halves their noise.",
+    ),
+)
+
+_DEFAULTS: Mapping[str, Any] = {  # of flags that some commands lack
+    "ram": None,
+    "flash": None,
+    "macs": None,
+    "latency": None,
+    "target": None,
+    "resident": "all",
+    "levels": None,
+    "freeze": (),
+    "plan": None,
+    "select": "joint",
+    "evaluation": None,
+    "max_drop": None,
+}
+
+
+def budget_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the flags that bound and choose its levels."""
+    return _with_flags(command, _BUDGET_FLAGS)
+
+
+def network_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the flags on which the networks of its levels depend."""
+    return _with_flags(command, _NETWORK_FLAGS)
+
+
+def _with_flags(
+    command: Callable[..., None], flags: Sequence[Callable[[Callable[..., None]], Callable[..., None]]]
+) -> Callable[..., None]:
+    for flag in reversed(flags):
+        command = flag(command)
+    return command
+
+
+def options_of(flags: Mapping[str, Any], name: str | None = None) -> Options:
+    """Return the options that flags make; flags that a command lacks have their defaults.
+
+    Raises:
+        UsageError: a flag does not say what it should.
+    """
+    from redsc.options import Importance, Options, Recovery, Tuning, parse_levels, parse_shapes, parse_share
+
+    found = {**_DEFAULTS, **flags}
+    return Options(
+        budgets=_budgets(found),
+        levels=() if found["levels"] is None else parse_levels(found["levels"]),
+        freeze=found["freeze"],
+        plan=found["plan"],
+        data=found["data"],
+        quantization=_quantization(found),
+        name=name,
+        shapes=parse_shapes(found["shapes"]),
+        int8_io=found["int8_io"],
+        selector=found["select"],
+        importance=Importance(found["importance"]),
+        recovery=Recovery(found["recover"]),
+        protect_full=found["protect_full"],
+        tuning=Tuning(found["tune_steps"], flip=found["tune_flip"], device=found["tune_device"])
+        if found["tune"]
+        else None,
+        evaluation=found["evaluation"],
+        max_drop=None if found["max_drop"] is None else parse_share(found["max_drop"]),
+        uses_cache=not found["no_cache"],
+    )
+
+
+def _budgets(found: Mapping[str, Any]) -> Budgets:
+    from redsc.options import Budgets
+
+    names = ("ram", "flash", "macs", "resident", "kernels", "latency", "target")
+    return Budgets.parse(**{name: found[name] for name in names})
+
+
+def _quantization(found: Mapping[str, Any]) -> Quantization:
+    from redsc.options import Calibration, DenseScales, Quantization
+
+    return Quantization(
+        enabled=not found["no_quantize"],
+        calibration=Calibration(found["calibration"]),
+        dense=DenseScales(found["dense_weights"]),
+        keep_float=found["keep_float"],
+    )
