@@ -16,7 +16,7 @@ from redsc.passes.make_problem import make_problem
 from redsc.passes.plan import Level
 from redsc.passes.select.costs import Costs
 from redsc.passes.select.cp_level import Slot
-from redsc.passes.select.cp_sat import QUICK_EFFORT, Task, solve
+from redsc.passes.select.cp_sat import QUICK_EFFORT, Query, solve
 from redsc.passes.select.problem import Problem
 from redsc.passes.select.terms import evaluate
 from tests.helpers import NetBuilder
@@ -100,7 +100,7 @@ def test_the_solver_counts_as_the_sums_do(problem: Problem, data: st.DataObject)
     assert costs.flash is not None
     chosen = data.draw(levels(whole, 2))
     macs = [evaluate(costs.macs, level.widths, level.skipped) for level in chosen]
-    exact = Task(fixed(whole, chosen, macs), (full,) if data.draw(st.booleans()) else ())
+    exact = Query(fixed(whole, chosen, macs), (full,) if data.draw(st.booleans()) else ())
     ram, flash = costs.ram.bound(chosen, exact.above), costs.flash.bound(whole, exact.above, chosen)
     found = solve(costs, replace(exact, ram_bytes=ram, flash_bytes=flash), QUICK_EFFORT)
     assert found is not None
@@ -151,5 +151,5 @@ def test_what_a_larger_level_skips_no_smaller_one_has() -> None:
     costs, names = Costs.of(problem), frozenset(block.name for block in problem.blocks)
     most, free = problem.candidate(problem.full).macs, {name: problem.legal(name) for name in problem.full}
     without = Slot(most, free, must_skip=names, may_skip=names)
-    assert solve(costs, Task((without, Slot(most, free, may_skip=names))), QUICK_EFFORT) is not None
-    assert solve(costs, Task((without, Slot(most, free))), QUICK_EFFORT) is None
+    assert solve(costs, Query((without, Slot(most, free, may_skip=names))), QUICK_EFFORT) is not None
+    assert solve(costs, Query((without, Slot(most, free))), QUICK_EFFORT) is None

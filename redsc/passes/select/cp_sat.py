@@ -14,7 +14,7 @@ from redsc.passes.select.cp_level import LevelModel, Slot
 from redsc.passes.select.problem import Candidate
 from redsc.passes.select.ram import shared_bytes
 
-__all__ = ["EFFORT", "QUICK_EFFORT", "Solved", "Task", "solve"]
+__all__ = ["EFFORT", "QUICK_EFFORT", "Query", "Solved", "solve"]
 
 EFFORT = 12.0  # of deterministic time, about two seconds each
 QUICK_EFFORT = 3.0  # for a single level, and for improvements
@@ -22,7 +22,7 @@ _SEED = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class Query:
     """Levels to choose, the largest first, between larger and smaller ones that are fixed; bounds in bytes.
 
     `least_losses` are what each level is known to lose at least, if it is known.
@@ -50,21 +50,21 @@ class Solved:
         return self.objective == self.bound
 
 
-def solve(costs: Costs, task: Task, effort: float, hint: Sequence[Level] = ()) -> Solved | None:
+def solve(costs: Costs, query: Query, effort: float, hint: Sequence[Level] = ()) -> Solved | None:
     """Return nested levels that lose the least in sum, None where none were found; the levels have no names.
 
-    One worker and a limit in deterministic time: the same task gives the same levels.
+    One worker and a limit in deterministic time: the same query gives the same levels.
     """
     from ortools.sat.python import cp_model
 
     cp = cp_model.CpModel()
-    levels = [LevelModel(costs, slot, cp) for slot in task.slots]
+    levels = [LevelModel(costs, slot, cp) for slot in query.slots]
     for larger, smaller in pairwise(levels):
         smaller.nest(larger)
     for add_bound in (_bound_work, _bound_ram, _bound_flash):
-        add_bound(costs, task, cp, levels)
+        add_bound(costs, query, cp, levels)
     losses = [level.loss() for level in levels]
-    for loss, least in zip(losses, task.least_losses, strict=False):
+    for loss, least in zip(losses, query.least_losses, strict=False):
         cp.add(loss >= least)
     cp.minimize(sum(losses))
     for level, wanted in zip(levels, hint, strict=False):
@@ -82,21 +82,21 @@ def solve(costs: Costs, task: Task, effort: float, hint: Sequence[Level] = ()) -
     return Solved(found, round(solver.objective_value), round(solver.best_objective_bound))
 
 
-def _bound_work(costs: Costs, task: Task, cp: Any, levels: Sequence[LevelModel]) -> None:
+def _bound_work(costs: Costs, query: Query, cp: Any, levels: Sequence[LevelModel]) -> None:
     """Bound the MACs of every level, and its cycles: what is nested in the first takes no longer than that."""
     most, latency = costs.problem.budgets.macs, costs.problem.latency
-    for level, slot in zip(levels, task.slots, strict=True):
+    for level, slot in zip(levels, query.slots, strict=True):
         cp.add(level.sum(costs.macs) <= (slot.ceiling_macs if most is None else min(slot.ceiling_macs, most)))
         if costs.cycles is not None and latency is not None:
             cp.add(level.sum(costs.cycles) <= latency.microseconds * latency.table.megahertz * 1000)
 
 
-def _bound_ram(costs: Costs, task: Task, cp: Any, levels: Sequence[LevelModel]) -> None:
+def _bound_ram(costs: Costs, query: Query, cp: Any, levels: Sequence[LevelModel]) -> None:
     """Bound the arena: per level, or what levels share plus all their tails."""
-    ram, limit = costs.ram, task.ram_bytes
+    ram, limit = costs.ram, query.ram_bytes
     if ram is None or limit is None:
         return
-    beside = (*task.above, *task.below)
+    beside = (*query.above, *query.below)
     tails = [level.sum(ram.tail) for level in levels]
     if ram.resident is Resident.ONE:
         cp.add(max([ram.loading, *(other.memory.arena_bytes for other in beside)]) <= limit)
@@ -114,13 +114,13 @@ def _bound_ram(costs: Costs, task: Task, cp: Any, levels: Sequence[LevelModel]) 
                 cp.add(shared >= level.sum(cost))
 
 
-def _bound_flash(costs: Costs, task: Task, cp: Any, levels: Sequence[LevelModel]) -> None:
+def _bound_flash(costs: Costs, query: Query, cp: Any, levels: Sequence[LevelModel]) -> None:
     """Bound the container: the first level stores everything, others what they cut elsewhere than above them."""
-    flash, limit = costs.flash, task.flash_bytes
+    flash, limit = costs.flash, query.flash_bytes
     if flash is None or limit is None:
         return
     stored: list[Any] = []
-    first = task.above[-1].widths if task.above else None
+    first = query.above[-1].widths if query.above else None
     chain: list[LevelModel | Mapping[str, int] | None] = [first, *levels]
     for level, larger in zip(levels, chain, strict=False):
         for copies in flash.copies:
@@ -128,5 +128,5 @@ def _bound_flash(costs: Costs, task: Task, cp: Any, levels: Sequence[LevelModel]
                 stored.append(level.sum(copies.cost))
             elif copies.spaces:
                 stored.append(level.copied(copies, larger))
-    fixed = flash.fixed_bytes(costs.problem, task.above, len(levels) + len(task.below))
+    fixed = flash.fixed_bytes(costs.problem, query.above, len(levels) + len(query.below))
     cp.add(sum(stored) <= limit - fixed)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from redsc.passes.plan import Level
 from redsc.passes.select.costs import Costs
 from redsc.passes.select.cp_level import Slot
-from redsc.passes.select.cp_sat import QUICK_EFFORT, Task, solve
+from redsc.passes.select.cp_sat import QUICK_EFFORT, Query, solve
 from redsc.passes.select.problem import Candidate, Problem
 from redsc.passes.select.settle import as_networks, is_kept
 
@@ -31,21 +31,21 @@ def thinned(widths: Sequence[int], most: int = MOST_OPTIONS, keep: int | None = 
     return tuple(sorted({widths[0], *widths[::-step], *(width for width in widths if width == keep)}))
 
 
-def refine(costs: Costs, task: Task, levels: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+def refine(costs: Costs, query: Query, levels: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
     """Return levels that lose no more, from legal widths between the neighbours of those chosen on a grid.
 
     They skip the same blocks.
     """
     problem = costs.problem
-    while any(_has_gaps(problem, slot, level) for slot, level in zip(task.slots, levels, strict=True)):
-        slots = tuple(_closer(problem, slot, level) for slot, level in zip(task.slots, levels, strict=True))
-        task = replace(task, slots=slots, least_losses=())
+    while any(_has_gaps(problem, slot, level) for slot, level in zip(query.slots, levels, strict=True)):
+        slots = tuple(_closer(problem, slot, level) for slot, level in zip(query.slots, levels, strict=True))
+        query = replace(query, slots=slots, least_losses=())
         hint = [Level("", level.widths, level.skipped) for level in levels]
-        solved = solve(costs, task, QUICK_EFFORT, hint)
+        solved = solve(costs, query, QUICK_EFFORT, hint)
         if solved is None or solved.objective > costs.lost(levels):
             break
         found = as_networks(problem, solved.levels)
-        if not is_kept(problem, task, found):
+        if not is_kept(problem, query, found):
             break
         levels = found
     return levels

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from redsc.passes.plan import Level
 from redsc.passes.select.costs import Costs
 from redsc.passes.select.cp_level import Slot
-from redsc.passes.select.cp_sat import EFFORT, QUICK_EFFORT, Task, solve
+from redsc.passes.select.cp_sat import EFFORT, QUICK_EFFORT, Query, solve
 from redsc.passes.select.fill import fill
 from redsc.passes.select.problem import Candidate, LevelRequest, Problem
 from redsc.passes.select.refine import MOST_OPTIONS, is_coarse, refine, thinned
@@ -59,16 +59,16 @@ class Search:
 
     def choose(self, requests: Sequence[LevelRequest], near: Neighbours = Neighbours()) -> Found | None:
         """Return full levels that lose the least in sum; None where not even the narrowest keep the bounds."""
-        task, scale = self._task(requests, near), self.costs.losing.scale
-        first = solve(self.costs, task, EFFORT, self._top_down(task))
-        settled = settle(self.costs, task, first) if first else None
+        query, scale = self._query(requests, near), self.costs.losing.scale
+        first = solve(self.costs, query, EFFORT, self._top_down(query))
+        settled = settle(self.costs, query, first) if first else None
         starts: list[tuple[Candidate, ...]] = []
         if settled is not None:
             starts.append(refine(self.costs, settled[0], as_networks(self.problem, settled[1].levels)))
         if settled is None or is_coarse(self.problem):
-            starts += self._one_by_one(requests, near, task)
+            starts += self._one_by_one(requests, near, query)
         if not starts:
-            starts += self._narrowest(task)
+            starts += self._narrowest(query)
         if not starts:
             return None
         levels = min(starts, key=self.costs.lost)
@@ -91,13 +91,13 @@ class Search:
                 found[index] = self._filled(found[index], request, above, below)
         return tuple(found)
 
-    def _task(self, requests: Sequence[LevelRequest], near: Neighbours) -> Task:
-        """Return the task, with what each of several levels loses at least without the others: a large help."""
+    def _query(self, requests: Sequence[LevelRequest], near: Neighbours) -> Query:
+        """Return the query, with what each of several levels loses at least without the others: a large help."""
         budgets = self.problem.budgets
         slots = tuple(self._slot(request, near) for request in requests)
-        task = Task(slots, near.above, near.below, budgets.ram_bytes, budgets.flash_bytes)
-        alone = (solve(self.costs, replace(task, slots=(slot,)), QUICK_EFFORT) for slot in slots)
-        return replace(task, least_losses=tuple(s.bound if s else 0 for s in alone)) if len(slots) > 1 else task
+        query = Query(slots, near.above, near.below, budgets.ram_bytes, budgets.flash_bytes)
+        alone = (solve(self.costs, replace(query, slots=(slot,)), QUICK_EFFORT) for slot in slots)
+        return replace(query, least_losses=tuple(s.bound if s else 0 for s in alone)) if len(slots) > 1 else query
 
     def _slot(self, request: LevelRequest, near: Neighbours) -> Slot:
         """Return what a level may be: at most what is above it, and at least the inner level."""
@@ -112,14 +112,14 @@ class Search:
             frozenset(near.inner.skipped if near.inner else names),
         )
 
-    def _top_down(self, task: Task) -> list[Level]:
+    def _top_down(self, query: Query) -> list[Level]:
         """Return several levels chosen one after the other, the largest first: where the search for all starts."""
         chosen: list[Level] = []
-        above, more = list(task.above), len(task.slots) - 1
-        for slot in task.slots if more else ():
+        above, more = list(query.above), len(query.slots) - 1
+        for slot in query.slots if more else ():
             inside = _inside(slot, chosen[-1]) if chosen else slot
-            below = (*[self.problem.least] * (more - len(chosen)), *task.below)
-            part = replace(task, slots=(inside,), above=tuple(above), below=below, least_losses=())
+            below = (*[self.problem.least] * (more - len(chosen)), *query.below)
+            part = replace(query, slots=(inside,), above=tuple(above), below=below, least_losses=())
             solved = solve(self.costs, part, QUICK_EFFORT)
             if solved is None:
                 break
@@ -128,7 +128,7 @@ class Search:
         return chosen
 
     def _one_by_one(
-        self, requests: Sequence[LevelRequest], near: Neighbours, task: Task
+        self, requests: Sequence[LevelRequest], near: Neighbours, query: Query
     ) -> Iterator[tuple[Candidate, ...]]:
         """Yield several levels chosen from the largest down, then refined together, if each has a place."""
         levels: list[Candidate] = []
@@ -137,16 +137,16 @@ class Search:
             found = self.choose([request], Neighbours((*near.above, *levels), (*rest, *near.below), near.inner))
             levels += found.levels if found else ()
         if levels and len(levels) == len(requests):
-            yield refine(self.costs, task, tuple(levels))
+            yield refine(self.costs, query, tuple(levels))
 
-    def _narrowest(self, task: Task) -> Iterator[tuple[Candidate, ...]]:
+    def _narrowest(self, query: Query) -> Iterator[tuple[Candidate, ...]]:
         """Yield the least that levels may be, if they keep the bounds."""
         least = []
-        for slot in task.slots:
+        for slot in query.slots:
             skipped = (block.name for block in self.problem.blocks if block.name in slot.may_skip)
             least.append(Level("", {space: widths[0] for space, widths in slot.options.items()}, tuple(skipped)))
         levels = as_networks(self.problem, least)
-        if is_kept(self.problem, task, levels):
+        if is_kept(self.problem, query, levels):
             yield levels
 
     def _filled(

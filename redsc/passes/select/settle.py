@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from redsc.passes.plan import Level
 from redsc.passes.select.costs import Costs
-from redsc.passes.select.cp_sat import QUICK_EFFORT, Solved, Task, solve
+from redsc.passes.select.cp_sat import QUICK_EFFORT, Query, Solved, solve
 from redsc.passes.select.problem import Candidate, Problem
 
 __all__ = ["as_networks", "is_kept", "settle"]
@@ -27,59 +27,59 @@ def as_networks(problem: Problem, levels: Sequence[Level]) -> tuple[Candidate, .
     return tuple(problem.candidate(level.widths, level.skipped) for level in levels)
 
 
-def is_kept(problem: Problem, task: Task, levels: Sequence[Candidate]) -> bool:
+def is_kept(problem: Problem, query: Query, levels: Sequence[Candidate]) -> bool:
     """Whether real levels keep their ceilings and, with those around them, the budgets."""
-    is_light = all(level.macs <= slot.ceiling_macs for level, slot in zip(levels, task.slots, strict=True))
-    return is_light and problem.fits([*task.above, *levels, *task.below])
+    is_light = all(level.macs <= slot.ceiling_macs for level, slot in zip(levels, query.slots, strict=True))
+    return is_light and problem.fits([*query.above, *levels, *query.below])
 
 
-def settle(costs: Costs, task: Task, first: Solved) -> tuple[Task, Solved] | None:
+def settle(costs: Costs, query: Query, first: Solved) -> tuple[Query, Solved] | None:
     """Return levels that keep the budgets, and the bounds that led to them; None where none were found."""
     solved: Solved | None = first
-    missed: Task | None = None
+    missed: Query | None = None
     for _ in range(_MOST_ROUNDS):
-        if solved is None or is_kept(costs.problem, task, as_networks(costs.problem, solved.levels)):
+        if solved is None or is_kept(costs.problem, query, as_networks(costs.problem, solved.levels)):
             break
-        missed, task = task, _tightened(costs, task, solved.levels)
-        solved = solve(costs, task, QUICK_EFFORT, solved.levels)
+        missed, query = query, _tightened(costs, query, solved.levels)
+        solved = solve(costs, query, QUICK_EFFORT, solved.levels)
     else:
         return None
     if solved is not None and (missed is None or solved.objective - first.bound <= _CLOSE * solved.objective):
-        return task, solved
-    return _loosened(costs, task, solved, missed) if missed else None
+        return query, solved
+    return _loosened(costs, query, solved, missed) if missed else None
 
 
-def _tightened(costs: Costs, task: Task, levels: Sequence[Level]) -> Task:
-    """Return the task with bounds lowered by as much as these levels miss their budgets."""
+def _tightened(costs: Costs, query: Query, levels: Sequence[Level]) -> Query:
+    """Return the query with bounds lowered by as much as these levels miss their budgets."""
     problem, budgets = costs.problem, costs.problem.budgets
-    everything = (*task.above, *as_networks(problem, levels), *task.below)
+    everything = (*query.above, *as_networks(problem, levels), *query.below)
     if costs.ram is not None and budgets.ram_bytes is not None:
         excess = problem.ram(everything) - budgets.ram_bytes
         if excess > 0:
-            task = replace(task, ram_bytes=costs.ram.bound(levels, (*task.above, *task.below)) - excess)
+            query = replace(query, ram_bytes=costs.ram.bound(levels, (*query.above, *query.below)) - excess)
     if costs.flash is not None and budgets.flash_bytes is not None:
         excess = problem.flash(everything) - budgets.flash_bytes
         if excess > 0:
-            known = costs.flash.bound(problem, task.above, levels, len(task.below))
-            task = replace(task, flash_bytes=known - excess)
-    return task
+            known = costs.flash.bound(problem, query.above, levels, len(query.below))
+            query = replace(query, flash_bytes=known - excess)
+    return query
 
 
-def _loosened(costs: Costs, task: Task, best: Solved | None, missed: Task) -> tuple[Task, Solved] | None:
+def _loosened(costs: Costs, query: Query, best: Solved | None, missed: Query) -> tuple[Query, Solved] | None:
     """Return the best that bisection finds between bounds that are tight enough and bounds that are not."""
     for _ in range(_BISECTIONS):
         middle = replace(
-            task,
-            ram_bytes=_mean(task.ram_bytes, missed.ram_bytes),
-            flash_bytes=_mean(task.flash_bytes, missed.flash_bytes),
+            query,
+            ram_bytes=_mean(query.ram_bytes, missed.ram_bytes),
+            flash_bytes=_mean(query.flash_bytes, missed.flash_bytes),
         )
         solved = solve(costs, middle, QUICK_EFFORT, best.levels if best else ())
         if solved and not is_kept(costs.problem, middle, as_networks(costs.problem, solved.levels)):
             missed = middle
         else:
-            task = middle
+            query = middle
             best = min((found for found in (solved, best) if found), key=lambda f: f.objective, default=None)
-    return (task, best) if best else None
+    return (query, best) if best else None
 
 
 def _mean(low: int | None, high: int | None) -> int | None:
