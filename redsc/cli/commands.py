@@ -110,19 +110,22 @@ def analyze(model: Path, shapes: tuple[str, ...], json_to: str | None) -> None:
 @budget_flags
 @network_flags
 @click.option(
-    "--spaces", is_flag=True, help="List the channel spaces, their layers, and why some are frozen, instead."
+    "--spaces",
+    is_flag=True,
+    help="List the channel spaces, their layers, why some are frozen, and the blocks that may be skipped.",
 )
 def levels(model: Path, spaces: bool, **flags: Any) -> None:
     """Choose the levels of MODEL, print their plan."""
     from redsc.compile import plan_levels, read_model
-    from redsc.passes.groups import find_channel_groups
     from redsc.passes.recover.prepare import own_biases
-    from redsc.report.spaces import print_spaces, space_rows
+    from redsc.passes.structure import find_structure
+    from redsc.report.spaces import block_rows, print_spaces, space_rows
 
     options = options_of(flags)
     if spaces:
         graph = own_biases(read_model(model, shapes=options.shapes).graph)
-        print_spaces(space_rows(graph, find_channel_groups(graph, options.freeze)))
+        structure = find_structure(graph, options.freeze)
+        print_spaces(space_rows(graph, structure.groups), block_rows(graph, structure.blocks))
         return
     with waiting() as progress:
         chosen = plan_levels(model, options, progress).levels

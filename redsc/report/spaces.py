@@ -1,4 +1,4 @@
-"""The channel spaces of a network: what belongs to each, and which may be cut."""
+"""What levels may leave out of a network: the channel spaces, what belongs to each, and the blocks."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from redsc.cost.macs import graph_macs
 from redsc.ir import Graph, Value, op_def
 from redsc.ir.rules import Grouped, Produces
+from redsc.passes.blocks import SkipBlock
+from redsc.passes.skip import skip_blocks
 from redsc.passes.spaces import ChannelGroups, makes_channels
 from redsc.report.terminal import print_table
 
-__all__ = ["SpaceRow", "print_spaces", "space_rows"]
+__all__ = ["BlockRow", "SpaceRow", "block_rows", "print_spaces", "space_rows"]
 
 _MOST_NAMES = 3
+_BLOCK_HEADER = ("block", "in its place", "saves % of MACs")
 _HEADER = ("space", "channels", "state", "made by", "followed by", "read by")
 
 
@@ -54,9 +58,33 @@ def space_rows(graph: Graph, groups: ChannelGroups) -> tuple[SpaceRow, ...]:
     return tuple(rows)
 
 
-def print_spaces(rows: Iterable[SpaceRow]) -> None:
-    """Print the spaces as a table."""
+@dataclass(frozen=True, slots=True)
+class BlockRow:
+    """One block: the layer, or the input, whose result may take its place, and the share of the MACs that saves."""
+
+    name: str
+    source: str
+    saved: float
+
+    def cells(self) -> list[str]:
+        """Return the row of the table."""
+        return [self.name, self.source, f"{100 * self.saved:.1f}"]
+
+
+def block_rows(graph: Graph, blocks: Iterable[SkipBlock]) -> tuple[BlockRow, ...]:
+    """Return a row for every block of a graph, in their order."""
+    macs = max(graph_macs(graph), 1)
+    names = {value.name: value.producer.name if value.producer else value.name for value in graph.activations()}
+    rests = ((block, graph_macs(skip_blocks(graph, [block]))) for block in blocks)
+    return tuple(BlockRow(block.name, names[block.source], 1 - rest / macs) for block, rest in rests)
+
+
+def print_spaces(rows: Iterable[SpaceRow], blocks: Sequence[BlockRow] = ()) -> None:
+    """Print the spaces as a table, and one of the blocks where there are some."""
     print_table(_HEADER, [row.cells() for row in rows])
+    if blocks:
+        print()
+        print_table(_BLOCK_HEADER, [block.cells() for block in blocks])
 
 
 class _Role(Enum):

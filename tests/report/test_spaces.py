@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from redsc.ir import DType, Graph, Padding
+from redsc.ir import DType, Graph, Padding, op_def
 from redsc.passes.groups import find_channel_groups
-from redsc.report.spaces import SpaceRow, print_spaces, space_rows
+from redsc.passes.structure import find_structure
+from redsc.report.spaces import BlockRow, SpaceRow, block_rows, print_spaces, space_rows
 from tests.conftest import Golden
 from tests.helpers import NetBuilder, residual_net, small_net
 
@@ -30,6 +31,16 @@ def test_layers_that_an_addition_joins_make_one_space() -> None:
     assert row.makers == ("conv_2d0", "conv_2d2")
     assert row.followers == ("bias of conv_2d0", "bias of conv_2d2")
     assert row.readers == ("conv_2d1", "fully_connected6")
+
+
+def test_a_block_says_what_takes_its_place_and_what_that_saves() -> None:
+    net = NetBuilder(DType.FLOAT32)
+    x = net.conv(net.input(1, 5, 5, 1), 4)
+    x = net.node("ADD", x, net.conv(x, 4))
+    graph = net.outputs(net.mean(x, 1, 2))
+    (row,) = block_rows(graph, find_structure(graph).blocks)
+    macs = [op_def(node.op).macs(node) for node in graph.nodes]
+    assert row == BlockRow("add2", "conv_2d0", 1 - macs[0] / (macs[0] + macs[1]))
 
 
 def test_slopes_and_gates_belong_to_the_space() -> None:
