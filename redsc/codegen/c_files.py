@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jinja2
 
-from redsc.codegen.firmware import Firmware
+from redsc.codegen.describe import Firmware
 from redsc.codegen.names import c_macro
 from redsc.formats import SLOT_BYTES
 from redsc.version import __version__

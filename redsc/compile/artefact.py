@@ -9,7 +9,7 @@ from pathlib import Path
 
 from redsc.codegen.c_files import render_c_files
 from redsc.codegen.container import build_container
-from redsc.codegen.firmware import describe_firmware
+from redsc.codegen.describe import describe_firmware
 from redsc.codegen.names import c_identifier
 from redsc.codegen.oracles import Verification, verify_import, verify_slots
 from redsc.compile.choice import Choice, plan_levels
