@@ -22,6 +22,7 @@ _HINT = "data files are in the model file's own layout and range"
 _FEW = 8
 _FOLDS = 5
 _MOST_HELD = 1000  # they tell a point of accuracy; more would cost time at every measurement
+_SEED = 0
 _OUTSIDE = 2.0  # data that reach twice as far as the input's scale are in another range
 _INSIDE = 1 / 16  # so are data that use less of it than this
 
@@ -34,16 +35,17 @@ class DataSet:
     labels: Array | None
 
     def split(self) -> tuple[DataSet, DataSet]:
-        """Return the samples to fit with, and those held back to judge by: every fifth, of many about a thousand.
+        """Return the samples to fit with, and those held back to judge by: a fifth, at most a thousand.
 
-        Fewer than five are both.
+        They are drawn at random, always the same, and come in no order: files are sorted by class, or have the
+        classes in turn. Fewer than five are both.
         """
         count = len(self.samples)
         if count < _FOLDS:
             return self, self
-        stride = max(_FOLDS, -(-count // _MOST_HELD))
-        held = [number for number in range(count) if number % stride == stride - 1]
-        return self._take([number for number in range(count) if number % stride != stride - 1]), self._take(held)
+        order = [int(number) for number in np.random.default_rng(_SEED).permutation(count)]
+        held = min(count // _FOLDS, _MOST_HELD)
+        return self._take(order[held:]), self._take(order[:held])
 
     def _take(self, numbers: list[int]) -> DataSet:
         return DataSet(

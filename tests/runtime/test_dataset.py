@@ -9,6 +9,7 @@ import pytest
 from redsc.errors import UsageError
 from redsc.formats import Model, load_model, write_tflite
 from redsc.ir import DType, parse_graph
+from redsc.passes.sensitivity import spread
 from redsc.runtime.dataset import DataSet, data_warnings, load_data
 from tests.helpers import small_net
 
@@ -83,10 +84,11 @@ def numbers(data: DataSet) -> list[int]:
 
 
 @pytest.mark.parametrize("count", [5, 6, 9, 10, 512])
-def test_every_fifth_sample_is_held_back_with_its_label(count: int) -> None:
+def test_a_fifth_of_the_samples_is_held_back_with_their_labels(count: int) -> None:
     fit, held_back = numbered(count).split()
     assert sorted(numbers(fit) + numbers(held_back)) == list(range(count))
-    assert numbers(held_back) == list(range(4, count, 5))
+    assert len(held_back.samples) == count // 5
+    assert numbers(numbered(count).split()[1]) == numbers(held_back)
     for part in (fit, held_back):
         assert part.labels is not None
         assert part.labels.tolist() == numbers(part)
@@ -94,8 +96,18 @@ def test_every_fifth_sample_is_held_back_with_its_label(count: int) -> None:
 
 def test_of_many_samples_a_thousand_are_held_back() -> None:
     fit, held_back = numbered(12_345).split()
-    assert len(held_back.samples) == 949
+    assert len(held_back.samples) == 1000
     assert sorted(numbers(fit) + numbers(held_back)) == list(range(12_345))
+
+
+@pytest.mark.parametrize("classes", [2, 5, 10])
+def test_both_parts_have_every_class_where_classes_come_in_turn(classes: int) -> None:
+    count = 50 * classes
+    for part in numbered(count).split():
+        for few in (part, DataSet([list(row) for row in spread(part.samples, count // 10)], None)):
+            shares = np.bincount(np.array(numbers(few)) % classes, minlength=classes) * classes / len(few.samples)
+            assert shares.min() > 0.2
+            assert shares.max() < 2.2
 
 
 def test_fewer_than_five_samples_are_both_parts() -> None:
