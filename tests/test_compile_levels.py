@@ -95,7 +95,7 @@ def test_the_full_level_is_the_same_to_the_bit_where_it_is_protected(model: Path
 def test_an_int8_file_keeps_its_integers_where_nothing_may_be_shared_anew(tmp_path: Path) -> None:
     graph = small_net()
     (tmp_path / "net.tflite").write_bytes(write_tflite(graph))
-    np.savez(tmp_path / "x.npz", x=np.concatenate([row[0] for row in random_samples(graph, SAMPLES)]))
+    np.savez(tmp_path / "x.npz", x=np.concatenate([row[0] for row in random_samples(graph, 200)]))
     options = Options(levels=("100", "50"), data=tmp_path / "x.npz", width_multiple=2, recovery=Recovery.PRIVATE)
     made, plain = (
         plan_levels(tmp_path / "net.tflite", item).levels
