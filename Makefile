@@ -3,8 +3,9 @@
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Compilers that some tests use; without root, or off Debian, those tests skip with a reason.
-DEBIAN_PACKAGES := gcc g++
+# Compilers and the emulator that some tests use; without root, or off Debian, those tests skip with a reason.
+DEBIAN_PACKAGES := gcc g++ gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib qemu-system-arm
+DEBIAN_TOOLS := g++ arm-none-eabi-gcc qemu-system-arm
 PYTEST_WORKERS ?= 2
 
 .PHONY: demo test lint clean
@@ -34,7 +35,8 @@ $(VENV)/.test: $(VENV)/bin/python pyproject.toml
 
 .PHONY: debian
 debian:
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! command -v g++ >/dev/null; then \
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  ! { $(foreach tool,$(DEBIAN_TOOLS),command -v $(tool) &&) true; } >/dev/null; then \
 	  apt-get update -qq && apt-get install -qq -y --no-install-recommends $(DEBIAN_PACKAGES); fi
 
 clean:

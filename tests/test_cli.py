@@ -58,7 +58,7 @@ def test_help_and_version_import_nothing_heavy(flag: str) -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_compile_writes_six_files_and_says_where(run: Run, model: Path) -> None:
+def test_compile_writes_seven_files_and_says_where(run: Run, model: Path) -> None:
     code, out, _ = run("compile", model, "--levels", "50,100", "--ram", "20KB", "-o", "here")
     assert code == 0
     assert sorted(path.name for path in Path("here").iterdir()) == [
@@ -67,6 +67,7 @@ def test_compile_writes_six_files_and_says_where(run: Run, model: Path) -> None:
         "net.plan.json",
         "net.report.json",
         "net.tflite",
+        "net_manager.h",
         "net_tflm.h",
     ]
     assert "files in here" in out

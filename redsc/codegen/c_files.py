@@ -11,7 +11,7 @@ from redsc.version import __version__
 
 __all__ = ["render_c_files"]
 
-_TEMPLATES = {"{}.h": "header.h.j2", "{}.c": "array.c.j2", "{}_tflm.h": "tflm.h.j2"}
+_TEMPLATES = {"{}.h": "header.h.j2", "{}.c": "array.c.j2", "{}_tflm.h": "tflm.h.j2", "{}_manager.h": "manager.h.j2"}
 _BYTES_PER_LINE = 16
 
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import numpy as np
 
 from redsc.codegen.names import c_comment, c_macro
 from redsc.codegen.tflm_ops import resolver_methods
+from redsc.cost.latency import LATENCY_TABLES, latency_us
 from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_bytes, resident_one_bytes
 from redsc.formats import SLOT_BYTES, Model
 from redsc.formats.model import Port
 from redsc.ir import DType, Value
 from redsc.options import Budgets, Kernels
 from redsc.passes.levels import Levels
+from redsc.runtime.cascade import Cascade
 from redsc.runtime.quality import Quality
 
-__all__ = ["Firmware", "FirmwareLevel", "FirmwarePort", "describe_firmware", "float_literal"]
+__all__ = ["CascadeRow", "Firmware", "FirmwareLevel", "FirmwarePort", "describe_firmware", "float_literal"]
 
 _KERNELS = {
     Kernels.SAFE: "any kernels; sizes are those of TFLM's own, others may ask for scratch on top",
@@ -38,13 +41,14 @@ _C_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class FirmwareLevel:
-    """A row of the level table."""
+    """A row of the level table; `latency_us` where a target was named."""
 
     name: str
     slot: int
     macs: int
     memory: NetworkMemory
     measured: Quality | None
+    latency_us: int | None = None
 
     @property
     def suffix(self) -> str:
@@ -121,8 +125,16 @@ class FirmwarePort:
 
 
 @dataclass(frozen=True, slots=True)
+class CascadeRow:
+    """After a level: with a margin below the threshold run the next one."""
+
+    threshold: int
+    next: FirmwareLevel
+
+
+@dataclass(frozen=True, slots=True)
 class Firmware:
-    """Everything the templates show. `symbol` is the prefix of each C name and file."""
+    """Everything the templates show. `symbol` is the prefix of each C name and file; a cascade where one pays."""
 
     symbol: str
     sha256: str
@@ -131,6 +143,7 @@ class Firmware:
     ports: tuple[FirmwarePort, ...]
     ops: tuple[str, ...]
     budgets: Budgets
+    cascade: Cascade | None = None
 
     @property
     def resident_all_bytes(self) -> int:
@@ -152,6 +165,44 @@ class Firmware:
         """With which kernels the arena plan may be used."""
         return _KERNELS[self.budgets.kernels]
 
+    @property
+    def level_arenas(self) -> list[int]:
+        """The arenas, by slot, in which a level and any smaller one run: a budget for one is enough for the others.
+
+        A smaller level takes more itself only where its plan is further from the optimum.
+        """
+        smallest_first = accumulate((level.arena_bytes for level in reversed(self.levels)), max)
+        return list(smallest_first)[::-1]
+
+    @property
+    def has_latency(self) -> bool:
+        """Whether the time of every level is known."""
+        return all(level.latency_us is not None for level in self.levels)
+
+    @property
+    def cascade_rows(self) -> list[CascadeRow]:
+        """What to do after each level, by slot; one outside the cascade is the last where it is run."""
+        steps = () if self.cascade is None else self.cascade.steps
+        follows = {step.slot: (step.threshold, after.slot) for step, after in pairwise(steps)}
+        after = [follows.get(level.slot, (0, level.slot)) for level in self.levels]
+        return [CascadeRow(threshold, self.levels[slot]) for threshold, slot in after]
+
+    @property
+    def cascade_first(self) -> FirmwareLevel:
+        """The level that begins the cascade, slot 0 without one."""
+        return self.levels[self.cascade.steps[0].slot if self.cascade else 0]
+
+    @property
+    def cascade_text(self) -> str:
+        """What was measured of the cascade, in words."""
+        if self.cascade is None:
+            return "none"
+        found = self.cascade.measured
+        low, high = found.interval
+        metric = f"agreement with level {self.levels[0].name}" if found.metric == "agreement" else found.metric
+        figure = f"{metric} {found.value:.4f} (95 % confidence: {low:.4f} to {high:.4f})"
+        return f"{found.macs} MACs on average, {figure} on {found.samples} samples"
+
 
 def describe_firmware(
     symbol: str,
@@ -160,10 +211,13 @@ def describe_firmware(
     container: bytes,
     quality: Sequence[Quality | None],
     budgets: Budgets,
+    cascade: Cascade | None = None,
 ) -> Firmware:
     """Return the facts of one compile, for the templates."""
+    table = None if budgets.target is None else LATENCY_TABLES[budgets.target]
+    times = [None if table is None else latency_us(graph, table) for graph in levels.graphs]
     first = levels.graphs[0]
-    rows = zip(levels.names, levels.networks, quality, strict=True)
+    rows = zip(levels.names, levels.networks, quality, times, strict=True)
     inputs = zip(first.inputs, model.inputs, strict=True)
     outputs = zip(first.outputs, model.outputs, strict=True)
     return Firmware(
@@ -171,8 +225,8 @@ def describe_firmware(
         sha256=model.sha256,
         model=container,
         levels=tuple(
-            FirmwareLevel(name, slot, network.macs, network.memory, measured)
-            for slot, (name, network, measured) in enumerate(rows)
+            FirmwareLevel(name, slot, network.macs, network.memory, measured, time)
+            for slot, (name, network, measured, time) in enumerate(rows)
         ),
         ports=(
             *(FirmwarePort(symbol, "input", index, *pair) for index, pair in enumerate(inputs)),
@@ -180,6 +234,7 @@ def describe_firmware(
         ),
         ops=tuple(resolver_methods(levels.graphs)),
         budgets=budgets,
+        cascade=cascade,
     )
 
 

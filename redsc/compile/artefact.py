@@ -22,9 +22,11 @@ from redsc.passes.simplify.drop_border_conversions import float_border_note
 from redsc.progress import Progress, silent
 from redsc.report.build import build_report
 from redsc.report.data import Report
+from redsc.runtime.cascade import Cascade, fit_cascade, has_margin, least_samples, read_answers
 from redsc.runtime.dataset import DataSet, data_warnings, load_data
 from redsc.runtime.quality import Quality, measure_levels
 from redsc.runtime.sqnr import LayerSQNR, measure_sqnr
+from redsc.runtime.task import Task, find_task
 
 __all__ = ["Artefact", "compile_model", "verify_whole"]
 
@@ -61,6 +63,7 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
     log = Log()
     choice = plan_levels(path, options, progress, log)
     choice, quality, dropped = _measure(choice, options, progress)
+    cascade, doubts = _fit_cascade(choice, options, progress)
     model, levels, data = choice.model, choice.levels, choice.data
     progress("writing the container")
     memory = [network.memory for network in levels.networks]
@@ -72,7 +75,7 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
     ]
     progress("rendering the files")
     name = c_identifier(options.name or model.path.stem)
-    firmware = describe_firmware(name, model, levels, container.data, quality, options.budgets)
+    firmware = describe_firmware(name, model, levels, container.data, quality, options.budgets, cascade)
     files = {
         f"{name}.tflite": container.data,
         **render_c_files(firmware),
@@ -81,11 +84,14 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
     diagnostics = [
         *levels.diagnostics,
         *dropped,
+        *doubts,
         *([] if data is None else data_warnings(data)),
         *_unmeasured(levels, quality),
         *float_border_note(levels.graphs[0], options.budgets.kernels),
     ]
-    report = build_report(model, options.budgets, levels, container, quality, verification, files, diagnostics)
+    report = build_report(
+        model, options.budgets, levels, container, quality, verification, files, diagnostics, cascade
+    )
     files[f"{name}.report.json"] = report.to_json().encode()
     return Artefact(name, report, files, log, choice)
 
@@ -123,6 +129,30 @@ def _measure(
         if slot not in stays
     ]
     return replace(choice, levels=levels.only(stays)), [quality[slot] for slot in stays], notes
+
+
+def _fit_cascade(choice: Choice, options: Options, progress: Progress) -> tuple[Cascade | None, list[Diagnostic]]:
+    """Return the cascade of a classifier's levels, None without data or where none pays, and why.
+
+    It is fitted on `--data` and measured on `--eval`; where there is only one of them, on its held-back part.
+    """
+    levels, data = choice.levels, choice.data
+    held = None if options.evaluation is None else load_data(options.evaluation, choice.model)
+    known = data or held
+    if known is None or len(levels.graphs) == 1:
+        return None, []
+    data, held = (data, held) if data and held else known.split()
+    if find_task(choice.model.graph, data.labels is not None or held.labels is not None) is not Task.CLASSIFY:
+        return None, []
+    if not all(has_margin(graph) for graph in levels.graphs):
+        return None, [Diagnostic("L111", "no cascade: the output is not int8", hint="--int8-io makes it int8")]
+    if len(data.samples) < least_samples():
+        needs = f"no cascade: thresholds need {least_samples()} samples, {len(data.samples)} are given to fit them"
+        return None, [Diagnostic("L111", needs, hint="give more samples with --data, and others with --eval")]
+    progress("fitting the cascade")
+    calibration, measured = (read_answers(levels.graphs, part) for part in (data, held))
+    found = fit_cascade(calibration, measured, [network.macs for network in levels.networks])
+    return found, [] if found else [Diagnostic("L111", "no cascade: none is cheaper than the largest level")]
 
 
 def _measured_on(choice: Choice, options: Options) -> DataSet | None:

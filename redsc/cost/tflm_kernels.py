@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from redsc.cost.tflm_structs import Abi
-from redsc.ir import DType, Node, Value
+from redsc.ir import CUSTOM_OPS, DType, Node, Value
 
-__all__ = ["KERNELS", "Kernel", "Sizes", "conv_multipliers", "is_int8"]
+__all__ = ["CUSTOM_KERNELS", "KERNELS", "Kernel", "Sizes", "conv_multipliers", "is_int8"]
 
 Sizes = Callable[[Node, Abi], tuple[int, ...]]
 
@@ -257,3 +257,5 @@ KERNELS: dict[str, Kernel] = {
     ),
     "UNPACK": Kernel("TfLiteUnpackParams", reads=_nothing),
 }
+# redsc_tflm.h: options stay in flash, multipliers are constants, nothing is allocated.
+CUSTOM_KERNELS: dict[str, Kernel] = _same(" ".join(CUSTOM_OPS), Kernel(reads=_nothing))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.cost.cmsis_nn import CMSIS_NN_C, CMSIS_NN_DSP
-from redsc.cost.tflm_kernels import KERNELS, Kernel
+from redsc.cost.tflm_kernels import CUSTOM_KERNELS, KERNELS, Kernel
 from redsc.cost.tflm_structs import ARM_32, Abi, KernelLibrary, Layout
 from redsc.ir import DType, Graph, Node, Value
 
@@ -54,7 +54,7 @@ def kernel_scratch_bytes(node: Node, abi: Abi = ARM_32) -> tuple[int, ...]:
 
 def kernel_of(node: Node, abi: Abi) -> Kernel:
     """Return what the kernel of a node allocates in a build."""
-    return _LIBRARIES[abi.kernels][node.op]
+    return CUSTOM_KERNELS.get(node.op) or _LIBRARIES[abi.kernels][node.op]
 
 
 def stacked(layouts: Iterable[Layout]) -> int:

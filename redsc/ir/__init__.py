@@ -19,15 +19,17 @@ from redsc.ir.ops_pad import Block, MirrorMode, MirrorPad
 from redsc.ir.ops_pool import Pool2D, Resize
 from redsc.ir.ops_reduce import ArgExtreme, CumSum, Mean, Reduce
 from redsc.ir.ops_shape import Reshape, ShapeOf, Squeeze
+from redsc.ir.ops_strided import StridedConv2D, StridedFullyConnected, run_columns
 from redsc.ir.ops_unary import LeakyRelu, Softmax
 from redsc.ir.real import real_values
-from redsc.ir.registry import OPS, op_def
+from redsc.ir.registry import CUSTOM_OPS, OPS, op_def
 from redsc.ir.text import print_graph
 from redsc.ir.text_parser import parse_graph
 from redsc.ir.types import DType, Quant, Shape, TensorType
 from redsc.ir.verifier import verify_graph
 
 __all__ = [
+    "CUSTOM_OPS",
     "NO_ATTRS",
     "OPS",
     "Activation",
@@ -68,6 +70,8 @@ __all__ = [
     "Softmax",
     "Split",
     "Squeeze",
+    "StridedConv2D",
+    "StridedFullyConnected",
     "StridedSlice",
     "Sub",
     "TensorType",
@@ -80,5 +84,6 @@ __all__ = [
     "parse_graph",
     "print_graph",
     "real_values",
+    "run_columns",
     "verify_graph",
 ]

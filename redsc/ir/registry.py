@@ -1,4 +1,4 @@
-"""`OPS`: the one table of all ops."""
+"""`OPS`: the one table of all ops of networks. A container's slots may have those of `CUSTOM_OPS` besides."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from redsc.ir.ops_pad import PAD_OPS
 from redsc.ir.ops_pool import POOL_OPS
 from redsc.ir.ops_reduce import REDUCE_OPS
 from redsc.ir.ops_shape import SHAPE_OPS
+from redsc.ir.ops_strided import STRIDED_OPS
 from redsc.ir.ops_unary import UNARY_OPS
 
-__all__ = ["FAMILIES", "OPS", "op_def"]
+__all__ = ["CUSTOM_OPS", "FAMILIES", "OPS", "op_def"]
 
 FAMILIES: dict[str, tuple[OpDef, ...]] = {
     "linear layers": CONV_OPS,
@@ -29,10 +30,12 @@ FAMILIES: dict[str, tuple[OpDef, ...]] = {
 }
 
 OPS: dict[str, OpDef] = {op.name: op for family in FAMILIES.values() for op in family}
+CUSTOM_OPS: dict[str, OpDef] = {op.name: op for op in STRIDED_OPS}  # in containers only, for redsc's own kernels
 
 
 def op_def(name: str) -> OpDef:
     """Return the entry of an op that must exist."""
-    if name not in OPS:
+    found = OPS.get(name) or CUSTOM_OPS.get(name)
+    if found is None:
         raise InternalError(f"unknown op {name!r}", hint=did_you_mean(name, OPS))
-    return OPS[name]
+    return found

@@ -13,7 +13,7 @@ import numpy as np
 
 from redsc.errors import MalformedModel
 from redsc.ir.graph import Array, Graph, Value
-from redsc.ir.registry import OPS
+from redsc.ir.registry import CUSTOM_OPS, OPS, op_def
 from redsc.ir.types import DType, Quant, TensorType
 
 __all__ = ["parse_graph"]
@@ -189,10 +189,10 @@ class _Parser:
             outputs.append(self.declare())
         self.expect("=")
         op = self.take("name")
-        if op not in OPS:
+        if op not in OPS and op not in CUSTOM_OPS:
             raise self._fail(f"a known op before this, not {op}")
         inputs = self.operands()
-        attrs = self.attrs(OPS[op].attrs) if self.accept("{") else OPS[op].attrs()
+        attrs = self.attrs(op_def(op).attrs) if self.accept("{") else op_def(op).attrs()
         origin = []
         while self.accept("@"):
             origin.append(self.name())

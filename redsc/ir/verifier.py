@@ -12,7 +12,7 @@ import numpy as np
 from redsc.errors import MalformedModel, UnsupportedError
 from redsc.ir.graph import Graph, Node
 from redsc.ir.ops import OpDef, ShapeError
-from redsc.ir.registry import OPS
+from redsc.ir.registry import CUSTOM_OPS, OPS, op_def
 from redsc.ir.rules import Fixed, SameInputScales, SameScale, Signature
 from redsc.ir.types import DType, Quant
 
@@ -44,7 +44,7 @@ def verify_graph(graph: Graph) -> None:
 def scale_problems(graph: Graph) -> Iterator[str]:
     """Yield one sentence per int8 node whose scales its kernel does not take; the graph must be sound otherwise."""
     for node in graph.nodes:
-        yield from (f"{node.op} {node.name!r}: {problem}" for problem in _scale_rule(node, OPS[node.op]))
+        yield from (f"{node.op} {node.name!r}: {problem}" for problem in _scale_rule(node, op_def(node.op)))
 
 
 def graph_problems(graph: Graph) -> Iterator[str]:
@@ -54,14 +54,14 @@ def graph_problems(graph: Graph) -> Iterator[str]:
     if not structure:
         for node in graph.nodes:
             for rule in _NODE_RULES:
-                yield from (f"{node.op} {node.name!r}: {problem}" for problem in rule(node, OPS[node.op]))
+                yield from (f"{node.op} {node.name!r}: {problem}" for problem in rule(node, op_def(node.op)))
 
 
 def signature_of(node: Node) -> Signature | None:
     """Return the row of the op's signatures that the node's element types match, or None."""
     inputs = [None if value is None else value.type.dtype for value in node.inputs]
     outputs = {value.type.dtype for value in node.outputs}
-    for row in OPS[node.op].signatures:
+    for row in op_def(node.op).signatures:
         if row.takes(inputs) and outputs == {row.output}:
             return row
     return None
@@ -79,12 +79,12 @@ def _unique_names(graph: Graph) -> Iterator[str]:
 def _known_ops(graph: Graph) -> Iterator[str]:
     """Every op is in OPS and carries that op's attributes, with enough operands."""
     for node in graph.nodes:
-        if node.op not in OPS:
+        if node.op not in OPS and node.op not in CUSTOM_OPS:
             yield f"unknown op {node.op}"
-        elif not isinstance(node.attrs, OPS[node.op].attrs):
+        elif not isinstance(node.attrs, op_def(node.op).attrs):
             yield f"{node.op} {node.name!r}: attributes are {type(node.attrs).__name__}"
-        elif any(v is None for v in (*node.inputs, None, None)[: OPS[node.op].min_inputs]):
-            yield f"{node.op} {node.name!r}: needs {OPS[node.op].min_inputs} inputs"
+        elif any(v is None for v in (*node.inputs, None, None)[: op_def(node.op).min_inputs]):
+            yield f"{node.op} {node.name!r}: needs {op_def(node.op).min_inputs} inputs"
 
 
 def _schedule(graph: Graph) -> Iterator[str]:

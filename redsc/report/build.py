@@ -20,6 +20,8 @@ from redsc.report.data import (
     SCHEMA_VERSION,
     ArenaReport,
     BudgetReport,
+    CascadeReport,
+    CascadeStep,
     FileReport,
     FlashReport,
     LevelReport,
@@ -29,6 +31,7 @@ from redsc.report.data import (
     ResidentReport,
     SolverReport,
 )
+from redsc.runtime.cascade import Cascade
 from redsc.runtime.quality import Quality
 from redsc.version import __version__
 
@@ -44,6 +47,7 @@ def build_report(
     verification: Iterable[Verification],
     files: Mapping[str, bytes],
     diagnostics: Iterable[Diagnostic],
+    cascade: Cascade | None = None,
 ) -> Report:
     """Return the report of a compile. `files` are all files but the report itself."""
     memory = [network.memory for network in levels.networks]
@@ -63,6 +67,7 @@ def build_report(
         arena=ResidentReport(resident_all_bytes(memory), resident_one_bytes(memory)),
         solver=_solver(levels),
         flash=FlashReport(len(container.data), container.shared_weight_bytes, sum(container.private_bytes), 0),
+        cascade=None if cascade is None else _cascade(cascade, levels),
         verification=tuple(verification),
         files=tuple(FileReport(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()),
         diagnostics=tuple(diagnostics),
@@ -128,6 +133,24 @@ def _solver(levels: Levels) -> SolverReport:
         bound=_rounded(found.bound),
         gap=_rounded(found.gap),
         grid=found.grid,
+    )
+
+
+def _cascade(cascade: Cascade, levels: Levels) -> CascadeReport:
+    found = cascade.measured
+    return CascadeReport(
+        steps=tuple(
+            CascadeStep(levels.names[step.slot], step.slot, step.threshold, share)
+            for step, share in zip(cascade.steps, found.shares, strict=True)
+        ),
+        macs=found.macs,
+        macs_fraction=round(found.macs / levels.networks[0].macs, 6),
+        metric=found.metric,
+        value=found.value,
+        interval=found.interval,
+        loss=found.loss,
+        samples=found.samples,
+        calibration_samples=cascade.fitted_on,
     )
 
 

@@ -16,6 +16,8 @@ __all__ = [
     "SCHEMA_VERSION",
     "ArenaReport",
     "BudgetReport",
+    "CascadeReport",
+    "CascadeStep",
     "FileReport",
     "FlashReport",
     "LevelReport",
@@ -132,6 +134,38 @@ class FlashReport:
 
 
 @dataclass(frozen=True, slots=True)
+class CascadeStep:
+    """A level of the cascade: the next one runs where the margin of its output is below the threshold.
+
+    `share` is the fraction of the samples that end here.
+    """
+
+    level: str
+    slot: int
+    threshold: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class CascadeReport:
+    """Levels that run one after the other until one is sure, fitted on some samples and measured on others.
+
+    `macs` are those of one inference on average, `macs_fraction` is of slot 0's. The metric is `accuracy`, without
+    labels `agreement`, here with slot 0; `loss` is what is lost of slot 0's, as a fraction.
+    """
+
+    steps: tuple[CascadeStep, ...]
+    macs: int
+    macs_fraction: float
+    metric: str
+    value: float
+    interval: tuple[float, float]
+    loss: float
+    samples: int
+    calibration_samples: int
+
+
+@dataclass(frozen=True, slots=True)
 class FileReport:
     """A file that was written."""
 
@@ -152,6 +186,7 @@ class Report:
     arena: ResidentReport
     solver: SolverReport
     flash: FlashReport
+    cascade: CascadeReport | None
     verification: tuple[Verification, ...]
     files: tuple[FileReport, ...]
     diagnostics: tuple[Diagnostic, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from rich.console import Console
 from rich.table import Table
@@ -27,7 +28,7 @@ def print_report(report: Report, files: Mapping[str, bytes], where: str | None) 
         [_level_row(level) for level in report.levels],
     )
     print()
-    lines = (*_ram_lines(report), *_flash_lines(report), *_solver_lines(report))
+    lines = (*_ram_lines(report), *_flash_lines(report), *_solver_lines(report), *_cascade_lines(report))
     for line in (*lines, *verification_lines(report.verification)):
         print(line)
     if where is None:
@@ -114,6 +115,22 @@ def _flash_lines(report: Report) -> list[str]:
         f"{structure:,} B structure",
     )
     return [f"flash   {size_with_unit(flash.container_bytes)}{bound}: {', '.join(parts)}"]
+
+
+def _cascade_lines(report: Report) -> list[str]:
+    """Return which levels run until one is sure, and what that saves and costs on samples that were held back."""
+    cascade = report.cascade
+    if cascade is None:
+        return []
+    steps = cascade.steps
+    chain = [f", then {b.level} if the margin is below {a.threshold}" for a, b in pairwise(steps)]
+    share, lost = 100 * cascade.macs_fraction, 100 * cascade.loss
+    largest = f"level {report.levels[0].name}"
+    cost = f"{cascade.macs / 1e6:.3f}M MACs on average, {share:.1f} % of {largest}"
+    metric = f"agreement with {largest}" if cascade.metric == "agreement" else cascade.metric
+    margin = (cascade.interval[1] - cascade.interval[0]) / 2
+    figure = f"{metric} {cascade.value:.4f} ±{margin:.3f}, {lost:.2f} points lost"
+    return [f"cascade {steps[0].level}{''.join(chain)}", f"        {cost}; {figure} on {cascade.samples:,} samples"]
 
 
 def _solver_lines(report: Report) -> list[str]:

@@ -118,7 +118,7 @@ def is_quiet(result: str) -> bool:
 
 def check_files(artefact: Artefact) -> None:
     name = artefact.name
-    endings = (".tflite", ".c", ".h", "_tflm.h", ".plan.json", ".report.json")
+    endings = (".tflite", ".c", ".h", "_manager.h", "_tflm.h", ".plan.json", ".report.json")
     assert set(artefact.files) == {f"{name}{ending}" for ending in endings}
     assert all(artefact.files.values())
 

@@ -60,6 +60,7 @@ def test_the_report_has_the_keys_of_the_schema(artefact: Artefact) -> None:
         "arena": dict.fromkeys(("resident_all_bytes", "resident_one_bytes")),
         "solver": dict.fromkeys(("selector", "status", "objective", "bound", "gap", "grid")),
         "flash": dict.fromkeys(("container_bytes", "shared_weight_bytes", "private_bytes", "kernel_bytes")),
+        "cascade": None,
         "verification": [dict.fromkeys(("level", "oracle", "result"))],
         "files": [dict.fromkeys(("path", "bytes", "sha256"))],
         "diagnostics": [{"code": None, "message": None, "evidence": [], "hint": None}],
@@ -105,4 +106,4 @@ def test_measured_levels_say_how_sure_that_is(tmp_path: Path, capsys: pytest.Cap
 def test_cut_levels_are_marked_unmeasured_everywhere(artefact: Artefact) -> None:
     assert [level.quality for level in artefact.report.levels] == [None, None]
     assert artefact.report.diagnostics[0].code == "L103"
-    assert "#define NET_LEVEL_50 1 /* unmeasured */" in artefact.files["net.h"].decode()
+    assert "  NET_LEVEL_50 = 1 /* unmeasured */\n" in artefact.files["net.h"].decode()

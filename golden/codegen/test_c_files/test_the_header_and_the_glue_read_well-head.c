@@ -3,7 +3,7 @@
  * 0000000000000000000000000000000000000000000000000000000000000000.
  * This file carries no licence obligation.
  */
-#include "net.h"
+#include "net_manager.h"
 
 /* Define NET_DATA_ATTR to place the array, say in a section of external flash. */
 #ifndef NET_DATA_ATTR
@@ -12,16 +12,12 @@
 
 #if defined(__cplusplus) && __cplusplus >= 201103L
 #define NET_ALIGN16 alignas(16)
-#define NET_STATIC_ASSERT(condition, text) static_assert(condition, #text)
 #elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
 #define NET_ALIGN16 _Alignas(16)
-#define NET_STATIC_ASSERT(condition, text) _Static_assert(condition, #text)
 #elif defined(_MSC_VER)
 #define NET_ALIGN16 __declspec(align(16))
-#define NET_STATIC_ASSERT(condition, text) typedef char net_##text[(condition) ? 1 : -1]
 #else
 #define NET_ALIGN16 __attribute__((aligned(16)))
-#define NET_STATIC_ASSERT(condition, text) typedef char net_##text[(condition) ? 1 : -1]
 #endif
 
 NET_STATIC_ASSERT(sizeof(net_model) == NET_MODEL_BYTES, array_size);

@@ -13,6 +13,14 @@
 extern "C" {
 #endif
 
+#if defined(__cplusplus) && __cplusplus >= 201103L
+#define NET_STATIC_ASSERT(condition, text) static_assert(condition, #text)
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+#define NET_STATIC_ASSERT(condition, text) _Static_assert(condition, #text)
+#else
+#define NET_STATIC_ASSERT(condition, text) extern char (*net_##text(void))[(condition) ? 1 : -1]
+#endif
+
 #define NET_REDSC_VERSION "0.1.0"
 
 /*
@@ -24,16 +32,23 @@ extern "C" {
 #define NET_RESIDENT_ONE_BYTES 2660u /* one level at a time: a switch allocates anew */
 #define NET_MODEL_BYTES 6352u
 
-/* Levels, named by their ceiling in percent of the model's MACs; the values are slots. */
+/* Refuse to compile with an arena that is too small: NET_CHECK_ARENA(sizeof(arena)); */
+#define NET_CHECK_ARENA(bytes) NET_STATIC_ASSERT((bytes) >= NET_ARENA_BYTES, arena_is_too_small)
+
+/* Levels, named by their ceiling in percent of the model's MACs; the values are slots, the largest level has 0. */
 #define NET_LEVEL_COUNT 2
 
-#define NET_LEVEL_100 0 /* unmeasured */
+typedef enum {
+  NET_LEVEL_NONE = -1,
+  NET_LEVEL_100 = 0, /* unmeasured */
+  NET_LEVEL_37_5 = 1 /* accuracy 0.9125 (95 % confidence: 0.8934 to 0.9285) on 1000 samples */
+} net_level;
+
 #define NET_LEVEL_100_MACS 5000u
 #define NET_LEVEL_100_HEAD_BYTES 1280u
 #define NET_LEVEL_100_TAIL_BYTES 1380u
 #define NET_LEVEL_100_ARENA_BYTES 2660u /* this level alone */
 
-#define NET_LEVEL_37_5 1 /* accuracy 0.9125 (95 % confidence: 0.8934 to 0.9285) on 1000 samples */
 #define NET_LEVEL_37_5_MACS 1800u
 #define NET_LEVEL_37_5_HEAD_BYTES 640u
 #define NET_LEVEL_37_5_TAIL_BYTES 1284u
@@ -61,7 +76,7 @@ typedef struct {
   const char *name;     /* ceiling in percent of the MACs */
   uint64_t macs;        /* of one inference */
   uint32_t slot_offset; /* of the level's model in net_model */
-  uint32_t arena_bytes; /* of this level alone */
+  uint32_t arena_bytes; /* in which this level alone runs, and any smaller one */
   float quality;        /* measured accuracy or agreement, else SQNR in dB; negative: unmeasured */
 } net_level_info;
 

@@ -14,7 +14,7 @@ from typing import Any
 from redsc.formats.tables import Refusal, refuse
 from redsc.ir import Activation, DType, MirrorMode, Padding
 
-__all__ = ["TENSOR_TYPES", "TFLITE_OPS", "Field", "TFLiteOp"]
+__all__ = ["ACTIVATION_CODES", "PADDING_CODES", "TENSOR_TYPES", "TFLITE_OPS", "Field", "TFLiteOp"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class TFLiteOp:
 
 
 # Numbers of `Padding`, `ActivationFunctionType` and `TensorType` in schema.fbs.
-_PADDING: dict[Enum, int] = {Padding.SAME: 0, Padding.VALID: 1}
-_ACTIVATION: dict[Enum, int] = {
+PADDING_CODES: dict[Enum, int] = {Padding.SAME: 0, Padding.VALID: 1}
+ACTIVATION_CODES: dict[Enum, int] = {
     Activation.NONE: 0,
     Activation.RELU: 1,
     Activation.RELU_N1_TO_1: 2,
@@ -69,9 +69,9 @@ TENSOR_TYPES: dict[DType, int] = {
 _MIRROR_MODE: dict[Enum, int] = {MirrorMode.REFLECT: 0, MirrorMode.SYMMETRIC: 1}
 _INDEX_TYPE: dict[Enum, int] = {DType.INT32: TENSOR_TYPES[DType.INT32]}
 
-_ACT = Field("activation", "FusedActivationFunction", _ACTIVATION)
+_ACT = Field("activation", "FusedActivationFunction", ACTIVATION_CODES)
 _STRIDES = (
-    Field("padding", "Padding", _PADDING),
+    Field("padding", "Padding", PADDING_CODES),
     Field("stride_w", "StrideW"),
     Field("stride_h", "StrideH"),
 )

@@ -14,6 +14,7 @@ from redsc.errors import LimitExceeded, MalformedModel, RedscError, UnsupportedE
 from redsc.formats.tables import Refusal
 from redsc.formats.tflite.accessors import DTYPES, indices, op_name, quant_of, shape_of
 from redsc.formats.tflite.canonical import canonical
+from redsc.formats.tflite.custom import decode_options
 from redsc.formats.tflite.older import (
     FLOAT16,
     Made,
@@ -25,7 +26,7 @@ from redsc.formats.tflite.older import (
 )
 from redsc.formats.tflite.ops import TFLITE_OPS, Field, TFLiteOp
 from redsc.ir import (
-    OPS,
+    CUSTOM_OPS,
     DType,
     Graph,
     KernelLimit,
@@ -34,6 +35,7 @@ from redsc.ir import (
     ShapeError,
     TensorType,
     Value,
+    op_def,
     verify_graph,
 )
 from redsc.ir.rules import RawIntegers
@@ -117,7 +119,7 @@ class _Reader:
         for i in range(subgraph.OperatorsLength()):
             name = self._pick(codes, subgraph.Operators(i).OpcodeIndex(), "operator code")
             row = TFLITE_OPS.get(name, Refusal("redsc does not know this operator"))
-            if isinstance(row, Refusal):
+            if name not in CUSTOM_OPS and isinstance(row, Refusal):
                 self.problems.append(f"at operator {i}: {name}: {row.reason}")
         self._raise_problems()
 
@@ -187,15 +189,15 @@ class _Reader:
             None if i == -1 else self._pick(tensors, i, f"{op} input") for i in indices(operator.InputsAsNumpy())
         ]
         outputs = [self._activation(tensors, i, f"{op} output") for i in indices(operator.OutputsAsNumpy())]
-        if not outputs or len(inputs) < OPS[op].min_inputs:
+        if not outputs or len(inputs) < op_def(op).min_inputs:
             raise MalformedModel(f"{op} has {len(inputs)} inputs and {len(outputs)} outputs")
-        if any(value is None for value in inputs[: OPS[op].min_inputs]):
+        if any(value is None for value in inputs[: op_def(op).min_inputs]):
             raise MalformedModel(f"{op} {outputs[0].name!r} leaves out an input that it needs")
         for index, value in enumerate(outputs):
             if value.producer or any(value is other for other in (*graph.inputs, *outputs[:index])):
                 raise MalformedModel(f"tensor {value.name!r} has two producers")
         name = outputs[0].name
-        if isinstance(OPS[op].quant, RawIntegers) and any(value in self.moved for value in (*inputs, *outputs)):
+        if isinstance(op_def(op).quant, RawIntegers) and any(value in self.moved for value in (*inputs, *outputs)):
             self.problems.append(
                 f"at {op} {name!r}: it reads or writes uint8 numbers themselves, redsc makes them int8"
             )
@@ -220,7 +222,7 @@ class _Reader:
 
     def _check_shapes(self, node: Node) -> None:
         try:
-            inferred = OPS[node.op].infer(node)
+            inferred = op_def(node.op).infer(node)
         except KernelLimit as error:
             self.problems.append(f"at {node.op} {node.name!r}: {error}")
             return
@@ -233,17 +235,19 @@ class _Reader:
             )
 
     def _attrs(self, op: str, name: str, operator: Any) -> Any:
+        if op in CUSTOM_OPS:
+            return decode_options(op, bytes(indices(operator.CustomOptionsAsNumpy())))
         row = TFLITE_OPS[op]
         assert isinstance(row, TFLiteOp)
         table = operator.BuiltinOptions()
         if table is None or not (row.fields or row.zero):
-            return OPS[op].attrs()
+            return op_def(op).attrs()
         options = getattr(tflite, row.options or "")()
         options.Init(table.Bytes, table.Pos)
         for schema in row.zero:
             if getattr(options, schema)():
                 self.problems.append(f"at {op} {name!r}: {schema} is not supported")
-        return OPS[op].attrs(**{item.attr: self._field(op, name, options, item) for item in row.fields})
+        return op_def(op).attrs(**{item.attr: self._field(op, name, options, item) for item in row.fields})
 
     def _field(self, op: str, name: str, options: Any, item: Field) -> Any:
         if hasattr(options, f"{item.schema}AsNumpy"):

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from redsc.formats.tflite.ops import TFLITE_OPS, TFLiteOp
-from redsc.ir import Activation, DType, Node, op_def
+from redsc.ir import CUSTOM_OPS, Activation, DType, Node, op_def
 
 __all__ = ["op_version"]
 
 
 def op_version(node: Node) -> int:
     """Return the operator version to write for a node."""
+    if node.op in CUSTOM_OPS:
+        return 1
     row = TFLITE_OPS[node.op]
     assert isinstance(row, TFLiteOp)
     special = _SPECIAL_VERSIONS.get(node.op, _no_special)(node)

@@ -18,9 +18,10 @@ import tflite
 
 from redsc.errors import InternalError
 from redsc.formats.tflite.accessors import PLAN_NAME
+from redsc.formats.tflite.custom import encode_options
 from redsc.formats.tflite.ops import TENSOR_TYPES, TFLITE_OPS, Field, TFLiteOp
 from redsc.formats.tflite.versions import op_version
-from redsc.ir import Array, DType, Graph, Node, TensorType, Value
+from redsc.ir import CUSTOM_OPS, Array, DType, Graph, Node, TensorType, Value
 
 __all__ = ["SIGNATURE", "SLOT_BYTES", "ArenaOffsets", "shared_constants", "write_models", "write_tflite"]
 
@@ -143,6 +144,9 @@ class _Writer:
         return self.offsets([self.table("Metadata", Name=name, Buffer=len(buffers) - 1)])
 
     def operator_code(self, op: str, version: int) -> int:
+        if op in CUSTOM_OPS:
+            name, number = self.builder.CreateSharedString(op), tflite.BuiltinOperator.CUSTOM
+            return self.table("OperatorCode", DeprecatedBuiltinCode=number, CustomCode=name, BuiltinCode=number)
         number = getattr(tflite.BuiltinOperator, op)
         return self.table(
             "OperatorCode", DeprecatedBuiltinCode=min(number, 127), Version=version, BuiltinCode=number
@@ -175,20 +179,26 @@ class _Writer:
         )
 
     def operator(self, node: Node, index: dict[int, int], code: int) -> int:
-        row = TFLITE_OPS[node.op]
-        assert isinstance(row, TFLiteOp)
-        options = None
-        if row.options:
-            fields = {item.schema: self.option(item, getattr(node.attrs, item.attr)) for item in row.fields}
-            options = self.table(row.options, **fields)
+        options = self.custom_options(node) if node.op in CUSTOM_OPS else self.builtin_options(node)
         return self.table(
             "Operator",
             OpcodeIndex=code,
             Inputs=self.ints(-1 if value is None else index[id(value)] for value in node.inputs),
             Outputs=self.ints(index[id(value)] for value in node.outputs),
-            BuiltinOptionsType=getattr(tflite.BuiltinOptions, row.options) if row.options else None,
-            BuiltinOptions=options,
+            **options,
         )
+
+    def builtin_options(self, node: Node) -> dict[str, int]:
+        row = TFLITE_OPS[node.op]
+        assert isinstance(row, TFLiteOp)
+        if not row.options:
+            return {}
+        fields = {item.schema: self.option(item, getattr(node.attrs, item.attr)) for item in row.fields}
+        kind = getattr(tflite.BuiltinOptions, row.options)
+        return {"BuiltinOptionsType": kind, "BuiltinOptions": self.table(row.options, **fields)}
+
+    def custom_options(self, node: Node) -> dict[str, int]:
+        return {"CustomOptions": self.vector(np.frombuffer(encode_options(node), np.uint8))}
 
     def option(self, item: Field, value: Any) -> Any:
         return self.ints(value) if isinstance(value, tuple) else item.encode(value)

@@ -1,0 +1,110 @@
+"""redsc's own ops in a TFLite file: the bytes of their options, version 1 of docs/container.md.
+
+Readers of a file need the attributes, kernels numbers that they can use as they are: both are there.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from redsc.errors import MalformedModel
+from redsc.formats.tflite.ops import ACTIVATION_CODES, PADDING_CODES
+from redsc.ir import Activation, DType, Node, Padding, StridedConv2D, StridedFullyConnected, Value
+
+__all__ = ["decode_options", "encode_options"]
+
+_VERSION = 1
+_HEAD = struct.Struct("<5B3x6H2i8sI")  # version to flags, strides to paddings, zero points, limits, number of runs
+_RUN_NUMBERS = 4
+_HAS_BIAS, _KEEPS_DIMS = 1, 2
+_ELEMENTS = {DType.FLOAT32: 0, DType.INT8: 1}
+_LIMITS: Mapping[Activation, tuple[float, float]] = {
+    Activation.NONE: (-inf, inf),
+    Activation.RELU: (0.0, inf),
+    Activation.RELU_N1_TO_1: (-1.0, 1.0),
+    Activation.RELU6: (0.0, 6.0),
+}
+_NO_WINDOW = (1, 1, 1, 1, 0, 0)
+_PADDINGS = {PADDING_CODES[item]: item for item in Padding}
+_ACTIVATIONS = {ACTIVATION_CODES[item]: item for item in Activation}
+
+
+def encode_options(node: Node) -> bytes:
+    """Return the options of a node whose op is redsc's own."""
+    attrs, output = node.attrs, node.outputs[0]
+    is_conv = isinstance(attrs, StridedConv2D)
+    flags = _HAS_BIAS * attrs.has_bias + _KEEPS_DIMS * (not is_conv and attrs.keep_num_dims)
+    head = _HEAD.pack(
+        _VERSION,
+        _ELEMENTS[output.type.dtype],
+        PADDING_CODES[attrs.padding] if is_conv else 0,
+        ACTIVATION_CODES[attrs.activation],
+        flags,
+        *(_window(node) if is_conv else _NO_WINDOW),
+        _zero_point(node.operand(0)),
+        _zero_point(output),
+        _limits(output, attrs.activation),
+        len(attrs.runs) // _RUN_NUMBERS,
+    )
+    return head + np.array(attrs.runs, "<u4").tobytes()
+
+
+def decode_options(op: str, data: bytes) -> Any:
+    """Return the attributes in the options of one of redsc's own ops.
+
+    Raises:
+        MalformedModel: the bytes are no such options.
+    """
+    try:
+        version, _, padding, activation, flags, *numbers = _HEAD.unpack_from(data)
+        stride_h, stride_w, dilation_h, dilation_w, *_, count = numbers
+        runs = tuple(int(n) for n in np.frombuffer(data[_HEAD.size :], "<u4"))
+        if version != _VERSION or len(runs) != _RUN_NUMBERS * count:
+            raise MalformedModel(f"{op} has options of version {version} with {len(runs)} numbers for {count} runs")
+        fused, has_bias = _ACTIVATIONS[activation], bool(flags & _HAS_BIAS)
+        if op == "REDSC_FULLY_CONNECTED":
+            return StridedFullyConnected(runs, bool(flags & _KEEPS_DIMS), fused, has_bias)
+        return StridedConv2D(runs, _PADDINGS[padding], stride_h, stride_w, dilation_h, dilation_w, fused, has_bias)
+    except (struct.error, ValueError, KeyError) as error:
+        raise MalformedModel(f"{op} has damaged options: {error}") from error
+
+
+def _window(node: Node) -> tuple[int, ...]:
+    """Return strides, dilations and the paddings before the data (kernels/padding.h, ComputePaddingHeightWidth)."""
+    a, (_, height, width, _) = node.attrs, node.operand(0).type.shape
+    (_, kernel_h, kernel_w, _), (_, out_h, out_w, _) = node.operand(1).type.shape, node.outputs[0].type.shape
+    before = (
+        max(0, (out - 1) * stride + (kernel - 1) * dilation + 1 - size) // 2 if a.padding is Padding.SAME else 0
+        for size, out, kernel, stride, dilation in (
+            (height, out_h, kernel_h, a.stride_h, a.dilation_h),
+            (width, out_w, kernel_w, a.stride_w, a.dilation_w),
+        )
+    )
+    return (a.stride_h, a.stride_w, a.dilation_h, a.dilation_w, *before)
+
+
+def _zero_point(value: Value) -> int:
+    quant = value.type.quant
+    return quant.zero_point if quant is not None and value.type.dtype is DType.INT8 else 0
+
+
+def _limits(output: Value, activation: Activation) -> bytes:
+    """Return the least and the most that the output may be (kernel_util.cc, CalculateActivationRangeQuantized)."""
+    low, high = _LIMITS[activation]
+    quant = output.type.quant
+    if output.type.dtype is not DType.INT8 or quant is None:
+        most = float(np.finfo(np.float32).max)
+        return struct.pack("<2f", max(low, -most), min(high, most))
+    bounds = (quant.zero_point + _steps(limit, quant.scale) for limit in (low, high))
+    return struct.pack("<2i", *(int(np.clip(bound, -128, 127)) for bound in bounds))
+
+
+def _steps(real: float, scale: float) -> float:
+    """Return a limit in steps of a scale, rounded half away from zero in float32 as TFLite does."""
+    steps = np.float32(real) / np.float32(scale)
+    return float(np.copysign(np.floor(np.abs(steps) + np.float32(0.5)), steps))

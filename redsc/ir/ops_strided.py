@@ -1,0 +1,123 @@
+"""Linear layers that read a part of a weight which larger levels own: what TFLM runs by redsc's own kernels.
+
+Operands: data, the shared weight (OHWI or OI; O rows are read, of depth D) and parameters: of an int8 layer
+int32 [3, O] (bias, multiplier and shift per row, as TFLite's QuantizeMultiplier gives them), of a float one [1, O]
+(bias).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from redsc.ir.graph import Array, Node
+from redsc.ir.ops import OpDef, ShapeError, signatures
+from redsc.ir.ops_conv import Activation, Padding, nhwc, window
+from redsc.ir.rules import Barrier
+from redsc.ir.types import DType, Shape
+
+__all__ = ["STRIDED_OPS", "StridedConv2D", "StridedFullyConnected", "run_columns"]
+
+_RUN = 4  # numbers per run
+_ROWS = {DType.INT8: 3, DType.FLOAT32: 1}
+_SIGNATURES = signatures(
+    ((DType.FLOAT32, DType.FLOAT32, DType.FLOAT32), DType.FLOAT32),
+    ((DType.INT8, DType.INT8, DType.INT32), DType.INT8),
+)
+_SHARED = Barrier("its weight is shared with larger levels")
+
+
+@dataclass(frozen=True, slots=True)
+class StridedConv2D:
+    """A CONV_2D. `runs` lists which elements of a row of depth D are its input channels, in order.
+
+    Four numbers a run: for n < count the `length` elements from start + n * stride on (start, length, count,
+    stride). `has_bias` says whether the layer's bias is its own, or zeros that it did not have.
+    """
+
+    runs: tuple[int, ...] = ()
+    padding: Padding = Padding.SAME
+    stride_h: int = 1
+    stride_w: int = 1
+    dilation_h: int = 1
+    dilation_w: int = 1
+    activation: Activation = Activation.NONE
+    has_bias: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StridedFullyConnected:
+    """A FULLY_CONNECTED; fields as those of `StridedConv2D`."""
+
+    runs: tuple[int, ...] = ()
+    keep_num_dims: bool = False
+    activation: Activation = Activation.NONE
+    has_bias: bool = True
+
+
+def run_columns(runs: tuple[int, ...]) -> Array:
+    """Return the elements of a row that runs list, in order."""
+    parts = [
+        (start + stride * np.arange(count)[:, None] + np.arange(length)).reshape(-1)
+        for start, length, count, stride in zip(*(iter(runs),) * _RUN, strict=True)
+    ]
+    return np.concatenate(parts)
+
+
+def _columns(node: Node) -> int:
+    """Return how many elements of a row a node reads, all of them inside it."""
+    runs, weight = node.attrs.runs, node.operand(1).type
+    if not runs or len(runs) % _RUN or min(runs) < 0:
+        raise ShapeError(f"runs are fours of numbers, not {runs}")
+    depth, count = weight.shape[-1], 0
+    for start, length, times, stride in zip(*(iter(runs),) * _RUN, strict=True):
+        overlaps = times > 1 and stride < length
+        if not (length and times) or overlaps or start + stride * (times - 1) + length > depth:
+            raise ShapeError(f"a run of {length} elements, {times} times, is not inside the depth of {depth}")
+        count += length * times
+    parameters = (_ROWS.get(weight.dtype, 1), weight.shape[0])
+    if node.operand(2).type.shape != parameters:
+        raise ShapeError(f"parameters have the shape {list(node.operand(2).type.shape)}, need {list(parameters)}")
+    return count
+
+
+def _infer_conv(node: Node) -> tuple[Shape, ...]:
+    batch, height, width, channels = nhwc(node)
+    weight, a = node.operand(1).type.shape, node.attrs
+    if len(weight) != 4 or _columns(node) != channels:
+        raise ShapeError(f"the weight {list(weight)} does not take {channels} channels")
+    out_h = window(height, weight[1], a.stride_h, a.dilation_h, a.padding)
+    out_w = window(width, weight[2], a.stride_w, a.dilation_w, a.padding)
+    return ((batch, out_h, out_w, weight[0]),)
+
+
+def _infer_fully_connected(node: Node) -> tuple[Shape, ...]:
+    source, weight = node.operand(0).type, node.operand(1).type.shape
+    if len(weight) != 2:
+        raise ShapeError(f"weight has rank {len(weight)}, needs 2")
+    depth = _columns(node)
+    if node.attrs.keep_num_dims and source.shape[-1] == depth:
+        return ((*source.shape[:-1], weight[0]),)
+    if node.attrs.keep_num_dims or source.elements % depth:
+        raise ShapeError(f"the input {list(source.shape)} has no rows of {depth}")
+    return ((source.elements // depth, weight[0]),)
+
+
+def _macs(node: Node) -> int:
+    taps = node.operand(1).type.shape[1:-1]
+    return node.outputs[0].type.elements * int(np.prod(taps, dtype=np.int64)) * _columns(node)
+
+
+STRIDED_OPS = (
+    OpDef("REDSC_CONV_2D", StridedConv2D, _infer_conv, _SHARED, _SIGNATURES, min_inputs=3, macs=_macs),
+    OpDef(
+        "REDSC_FULLY_CONNECTED",
+        StridedFullyConnected,
+        _infer_fully_connected,
+        _SHARED,
+        _SIGNATURES,
+        min_inputs=3,
+        macs=_macs,
+    ),
+)

@@ -1,0 +1,112 @@
+"""Compiles the firmware sources with real compilers into a folder that goes away with the session."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import redsc.codegen
+
+__all__ = [
+    "CORTEX_M4",
+    "FIRMWARE",
+    "HERE",
+    "HOST",
+    "HOST_CPP",
+    "KERNELS",
+    "WARNINGS",
+    "Toolchain",
+    "build",
+    "run_on_cortex_m4",
+    "run_on_host",
+    "tool",
+]
+
+HERE = Path(__file__).parent
+FIRMWARE = Path(redsc.codegen.__file__).parent / "firmware"
+KERNELS = tuple(sorted(FIRMWARE.glob("*.c")))
+WARNINGS = ("-Wall", "-Wextra", "-Werror", "-pedantic")
+RUN_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """A compiler with what every program for its machine needs."""
+
+    compiler: str
+    flags: tuple[str, ...] = ()
+    sources: tuple[Path, ...] = ()
+    link_flags: tuple[str, ...] = ()
+    library_file: str | None = None
+
+    def find(self) -> str:
+        """Return the compiler's path; skips the test where it or its library is not installed."""
+        compiler = tool(self.compiler)
+        if self.library_file is not None:
+            command = [compiler, f"-print-file-name={self.library_file}"]
+            found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+            if found == self.library_file:
+                pytest.skip(f"{self.compiler} has no {self.library_file}")
+        return compiler
+
+
+HOST = Toolchain("gcc")
+HOST_CPP = Toolchain("g++", ("-x", "c++"))
+_M4 = HERE / "cortex_m4"
+CORTEX_M4 = Toolchain(
+    "arm-none-eabi-gcc",
+    ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-ffunction-sections"),
+    (_M4 / "start.c",),
+    ("-T", str(_M4 / "mps2.ld"), "-nostartfiles", "--specs=rdimon.specs", "-Wl,--gc-sections"),
+    "rdimon.specs",
+)
+
+_FOLDER = tempfile.TemporaryDirectory(prefix="redsc-firmware-")
+
+
+def tool(name: str) -> str:
+    """Return the path of a program; skips the test where it is not installed."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+@cache
+def build(toolchain: Toolchain, sources: tuple[Path, ...], flags: tuple[str, ...] = ()) -> Path:
+    """Compile and link sources; the same arguments give the same file within a session.
+
+    Raises:
+        AssertionError: with the compiler's words, when it refuses.
+    """
+    compiler = toolchain.find()
+    program = Path(tempfile.mkdtemp(dir=_FOLDER.name)) / "program"
+    command = [compiler, *toolchain.flags, *flags, f"-I{FIRMWARE}", *map(str, (*toolchain.sources, *sources))]
+    done = subprocess.run(
+        [*command, *toolchain.link_flags, "-o", str(program)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return program
+
+
+def run_on_host(program: Path, folder: Path) -> None:
+    """Run a program in a folder; it must say nothing on stderr, where sanitizers report."""
+    done = subprocess.run([program], cwd=folder, capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), f"status {done.returncode}: {done.stderr}"
+
+
+def run_on_cortex_m4(program: Path, folder: Path) -> str:
+    """Run a program for the Cortex-M4 in an emulator, which lends it the folder's files; return what it printed."""
+    machine = ["-M", "mps2-an386", "-nographic", "-monitor", "none", "-serial", "none", "-icount", "shift=6"]
+    command = [tool("qemu-system-arm"), *machine, "-semihosting-config", "enable=on,target=native"]
+    done = subprocess.run(
+        [*command, "-kernel", str(program)], cwd=folder, capture_output=True, timeout=RUN_SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    return done.stdout.decode()

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from redsc.ir import Activation, Array, DType, Padding
+from tests.firmware.build import (
+    CORTEX_M4,
+    FIRMWARE,
+    HOST,
+    HOST_CPP,
+    WARNINGS,
+    Toolchain,
+    build,
+    tool,
+)
+from tests.firmware.layers import Layer, expected_output, layers
+from tests.firmware.records import DRIVER, OK, Record, Result, damaged, record_of, run_layers
+
+STRICT = (*WARNINGS, "-Wconversion", "-O2")
+SANITIZED = ("-std=c99", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+
+@cache
+def expected() -> tuple[Array, ...]:
+    pytest.importorskip("tflite_micro", reason="the stock kernels are those of TFLM's interpreter")
+    return tuple(expected_output(layer) for layer in layers())
+
+
+def check_equal_to_stock(results: list[Result]) -> None:
+    assert len(results) == len(layers())
+    for number, (layer, result, wanted) in enumerate(zip(layers(), results, expected(), strict=True)):
+        where = f"layer {number}: {layer.op} {layer.dtype}"
+        assert result.status == OK, where
+        found = np.frombuffer(result.data, layer.dtype.numpy).reshape(layer.y_shape)
+        if layer.dtype is DType.INT8:
+            np.testing.assert_array_equal(found, wanted, where)
+        else:
+            np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5 * np.abs(wanted).max(), err_msg=where)
+
+
+def attributes(layer: Layer) -> tuple[object, ...]:
+    attrs = layer.stock.nodes[0].attrs
+    return (layer.op, attrs.activation, getattr(attrs, "padding", None))
+
+
+def test_the_layers_are_of_every_kind() -> None:
+    kinds = {attributes(layer) for layer in layers()}
+    assert len(kinds) == len(Activation) * (len(Padding) + 1)
+    convs = [layer for layer in layers() if layer.op == "CONV_2D" and layer.dtype is DType.INT8]
+    assert {layer.weight.shape[1] for layer in convs} == {1, 2, 3, 4, 5}
+    assert {layer.options[14] for layer in convs} == {1, 2, 3}  # dilation_w
+    assert {len(layer.options) for layer in convs} == {40 + 16 * runs for runs in (1, 2, 3)}
+    assert {layer.x.shape[3] % 4 for layer in convs} == {0, 1, 2, 3}
+    shifts = np.concatenate([layer.parameters[2] for layer in layers() if layer.dtype is DType.INT8])
+    assert shifts.min() < -5
+    assert shifts.max() > 0
+
+
+@pytest.mark.parametrize(("toolchain", "standard"), [(HOST, "c99"), (HOST, "c11"), (HOST_CPP, "c++11")])
+def test_the_host_computes_what_the_stock_kernels_do(tmp_path: Path, toolchain: Toolchain, standard: str) -> None:
+    check_equal_to_stock(
+        run_layers(tmp_path, list(map(record_of, layers())), toolchain, f"-std={standard}", *STRICT)
+    )
+
+
+def test_no_layer_makes_a_sanitizer_speak(tmp_path: Path) -> None:
+    check_equal_to_stock(run_layers(tmp_path, list(map(record_of, layers())), HOST, *SANITIZED))
+
+
+@pytest.mark.parametrize("flags", [(), ("-DREDSC_NO_DSP",)], ids=["dsp", "portable"])
+def test_a_cortex_m4_computes_the_same(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    check_equal_to_stock(
+        run_layers(tmp_path, list(map(record_of, layers())), CORTEX_M4, "-std=c99", *STRICT, *flags)
+    )
+
+
+@pytest.mark.parametrize(("flags", "has_dsp"), [((), True), (("-DREDSC_NO_DSP",), False)])
+def test_the_macros_choose_the_instructions(flags: tuple[str, ...], has_dsp: bool) -> None:
+    program = build(CORTEX_M4, DRIVER, ("-std=c99", *STRICT, *flags))
+    command = [tool("arm-none-eabi-objdump"), "-d", str(program)]
+    listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert ("smlad" in listing) is has_dsp
+
+
+def mutations(count: int = 200) -> list[Record]:
+    random = np.random.default_rng(7)
+    return [damaged(record_of(layers()[random.integers(len(layers()))]), random) for _ in range(count)]
+
+
+def test_damaged_layers_are_refused_or_stay_inside_their_tensors(tmp_path: Path) -> None:
+    statuses = [result.status for result in run_layers(tmp_path, mutations(), HOST, *SANITIZED)]
+    assert len(statuses) == 200
+    assert {0, 1, 2} <= set(statuses)
+    assert statuses.count(0) < 100
+
+
+def test_without_the_checks_the_sanitizers_speak(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match=r"Sanitizer|runtime error"):
+        run_layers(tmp_path, mutations(), HOST, *SANITIZED, "-DUNCHECKED")
+
+
+def test_the_sources_are_plain() -> None:
+    for path in FIRMWARE.iterdir():
+        data = path.read_bytes()
+        assert data.isascii(), path.name
+        assert b"\r" not in data, path.name
+        assert b"carries no licence obligation" in data, path.name
+        assert b"malloc" not in data, path.name
