@@ -1,0 +1,218 @@
+"""Let smaller levels read the weights of larger ones in place: layers with cut inputs become redsc's own ops.
+
+A cut of rows is a prefix, which ordinary ops share. A cut of columns leaves gaps: the op is told where they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+from math import frexp
+from typing import Any
+
+import numpy as np
+
+from redsc.ir import (
+    CUSTOM_OPS,
+    Array,
+    Conv2D,
+    DType,
+    FullyConnected,
+    Graph,
+    Node,
+    Quant,
+    StridedConv2D,
+    StridedFullyConnected,
+    Value,
+    copy_graph,
+    run_columns,
+)
+
+__all__ = ["as_stock", "find_runs", "has_strided", "quantize_multiplier", "share_strided"]
+
+_STRIDED = {"CONV_2D": "REDSC_CONV_2D", "FULLY_CONNECTED": "REDSC_FULLY_CONNECTED"}
+_STOCK = {strided: stock for stock, strided in _STRIDED.items()}
+_HEAD_BYTES, _RUN_BYTES = 40, 4  # of options: a layer that is smaller keeps a copy
+
+
+def share_strided(graphs: Sequence[Graph]) -> list[Graph]:
+    """Return the levels, the largest first, as a container stores them without a weight twice.
+
+    A convolution or dense layer whose weight is a part of one that a larger level stores, with columns left out,
+    becomes REDSC_CONV_2D or REDSC_FULLY_CONNECTED over that. Others stay as they are: grouped convolutions, and
+    weights that are a level's own. `as_stock` undoes it.
+    """
+    stored: dict[str, list[Array]] = {}
+    return [_share(graph, stored) for graph in graphs]
+
+
+def as_stock(graph: Graph) -> Graph:
+    """Return the graph of a slot with builtin ops only, over gathered weights: it runs everywhere."""
+    result = copy_graph(graph, lambda value: replace(value, producer=None, uses=[]))
+    for node in list(result.nodes):
+        if node.op in _STOCK:
+            result.rewrite(node, _STOCK[node.op], *_stock_operands(node))
+    return result
+
+
+def has_strided(graph: Graph) -> bool:
+    """Whether a graph needs redsc's own kernels."""
+    return any(node.op in CUSTOM_OPS for node in graph.nodes)
+
+
+def find_runs(whole: Array, part: Array) -> tuple[int, ...] | None:
+    """Return which columns of the first rows of one weight make up another, as runs; None if none do.
+
+    Args:
+        whole: the weight that is stored, columns last.
+        part: the weight that is wanted; of fewer or as many rows and columns, all else alike.
+    """
+    rows, depth, columns = len(part), whole.shape[-1], part.shape[-1]
+    if rows > len(whole) or columns > depth or whole.dtype != part.dtype or whole.shape[1:-1] != part.shape[1:-1]:
+        return None
+    if np.array_equal(whole[:rows, ..., :columns], part):
+        return (0, columns, 1, depth)
+    known, wanted = _columns(whole[:rows]), _columns(part)
+    found, place = [], 0
+    for column in wanted:
+        while place < depth and known[place] != column:
+            place += 1
+        if place == depth:
+            return None
+        found.append(place)
+        place += 1
+    return _as_runs(found)
+
+
+def quantize_multiplier(real: float) -> tuple[int, int]:
+    """Return the int32 multiplier and the shift with real = multiplier * 2^(shift - 31).
+
+    Source: QuantizeMultiplier in tensorflow/lite/kernels/internal/quantization_util.cc.
+    """
+    fraction, shift = frexp(real)
+    fixed = int(np.floor(fraction * 2**31 + 0.5))
+    if fixed == 2**31:
+        fixed, shift = fixed // 2, shift + 1
+    if shift < -31:
+        return 0, 0
+    return (2**31 - 1, 30) if shift > 30 else (fixed, shift)
+
+
+def _share(graph: Graph, stored: dict[str, list[Array]]) -> Graph:
+    result = copy_graph(graph, lambda value: replace(value, producer=None, uses=[]))
+    for node in list(result.nodes):
+        if node.op not in _STRIDED or (weight := node.operand(1)).data is None:
+            continue
+        known = stored.setdefault(weight.name, [])
+        found = next(((whole, runs) for whole in known if (runs := find_runs(whole, weight.data))), None)
+        if found is None:
+            known.append(weight.data)
+        elif _pays(*found, weight.data) and _is_plain(node):
+            whole, runs = found
+            shared = Value.constant(weight.name, whole[: len(weight.data)], weight.type.quant)
+            inputs = [node.operand(0), shared, _parameters(result, node)]
+            result.rewrite(node, _STRIDED[node.op], inputs, _strided_attrs(node, runs))
+    return result
+
+
+def _pays(whole: Array, runs: Sequence[int], weight: Array) -> bool:
+    """Whether columns are left out, and a copy would take more bytes than saying which."""
+    return weight.shape[-1] < whole.shape[-1] and weight.nbytes > _HEAD_BYTES + _RUN_BYTES * len(runs)
+
+
+def _is_plain(node: Node) -> bool:
+    """Whether redsc's kernels know such a layer: not grouped, a constant bias or none, int8 or float32."""
+    bias = node.inputs[2] if len(node.inputs) > 2 else None
+    source, weight, output = (value.type for value in (node.operand(0), node.operand(1), node.outputs[0]))
+    is_grouped = node.op == "CONV_2D" and source.shape[-1] != weight.shape[-1]
+    kinds = {source.dtype, weight.dtype, output.dtype}
+    return not is_grouped and (bias is None or bias.is_constant) and kinds in ({DType.INT8}, {DType.FLOAT32})
+
+
+def _parameters(graph: Graph, node: Node) -> Value:
+    """Return bias, multipliers and shifts of an int8 layer [3, O], the bias of a float one [1, O]."""
+    bias, weight = node.inputs[2] if len(node.inputs) > 2 else None, node.operand(1)
+    rows = weight.type.shape[0]
+    name = bias.name if bias is not None else graph.unused_name(f"{weight.name}/parameters")
+    numbers = np.zeros(rows, _BIAS_TYPES[weight.type.dtype]) if bias is None else bias.data
+    assert numbers is not None
+    if weight.type.dtype is DType.FLOAT32:
+        return Value.constant(name, numbers.reshape(1, rows).copy())
+    pairs = np.array([quantize_multiplier(real) for real in _rescalings(node)], np.int32)
+    multipliers, shifts = np.broadcast_to(pairs, (rows, 2)).T
+    return Value.constant(name, np.stack([numbers.reshape(rows), multipliers, shifts]).astype(np.int32))
+
+
+_BIAS_TYPES = {DType.INT8: np.int32, DType.FLOAT32: np.float32}
+
+
+def _rescalings(node: Node) -> list[float]:
+    """Return the factors from sums to outputs, one per scale of the weight.
+
+    Source: kernels/kernel_util.cc, PopulateConvolutionQuantizationParams; a dense layer with one scale multiplies
+    those of input and weight in float32 (GetQuantizedConvolutionMultipler).
+    """
+    source, weight, output = (value.type.quant for value in (node.operand(0), node.operand(1), node.outputs[0]))
+    assert source is not None
+    assert weight is not None
+    assert output is not None
+    if node.op == "FULLY_CONNECTED" and not weight.is_per_channel:
+        return [float(np.float32(source.scale) * np.float32(weight.scale)) / output.scale]
+    return [source.scale * scale / output.scale for scale in weight.scales]
+
+
+def _strided_attrs(node: Node, runs: tuple[int, ...]) -> StridedConv2D | StridedFullyConnected:
+    a, has_bias = node.attrs, len(node.inputs) > 2 and node.inputs[2] is not None
+    if isinstance(a, FullyConnected):
+        return StridedFullyConnected(runs, a.keep_num_dims, a.activation, has_bias)
+    window = (a.padding, a.stride_h, a.stride_w, a.dilation_h, a.dilation_w)
+    return StridedConv2D(runs, *window, a.activation, has_bias)
+
+
+def _stock_operands(node: Node) -> tuple[list[Value | None], Any]:
+    """Return the operands and attributes of the builtin op that a strided one stands for."""
+    a, shared, parameters = node.attrs, node.operand(1), node.operand(2)
+    assert shared.data is not None
+    assert parameters.data is not None
+    gathered = np.ascontiguousarray(shared.data[..., run_columns(a.runs)])
+    weight = Value.constant(shared.name, gathered, shared.type.quant)
+    bias = Value.constant(parameters.name, parameters.data[0].copy(), _bias_quant(node)) if a.has_bias else None
+    if isinstance(a, StridedFullyConnected):
+        return [node.operand(0), weight, bias], FullyConnected(a.keep_num_dims, a.activation)
+    window = (a.padding, a.stride_h, a.stride_w, a.dilation_h, a.dilation_w)
+    return [node.operand(0), weight, bias], Conv2D(*window, a.activation)
+
+
+def _bias_quant(node: Node) -> Quant | None:
+    """Return the scales that a bias has in TFLite: those of input and weight, multiplied in float32."""
+    source, weight = node.operand(0).type.quant, node.operand(1).type.quant
+    if source is None or weight is None or node.operand(0).type.dtype is not DType.INT8:
+        return None
+    scales = np.array(weight.scales, np.float32) * np.float32(source.scale)
+    return Quant(tuple(float(scale) for scale in scales), (0,))
+
+
+def _columns(weight: Array) -> list[bytes]:
+    return [column.tobytes() for column in np.moveaxis(weight, -1, 0)]
+
+
+def _as_runs(columns: Sequence[int]) -> tuple[int, ...]:
+    """Return ascending columns as runs; runs of one length at even distances are one."""
+    pieces: list[tuple[int, int]] = []
+    for _, group in groupby(enumerate(columns), lambda pair: pair[1] - pair[0]):
+        members = [column for _, column in group]
+        pieces.append((members[0], len(members)))
+    runs: list[list[int]] = []
+    for start, length in pieces:
+        if runs and _extends(runs[-1], start, length):
+            runs[-1][2:] = [runs[-1][2] + 1, (start - runs[-1][0]) // runs[-1][2]]
+        else:
+            runs.append([start, length, 1, length])
+    return tuple(number for run in runs for number in run)
+
+
+def _extends(run: Sequence[int], start: int, length: int) -> bool:
+    """Whether a piece is the next of a run: as long, and as far as those before it are apart."""
+    first, known, count, stride = run
+    return length == known and (count == 1 or start == first + count * stride)
