@@ -3,9 +3,9 @@
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Compilers and the emulator that some tests use; without root, or off Debian, those tests skip with a reason.
-DEBIAN_PACKAGES := gcc g++ gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib qemu-system-arm
-DEBIAN_TOOLS := g++ arm-none-eabi-gcc qemu-system-arm
+# Compilers, build tools and the emulator of some tests; without root, or off Debian, those skip with a reason.
+DEBIAN_PACKAGES := gcc g++ gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib qemu-system-arm cmake ninja-build
+DEBIAN_TOOLS := g++ arm-none-eabi-gcc qemu-system-arm cmake ninja
 PYTEST_WORKERS ?= 2
 
 .PHONY: demo test lint clean

@@ -103,7 +103,7 @@ VARIANTS = {
     "tuned": Variant(images=MANY, steps=2400),
     "tuned-two-banks": Variant(images=MANY, steps=2800, protect_full=True),
     "tuned-few": Variant(steps=250),
-    "labelled": Variant(images=ALL, steps=6_000, has_labels=True),
+    "labelled": Variant(images=ALL, steps=12_000, has_labels=True),
 }
 
 

@@ -13,15 +13,18 @@ from redsc.errors import UsageError, did_you_mean
 from redsc.units import parse_count, parse_size, parse_time
 
 __all__ = [
+    "ArrayForm",
     "Budgets",
     "Calibration",
     "DenseScales",
+    "Emit",
     "Importance",
     "Kernels",
     "Options",
     "Quantization",
     "Recovery",
     "Resident",
+    "Sharing",
     "Tuning",
     "level_name",
     "parse_levels",
@@ -32,6 +35,30 @@ __all__ = [
 _DEFAULT_WIDTH_MULTIPLE = 4  # what CMSIS-NN's inner loops take at once; it costs 1 to 2.5 points of MACs
 _SHAPE = re.compile(r"(.+)=([1-9][0-9]{0,8}(?:,[1-9][0-9]{0,8})*)")
 _PERCENTAGE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)%?")
+
+
+class Sharing(Enum):
+    """How levels share weights whose columns a level does not all read.
+
+    STRIDED: in place, by redsc's own kernels. COPIES: each level has its own, for TFLM's kernels.
+    """
+
+    STRIDED = "strided"
+    COPIES = "copies"
+
+
+class ArrayForm(Enum):
+    """How the C file has the model: as numbers, or as a file that the assembler reads."""
+
+    HEX = "hex"
+    INCBIN = "incbin"
+
+
+class Emit(Enum):
+    """What is written: the files beside each other, or a library folder of Arduino with a sketch."""
+
+    FILES = "files"
+    ARDUINO = "arduino"
 
 
 class Resident(Enum):
@@ -191,6 +218,7 @@ class Options:
     quantization: Quantization = Quantization()
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
     int8_io: bool = False
+    sharing: Sharing = Sharing.COPIES
     importance: Importance = Importance.AUTO
     recovery: Recovery = Recovery.NESTED
     protect_full: bool = False
@@ -198,6 +226,8 @@ class Options:
     evaluation: Path | None = None
     max_drop: float | None = None
     uses_cache: bool = True
+    array: ArrayForm = ArrayForm.HEX
+    emit: Emit = Emit.FILES
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "levels", _largest_first(self.levels))

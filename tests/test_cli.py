@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from redsc import cli
+from redsc.codegen.container import is_same_model
 from redsc.errors import RedscError
 from redsc.formats import read_tflite, write_tflite
 from redsc.ir import DType
@@ -201,6 +202,22 @@ def test_slice_and_verify_rebuild_every_level(run: Run, model: Path) -> None:
     assert run("slice", "out/net.tflite", "--level", "50", "-o", "half.tflite")[0] == 0
     assert run("slice", model, "--level", "50", "--plan", "out/net.plan.json", "-o", "again.tflite")[0] == 0
     assert Path("half.tflite").read_bytes() == Path("again.tflite").read_bytes()
+    assert run("compile", "half.tflite", "-o", "half")[0] == 0
+
+
+def test_levels_that_share_in_place_are_rebuilt_without_a_compiler(run: Run, model: Path) -> None:
+    code, out, _ = run("compile", model, "--levels", "50,100", "--share", "strided", "-o", "out")
+    assert code == 0
+    assert "50: tflm with its weights gathered, against the level as a file of its own: equal bit for bit" in out
+    assert {"redsc_conv_2d.c", "redsc_tflm.h"} < {path.name for path in Path("out").iterdir()}
+    assert "redsc::register_fully_connected(resolver) == 0" in Path("out/net_tflm.h").read_text()
+    code, out, _ = run("verify", "out/net.tflite", "--model", model, "--plan", "out/net.plan.json")
+    assert code == 0
+    assert "the same graph and numbers" in out
+    assert run("slice", "out/net.tflite", "--level", "50", "-o", "half.tflite")[0] == 0
+    assert run("slice", model, "--level", "50", "--plan", "out/net.plan.json", "-o", "again.tflite")[0] == 0
+    half, again = (read_tflite(Path(name).read_bytes()) for name in ("half.tflite", "again.tflite"))
+    assert is_same_model(half, again)
     assert run("compile", "half.tflite", "-o", "half")[0] == 0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+import redsc
 from redsc.cli.flags import MODEL, SHAPE, budget_flags, network_flags, options_of
 from redsc.cli.terminal import say, waiting
 from redsc.errors import did_you_mean
@@ -29,8 +30,22 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def _print_cmake_dir(ctx: click.Context, _flag: click.Parameter, is_asked: bool) -> None:
+    if is_asked and not ctx.resilient_parsing:
+        print((Path(redsc.__file__).parent / "codegen" / "cmake").as_posix())
+        ctx.exit()
+
+
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="redsc")
+@click.option(
+    "--cmake-dir",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_cmake_dir,
+    help="Print where CMake's find_package(redsc) finds it, and exit.",
+)
 def cli() -> None:
     """Compile a neural network into nested levels that share one weight array, in the least RAM there is."""
 
@@ -41,9 +56,10 @@ def cli() -> None:
 @network_flags
 @click.option(
     "--share",
-    type=click.Choice(["copies"]),
+    type=click.Choice(["strided", "copies"]),
     default="copies",
-    help="How levels share weights: stock ops, with copies of what cannot be shared.",
+    show_default=True,
+    help="Levels read shared weights in place by redsc's kernels, or copy what TFLM's own kernels cannot share.",
 )
 @click.option(
     "--eval",
@@ -55,22 +71,53 @@ def cli() -> None:
 @click.option("--max-drop", metavar="PERCENT", help="Leave out levels that lose more, like 2%.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
 @click.option("--name", metavar="NAME", help="Prefix of files and C symbols; default: the model's file name.")
+@click.option(
+    "--array",
+    type=click.Choice(["hex", "incbin"]),
+    default="hex",
+    show_default=True,
+    help="The array in NAME.c: numbers, or NAME.tflite itself, read by the assembler (GCC and Clang).",
+)
+@click.option(
+    "--emit",
+    type=click.Choice(["files", "arduino"]),
+    default="files",
+    show_default=True,
+    help="What to write: the files, or an Arduino library with a sketch.",
+)
+@click.option(
+    "--depfile",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write for Make and Ninja which files the result depends on; its target is NAME.report.json.",
+)
 @click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the report as JSON.")
 @click.option("--dry-run", is_flag=True, help="Do everything but write.")
 @click.option("--explain", is_flag=True, help="Print what each lossless pass did and why not more.")
 def compile_command(
-    model: Path, output: Path, name: str | None, json_to: str | None, dry_run: bool, explain: bool, **flags: Any
+    model: Path,
+    output: Path,
+    name: str | None,
+    depfile: Path | None,
+    json_to: str | None,
+    dry_run: bool,
+    explain: bool,
+    **flags: Any,
 ) -> None:
     """Compile MODEL (.onnx or .tflite) into firmware files."""
+    from redsc.codegen.depfile import write_depfile
     from redsc.codegen.files import write_files
     from redsc.compile import compile_model
     from redsc.report.terminal import print_report, print_table
 
     started = time.perf_counter()
+    options = options_of(flags, name)
     with waiting() as progress:
-        artefact = compile_model(model, options_of(flags, name), progress)
+        artefact = compile_model(model, options, progress)
     if not dry_run:
         write_files(output, artefact.files)
+        if depfile is not None:
+            write_depfile(depfile, output / artefact.report_path, artefact.choice.model, options)
     for item in artefact.report.diagnostics:
         say(item.render())
     if explain:

@@ -119,6 +119,9 @@ _DEFAULTS: Mapping[str, Any] = {  # of flags that some commands lack
     "select": "joint",
     "evaluation": None,
     "max_drop": None,
+    "array": "hex",
+    "emit": "files",
+    "share": "copies",
 }
 
 
@@ -146,7 +149,18 @@ def options_of(flags: Mapping[str, Any], name: str | None = None) -> Options:
     Raises:
         UsageError: a flag does not say what it should.
     """
-    from redsc.options import Importance, Options, Recovery, Tuning, parse_levels, parse_shapes, parse_share
+    from redsc.options import (
+        ArrayForm,
+        Emit,
+        Importance,
+        Options,
+        Recovery,
+        Sharing,
+        Tuning,
+        parse_levels,
+        parse_shapes,
+        parse_share,
+    )
 
     found = {**_DEFAULTS, **flags}
     return Options(
@@ -159,6 +173,7 @@ def options_of(flags: Mapping[str, Any], name: str | None = None) -> Options:
         name=name,
         shapes=parse_shapes(found["shapes"]),
         int8_io=found["int8_io"],
+        sharing=Sharing(found["share"]),
         selector=found["select"],
         importance=Importance(found["importance"]),
         recovery=Recovery(found["recover"]),
@@ -169,6 +184,8 @@ def options_of(flags: Mapping[str, Any], name: str | None = None) -> Options:
         evaluation=found["evaluation"],
         max_drop=None if found["max_drop"] is None else parse_share(found["max_drop"]),
         uses_cache=not found["no_cache"],
+        array=ArrayForm(found["array"]),
+        emit=Emit(found["emit"]),
     )
 
 

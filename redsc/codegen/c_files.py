@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import jinja2
+import hashlib
 
 from redsc.codegen.describe import Firmware
 from redsc.codegen.names import c_macro
+from redsc.codegen.render import render
 from redsc.formats import SLOT_BYTES
+from redsc.options import ArrayForm
 from redsc.version import __version__
 
 __all__ = ["render_c_files"]
@@ -15,27 +17,21 @@ _TEMPLATES = {"{}.h": "header.h.j2", "{}.c": "array.c.j2", "{}_tflm.h": "tflm.h.
 _BYTES_PER_LINE = 16
 
 
-def render_c_files(firmware: Firmware) -> dict[str, bytes]:
-    """Return file names and contents: ASCII, LF, no date and no path."""
-    templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("redsc.codegen"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+def render_c_files(firmware: Firmware, form: ArrayForm = ArrayForm.HEX) -> dict[str, bytes]:
+    """Return file names and contents: ASCII, LF, no date and no path.
+
+    With `ArrayForm.INCBIN` the array is not in the C file: the assembler reads NAME.tflite.
+    """
     view = {
         "firmware": firmware,
         "symbol": firmware.symbol,
         "macro": c_macro(firmware.symbol),
         "version": __version__,
         "slot_bytes": SLOT_BYTES,
-        "array": _hex_lines(firmware.model),
+        "array": _hex_lines(firmware.model) if form is ArrayForm.HEX else None,
+        "array_sha256": hashlib.sha256(firmware.model).hexdigest(),
     }
-    return {
-        name.format(firmware.symbol): templates.get_template(template).render(view).encode("ascii")
-        for name, template in _TEMPLATES.items()
-    }
+    return {name.format(firmware.symbol): render(template, **view) for name, template in _TEMPLATES.items()}
 
 
 def _hex_lines(data: bytes) -> str:

@@ -9,12 +9,12 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from redsc.codegen.names import c_comment, c_macro
-from redsc.codegen.tflm_ops import resolver_methods
+from redsc.codegen.tflm_ops import custom_registrations, resolver_methods
 from redsc.cost.latency import LATENCY_TABLES, latency_us
 from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_bytes, resident_one_bytes
 from redsc.formats import SLOT_BYTES, Model
 from redsc.formats.model import Port
-from redsc.ir import DType, Value
+from redsc.ir import DType, Graph, Value
 from redsc.options import Budgets, Kernels
 from redsc.passes.levels import Levels
 from redsc.runtime.cascade import Cascade
@@ -142,6 +142,7 @@ class Firmware:
     levels: tuple[FirmwareLevel, ...]
     ports: tuple[FirmwarePort, ...]
     ops: tuple[str, ...]
+    custom_ops: tuple[str, ...]
     budgets: Budgets
     cascade: Cascade | None = None
 
@@ -159,6 +160,14 @@ class Firmware:
     def arena_bytes(self) -> int:
         """The arena that was asked for."""
         return resident_bytes([level.memory for level in self.levels], self.budgets.resident)
+
+    @property
+    def registrations(self) -> list[str]:
+        """C++ expressions that register every op, true where there is room."""
+        return [
+            *(f"resolver.{op}() == 0" for op in self.ops),
+            *(f"{op}(resolver) == 0" for op in self.custom_ops),
+        ]
 
     @property
     def kernels_text(self) -> str:
@@ -208,6 +217,7 @@ def describe_firmware(
     symbol: str,
     model: Model,
     levels: Levels,
+    slots: Sequence[Graph],
     container: bytes,
     quality: Sequence[Quality | None],
     budgets: Budgets,
@@ -232,7 +242,8 @@ def describe_firmware(
             *(FirmwarePort(symbol, "input", index, *pair) for index, pair in enumerate(inputs)),
             *(FirmwarePort(symbol, "output", index, *pair) for index, pair in enumerate(outputs)),
         ),
-        ops=tuple(resolver_methods(levels.graphs)),
+        ops=tuple(resolver_methods(slots)),
+        custom_ops=tuple(custom_registrations(slots)),
         budgets=budgets,
         cascade=cascade,
     )

@@ -13,7 +13,7 @@ __all__ = ["write_files"]
 
 
 def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
-    """Write files into a directory, which is made where it is missing.
+    """Write files into a directory, which is made where it is missing; names may be paths below it.
 
     Raises:
         OutputError: the system refuses; files written before stay, no file is left half written.
@@ -21,7 +21,9 @@ def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for name, data in files.items():
-            _write(directory / name, data)
+            path = directory / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(path, data)
     except OSError as error:
         raise OutputError(
             f"cannot write {error.filename or directory}: {error.strerror}", hint="choose another directory with -o"

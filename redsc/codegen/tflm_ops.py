@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from redsc.ir import Graph
 
-__all__ = ["TFLM_OPS", "resolver_methods"]
+__all__ = ["CUSTOM_TFLM_OPS", "TFLM_OPS", "custom_registrations", "resolver_methods"]
 
 TFLM_OPS: dict[str, str] = {
     "CONV_2D": "AddConv2D",
@@ -103,7 +103,19 @@ TFLM_OPS: dict[str, str] = {
     "STRIDED_SLICE": "AddStridedSlice",
 }
 
+CUSTOM_TFLM_OPS: dict[str, str] = {
+    "REDSC_CONV_2D": "redsc::register_conv_2d",
+    "REDSC_FULLY_CONNECTED": "redsc::register_fully_connected",
+}
+
 
 def resolver_methods(graphs: Iterable[Graph]) -> list[str]:
     """Return the methods that register every op of the graphs, each once."""
-    return sorted({TFLM_OPS[node.op] for graph in graphs for node in graph.nodes})
+    return sorted({TFLM_OPS[node.op] for graph in graphs for node in graph.nodes if node.op in TFLM_OPS})
+
+
+def custom_registrations(graphs: Iterable[Graph]) -> list[str]:
+    """Return the functions of redsc_tflm.h that register redsc's own ops of the graphs, each once."""
+    return sorted(
+        {CUSTOM_TFLM_OPS[node.op] for graph in graphs for node in graph.nodes if node.op in CUSTOM_TFLM_OPS}
+    )

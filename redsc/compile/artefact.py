@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 
+from redsc.codegen.arduino import arduino_files, arranged
 from redsc.codegen.c_files import render_c_files
 from redsc.codegen.container import build_container
 from redsc.codegen.describe import describe_firmware
+from redsc.codegen.firmware import kernel_files
 from redsc.codegen.names import c_identifier
 from redsc.codegen.oracles import Verification, verify_import, verify_slots
 from redsc.compile.choice import Choice, plan_levels
+from redsc.compile.slots import lay_out
 from redsc.errors import BudgetError, Diagnostic, UsageError
-from redsc.options import Options
+from redsc.options import Emit, Options
 from redsc.passes.base import Log
 from redsc.passes.levels import Levels
 from redsc.passes.ptq import is_annotated
@@ -46,6 +49,11 @@ class Artefact:
     log: Log
     choice: Choice
 
+    @property
+    def report_path(self) -> str:
+        """Where the report is among the files."""
+        return next(path for path in self.files if path.endswith(f"{self.name}.report.json"))
+
     def layer_sqnr(self) -> list[LayerSQNR]:
         """Measure the SQNR of every layer, on some of the samples; none where no float model became int8."""
         choice = self.choice
@@ -64,23 +72,27 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
     choice = plan_levels(path, options, progress, log)
     choice, quality, dropped = _measure(choice, options, progress)
     cascade, doubts = _fit_cascade(choice, options, progress)
-    model, levels, data = choice.model, choice.levels, choice.data
+    model, data = choice.model, choice.data
+    levels, slots = lay_out(choice.levels, options)
     progress("writing the container")
     memory = [network.memory for network in levels.networks]
-    container = build_container(levels.graphs, memory)
+    container = build_container(slots, memory)
     progress("asking the runtimes")
     verification = [
         *verify_whole(choice),
-        *verify_slots(levels.names, levels.graphs, [item.offsets for item in memory], container.data),
+        *verify_slots(levels.names, slots, [item.offsets for item in memory], container.data),
     ]
     progress("rendering the files")
     name = c_identifier(options.name or model.path.stem)
-    firmware = describe_firmware(name, model, levels, container.data, quality, options.budgets, cascade)
+    firmware = describe_firmware(name, model, levels, slots, container.data, quality, options.budgets, cascade)
     files = {
         f"{name}.tflite": container.data,
-        **render_c_files(firmware),
+        **render_c_files(firmware, options.array),
+        **(kernel_files() if firmware.custom_ops else {}),
         f"{name}.plan.json": levels.plan.to_json().encode(),
+        **(arduino_files(firmware) if options.emit is Emit.ARDUINO else {}),
     }
+    files = arranged(files, name, options.emit)
     diagnostics = [
         *levels.diagnostics,
         *dropped,
@@ -92,7 +104,7 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
     report = build_report(
         model, options.budgets, levels, container, quality, verification, files, diagnostics, cascade
     )
-    files[f"{name}.report.json"] = report.to_json().encode()
+    files |= arranged({f"{name}.report.json": report.to_json().encode()}, name, options.emit)
     return Artefact(name, report, files, log, choice)
 
 

@@ -9,11 +9,13 @@ from redsc.codegen.container import is_container, slot_bytes, slot_count
 from redsc.codegen.oracles import Verification, verify_levels, verify_slots
 from redsc.compile.artefact import verify_whole
 from redsc.compile.choice import plan_levels
+from redsc.compile.slots import lay_out
 from redsc.cost.memory import measure_memory
 from redsc.errors import UsageError
 from redsc.formats import load_model, planned_offsets, read_tflite, write_tflite
 from redsc.ir import DType, Graph
-from redsc.options import Options, level_name
+from redsc.options import Options, Sharing, level_name
+from redsc.passes.strided import as_stock, has_strided
 from redsc.progress import Progress, silent
 
 __all__ = ["slice_level", "verify_container"]
@@ -34,7 +36,7 @@ def slice_level(path: Path, level: str, plan: Path | None = None, options: Optio
         UsageError: there is no such level.
     """
     if plan is None:
-        graphs = {graph.name: graph for graph in _slots(path)[1]}
+        graphs = {graph.name: as_stock(graph) for graph in _slots(path)[1]}
     else:
         levels = plan_levels(path, replace(options, plan=plan)).levels
         graphs = dict(zip(levels.names, levels.graphs, strict=True))
@@ -72,7 +74,9 @@ def verify_container(
             hint = "--data FILE.npz and the flags of its compile make the same integers again"
             raise UsageError(f"{path.name} is int8, {model_path.name} is float", code="U215", hint=hint)
         done += verify_whole(choice)
-        done += verify_levels(choice.levels.names, choice.levels.graphs, slots)
+        sharing = Sharing.STRIDED if any(map(has_strided, slots)) else Sharing.COPIES
+        _, wanted = lay_out(choice.levels, replace(options, sharing=sharing))
+        done += verify_levels(choice.levels.names, wanted, slots)
     progress("asking the runtimes")
     offsets = [planned_offsets(slot_bytes(data, slot)) for slot in range(len(slots))]
     done += verify_slots([graph.name for graph in slots], slots, offsets, data)

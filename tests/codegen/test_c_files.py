@@ -49,6 +49,7 @@ def firmware(symbol: str = "net", dtype: DType = DType.INT8) -> Firmware:
             FirmwarePort(symbol, "output", 0, graph.outputs[0], result),
         ),
         ops=tuple(resolver_methods(graphs)),
+        custom_ops=(),
         budgets=Budgets(),
     )
 

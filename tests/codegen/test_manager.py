@@ -247,7 +247,7 @@ def test_an_arena_that_is_too_small_does_not_compile(sources: Path) -> None:
 
 def test_a_budget_for_a_level_is_enough_for_every_smaller_one(artefact: Artefact) -> None:
     choice, quality = artefact.choice, [None] * 4
-    made = describe_firmware("net", choice.model, choice.levels, b"", quality, Budgets())
+    made = describe_firmware("net", choice.model, choice.levels, choice.levels.graphs, b"", quality, Budgets())
     assert made.level_arenas == [level.arena_bytes for level in made.levels]
     odd = replace(made.levels[2], memory=replace(made.levels[2].memory, head_bytes=9000))
     last = made.levels[3].arena_bytes
@@ -273,7 +273,7 @@ def test_the_manager_of_levels_with_a_cascade_reads_well(golden: Golden) -> None
 def test_without_data_a_target_or_several_levels_there_is_less_to_manage(artefact: Artefact) -> None:
     choice = artefact.choice
     alone = choice.levels.only([0])
-    plain = describe_firmware("net", choice.model, alone, b"\0" * 64, [None], Budgets())
+    plain = describe_firmware("net", choice.model, alone, alone.graphs, b"\0" * 64, [None], Budgets())
     text = render_c_files(plain)["net_manager.h"].decode()
     assert "cascade" not in text
     assert "latency" not in text

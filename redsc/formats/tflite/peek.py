@@ -42,7 +42,7 @@ def described_as(data: bytes) -> str:
 
 
 def planned_offsets(data: bytes) -> dict[str, int]:
-    """Return the arena offset of every tensor for which a sound model has one, by name.
+    """Return the arena offset of every tensor for which a sound model has one, by the name that a reader gives it.
 
     Raises:
         MalformedModel: the plan is not one of this model.
@@ -50,7 +50,8 @@ def planned_offsets(data: bytes) -> dict[str, int]:
     model = tflite.Model.GetRootAs(data, 0)
     subgraph = model.Subgraphs(0)
     names = [
-        (subgraph.Tensors(i).Name() or b"").decode("utf-8", "replace") for i in range(subgraph.TensorsLength())
+        (subgraph.Tensors(i).Name() or b"").decode("utf-8", "replace") or f"tensor{i}"
+        for i in range(subgraph.TensorsLength())
     ]
     try:
         plans = [

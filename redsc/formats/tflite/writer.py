@@ -39,14 +39,18 @@ def write_tflite(graph: Graph, offsets: ArenaOffsets | None = None) -> bytes:
     return write_models([graph], [offsets or {}])
 
 
-def write_models(graphs: Sequence[Graph], offsets: Sequence[ArenaOffsets] = ()) -> bytes:
+def write_models(
+    graphs: Sequence[Graph], offsets: Sequence[ArenaOffsets] = (), *, is_compact: bool = False
+) -> bytes:
     """Return one byte array with a slot per graph, largest first; equal constants and prefixes are stored once.
 
     Args:
         graphs: one per slot.
         offsets: per graph the arena offset of every value in RAM, for TFLM; empty where TFLM shall plan itself.
+        is_compact: whether equal tables are stored once too, and tensors inside a network have no name: no firmware
+            reads it.
     """
-    writer = _Writer(sum(value.type.nbytes for graph in graphs for value in graph.constants()))
+    writer = _Writer(sum(value.type.nbytes for graph in graphs for value in graph.constants()), is_compact)
     for data in shared_constants(graphs):
         writer.data_vector(data)
     plans = offsets or [{}] * len(graphs)
@@ -68,9 +72,10 @@ def shared_constants(graphs: Iterable[Graph]) -> list[bytes]:
 
 
 class _Writer:
-    def __init__(self, constant_bytes: int) -> None:
-        self.builder = flatbuffers.Builder(constant_bytes + 4096)
+    def __init__(self, constant_bytes: int, is_compact: bool) -> None:
+        self.builder, self.is_compact = flatbuffers.Builder(constant_bytes + 4096), is_compact
         self.vectors: dict[tuple[str, bytes], int] = {}
+        self.tables: dict[tuple[Any, ...], int] = {}
         self.stored: list[tuple[bytes, int]] = []
 
     def data_vector(self, data: bytes) -> None:
@@ -103,19 +108,23 @@ class _Writer:
 
     def table(self, name: str, /, **fields: Any) -> int:
         """Write a table; keyword arguments are the schema's field names, None leaves a field out."""
-        module = importlib.import_module(f"tflite.{name}")
-        module.Start(self.builder)
-        for field, value in fields.items():
-            if value is not None:
-                getattr(module, f"Add{field}")(self.builder, value)
-        return int(module.End(self.builder))
+        key = (name, *fields.items())
+        if key not in self.tables or not self.is_compact:
+            module = importlib.import_module(f"tflite.{name}")
+            module.Start(self.builder)
+            for field, value in fields.items():
+                if value is not None:
+                    getattr(module, f"Add{field}")(self.builder, value)
+            self.tables[key] = int(module.End(self.builder))
+        return self.tables[key]
 
     def model(self, graph: Graph, plan: ArenaOffsets) -> int:
         values = graph.values()
         index = {id(value): i for i, value in enumerate(values)}
         codes = sorted({(node.op, op_version(node)) for node in graph.nodes})
         buffers = [self.table("Buffer")]
-        tensors = [self.tensor(value, buffers) for value in values]
+        ports = {id(value) for value in (*graph.inputs, *graph.outputs)}
+        tensors = [self.tensor(value, buffers, id(value) in ports or not self.is_compact) for value in values]
         operators = [self.operator(node, index, codes.index((node.op, op_version(node)))) for node in graph.nodes]
         subgraph = self.table(
             "SubGraph",
@@ -152,7 +161,7 @@ class _Writer:
             "OperatorCode", DeprecatedBuiltinCode=min(number, 127), Version=version, BuiltinCode=number
         )
 
-    def tensor(self, value: Value, buffers: list[int]) -> int:
+    def tensor(self, value: Value, buffers: list[int], has_name: bool) -> int:
         buffer = 0  # by convention the empty buffer, for everything that lives in RAM
         if value.data is not None:
             buffer = len(buffers)
@@ -162,7 +171,7 @@ class _Writer:
             Shape=self.ints(value.type.shape),
             Type=TENSOR_TYPES[value.type.dtype],
             Buffer=buffer,
-            Name=self.builder.CreateSharedString(value.name),
+            Name=self.builder.CreateSharedString(value.name) if has_name else None,
             Quantization=self.quantization(value.type),
         )
 

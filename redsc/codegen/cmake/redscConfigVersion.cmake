@@ -1,0 +1,12 @@
+# The version of the installed redsc; a project that asks for an older one gets it.
+file(STRINGS "${CMAKE_CURRENT_LIST_DIR}/../../version.py" _redsc_line REGEX "^__version__ = ")
+string(REGEX MATCH "[0-9]+(\\.[0-9]+)*" PACKAGE_VERSION "${_redsc_line}")
+unset(_redsc_line)
+set(PACKAGE_VERSION_COMPATIBLE FALSE)
+set(PACKAGE_VERSION_EXACT FALSE)
+if(NOT PACKAGE_VERSION VERSION_LESS PACKAGE_FIND_VERSION)
+  set(PACKAGE_VERSION_COMPATIBLE TRUE)
+endif()
+if(PACKAGE_VERSION VERSION_EQUAL PACKAGE_FIND_VERSION)
+  set(PACKAGE_VERSION_EXACT TRUE)
+endif()
