@@ -15,7 +15,7 @@ from redsc.codegen.firmware import kernel_files
 from redsc.codegen.names import c_identifier
 from redsc.codegen.oracles import Verification, verify_import, verify_slots
 from redsc.compile.choice import Choice, plan_levels
-from redsc.compile.slots import lay_out
+from redsc.compile.slots import container_sizes, lay_out
 from redsc.errors import BudgetError, Diagnostic, UsageError
 from redsc.options import Emit, Options
 from redsc.passes.base import Log
@@ -102,7 +102,16 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
         *float_border_note(levels.graphs[0], options.budgets.kernels),
     ]
     report = build_report(
-        model, options.budgets, levels, container, quality, verification, files, diagnostics, cascade
+        model,
+        options.budgets,
+        levels,
+        container,
+        quality,
+        verification,
+        files,
+        diagnostics,
+        container_sizes(levels),
+        cascade,
     )
     files |= arranged({f"{name}.report.json": report.to_json().encode()}, name, options.emit)
     return Artefact(name, report, files, log, choice)

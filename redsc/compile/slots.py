@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from redsc.codegen.container import build_container
 from redsc.cost.memory import measure_memory, resident_bytes
 from redsc.errors import Diagnostic
 from redsc.ir import Graph
@@ -11,7 +12,7 @@ from redsc.options import Options, Sharing
 from redsc.passes.levels import Levels
 from redsc.passes.strided import has_strided, share_strided
 
-__all__ = ["lay_out"]
+__all__ = ["container_sizes", "lay_out"]
 
 
 def lay_out(levels: Levels, options: Options) -> tuple[Levels, list[Graph]]:
@@ -35,3 +36,10 @@ def lay_out(levels: Levels, options: Options) -> tuple[Levels, list[Graph]]:
     )
     note = Diagnostic("L112", message, hint="--kernels safe plans alike for both")
     return replace(levels, diagnostics=(*levels.diagnostics, note)), levels.graphs
+
+
+def container_sizes(levels: Levels) -> dict[str, int]:
+    """Return the bytes of a container of these levels for every way of sharing; one level shares nothing."""
+    memory = [network.memory for network in levels.networks]
+    slots = {Sharing.COPIES: levels.graphs, Sharing.STRIDED: share_strided(levels.graphs)}
+    return {sharing.value: len(build_container(graphs, memory).data) for sharing, graphs in slots.items()}

@@ -47,9 +47,13 @@ def build_report(
     verification: Iterable[Verification],
     files: Mapping[str, bytes],
     diagnostics: Iterable[Diagnostic],
+    by_sharing: Mapping[str, int],
     cascade: Cascade | None = None,
 ) -> Report:
-    """Return the report of a compile. `files` are all files but the report itself."""
+    """Return the report of a compile.
+
+    `files` are all files but the report itself, `by_sharing` the sizes of the container for every way of sharing.
+    """
     memory = [network.memory for network in levels.networks]
     return Report(
         schema_version=SCHEMA_VERSION,
@@ -66,7 +70,9 @@ def build_report(
         levels=tuple(_level(slot, model, levels, container, quality[slot], budgets) for slot in range(len(memory))),
         arena=ResidentReport(resident_all_bytes(memory), resident_one_bytes(memory)),
         solver=_solver(levels),
-        flash=FlashReport(len(container.data), container.shared_weight_bytes, sum(container.private_bytes), 0),
+        flash=FlashReport(
+            len(container.data), container.shared_weight_bytes, sum(container.private_bytes), 0, by_sharing
+        ),
         cascade=None if cascade is None else _cascade(cascade, levels),
         verification=tuple(verification),
         files=tuple(FileReport(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()),

@@ -125,12 +125,16 @@ class SolverReport:
 
 @dataclass(frozen=True, slots=True)
 class FlashReport:
-    """Where the container's bytes go; `private_bytes` are weights that one level alone reads."""
+    """Where the container's bytes go; `private_bytes` are numbers that one level alone reads.
+
+    `by_sharing` has the size of the container of these levels for every way of sharing.
+    """
 
     container_bytes: int
     shared_weight_bytes: int
     private_bytes: int
     kernel_bytes: int
+    by_sharing: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

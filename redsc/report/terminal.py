@@ -111,10 +111,15 @@ def _flash_lines(report: Report) -> list[str]:
     bound = "" if report.budget.flash_bytes is None else f", budget {report.budget.flash_bytes:,} B"
     parts = (
         f"{flash.shared_weight_bytes:,} B weights that levels share",
-        f"{flash.private_bytes:,} B weights of one level",
+        f"{flash.private_bytes:,} B numbers of one level",
         f"{structure:,} B structure",
     )
-    return [f"flash   {size_with_unit(flash.container_bytes)}{bound}: {', '.join(parts)}"]
+    others = (
+        f"        {nbytes:,} B with --share {sharing}"
+        for sharing, nbytes in flash.by_sharing.items()
+        if nbytes != flash.container_bytes
+    )
+    return [f"flash   {size_with_unit(flash.container_bytes)}{bound}: {', '.join(parts)}", *others]
 
 
 def _cascade_lines(report: Report) -> list[str]:

@@ -69,4 +69,5 @@ def test_a_level_takes_little_more_than_its_own_parts(artefact: Artefact) -> Non
     alone = len(write_models(graphs[:1], [planned_offsets(container)], is_compact=True))
     parts = sum(len(graph.values()) + len(graph.nodes) for graph in graphs[1:])
     private = sum(level.private_bytes for level in report.levels[1:])
+    assert report.flash.by_sharing["strided"] == len(container) < report.flash.by_sharing["copies"]
     assert len(container) <= alone + 80 * parts + private

@@ -59,7 +59,10 @@ def test_the_report_has_the_keys_of_the_schema(artefact: Artefact) -> None:
         ],
         "arena": dict.fromkeys(("resident_all_bytes", "resident_one_bytes")),
         "solver": dict.fromkeys(("selector", "status", "objective", "bound", "gap", "grid")),
-        "flash": dict.fromkeys(("container_bytes", "shared_weight_bytes", "private_bytes", "kernel_bytes")),
+        "flash": {
+            **dict.fromkeys(("container_bytes", "shared_weight_bytes", "private_bytes", "kernel_bytes")),
+            "by_sharing": dict.fromkeys(("copies", "strided")),
+        },
         "cascade": None,
         "verification": [dict.fromkeys(("level", "oracle", "result"))],
         "files": [dict.fromkeys(("path", "bytes", "sha256"))],
@@ -70,6 +73,7 @@ def test_the_report_has_the_keys_of_the_schema(artefact: Artefact) -> None:
 def test_figures_agree_with_the_files(artefact: Artefact) -> None:
     report = artefact.report
     assert report.flash.container_bytes == len(artefact.files["net.tflite"])
+    assert report.flash.by_sharing["copies"] == report.flash.container_bytes
     assert {item.path: item.bytes for item in report.files} == {
         name: len(data) for name, data in artefact.files.items() if name != "net.report.json"
     }
