@@ -141,7 +141,7 @@ def test_two_processes_write_the_same_bytes(zoo: Zoo, name: str, tmp_path: Path)
         command = [sys.executable, "-m", "redsc", "compile", str(find(zoo, name)), "--levels", "25,50,75,100"]
         subprocess.run([*command, "-o", seed], cwd=tmp_path, env={"PYTHONHASHSEED": seed}, check=True)
     first, second = ({path.name: path.read_bytes() for path in (tmp_path / seed).iterdir()} for seed in ("1", "2"))
-    assert len(first) == 6
+    assert len(first) == 7
     assert first == second
 
 
@@ -193,5 +193,5 @@ def test_two_compiles_with_data_write_the_same_bytes_on_any_number_of_threads(tm
         command = [sys.executable, "-m", "redsc", "compile", str(EXAMPLE), *data, "-o", threads]
         subprocess.run(command, cwd=tmp_path, env=environment, check=True)
     first, second = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("1", "2"))
-    assert len(first) == 6
+    assert len(first) == 7
     assert first == second
