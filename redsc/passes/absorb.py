@@ -23,7 +23,12 @@ _LEAST_RIDGE = 1e-30  # where all channels that stay are constant
 
 
 def absorb_cut(
-    permuted: Graph, groups: ChannelGroups, widths: Mapping[str, int], moments: Mapping[str, Moments]
+    permuted: Graph,
+    groups: ChannelGroups,
+    widths: Mapping[str, int],
+    moments: Mapping[str, Moments],
+    *,
+    solves: bool = True,
 ) -> Graph:
     """Return a float network cut to `widths` (spaces not named stay whole), its consumers repaired.
 
@@ -45,6 +50,7 @@ def absorb_cut(
         groups: its channel spaces.
         widths: how many channels a space keeps.
         moments: of every activation in `row_lengths(permuted, groups)`.
+        solves: whether weights may change; without it B = 0, and only biases do.
     """
     cut = slice_channels(permuted, groups, widths)
     nodes = dict(zip(permuted.nodes, cut.nodes, strict=True))
@@ -53,11 +59,11 @@ def absorb_cut(
         if len(kept) < consumer.channels <= consumer.depth * consumer.groups:
             rows = kept_channels(groups, groups.axes[consumer.weight.name][consumer.rule.out_axis], widths)
             found = moments[consumer.source.name].folded(consumer.row)
-            _set_weights(cut, nodes[consumer.node], consumer, *_repaired(consumer, rows, kept, found))
+            _set_weights(cut, nodes[consumer.node], consumer, *_repaired(consumer, rows, kept, found, solves))
     return cut
 
 
-def _repaired(consumer: Consumer, rows: Array, kept: Array, found: Moments) -> tuple[Array, Array]:
+def _repaired(consumer: Consumer, rows: Array, kept: Array, found: Moments, solves: bool) -> tuple[Array, Array]:
     """Return weights (rows, taps, positions, channels kept) of the outputs `rows`, and what to add to the bias."""
     size = consumer.channels // consumer.groups
     weight = np.take(real_values(consumer.weight), rows, consumer.rule.out_axis)
@@ -69,20 +75,20 @@ def _repaired(consumer: Consumer, rows: Array, kept: Array, found: Moments) -> t
         mine, inside = group_of == group, np.arange(group * size, (group + 1) * size)
         stays = np.isin(inside, kept)
         mean = found.mean.reshape(-1, consumer.channels)[:, inside]
-        guess = _prediction(found, inside[stays], inside[~stays])
+        guess = _prediction(found.gram if solves else None, inside[stays], inside[~stays])
         result[mine] = weight[mine][..., stays] + weight[mine][..., ~stays] @ guess.T
         shift[mine] = np.einsum("otpc,t,pc->o", weight[mine], seen, mean)
         shift[mine] -= np.einsum("otpc,t,pc->o", result[mine], seen, mean[:, stays])
     return result, shift
 
 
-def _prediction(found: Moments, stays: Array, goes: Array) -> Array:
+def _prediction(gram: Array | None, stays: Array, goes: Array) -> Array:
     """Return B (P, R), with which the channels that go are predicted: x_R ~ B^T x_P, both about their means."""
-    if found.gram is None:
+    if gram is None:
         return np.zeros((len(stays), len(goes)))
-    among = found.gram[np.ix_(stays, stays)]
+    among = gram[np.ix_(stays, stays)]
     ridge = max(RIDGE * float(among.diagonal().mean()), _LEAST_RIDGE)
-    result: Array = np.linalg.solve(among + ridge * np.eye(len(stays)), found.gram[np.ix_(stays, goes)])
+    result: Array = np.linalg.solve(among + ridge * np.eye(len(stays)), gram[np.ix_(stays, goes)])
     return result
 
 

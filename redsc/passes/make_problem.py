@@ -10,7 +10,7 @@ from redsc.cost.latency import LATENCY_TABLES, LatencyBound
 from redsc.cost.macs import graph_macs
 from redsc.errors import UsageError
 from redsc.ir import Array, Graph
-from redsc.options import Budgets, Importance, Options
+from redsc.options import Budgets, Importance, Options, Recovery
 from redsc.passes.consumers import row_lengths
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.importance import channel_order, consumer_energy, share_losses, skip_shares, weight_norm
@@ -109,6 +109,7 @@ def _measured(
         study.task,
         partial(progress, "measuring what each cut costs"),
         study.store,
+        solves=options.recovery is Recovery.NESTED or options.tuning is not None,
     )
     widths = {name: found.widths[name] if name in common else known.losses.widths[name] for name in free}
     blocks = tuple(block for block in known.structure.blocks if block.name in found.skips)

@@ -47,6 +47,8 @@ def measure_losses(
     task: Task,
     progress: Count = lambda _done, _total: None,
     store: Store | None = None,
+    *,
+    solves: bool = True,
 ) -> Losses:
     """Return the error of the outputs (`Judge.error`) when one free space alone is cut, or one block is skipped.
 
@@ -66,6 +68,7 @@ def measure_losses(
         task: what the outputs are, and so what an error is.
         progress: is told how many networks of how many have run.
         store: keeps the losses for the next time that the same is asked; None keeps nothing.
+        solves: as in `absorb_cut`: what recovery will be allowed to do.
 
     Raises:
         UsageError: an activation of the whole network becomes infinite or NaN on the data.
@@ -75,11 +78,12 @@ def measure_losses(
     judged, fitted = split(samples)
     points = [(space.name, width) for space in groups.free for width in few_widths(legal[space.name])]
     cuts: Probes = {
-        f"{space} at {width}": partial(absorb_cut, permuted, groups, {space: width}) for space, width in points
+        f"{space} at {width}": partial(absorb_cut, permuted, groups, {space: width}, solves=solves)
+        for space, width in points
     }
     skips: Probes = {f"without {block.name}": partial(_bridge, permuted, block) for block in blocks}
     probes = {**cuts, **skips}
-    key = _key(permuted, groups, blocks, probes, (*judged, *fitted), task)
+    key = _key(permuted, groups, blocks, probes, (*judged, *fitted), task, solves)
     found = store.get_floats(key)
     if found is None or found.keys() != probes.keys():
         progress(0, len(probes))
@@ -179,6 +183,7 @@ def _key(
     probes: Iterable[str],
     samples: Samples,
     task: Task,
+    solves: bool,
 ) -> str:
     """Return the address of these losses: everything that they depend on."""
     arrays = [array for row in samples for array in row]
@@ -186,7 +191,7 @@ def _key(
         "losses",
         _METHOD,
         RIDGE,
-        task.value,
+        f"{task.value} {solves}",
         write_tflite(permuted),
         repr((groups, tuple(blocks), tuple(probes))),
         *(f"{array.dtype}{array.shape}" for array in arrays),

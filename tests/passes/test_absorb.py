@@ -173,6 +173,20 @@ def test_all_spaces_at_once_make_up_for_each_other() -> None:
     _assert_free(graph, groups, widths, random_samples(graph, 48))
 
 
+def test_without_leave_to_solve_only_biases_change() -> None:
+    net = NetBuilder(DType.FLOAT32, 3)
+    x = net.conv(net.input(1, 6, 6, 3), 8, activation=Activation.RELU)
+    graph = net.outputs(net.conv(x, 4, 1))
+    groups, samples = find_channel_groups(graph), random_samples(graph, 32)
+    widths = {groups.free[0].name: 4}
+    moments = observe_moments(graph, samples, row_lengths(graph, groups))
+    plain, shifted = slice_channels(graph, groups, widths), absorb_cut(graph, groups, widths, moments, solves=False)
+    for sliced, found in zip(plain.nodes, shifted.nodes, strict=True):
+        assert np.array_equal(np.asarray(sliced.operand(1).data), np.asarray(found.operand(1).data))
+    wanted, before, after = (_outputs(item, samples)[0].mean(axis=(0, 1, 2, 3)) for item in (graph, plain, shifted))
+    assert np.abs(wanted - after).max() < 1e-4 < np.abs(wanted - before).max()
+
+
 def test_the_weights_are_those_of_ridge_regression_towards_the_old_ones() -> None:
     """Against least squares over all rows of data, the ridge as more rows."""
     net = NetBuilder(DType.FLOAT32, 2)
