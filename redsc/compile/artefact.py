@@ -11,7 +11,7 @@ from redsc.codegen.arduino import arduino_files, arranged
 from redsc.codegen.c_files import render_c_files
 from redsc.codegen.container import build_container
 from redsc.codegen.describe import describe_firmware
-from redsc.codegen.firmware import kernel_files
+from redsc.codegen.firmware import KERNEL_BYTES, kernel_files
 from redsc.codegen.names import c_identifier
 from redsc.codegen.oracles import Verification, verify_import, verify_slots
 from redsc.compile.choice import Choice, plan_levels
@@ -111,6 +111,7 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
         files,
         diagnostics,
         container_sizes(levels),
+        KERNEL_BYTES if firmware.custom_ops else 0,
         cascade,
     )
     files |= arranged({f"{name}.report.json": report.to_json().encode()}, name, options.emit)

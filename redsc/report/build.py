@@ -48,11 +48,13 @@ def build_report(
     files: Mapping[str, bytes],
     diagnostics: Iterable[Diagnostic],
     by_sharing: Mapping[str, int],
+    kernel_bytes: int,
     cascade: Cascade | None = None,
 ) -> Report:
     """Return the report of a compile.
 
-    `files` are all files but the report itself, `by_sharing` the sizes of the container for every way of sharing.
+    `files` are all files but the report itself, `by_sharing` the sizes of the container for every way of sharing,
+    `kernel_bytes` the code of redsc's kernels where a level needs them.
     """
     memory = [network.memory for network in levels.networks]
     return Report(
@@ -71,7 +73,11 @@ def build_report(
         arena=ResidentReport(resident_all_bytes(memory), resident_one_bytes(memory)),
         solver=_solver(levels),
         flash=FlashReport(
-            len(container.data), container.shared_weight_bytes, sum(container.private_bytes), 0, by_sharing
+            len(container.data),
+            container.shared_weight_bytes,
+            sum(container.private_bytes),
+            kernel_bytes,
+            by_sharing,
         ),
         cascade=None if cascade is None else _cascade(cascade, levels),
         verification=tuple(verification),

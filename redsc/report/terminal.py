@@ -113,6 +113,7 @@ def _flash_lines(report: Report) -> list[str]:
         f"{flash.shared_weight_bytes:,} B weights that levels share",
         f"{flash.private_bytes:,} B numbers of one level",
         f"{structure:,} B structure",
+        *([f"{flash.kernel_bytes:,} B more for redsc's kernels"] if flash.kernel_bytes else []),
     )
     others = (
         f"        {nbytes:,} B with --share {sharing}"

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from redsc.codegen.firmware import KERNEL_BYTES
 from redsc.ir import Activation, Array, DType, Padding
 from tests.firmware.build import (
     CORTEX_M4,
     FIRMWARE,
     HOST,
     HOST_CPP,
+    KERNELS,
     WARNINGS,
     Toolchain,
     build,
@@ -111,3 +113,15 @@ def test_the_sources_are_plain() -> None:
         assert b"\r" not in data, path.name
         assert b"carries no licence obligation" in data, path.name
         assert b"malloc" not in data, path.name
+
+
+def test_the_kernels_take_as_much_code_as_reports_say(tmp_path: Path) -> None:
+    compiler, size = CORTEX_M4.find(), tool("arm-none-eabi-size")
+    for source in KERNELS:
+        command = [compiler, *CORTEX_M4.flags, "-Os", "-c", str(source), "-o", str(tmp_path / f"{source.stem}.o")]
+        subprocess.run(command, check=True)
+    objects = sorted(map(str, tmp_path.glob("*.o")))
+    table = subprocess.run([size, "-t", *objects], capture_output=True, text=True, check=True).stdout
+    assert int(table.splitlines()[-1].split()[0]) == pytest.approx(
+        KERNEL_BYTES, rel=0.1
+    )  # another compiler, other code
