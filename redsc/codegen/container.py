@@ -14,7 +14,15 @@ from redsc.formats import SIGNATURE, SLOT_BYTES, described_as, read_tflite, shar
 from redsc.ir import DType, Graph, copy_graph, print_graph
 from redsc.passes.strided import has_strided
 
-__all__ = ["Container", "build_container", "is_container", "is_same_model", "slot_bytes", "slot_count"]
+__all__ = [
+    "Container",
+    "build_container",
+    "is_container",
+    "is_same_model",
+    "slot_bytes",
+    "slot_count",
+    "write_container",
+]
 
 _IDENTIFIER = b"TFL3"
 
@@ -38,8 +46,7 @@ def build_container(graphs: Sequence[Graph], memory: Sequence[NetworkMemory]) ->
     Raises:
         InternalError: a slot does not read back as the level that was written.
     """
-    is_compact = any(map(has_strided, graphs))
-    data = write_models(graphs, [item.offsets for item in memory], is_compact=is_compact)
+    data = write_container(graphs, memory)
     for slot, graph in enumerate(graphs):
         if not is_same_model(read_tflite(slot_bytes(data, slot)), graph):
             raise InternalError(f"slot {slot} does not read back as it was written", code="I704")
@@ -49,6 +56,12 @@ def build_container(graphs: Sequence[Graph], memory: Sequence[NetworkMemory]) ->
     shared = sum(len(vector) for vector, count in readers.items() if count > 1)
     private = (sum(len(vector) for vector in vectors if readers[vector] == 1) for vectors in reads)
     return Container(data, shared, tuple(private))
+
+
+def write_container(graphs: Sequence[Graph], memory: Sequence[NetworkMemory]) -> bytes:
+    """Return the bytes of the container of the levels, without reading them back."""
+    is_compact = any(map(has_strided, graphs))
+    return write_models(graphs, [item.offsets for item in memory], is_compact=is_compact)
 
 
 def is_same_model(a: Graph, b: Graph) -> bool:

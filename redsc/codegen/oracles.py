@@ -106,6 +106,8 @@ def verify_slots(
 ) -> Iterator[Verification]:
     """Run every slot of the container against the same level as a file without a plan, and measure its arena.
 
+    A slot that needs redsc's own kernels is read back and run with the builtin ops that its layers stand for.
+
     Args:
         names: of the levels.
         graphs: of the levels.
@@ -114,8 +116,6 @@ def verify_slots(
 
     Raises:
         VerificationError: a slot answers differently, or TFLM allocates other sizes than were computed.
-
-    A slot that needs redsc's own kernels is read back and run with the builtin ops that its layers stand for.
     """
     for slot, (name, graph) in enumerate(zip(names, graphs, strict=True)):
         data, alone, form = slot_bytes(container, slot), write_tflite(as_stock(graph)), ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from redsc.codegen.container import build_container
+from redsc.codegen.container import write_container
 from redsc.cost.memory import measure_memory, resident_bytes
 from redsc.errors import Diagnostic
 from redsc.ir import Graph
@@ -42,4 +42,4 @@ def container_sizes(levels: Levels) -> dict[str, int]:
     """Return the bytes of a container of these levels for every way of sharing; one level shares nothing."""
     memory = [network.memory for network in levels.networks]
     slots = {Sharing.COPIES: levels.graphs, Sharing.STRIDED: share_strided(levels.graphs)}
-    return {sharing.value: len(build_container(graphs, memory).data) for sharing, graphs in slots.items()}
+    return {sharing.value: len(write_container(graphs, memory)) for sharing, graphs in slots.items()}
