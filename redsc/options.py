@@ -71,7 +71,7 @@ class Resident(Enum):
 class Kernels(Enum):
     """The kernels of the firmware: they decide which result may lie over an operand, and what scratch they take.
 
-    SAFE assumes nothing but elementwise kernels that read an element before they write it.
+    SAFE assumes nothing of TFLM's but that elementwise kernels read an element before they write it.
     """
 
     SAFE = "safe"

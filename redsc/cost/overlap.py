@@ -78,7 +78,8 @@ def overlap_distance(node: Node, index: int, kernels: Kernels) -> int | None:
     """Return the least offset of operand `index` less that of the result, in bytes, None where they must lie apart.
 
     It is a multiple of the alignment; a negative one lets the result begin above the operand. What these kernels
-    may do is in `_LEGAL`; an elementwise result may lie over any operand of its shape.
+    may do is in `_LEGAL`, redsc's own among them, which every firmware runs; an elementwise result may lie over any
+    operand of its shape.
     """
     if len(node.outputs) != 1:
         return None
@@ -174,14 +175,16 @@ def _is_narrow(node: Node) -> bool:
 
 _READS: Mapping[str, Callable[[Node], Array]] = {
     "CONV_2D": _convolution,
+    "REDSC_CONV_2D": _convolution,  # redsc_conv_2d.c has the loops of the reference kernels
     "DEPTHWISE_CONV_2D": _depthwise,
     "AVERAGE_POOL_2D": _pool,
     "MAX_POOL_2D": _pool,
     "PAD": _pad,
     "PADV2": _pad,
 }
+_OURS = {"REDSC_CONV_2D": _always}
 _LEGAL: Mapping[Kernels, Mapping[str, Callable[[Node], bool]]] = {
-    Kernels.SAFE: {},
+    Kernels.SAFE: _OURS,
     Kernels.REFERENCE: dict.fromkeys(_READS, _always),
-    Kernels.CMSIS_NN: {"CONV_2D": _is_tall, "DEPTHWISE_CONV_2D": _is_narrow},
+    Kernels.CMSIS_NN: {"CONV_2D": _is_tall, "DEPTHWISE_CONV_2D": _is_narrow, **_OURS},
 }

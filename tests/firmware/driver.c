@@ -1,8 +1,10 @@
 /*
  * Runs the layers of the file "layers.bin" and writes what comes out to "results.bin"; layers.py explains both.
- * Every tensor lies in a block of exactly its size, so that a sanitizer sees each byte read or written beside it.
+ * Every tensor lies in a block of exactly its size, so that a sanitizer sees each byte read or written beside it;
+ * only where a layer has a distance, x lies so far behind y in one block.
  * With UNCHECKED defined the kernels run whatever the checks say: the sanitizers then have something to find.
  */
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,11 +19,12 @@ typedef struct {
   size_t given_bytes;
   uint8_t *given;
   int64_t bytes;
-  void *data;
+  void *block, *data;
 } tensor;
 
 typedef struct {
   uint32_t op, element;
+  int32_t distance; /* INT_MAX: apart */
   size_t option_bytes;
   uint8_t *options;
   tensor tensors[TENSORS];
@@ -66,6 +69,7 @@ static layer read_layer(FILE *file) {
   int which;
   item.op = read_word(file);
   item.element = read_word(file);
+  item.distance = (int32_t)read_word(file);
   item.option_bytes = read_word(file);
   item.options = (uint8_t *)read_block(file, item.option_bytes);
   for (which = 0; which < TENSORS; ++which) {
@@ -75,7 +79,7 @@ static layer read_layer(FILE *file) {
     one->given_bytes = read_word(file);
     one->given = (uint8_t *)read_block(file, one->given_bytes);
     one->bytes = bytes_of(one, item.element, which);
-    one->data = NULL;
+    one->block = one->data = NULL;
   }
   return item;
 }
@@ -85,15 +89,33 @@ static void free_layer(layer *item) {
   for (which = 0; which < TENSORS; ++which) {
     free((void *)(uintptr_t)item->tensors[which].dims.size);
     free(item->tensors[which].given);
-    free(item->tensors[which].data);
+    free(item->tensors[which].block);
   }
   free(item->options);
+}
+
+static void place(layer *item) {
+  tensor *x = &item->tensors[X], *y = &item->tensors[Y];
+  int which;
+  for (which = 0; which < TENSORS; ++which) {
+    tensor *one = &item->tensors[which];
+    if (item->distance == INT_MAX || (which != X && which != Y)) {
+      one->block = one->data = allocate((size_t)one->bytes);
+    }
+  }
+  if (item->distance != INT_MAX) {
+    const int64_t x_at = item->distance > 0 ? item->distance : 0, y_at = x_at - item->distance;
+    const int64_t bytes = x_at + x->bytes > y_at + y->bytes ? x_at + x->bytes : y_at + y->bytes;
+    uint8_t *block = (uint8_t *)allocate((size_t)bytes);
+    x->block = block;
+    x->data = block + x_at;
+    y->data = block + y_at;
+  }
 }
 
 /* Where a shape asks for more bytes than the file gives, they repeat. */
 static void fill(tensor *one) {
   int64_t i;
-  one->data = allocate((size_t)one->bytes);
   for (i = 0; i < one->bytes; ++i) {
     ((uint8_t *)one->data)[i] = one->given_bytes == 0 ? 0 : one->given[(size_t)i % one->given_bytes];
   }
@@ -142,7 +164,8 @@ static uint32_t process(layer *item) {
       return TOO_LARGE;
     }
   }
-  for (which = 0; which < TENSORS; ++which) {
+  place(item);
+  for (which = TENSORS - 1; which >= 0; --which) { /* x after y, over which it may lie */
     fill(&item->tensors[which]);
   }
   run(item, &options);

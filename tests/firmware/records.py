@@ -2,8 +2,9 @@
 
 `layers.bin` is a count and as many layers, `results.bin` as many results. All words are 32-bit little-endian.
 
-- layer: op (0 convolution, 1 dense), element type (0 float32, 1 int8), byte count and bytes of the options, then
-  for x, weight, parameters and y: rank, dimensions, byte count and bytes (none for y).
+- layer: op (0 convolution, 1 dense), element type (0 float32, 1 int8), how many bytes x begins behind y in one block
+  (0x7FFFFFFF: in blocks of their own), byte count and bytes of the options, then for x, weight, parameters and y:
+  rank, dimensions, byte count and bytes (none for y).
 - result: status (a redsc_status, 4 wrong element type, 5 too large to run), byte count and bytes of y.
 """
 
@@ -24,22 +25,27 @@ __all__ = ["DRIVER", "OK", "Record", "Result", "damaged", "record_of", "run_laye
 
 DRIVER = (HERE / "driver.c", *KERNELS)
 OK = 0
+_APART = 0x7FFFFFFF
 _OPS = ("CONV_2D", "FULLY_CONNECTED")
 _WILD = (0, 1, 2, -1, 3, 255, 0x7FFF, 0xFFFF, 0x10000, 1 << 28, (1 << 28) + 1, 0x7FFFFFFF, -0x80000000, 0xFFFFFFFF)
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A layer as the driver reads it; `tensors` are (dimensions, bytes) of x, weight, parameters and y."""
+    """A layer as the driver reads it; `tensors` are (dimensions, bytes) of x, weight, parameters and y.
+
+    With a `distance`, x begins so many bytes behind y, over which it may lie.
+    """
 
     op: int
     element: int
     options: bytes
     tensors: tuple[tuple[tuple[int, ...], bytes], ...]
+    distance: int = _APART
 
     def packed(self) -> bytes:
         """Return the layer's bytes."""
-        parts = [struct.pack("<3I", self.op, self.element, len(self.options)), self.options]
+        parts = [struct.pack("<2IiI", self.op, self.element, self.distance, len(self.options)), self.options]
         for dims, data in self.tensors:
             parts += [struct.pack(f"<I{len(dims)}iI", len(dims), *map(_signed, dims), len(data)), data]
         return b"".join(parts)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -8,7 +9,10 @@ import numpy as np
 import pytest
 
 from redsc.codegen.firmware import KERNEL_BYTES
+from redsc.cost.buffer import ALIGNMENT_BYTES
+from redsc.cost.overlap import overlap_distance
 from redsc.ir import Activation, Array, DType, Padding
+from redsc.options import Kernels
 from tests.firmware.build import (
     CORTEX_M4,
     FIRMWARE,
@@ -79,6 +83,31 @@ def test_a_cortex_m4_computes_the_same(tmp_path: Path, flags: tuple[str, ...]) -
     check_equal_to_stock(
         run_layers(tmp_path, list(map(record_of, layers())), CORTEX_M4, "-std=c99", *STRICT, *flags)
     )
+
+
+def overlapping(nearer: int = 0) -> list[Record]:
+    """Return the layers with each result over its operand as far as plans let it lie, or nearer."""
+    found = []
+    for layer in layers():
+        record, distance = record_of(layer), overlap_distance(layer.stock.nodes[0], 0, Kernels.REFERENCE)
+        found.append(record if distance is None else replace(record, distance=distance - nearer))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("toolchain", "flags"),
+    [(HOST, ()), (CORTEX_M4, ()), (CORTEX_M4, ("-DREDSC_NO_DSP",))],
+    ids=["host", "dsp", "portable"],
+)
+def test_results_may_lie_over_operands_as_plans_let_them(
+    tmp_path: Path, toolchain: Toolchain, flags: tuple[str, ...]
+) -> None:
+    check_equal_to_stock(run_layers(tmp_path, overlapping(), toolchain, "-std=c99", *STRICT, *flags))
+
+
+def test_results_that_lie_nearer_spoil_the_operands(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="layer"):
+        check_equal_to_stock(run_layers(tmp_path, overlapping(ALIGNMENT_BYTES), HOST, "-std=c99", *STRICT))
 
 
 @pytest.mark.parametrize(("flags", "has_dsp"), [((), True), (("-DREDSC_NO_DSP",), False)])
