@@ -83,7 +83,8 @@ class Kernels(Enum):
 class Budgets:
     """Upper bounds, None where there is none, and what they depend on; the texts are sizes as they were given.
 
-    `target` names the table by which `latency_us` of the largest level is counted (`redsc.cost.latency`).
+    `target` names the table by which `latency_us` of the largest level is counted (`redsc.cost.latency`). RAM and
+    flash depend on `kernels` and `sharing`.
     """
 
     ram_bytes: int | None = None
@@ -95,6 +96,7 @@ class Budgets:
     kernels: Kernels = Kernels.SAFE
     latency_us: int | None = None
     target: str | None = None
+    sharing: Sharing = Sharing.STRIDED
 
     @staticmethod
     def parse(
@@ -105,13 +107,15 @@ class Budgets:
         kernels: str = "safe",
         latency: str | None = None,
         target: str | None = None,
+        share: str = "strided",
     ) -> Budgets:
         """Return budgets from texts like `200KB`, `2.5M` and `50ms`.
 
         Raises:
             UsageError: a text is no size, count or choice.
         """
-        for flag, text, choices in (("resident", resident, Resident), ("kernels", kernels, Kernels)):
+        given = (("resident", resident, Resident), ("kernels", kernels, Kernels), ("share", share, Sharing))
+        for flag, text, choices in given:
             known = [item.value for item in choices]
             if text not in known:
                 message = f"--{flag} {text}: write {', '.join(known[:-1])} or {known[-1]}"
@@ -126,6 +130,7 @@ class Budgets:
             kernels=Kernels(kernels),
             latency_us=None if latency is None else parse_time(latency),
             target=target,
+            sharing=Sharing(share),
         )
 
 
@@ -218,7 +223,6 @@ class Options:
     quantization: Quantization = Quantization()
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
     int8_io: bool = False
-    sharing: Sharing = Sharing.COPIES
     importance: Importance = Importance.AUTO
     recovery: Recovery = Recovery.NESTED
     protect_full: bool = False

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 import redsc
+from redsc.codegen.container import is_same_model
 from redsc.compile import compile_model, read_model, slice_level
 from redsc.errors import LimitExceeded, UsageError
 from redsc.formats import read_tflite, write_tflite
-from redsc.ir import print_graph
 from redsc.limits import DEFAULT_LIMITS
 from redsc.options import Options
 from tests.helpers import small_net
@@ -39,9 +39,9 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def test_one_lossless_level_keeps_the_order_of_the_weights(model: Path) -> None:
     artefact = compile_model(model, Options())
-    slot = read_tflite(artefact.files["Small_Net_1.tflite"])
-    slot.name = "main"
-    assert print_graph(slot, with_origins=False) == print_graph(read_model(model).graph, with_origins=False)
+    slot, graph = read_tflite(artefact.files["Small_Net_1.tflite"]), read_model(model).graph
+    graph.name = slot.name
+    assert is_same_model(slot, graph)
     assert artefact.report.solver.selector == "none"
     assert not artefact.report.diagnostics
 
@@ -67,4 +67,4 @@ def test_a_model_with_one_level_is_its_own_slice(model: Path, tmp_path: Path) ->
     artefact = compile_model(model, Options())
     container = tmp_path / "c.tflite"
     container.write_bytes(artefact.files["Small_Net_1.tflite"])
-    assert slice_level(container, "100") == container.read_bytes()
+    assert is_same_model(read_tflite(slice_level(container, "100")), read_tflite(container.read_bytes()))

@@ -55,13 +55,6 @@ def cli() -> None:
 @budget_flags
 @network_flags
 @click.option(
-    "--share",
-    type=click.Choice(["strided", "copies"]),
-    default="copies",
-    show_default=True,
-    help="Levels read shared weights in place by redsc's kernels, or copy what TFLM's own kernels cannot share.",
-)
-@click.option(
     "--eval",
     "evaluation",
     type=click.Path(path_type=Path),

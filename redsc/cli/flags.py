@@ -23,7 +23,7 @@ _KERNELS = click.option(
 )
 _BUDGET_FLAGS = (
     click.option("--ram", metavar="SIZE", help="RAM budget, like 200KB (1000) or 64KiB (1024)."),
-    click.option("--flash", metavar="SIZE", help="Flash budget for the model array."),
+    click.option("--flash", metavar="SIZE", help="Flash budget for the model array and redsc's kernels."),
     click.option("--macs", metavar="COUNT", help="Budget for the MACs of the largest level, like 2.5M."),
     click.option("--latency", metavar="TIME", help="Budget for one inference of the largest level, like 50ms."),
     click.option("--target", metavar="NAME", help="Whose table counts it: cortex-m4-cmsis-nn."),
@@ -36,6 +36,13 @@ _BUDGET_FLAGS = (
         default="all",
         show_default=True,
         help="Levels that are ready at the same time.",
+    ),
+    click.option(
+        "--share",
+        type=click.Choice(["strided", "copies"]),
+        default="strided",
+        show_default=True,
+        help="Read shared weights in place by redsc's kernels, or copy what TFLM's own cannot share.",
     ),
     click.option("--freeze", metavar="SPACE", multiple=True, help="Keep the width of a channel space. Repeatable."),
     click.option("--plan", type=click.Path(path_type=Path), help="Use this plan instead of searching one."),
@@ -121,7 +128,7 @@ _DEFAULTS: Mapping[str, Any] = {  # of flags that some commands lack
     "max_drop": None,
     "array": "hex",
     "emit": "files",
-    "share": "copies",
+    "share": "strided",
 }
 
 
@@ -155,7 +162,6 @@ def options_of(flags: Mapping[str, Any], name: str | None = None) -> Options:
         Importance,
         Options,
         Recovery,
-        Sharing,
         Tuning,
         parse_levels,
         parse_shapes,
@@ -173,7 +179,6 @@ def options_of(flags: Mapping[str, Any], name: str | None = None) -> Options:
         name=name,
         shapes=parse_shapes(found["shapes"]),
         int8_io=found["int8_io"],
-        sharing=Sharing(found["share"]),
         selector=found["select"],
         importance=Importance(found["importance"]),
         recovery=Recovery(found["recover"]),
@@ -192,7 +197,7 @@ def options_of(flags: Mapping[str, Any], name: str | None = None) -> Options:
 def _budgets(found: Mapping[str, Any]) -> Budgets:
     from redsc.options import Budgets
 
-    names = ("ram", "flash", "macs", "resident", "kernels", "latency", "target")
+    names = ("ram", "flash", "macs", "resident", "kernels", "latency", "target", "share")
     return Budgets.parse(**{name: found[name] for name in names})
 
 

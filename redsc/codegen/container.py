@@ -12,7 +12,6 @@ from redsc.cost.memory import NetworkMemory
 from redsc.errors import InternalError
 from redsc.formats import SIGNATURE, SLOT_BYTES, described_as, read_tflite, shared_constants, write_models
 from redsc.ir import DType, Graph, copy_graph, print_graph
-from redsc.passes.strided import has_strided
 
 __all__ = [
     "Container",
@@ -21,7 +20,6 @@ __all__ = [
     "is_same_model",
     "slot_bytes",
     "slot_count",
-    "write_container",
 ]
 
 _IDENTIFIER = b"TFL3"
@@ -46,7 +44,7 @@ def build_container(graphs: Sequence[Graph], memory: Sequence[NetworkMemory]) ->
     Raises:
         InternalError: a slot does not read back as the level that was written.
     """
-    data = write_container(graphs, memory)
+    data = write_models(graphs, [item.offsets for item in memory])
     for slot, graph in enumerate(graphs):
         if not is_same_model(read_tflite(slot_bytes(data, slot)), graph):
             raise InternalError(f"slot {slot} does not read back as it was written", code="I704")
@@ -56,12 +54,6 @@ def build_container(graphs: Sequence[Graph], memory: Sequence[NetworkMemory]) ->
     shared = sum(len(vector) for vector, count in readers.items() if count > 1)
     private = (sum(len(vector) for vector in vectors if readers[vector] == 1) for vectors in reads)
     return Container(data, shared, tuple(private))
-
-
-def write_container(graphs: Sequence[Graph], memory: Sequence[NetworkMemory]) -> bytes:
-    """Return the bytes of the container of the levels, without reading them back."""
-    is_compact = any(map(has_strided, graphs))
-    return write_models(graphs, [item.offsets for item in memory], is_compact=is_compact)
 
 
 def is_same_model(a: Graph, b: Graph) -> bool:

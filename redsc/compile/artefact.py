@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from math import inf
+from dataclasses import dataclass
 from pathlib import Path
 
 from redsc.codegen.arduino import arduino_files, arranged
 from redsc.codegen.c_files import render_c_files
 from redsc.codegen.container import build_container
 from redsc.codegen.describe import describe_firmware
-from redsc.codegen.firmware import KERNEL_BYTES, kernel_files
+from redsc.codegen.firmware import kernel_files
 from redsc.codegen.names import c_identifier
 from redsc.codegen.oracles import Verification, verify_import, verify_slots
 from redsc.compile.choice import Choice, plan_levels
-from redsc.compile.slots import container_sizes, lay_out
-from redsc.errors import BudgetError, Diagnostic, UsageError
-from redsc.options import Emit, Options
+from redsc.compile.measure import cascade_of, measure_quality
+from redsc.errors import Diagnostic
+from redsc.formats import write_models
+from redsc.options import Emit, Options, Sharing
 from redsc.passes.base import Log
 from redsc.passes.levels import Levels
 from redsc.passes.ptq import is_annotated
 from redsc.passes.simplify.drop_border_conversions import float_border_note
+from redsc.passes.strided import slot_graphs
 from redsc.progress import Progress, silent
 from redsc.report.build import build_report
 from redsc.report.data import Report
-from redsc.runtime.cascade import Cascade, fit_cascade, has_margin, least_samples, read_answers
-from redsc.runtime.dataset import DataSet, data_warnings, load_data
-from redsc.runtime.quality import Quality, measure_levels
+from redsc.runtime.dataset import data_warnings
+from redsc.runtime.quality import Quality
 from redsc.runtime.sqnr import LayerSQNR, measure_sqnr
-from redsc.runtime.task import Task, find_task
 
 __all__ = ["Artefact", "compile_model", "verify_whole"]
 
@@ -70,10 +69,10 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
     """
     log = Log()
     choice = plan_levels(path, options, progress, log)
-    choice, quality, dropped = _measure(choice, options, progress)
-    cascade, doubts = _fit_cascade(choice, options, progress)
+    choice, quality, dropped = measure_quality(choice, options, progress)
+    cascade, doubts = cascade_of(choice, options, progress)
     model, data = choice.model, choice.data
-    levels, slots = lay_out(choice.levels, options)
+    levels, slots = choice.levels, choice.levels.slots
     progress("writing the container")
     memory = [network.memory for network in levels.networks]
     container = build_container(slots, memory)
@@ -110,82 +109,11 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
         verification,
         files,
         diagnostics,
-        container_sizes(levels),
-        KERNEL_BYTES if firmware.custom_ops else 0,
+        _sizes(levels),
         cascade,
     )
     files |= arranged({f"{name}.report.json": report.to_json().encode()}, name, options.emit)
     return Artefact(name, report, files, log, choice)
-
-
-def _measure(
-    choice: Choice, options: Options, progress: Progress
-) -> tuple[Choice, Sequence[Quality | None], list[Diagnostic]]:
-    """Return the quality of every level, without the levels that lose more than they may, and a note on those.
-
-    They are measured on the evaluation file; without one on the samples that recovery held back.
-
-    Raises:
-        UsageError: a bound on the loss without data.
-        BudgetError: slot 0 itself loses more.
-    """
-    levels = choice.levels
-    data = _measured_on(choice, options)
-    if data is None:
-        if options.max_drop is not None:
-            raise UsageError("--max-drop needs data", code="U218", hint="give --data, or --eval")
-        return choice, [None] * len(levels.networks), []
-    progress("measuring the levels")
-    quality = measure_levels(choice.model.graph, levels.graphs, data)
-    if options.max_drop is None:
-        return choice, quality, []
-    lost = [inf if item.loss is None and item.value is None else item.loss or 0.0 for item in quality]
-    allowed = f"--max-drop allows {_points(options.max_drop)}"
-    if lost[0] > options.max_drop:
-        message = f"level {levels.names[0]} loses {_points(lost[0])}, {allowed}"
-        raise BudgetError(message, code="R505", hint="--protect-full keeps the whole network as it is")
-    stays = [slot for slot, loss in enumerate(lost) if loss <= options.max_drop]
-    notes = [
-        Diagnostic("L110", f"level {levels.names[slot]} is left out: it loses {_points(loss)}, {allowed}")
-        for slot, loss in enumerate(lost)
-        if slot not in stays
-    ]
-    return replace(choice, levels=levels.only(stays)), [quality[slot] for slot in stays], notes
-
-
-def _fit_cascade(choice: Choice, options: Options, progress: Progress) -> tuple[Cascade | None, list[Diagnostic]]:
-    """Return the cascade of a classifier's levels, None without data or where none pays, and why.
-
-    It is fitted on `--data` and measured on `--eval`; where there is only one of them, on its held-back part.
-    """
-    levels, data = choice.levels, choice.data
-    held = None if options.evaluation is None else load_data(options.evaluation, choice.model)
-    known = data or held
-    if known is None or len(levels.graphs) == 1:
-        return None, []
-    data, held = (data, held) if data and held else known.split()
-    if find_task(choice.model.graph, data.labels is not None or held.labels is not None) is not Task.CLASSIFY:
-        return None, []
-    if not all(has_margin(graph) for graph in levels.graphs):
-        return None, [Diagnostic("L111", "no cascade: the output is not int8", hint="--int8-io makes it int8")]
-    if len(data.samples) < least_samples():
-        needs = f"no cascade: thresholds need {least_samples()} samples, {len(data.samples)} are given to fit them"
-        return None, [Diagnostic("L111", needs, hint="give more samples with --data, and others with --eval")]
-    progress("fitting the cascade")
-    calibration, measured = (read_answers(levels.graphs, part) for part in (data, held))
-    found = fit_cascade(calibration, measured, [network.macs for network in levels.networks])
-    return found, [] if found else [Diagnostic("L111", "no cascade: none is cheaper than the largest level")]
-
-
-def _measured_on(choice: Choice, options: Options) -> DataSet | None:
-    if options.evaluation is not None:
-        return load_data(options.evaluation, choice.model)
-    is_fitted = choice.weights is not None and any(own.constants or own.scales for own in choice.weights.levels)
-    return choice.study.held if choice.study is not None and is_fitted else choice.data
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:.2f} points"
 
 
 def verify_whole(choice: Choice) -> Iterator[Verification]:
@@ -197,6 +125,12 @@ def verify_whole(choice: Choice) -> Iterator[Verification]:
     if choice.quantized is not None and is_annotated(model.graph):  # the file is quantised itself
         return verify_import(model, choice.quantized.graph, "whole network")
     return verify_import(model, model.graph, "whole network")
+
+
+def _sizes(levels: Levels) -> dict[str, int]:
+    """Return the bytes of a container of these levels for every way of sharing."""
+    offsets = [network.memory.offsets for network in levels.networks]
+    return {way.value: len(write_models(slot_graphs(levels.graphs, way), offsets)) for way in Sharing}
 
 
 def _unmeasured(levels: Levels, quality: Sequence[Quality | None]) -> list[Diagnostic]:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from redsc.compile.budgets import within_budgets
 from redsc.cost.macs import graph_macs
 from redsc.errors import LimitExceeded
 from redsc.formats import Model, load_model
 from redsc.ir import Graph, Shape
 from redsc.limits import DEFAULT_LIMITS, Limits
-from redsc.options import Options, Recovery
+from redsc.options import Budgets, Options, Recovery
 from redsc.passes import SIMPLIFY
 from redsc.passes.base import Log, load_pass, run_passes
 from redsc.passes.dequantize import real_samples
@@ -105,11 +106,15 @@ def _plan_levels(path: Path | str, options: Options, progress: Progress, log: Lo
     study = None
     if source is not None and data is not None:
         study = Study.of(quantized.source if quantized else source, data, _store(options))
-    levels = choose_levels(_network(model.graph, source, quantized), options, study, progress)
-    if quantized:
-        levels = replace(levels, diagnostics=(*quantized.diagnostics, *levels.diagnostics))
-    choice = Choice(model, levels, data, quantized, study)
-    return _with_weights(choice, options, progress, log)
+    network = _network(model.graph, source, quantized)
+
+    def choose(budgets: Budgets) -> Choice:
+        levels = choose_levels(network, replace(options, budgets=budgets), study, progress)
+        if quantized:
+            levels = replace(levels, diagnostics=(*quantized.diagnostics, *levels.diagnostics))
+        return _with_weights(Choice(model, levels, data, quantized, study), options, progress, log)
+
+    return within_budgets(choose, options.budgets)
 
 
 def _quantize(

@@ -9,13 +9,12 @@ from redsc.codegen.container import is_container, slot_bytes, slot_count
 from redsc.codegen.oracles import Verification, verify_levels, verify_slots
 from redsc.compile.artefact import verify_whole
 from redsc.compile.choice import plan_levels
-from redsc.compile.slots import lay_out
 from redsc.cost.memory import measure_memory
 from redsc.errors import UsageError
 from redsc.formats import load_model, planned_offsets, read_tflite, write_tflite
 from redsc.ir import DType, Graph
 from redsc.options import Options, Sharing, level_name
-from redsc.passes.strided import as_stock, has_strided
+from redsc.passes.strided import as_stock, has_strided, slot_graphs
 from redsc.progress import Progress, silent
 
 __all__ = ["slice_level", "verify_container"]
@@ -75,8 +74,7 @@ def verify_container(
             raise UsageError(f"{path.name} is int8, {model_path.name} is float", code="U215", hint=hint)
         done += verify_whole(choice)
         sharing = Sharing.STRIDED if any(map(has_strided, slots)) else Sharing.COPIES
-        _, wanted = lay_out(choice.levels, replace(options, sharing=sharing))
-        done += verify_levels(choice.levels.names, wanted, slots)
+        done += verify_levels(choice.levels.names, slot_graphs(choice.levels.graphs, sharing), slots)
     progress("asking the runtimes")
     offsets = [planned_offsets(slot_bytes(data, slot)) for slot in range(len(slots))]
     done += verify_slots([graph.name for graph in slots], slots, offsets, data)

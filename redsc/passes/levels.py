@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from redsc.cost.memory import measure_memory
 from redsc.errors import Diagnostic, InternalError, UsageError, did_you_mean
 from redsc.ir import Graph
-from redsc.options import Options
+from redsc.options import Budgets, Options
 from redsc.passes import SELECTORS
 from redsc.passes.base import load
 from redsc.passes.losses import Losses
@@ -20,6 +19,7 @@ from redsc.passes.select.check import Rules, fullness_problems, plan_problems
 from redsc.passes.select.problem import Candidate, Problem, Selection, Solver
 from redsc.passes.select.shortfall import budget_error
 from redsc.passes.selftest import check_permutation, check_slice
+from redsc.passes.ship import ship
 from redsc.passes.structure import find_structure
 from redsc.passes.study import Study
 from redsc.progress import Progress, silent
@@ -54,10 +54,15 @@ class Levels:
         """The graphs of the levels."""
         return [network.graph for network in self.networks]
 
-    def only(self, slots: Sequence[int]) -> Levels:
+    @property
+    def slots(self) -> list[Graph]:
+        """The graphs of the levels as the container has them."""
+        return [network.shipped for network in self.networks]
+
+    def only(self, slots: Sequence[int], budgets: Budgets) -> Levels:
         """Return some of the levels."""
         plan = replace(self.plan, levels=tuple(self.plan.levels[slot] for slot in slots))
-        return replace(self, plan=plan, networks=tuple(self.networks[slot] for slot in slots))
+        return replace(self, plan=plan, networks=ship([self.networks[slot] for slot in slots], budgets))
 
 
 def choose_levels(
@@ -93,8 +98,8 @@ def _lossless(graph: Graph, problem: Problem) -> Levels:
     whole = problem.candidate(problem.full)
     if not problem.fits([whole]):
         raise budget_error(problem, whole, "the model")
-    network = _final(problem, whole, graph, "100")
-    return Levels(LevelPlan((Level("100", whole.widths),), {}), (network,), problem.full, "none", ())
+    networks = ship([_named(whole, graph, "100")], problem.budgets)
+    return Levels(LevelPlan((Level("100", whole.widths),), {}), networks, problem.full, "none", ())
 
 
 def _given(graph: Graph, options: Options, path: Path) -> Levels:
@@ -121,20 +126,19 @@ def _given(graph: Graph, options: Options, path: Path) -> Levels:
 
 def _cut(problem: Problem, selection: Selection, selector: str) -> Levels:
     """Slice every level, and check each slice against the masked network."""
-    networks = []
-    for level in selection.plan.levels:
-        found = problem.candidate(level.widths, level.skipped)
+    networks, plan = [], selection.plan
+    for level, found in zip(plan.levels, problem.networks(plan.levels), strict=True):
         if found.widths != problem.full or level.skipped:
             skipped = [block for block in problem.blocks if block.name in level.skipped]
             check_slice(problem.graph, problem.groups, level.widths, found.graph, skipped)
-        networks.append(_final(problem, found, found.graph, level.name))
-    return Levels(selection.plan, tuple(networks), problem.full, selector, selection.diagnostics, selection.solver)
+        networks.append(_named(found, found.graph, level.name))
+    shipped = ship(networks, problem.budgets)
+    return Levels(plan, shipped, problem.full, selector, selection.diagnostics, selection.solver)
 
 
-def _final(problem: Problem, found: Candidate, graph: Graph, level: str) -> Candidate:
-    """Return a chosen network under the name of its level, its arena planned with all effort."""
-    named = Graph(level, graph.inputs, graph.outputs, graph.nodes)
-    return replace(found, graph=named, memory=measure_memory(named, problem.budgets.kernels))
+def _named(found: Candidate, graph: Graph, level: str) -> Candidate:
+    """Return a chosen network under the name of its level."""
+    return replace(found, graph=Graph(level, graph.inputs, graph.outputs, graph.nodes))
 
 
 def _selector(name: str) -> Callable[[Problem], Selection]:

@@ -7,8 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from redsc.cost.memory import measure_memory, resident_bytes
-from redsc.errors import BudgetError
 from redsc.ir import Graph, Value, copy_graph, real_values
 from redsc.options import Budgets
 from redsc.passes.int8 import annotate, without_annotations
@@ -25,6 +23,7 @@ from redsc.passes.permute import permute_channels
 from redsc.passes.plan import LevelPlan
 from redsc.passes.ptq import Quantized, quantize_cut
 from redsc.passes.quantize import weight_integers
+from redsc.passes.ship import ship
 from redsc.passes.structure import find_structure
 from redsc.passes.weight_scales import choose_weight_scales
 
@@ -55,10 +54,7 @@ def realize_levels(
         levels: the float network with its plan; weights carry scales where the network became int8.
         weights: what recovery and tuning made.
         quantized: the int8 form of the whole network, None where it stays float.
-        budgets: bounds for what all levels take together.
-
-    Raises:
-        BudgetError: biases that levels got take more RAM than is left; layers that had none are rare.
+        budgets: how levels share weights, and with which kernels they run.
     """
     graphs = _float_graphs(levels, weights) if quantized is None else _int8_graphs(levels, weights, quantized)
     networks = []
@@ -67,12 +63,8 @@ def realize_levels(
             networks.append(chosen)
             continue
         graph.name = chosen.graph.name
-        networks.append(replace(chosen, graph=graph, memory=measure_memory(graph, budgets.kernels)))
-    needed = resident_bytes([network.memory for network in networks], budgets.resident)
-    if budgets.ram_bytes is not None and needed > budgets.ram_bytes:
-        message = f"recovered levels need {needed:,} B of RAM, budget is {budgets.ram_bytes:,} B"
-        raise BudgetError(message, code="R506", hint="--recover off keeps the layers without a bias as they are")
-    return replace(found, networks=tuple(networks))
+        networks.append(replace(chosen, graph=graph))
+    return replace(found, networks=ship(networks, budgets))
 
 
 def _is_untouched(levels: LevelSet, weights: NestedWeights) -> bool:

@@ -28,12 +28,25 @@ from redsc.ir import (
     copy_graph,
     run_columns,
 )
+from redsc.options import Sharing
 
-__all__ = ["as_stock", "find_runs", "has_strided", "quantize_multiplier", "share_strided"]
+__all__ = [
+    "as_stock",
+    "find_runs",
+    "has_strided",
+    "quantize_multiplier",
+    "share_strided",
+    "share_with",
+    "slot_graphs",
+]
 
 _STRIDED = {"CONV_2D": "REDSC_CONV_2D", "FULLY_CONNECTED": "REDSC_FULLY_CONNECTED"}
 _STOCK = {strided: stock for stock, strided in _STRIDED.items()}
-_HEAD_BYTES, _RUN_BYTES = 40, 4  # of options: a layer that is smaller keeps a copy
+
+
+def slot_graphs(levels: Sequence[Graph], sharing: Sharing) -> list[Graph]:
+    """Return the graphs of the slots of levels, the largest first."""
+    return share_strided(levels) if sharing is Sharing.STRIDED else list(levels)
 
 
 def share_strided(graphs: Sequence[Graph]) -> list[Graph]:
@@ -45,6 +58,12 @@ def share_strided(graphs: Sequence[Graph]) -> list[Graph]:
     """
     stored: dict[str, list[Array]] = {}
     return [_share(graph, stored) for graph in graphs]
+
+
+def share_with(larger: Graph, graph: Graph) -> Graph:
+    """Return a level, or a part of one, as a container stores it below a level that is larger everywhere."""
+    weights = (node.operand(1) for node in larger.nodes if node.op in _STRIDED)
+    return _share(graph, {weight.name: [weight.data] for weight in weights if weight.data is not None})
 
 
 def as_stock(graph: Graph) -> Graph:
@@ -108,17 +127,12 @@ def _share(graph: Graph, stored: dict[str, list[Array]]) -> Graph:
         found = next(((whole, runs) for whole in known if (runs := find_runs(whole, weight.data))), None)
         if found is None:
             known.append(weight.data)
-        elif _pays(*found, weight.data) and _is_plain(node):
+        elif weight.data.shape[-1] < found[0].shape[-1] and _is_plain(node):
             whole, runs = found
             shared = Value.constant(weight.name, whole[: len(weight.data)], weight.type.quant)
             inputs = [node.operand(0), shared, _parameters(result, node)]
             result.rewrite(node, _STRIDED[node.op], inputs, _strided_attrs(node, runs))
     return result
-
-
-def _pays(whole: Array, runs: Sequence[int], weight: Array) -> bool:
-    """Whether columns are left out, and a copy would take more bytes than saying which."""
-    return weight.shape[-1] < whole.shape[-1] and weight.nbytes > _HEAD_BYTES + _RUN_BYTES * len(runs)
 
 
 def _is_plain(node: Node) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from redsc.codegen.container import Container
 from redsc.codegen.oracles import Verification
+from redsc.cost.flash import kernel_bytes
 from redsc.cost.latency import LATENCY_TABLES, latency_us
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_one_bytes
@@ -48,13 +49,11 @@ def build_report(
     files: Mapping[str, bytes],
     diagnostics: Iterable[Diagnostic],
     by_sharing: Mapping[str, int],
-    kernel_bytes: int,
     cascade: Cascade | None = None,
 ) -> Report:
     """Return the report of a compile.
 
-    `files` are all files but the report itself, `by_sharing` the sizes of the container for every way of sharing,
-    `kernel_bytes` the code of redsc's kernels where a level needs them.
+    `files` are all files but the report itself, `by_sharing` the sizes of the container for every way of sharing.
     """
     memory = [network.memory for network in levels.networks]
     return Report(
@@ -76,7 +75,7 @@ def build_report(
             len(container.data),
             container.shared_weight_bytes,
             sum(container.private_bytes),
-            kernel_bytes,
+            kernel_bytes(levels.slots),
             by_sharing,
         ),
         cascade=None if cascade is None else _cascade(cascade, levels),

@@ -17,7 +17,7 @@ from redsc.codegen.tflm_ops import TFLM_OPS
 from redsc.compile import Artefact, compile_model
 from redsc.formats import write_tflite
 from redsc.ir import DType
-from redsc.options import Budgets, Emit, Options, Resident, Sharing
+from redsc.options import Budgets, Emit, Options, Resident
 from tests.codegen.test_c_files import WARNINGS, compiler, firmware
 from tests.conftest import Golden
 from tests.helpers import small_net
@@ -31,7 +31,7 @@ def artefact(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
     """Return a library with two levels that share their weights in place."""
     model = tmp_path_factory.mktemp("model") / "net.tflite"
     model.write_bytes(write_tflite(small_net()))
-    return compile_model(model, Options(levels=("100", "50"), sharing=Sharing.STRIDED, emit=Emit.ARDUINO))
+    return compile_model(model, Options(levels=("100", "50"), emit=Emit.ARDUINO))
 
 
 def library(item: Firmware) -> dict[str, bytes]:
@@ -100,7 +100,7 @@ def test_the_sketch_quantises_runs_and_switches_the_level(tmp_path: Path, reside
 def test_two_libraries_with_kernels_link_into_one_sketch(tmp_path: Path, artefact: Artefact) -> None:
     other = compile_model(
         artefact.choice.model.path,
-        Options(levels=("100", "50"), sharing=Sharing.STRIDED, emit=Emit.ARDUINO, name="other"),
+        Options(levels=("100", "50"), emit=Emit.ARDUINO, name="other"),
     )
     write_files(tmp_path, {**artefact.files, **other.files})
     assert [line for line in run_sketch(tmp_path, "other") if line.startswith("ran")] == [

@@ -272,7 +272,7 @@ def test_the_manager_of_levels_with_a_cascade_reads_well(golden: Golden) -> None
 
 def test_without_data_a_target_or_several_levels_there_is_less_to_manage(artefact: Artefact) -> None:
     choice = artefact.choice
-    alone = choice.levels.only([0])
+    alone = choice.levels.only([0], Budgets())
     plain = describe_firmware("net", choice.model, alone, alone.graphs, b"\0" * 64, [None], Budgets())
     text = render_c_files(plain)["net_manager.h"].decode()
     assert "cascade" not in text

@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import pytest
 
+from redsc.codegen.firmware import kernel_files
 from redsc.formats import write_tflite
 from redsc.version import __version__
 from tests.conftest import ROOT
@@ -25,6 +26,8 @@ PRODUCTS = {".a", ".o", ".c", ".h", ".tflite", ".json", ""}
 GENERATED = {
     f"fashion{end}" for end in (".c", ".h", "_manager.h", "_tflm.h", ".tflite", ".plan.json", ".report.json")
 }
+
+KERNELS = set(kernel_files())
 
 TWO_MODELS = """
 cmake_minimum_required(VERSION 3.20)
@@ -170,6 +173,7 @@ def test_the_make_example_builds_once_and_after_an_edit(examples: Path) -> None:
     folder = examples / "make"
     build, command = folder / "build", (tool("make"), f"REDSC={REDSC}", f"ARGS={' '.join(QUICK)}")
     programs = {"fashion.o", "levels.o", "levels"}
+    kernels = KERNELS | {Path(name).with_suffix(".o").name for name in KERNELS if name.endswith(".c")}
 
     def made() -> set[str]:
         before = {path: path.stat().st_mtime_ns for path in build.rglob("*.*")}
@@ -178,7 +182,7 @@ def test_the_make_example_builds_once_and_after_an_edit(examples: Path) -> None:
         paths = [*build.rglob("*.*"), build / "levels"]
         return {path.name for path in paths if path.suffix != ".d" and before.get(path) != path.stat().st_mtime_ns}
 
-    assert made() == GENERATED | programs
+    assert made() == GENERATED | kernels | programs
     said = call(build / "levels", cwd=folder)
     assert said.splitlines() == said_by_levels(folder, build / "fashion" / "fashion.report.json")
     assert made() == set()

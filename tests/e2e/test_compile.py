@@ -13,13 +13,14 @@ from redsc.codegen.container import slot_bytes, slot_count
 from redsc.compile import Artefact, compile_model, read_model, slice_level
 from redsc.cost.macs import graph_macs
 from redsc.errors import BudgetError
-from redsc.formats import load_model, read_tflite
+from redsc.formats import load_model, read_tflite, write_tflite
 from redsc.ir import Array, DType
 from redsc.options import Budgets, Options, Quantization, parse_levels
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.plan import ceiling_macs
 from redsc.passes.select.problem import legal_widths
 from redsc.passes.slice import slice_channels
+from redsc.passes.strided import as_stock
 from redsc.runtime import EXECUTORS, run_isolated
 from redsc.runtime.compare import difference, random_samples
 from tests.conftest import ROOT, Zoo
@@ -78,9 +79,10 @@ def test_every_slot_equals_the_level_that_its_plan_makes_of_the_model(
     for slot, level in enumerate(LEVELS):
         alone = slice_level(find(zoo, name), level, plan)
         samples = random_samples(read_tflite(alone), 4, seed=slot)
+        stock = write_tflite(as_stock(read_tflite(slot_bytes(data, slot))))
         for executor in ("litert", "tflm"):
             run = EXECUTORS[executor].run
-            assert difference(run(alone, samples), run(slot_bytes(data, slot), samples)) is None
+            assert difference(run(alone, samples), run(stock, samples)) is None
 
 
 @pytest.mark.parametrize("name", INT8_MODELS, ids=ident)
@@ -124,10 +126,17 @@ def test_macs_stay_under_every_ceiling_and_the_next_wider_width_would_not(
 
 
 @pytest.mark.parametrize("name", MODELS, ids=ident)
-def test_the_allocator_confirmed_head_and_tail_of_every_level(name: str, compiled: Artefact) -> None:
-    rows = [row for row in compiled.report.verification if row.oracle == "the allocator of tflm"]
+def test_the_allocator_confirmed_head_and_tail_of_every_level(zoo: Zoo, name: str) -> None:
+    options = Options(budgets=Budgets.parse(ram=MODELS[name], share="copies"), levels=LEVELS)
+    report = compile_model(find(zoo, name), options).report
+    rows = [row for row in report.verification if row.oracle == "the allocator of tflm"]
     assert [row.level for row in rows] == list(LEVELS)
     assert {row.result for row in rows} == {"head and tail as computed, to the byte"}
+    assert len(report.files) == 6
+
+
+@pytest.mark.parametrize("name", MODELS, ids=ident)
+def test_the_budget_is_kept(name: str, compiled: Artefact) -> None:
     budget = compiled.report.budget.ram_bytes
     assert budget is not None
     assert compiled.report.arena.resident_one_bytes <= compiled.report.arena.resident_all_bytes <= budget
@@ -141,7 +150,7 @@ def test_two_processes_write_the_same_bytes(zoo: Zoo, name: str, tmp_path: Path)
         command = [sys.executable, "-m", "redsc", "compile", str(find(zoo, name)), "--levels", "25,50,75,100"]
         subprocess.run([*command, "-o", seed], cwd=tmp_path, env={"PYTHONHASHSEED": seed}, check=True)
     first, second = ({path.name: path.read_bytes() for path in (tmp_path / seed).iterdir()} for seed in ("1", "2"))
-    assert len(first) == 7
+    assert len(first) == 14
     assert first == second
 
 
@@ -193,5 +202,5 @@ def test_two_compiles_with_data_write_the_same_bytes_on_any_number_of_threads(tm
         command = [sys.executable, "-m", "redsc", "compile", str(EXAMPLE), *data, "-o", threads]
         subprocess.run(command, cwd=tmp_path, env=environment, check=True)
     first, second = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("1", "2"))
-    assert len(first) == 7
+    assert len(first) == 14
     assert first == second

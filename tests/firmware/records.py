@@ -2,9 +2,9 @@
 
 `layers.bin` is a count and as many layers, `results.bin` as many results. All words are 32-bit little-endian.
 
-- layer: op (0 convolution, 1 dense), element type (0 float32, 1 int8), how many bytes x begins behind y in one block
-  (0x7FFFFFFF: in blocks of their own), byte count and bytes of the options, then for x, weight, parameters and y:
-  rank, dimensions, byte count and bytes (none for y).
+- layer: op (0 convolution, 1 dense), element type (0 float32, 1 int8), how many bytes x begins behind y in one
+  block (0x7FFFFFFF: in blocks of their own), byte count and bytes of the options, then for x, weight, parameters
+  and y: rank, dimensions, byte count and bytes (none for y).
 - result: status (a redsc_status, 4 wrong element type, 5 too large to run), byte count and bytes of y.
 """
 

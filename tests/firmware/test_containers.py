@@ -13,7 +13,7 @@ from redsc.cost.memory import arena_bytes, head_bytes
 from redsc.cost.tflm_structs import X86_64_RECORDING
 from redsc.cost.tflm_tail import tail_bytes
 from redsc.formats import planned_offsets, read_tflite, write_models, write_tflite
-from redsc.options import Options, Sharing
+from redsc.options import Options
 from redsc.passes.strided import as_stock, has_strided
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples
 from redsc.runtime.tflm import run
@@ -36,7 +36,7 @@ MODELS = {
 def artefact(request: pytest.FixtureRequest, zoo: Zoo) -> Artefact:
     where = MODELS[request.param]
     path = ROOT / where if where.startswith("examples") else zoo(where)
-    return compile_model(path, Options(levels=LEVELS, sharing=Sharing.STRIDED, selector="uniform"))
+    return compile_model(path, Options(levels=LEVELS, selector="uniform"))
 
 
 def test_every_slot_runs_as_the_level_does_alone(artefact: Artefact) -> None:
@@ -66,7 +66,7 @@ def test_arenas_are_as_computed(artefact: Artefact) -> None:
 def test_a_level_takes_little_more_than_its_own_parts(artefact: Artefact) -> None:
     container, report = artefact.files[f"{artefact.name}.tflite"], artefact.report
     graphs = [read_tflite(slot_bytes(container, slot)) for slot in range(len(LEVELS))]
-    alone = len(write_models(graphs[:1], [planned_offsets(container)], is_compact=True))
+    alone = len(write_models(graphs[:1], [planned_offsets(container)]))
     parts = sum(len(graph.values()) + len(graph.nodes) for graph in graphs[1:])
     private = sum(level.private_bytes for level in report.levels[1:])
     assert report.flash.by_sharing["strided"] == len(container) < report.flash.by_sharing["copies"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from redsc.codegen.firmware import KERNEL_BYTES
 from redsc.cost.buffer import ALIGNMENT_BYTES
+from redsc.cost.flash import KERNEL_BYTES
 from redsc.cost.overlap import overlap_distance
 from redsc.ir import Activation, Array, DType, Padding
 from redsc.options import Kernels

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from redsc.compile import compile_model
 from redsc.formats import write_tflite
-from redsc.options import Options, Sharing
+from redsc.options import Options
 from tests.firmware.build import CORTEX_M4, HERE, WARNINGS, build, run_on_cortex_m4
 from tests.helpers import small_net
 
@@ -17,7 +17,7 @@ _MOST = 400
 
 def test_a_level_is_chosen_in_a_few_instructions(tmp_path: Path) -> None:
     (tmp_path / "net.tflite").write_bytes(write_tflite(small_net()))
-    options = Options(levels=LEVELS, sharing=Sharing.STRIDED, width_multiple=1)
+    options = Options(levels=LEVELS, width_multiple=1)
     artefact = compile_model(tmp_path / "net.tflite", options)
     for name, data in artefact.files.items():
         (tmp_path / name).write_bytes(data)

@@ -85,7 +85,7 @@ def complaints(problem: Problem, selection: Selection) -> list[str]:
 
 
 def networks(problem: Problem, plan: LevelPlan) -> list[Candidate]:
-    return [problem.candidate(level.widths, level.skipped) for level in plan.levels]
+    return problem.networks(plan.levels)
 
 
 def every_network(problem: Problem) -> Iterator[Candidate]:
@@ -108,7 +108,8 @@ def least_loss(problem: Problem) -> float:
     """Return the least loss of two levels below the whole network: all nested pairs are tried, the best first."""
     full = problem.candidate(problem.full)
     _, larger, smaller = (request.ceiling_macs for request in problem.requests)
-    light = sorted((item for item in every_network(problem) if item.macs <= larger), key=problem.loss)
+    rest = problem.beside(full)
+    light = sorted((item for item in every_network(rest) if item.macs <= larger), key=problem.loss)
     losses = [problem.loss(item) for item in light]
     small = [place for place, item in enumerate(light) if item.macs <= smaller]
     pairs = sorted((losses[a] + losses[b], a, b) for a in range(len(light)) for b in small)

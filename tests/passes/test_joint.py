@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from redsc.cost.latency import LATENCY_TABLES, LatencyBound
 from redsc.errors import BudgetError
 from redsc.ir import DType
-from redsc.options import Budgets, Resident
+from redsc.options import Budgets, Resident, Sharing
 from redsc.passes.losses import WORST_LOSS, Losses
 from redsc.passes.select.costs import Costs
 from redsc.passes.select.joint import select_joint
@@ -45,11 +45,13 @@ def test_no_nested_levels_lose_less(net: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("net", SMALL)
-@pytest.mark.parametrize("short", [1, 60])
-def test_no_nested_levels_in_less_ram_lose_less(net: str, short: int) -> None:
-    free = small_problem(net)
+@pytest.mark.parametrize(
+    ("sharing", "short"), [(Sharing.COPIES, 1), (Sharing.COPIES, 60), (Sharing.STRIDED, 1), (Sharing.STRIDED, 32)]
+)
+def test_no_nested_levels_in_less_ram_lose_less(net: str, short: int, sharing: Sharing) -> None:
+    free = small_problem(net, Budgets(sharing=sharing))
     needed = free.ram(networks(free, select_joint(free).plan))
-    problem = small_problem(net, Budgets(ram_bytes=needed - short))
+    problem = small_problem(net, Budgets(ram_bytes=needed - short, sharing=sharing))
     selection = select_joint(problem)
     assert check_between(problem, selection) < 1.005
     assert selection.solver.status == "optimal" or problem.blocks
@@ -57,10 +59,11 @@ def test_no_nested_levels_in_less_ram_lose_less(net: str, short: int) -> None:
 
 @pytest.mark.parametrize("net", SMALL)
 @pytest.mark.parametrize("short", [1, 200])
-def test_no_nested_levels_in_less_flash_lose_less(net: str, short: int) -> None:
-    free = small_problem(net)
+@pytest.mark.parametrize("sharing", Sharing)
+def test_no_nested_levels_in_less_flash_lose_less(net: str, short: int, sharing: Sharing) -> None:
+    free = small_problem(net, Budgets(sharing=sharing))
     needed = free.flash(networks(free, select_joint(free).plan))
-    problem = small_problem(net, Budgets(flash_bytes=needed - short))
+    problem = small_problem(net, Budgets(flash_bytes=needed - short, sharing=sharing))
     assert check_between(problem, select_joint(problem)) < 1.1
 
 

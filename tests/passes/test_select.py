@@ -48,7 +48,7 @@ def complaints(problem: Problem, selection: Selection) -> list[str]:
 
 
 def ram_of(problem: Problem, plan: LevelPlan) -> int:
-    return problem.ram([problem.candidate(level.widths) for level in plan.levels])
+    return problem.ram(problem.networks(plan.levels))
 
 
 def test_levels_are_nested_full_and_under_their_ceilings() -> None:
@@ -187,7 +187,7 @@ def test_the_checker_rejects_a_plan_that_misses_a_budget() -> None:
     problem = problem_of(wide_net())
     plan = select_uniform(problem).plan
     needed = ram_of(problem, plan)
-    flash = problem.flash([problem.candidate(level.widths) for level in plan.levels])
+    flash = problem.flash(problem.networks(plan.levels))
     for budgets in (Budgets(ram_bytes=needed - 1), Budgets(flash_bytes=flash - 1), Budgets(macs=1000)):
         (complaint,) = plan_problems(problem.graph, problem.groups, plan, Rules(budgets, 4))
         assert "exceed the budget" in complaint

@@ -10,7 +10,7 @@ from hypothesis.strategies import DrawFn
 
 from redsc.cost.latency import LATENCY_TABLES, LatencyBound
 from redsc.ir import DType, Graph
-from redsc.options import Budgets, Kernels, Options, Resident
+from redsc.options import Budgets, Kernels, Options, Resident, Sharing
 from redsc.passes.blocks import with_nested
 from redsc.passes.make_problem import make_problem
 from redsc.passes.plan import Level
@@ -30,8 +30,8 @@ BOUND = LatencyBound(1000, LATENCY_TABLES["cortex-m4-cmsis-nn"])
 
 @st.composite
 def problems(draw: DrawFn) -> Problem:
-    kernels, resident = draw(st.sampled_from(Kernels)), draw(st.sampled_from(Resident))
-    budgets = Budgets(ram_bytes=1, flash_bytes=1, resident=resident, kernels=kernels)
+    kernels, resident, sharing = (draw(st.sampled_from(kind)) for kind in (Kernels, Resident, Sharing))
+    budgets = Budgets(ram_bytes=1, flash_bytes=1, resident=resident, kernels=kernels, sharing=sharing)
     return posed(draw(GRAPHS), budgets, draw(st.integers(1, 4)))
 
 
@@ -83,12 +83,16 @@ def test_levels_never_need_less_than_their_bounds(problem: Problem, data: st.Dat
     assert costs.ram is not None
     assert costs.flash is not None
     chosen = data.draw(levels(problem, 3))
-    networks = [problem.candidate(level.widths, level.skipped) for level in chosen]
+    networks = problem.networks(chosen)
+    rest = Costs.of(problem.beside(networks[0]))
+    assert rest.ram is not None
+    assert rest.flash is not None
     for first in range(3):  # some levels are fixed, above and below, or none are
-        for end in range(first + 1, 4):
+        ram, flash = (rest.ram, rest.flash) if first else (costs.ram, costs.flash)
+        for end in range(first + 1, 4) if first else [1]:
             above, free, below = networks[:first], chosen[first:end], networks[end:]
-            assert costs.ram.bound(free, [*above, *below]) <= problem.ram(networks)
-            assert costs.flash.bound(problem, above, free, len(below)) <= problem.flash(networks)
+            assert ram.bound(free, [*above, *below]) <= problem.ram(networks)
+            assert flash.bound(problem, above, free, len(below)) <= problem.flash(networks)
 
 
 @given(problems(), st.data())

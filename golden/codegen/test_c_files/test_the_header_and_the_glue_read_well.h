@@ -30,7 +30,7 @@ extern "C" {
 #define NET_ARENA_BYTES 3944u /* --resident all */
 #define NET_RESIDENT_ALL_BYTES 3944u /* every level ready: a switch is a pointer */
 #define NET_RESIDENT_ONE_BYTES 2660u /* one level at a time: a switch allocates anew */
-#define NET_MODEL_BYTES 6352u
+#define NET_MODEL_BYTES 5360u
 
 /* Refuse to compile with an arena that is too small: NET_CHECK_ARENA(sizeof(arena)); */
 #define NET_CHECK_ARENA(bytes) NET_STATIC_ASSERT((bytes) >= NET_ARENA_BYTES, arena_is_too_small)

@@ -35,25 +35,26 @@ ArenaOffsets = Mapping[str, int]
 
 
 def write_tflite(graph: Graph, offsets: ArenaOffsets | None = None) -> bytes:
-    """Return the graph as a stand-alone TFLite model, with an arena plan where offsets are given."""
-    return write_models([graph], [offsets or {}])
+    """Return the graph as a stand-alone TFLite model with names, and with an arena plan where offsets are given."""
+    return _write([graph], [offsets or {}], is_compact=False)
 
 
-def write_models(
-    graphs: Sequence[Graph], offsets: Sequence[ArenaOffsets] = (), *, is_compact: bool = False
-) -> bytes:
+def write_models(graphs: Sequence[Graph], offsets: Sequence[ArenaOffsets] = ()) -> bytes:
     """Return one byte array with a slot per graph, largest first; equal constants and prefixes are stored once.
+
+    So are equal tables, and tensors inside a network have no name: no firmware reads it.
 
     Args:
         graphs: one per slot.
         offsets: per graph the arena offset of every value in RAM, for TFLM; empty where TFLM shall plan itself.
-        is_compact: whether equal tables are stored once too, and tensors inside a network have no name: no firmware
-            reads it.
     """
+    return _write(graphs, offsets or [{}] * len(graphs), is_compact=True)
+
+
+def _write(graphs: Sequence[Graph], plans: Sequence[ArenaOffsets], *, is_compact: bool) -> bytes:
     writer = _Writer(sum(value.type.nbytes for graph in graphs for value in graph.constants()), is_compact)
     for data in shared_constants(graphs):
         writer.data_vector(data)
-    plans = offsets or [{}] * len(graphs)
     roots = [writer.model(graph, plan) for graph, plan in zip(graphs, plans, strict=True)]
     return writer.finish(roots)
 

@@ -8,10 +8,10 @@ from itertools import pairwise
 from math import gcd
 
 from redsc.cost.arena import Effort
+from redsc.cost.flash import flash_bytes
 from redsc.cost.latency import LatencyBound, latency_us
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import measure_memory, resident_bytes
-from redsc.formats import write_models
 from redsc.ir import Graph
 from redsc.options import Budgets, level_name
 from redsc.passes.blocks import SkipBlock, with_nested
@@ -19,6 +19,7 @@ from redsc.passes.nested import cut_level
 from redsc.passes.permute import permute_channels
 from redsc.passes.plan import Level, LevelPlan, ceiling_macs
 from redsc.passes.spaces import ChannelGroups, Space
+from redsc.passes.strided import slot_graphs
 
 __all__ = ["Rules", "fullness_problems", "plan_problems"]
 
@@ -155,11 +156,12 @@ def _budget_problems(networks: Sequence[Graph], rules: Rules) -> Iterator[str]:
         yield f"{latency_us(networks[0], latency.table):,} us exceed the budget of {latency.microseconds:,} us"
     if budgets.ram_bytes is None and budgets.flash_bytes is None:
         return
-    memory = [measure_memory(network, budgets.kernels, effort=Effort.QUICK) for network in networks]
+    slots = slot_graphs(networks, budgets.sharing)
+    memory = [measure_memory(slot, budgets.kernels, effort=Effort.QUICK) for slot in slots]
     needed = resident_bytes(memory, budgets.resident)
     if budgets.ram_bytes is not None and needed > budgets.ram_bytes:
         yield f"{needed:,} B of RAM exceed the budget of {budgets.ram_bytes:,} B"
     if budgets.flash_bytes is not None:
-        container = len(write_models(networks, [item.offsets for item in memory]))
-        if container > budgets.flash_bytes:
-            yield f"{container:,} B of flash exceed the budget of {budgets.flash_bytes:,} B"
+        needed = flash_bytes(slots, memory)
+        if needed > budgets.flash_bytes:
+            yield f"{needed:,} B of flash exceed the budget of {budgets.flash_bytes:,} B"

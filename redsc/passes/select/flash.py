@@ -1,7 +1,8 @@
 """The container of levels as sums of terms: never more than what the writer writes.
 
 A level stores nothing anew where its constants are prefixes of those of a larger one: where they are cut along the
-first axis. What is cut along another is stored by each level that cuts it elsewhere (`--share copies`).
+first axis. What is cut along another is stored by each level that cuts it elsewhere, or read where slot 0 has it by
+an op that needs parameters of its own (`redsc.passes.strided`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from math import prod
 
 from redsc.formats import shared_constants, write_models
-from redsc.ir import Value
+from redsc.ir import CUSTOM_OPS, Node, Value
 from redsc.passes.plan import Level
 from redsc.passes.select.problem import Candidate, Problem
 from redsc.passes.select.terms import (
@@ -24,12 +25,16 @@ from redsc.passes.select.terms import (
     evaluate,
     polynomial_cost,
     size_of,
+    touched_spaces,
 )
+from redsc.passes.slice import slice_channels
 
 __all__ = ["Copies", "FlashModel"]
 
 _SCALE_BYTES = 4
-_ALIGNMENT_BYTES = 16  # of each constant and of the whole file: one level may fill gaps that another leaves
+_PARAMETER_BYTES = 8  # of each row of a layer that reads a shared weight; with its bias, which slot 0 may have, 12
+_TENSOR_BYTES = 16  # of the table of a tensor, at least
+_ALIGNMENT_BYTES = 16  # of each constant and of the whole file: the gaps before them may be smaller elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +62,14 @@ class FlashModel:
         groups = defaultdict[tuple[frozenset[str], str | None], list[Term]](list)
         for spaces, size, home in _stored(problem, nesting):
             groups[spaces, home] += polynomial_cost(size, home)
+        for spaces, term in (*_parameters(problem, nesting), *_tables(problem, nesting)):
+            groups[spaces, term.block].append(term)
         copies = tuple(Copies(spaces, tuple(terms)) for (spaces, _), terms in groups.items())
         least = problem.least
-        slack = _ALIGNMENT_BYTES * (4 + len(least.graph.constants()))
+        gaps = _ALIGNMENT_BYTES * (4 + len(least.graph.constants()))
         once, twice = _written([least]), _written([least, least])  # without arena plans
         first = once - FlashModel(copies, 0, 0).numbers(_as_level(least), None)
-        return FlashModel(copies, first - slack, twice - once - slack)
+        return FlashModel(copies, first - gaps, twice - once - 2 * _ALIGNMENT_BYTES)
 
     def bound(self, problem: Problem, above: Sequence[Candidate], levels: Sequence[Level], below: int = 0) -> int:
         """Return what a container needs at least: levels that are there, these, and so many smaller ones."""
@@ -87,7 +94,7 @@ class FlashModel:
 
 
 def _written(levels: Sequence[Candidate]) -> int:
-    return len(write_models([level.graph for level in levels]))
+    return len(write_models([level.shipped for level in levels]))
 
 
 def _as_level(candidate: Candidate) -> Level:
@@ -96,20 +103,56 @@ def _as_level(candidate: Candidate) -> Level:
 
 def _stored(problem: Problem, nesting: Nesting) -> Iterator[tuple[frozenset[str], Polynomial, str | None]]:
     """Yield what is stored once for the network: which cuts need a copy of it, its bytes, and its block."""
-    data = set(shared_constants([problem.graph]))
+    data, in_place = set(shared_constants([problem.graph])), _read_in_place(problem)
     vectors: set[tuple[float, ...]] = set()
     for value in problem.graph.constants():
         assert value.data is not None
         home, quant = nesting.homes.get(value.name), value.type.quant
         if value.data.tobytes() in data:
             data.remove(value.data.tobytes())
-            yield _copied_for(problem, value), size_of(problem, value, value.type.dtype.itemsize), home
+            copied_for = frozenset[str]() if value.name in in_place else _copied_for(problem, value)
+            yield copied_for, size_of(problem, value, value.type.dtype.itemsize), home
         if quant is not None and quant.is_per_channel and quant.scales not in vectors:
             vectors.add(quant.scales)
             layout = problem.groups.axes.get(value.name, {}).get(quant.axis, ())
             scales = axis_size(problem, layout) if layout else {(): len(quant.scales)}
             sizes = {product: _SCALE_BYTES * factor for product, factor in scales.items()}
             yield frozenset(name for product in sizes for name in product), sizes, home
+
+
+def _read_in_place(problem: Problem) -> dict[str, Node]:
+    """Return the weights that levels may read in slot 0 with columns left out, by name, and the layers that do."""
+    if problem.first is None:
+        return {}
+    below = {s: [w for w in problem.legal(s) if w < whole] for s, whole in problem.first.widths.items()}
+    cut = {space: max(widths, default=problem.legal(space)[0]) for space, widths in below.items()}
+    graph = problem.shipped(slice_channels(problem.graph, problem.groups, cut))
+    return {node.operand(1).name: node for node in graph.nodes if node.op in CUSTOM_OPS}
+
+
+def _parameters(problem: Problem, nesting: Nesting) -> Iterator[tuple[frozenset[str], Term]]:
+    """Yield what layers with shared weights need besides, where one space has their columns and one their rows."""
+    for name, node in _read_in_place(problem).items():
+        layouts = problem.groups.axes.get(name, {})
+        rows, columns = (
+            axis_size(problem, layouts.get(axis, ())) for axis in (0, len(node.operand(1).type.shape) - 1)
+        )
+        if len(rows) == len(columns) == 1 and () not in rows and () not in columns:
+            ((row,), copies), ((column,), _) = *rows.items(), *columns.items()
+            assert problem.first is not None
+            whole, block = problem.first.widths[column], nesting.block_of(node)
+
+            def nbytes(height: int, width: int, copies: int = copies, whole: int = whole) -> int:
+                return _PARAMETER_BYTES * copies * height if width < whole else 0
+
+            yield frozenset({row}), Term(nbytes, (row, column), block)
+
+
+def _tables(problem: Problem, nesting: Nesting) -> Iterator[tuple[frozenset[str], Term]]:
+    """Yield the tables of tensors, which levels share where all of a tensor's widths are the same."""
+    for value in problem.graph.values():
+        if spaces := frozenset(touched_spaces(problem, value)):
+            yield spaces, Term(lambda: _TENSOR_BYTES, (), nesting.homes.get(value.name))
 
 
 def _copied_for(problem: Problem, value: Value) -> frozenset[str]:

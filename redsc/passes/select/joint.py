@@ -29,14 +29,15 @@ def select_joint(problem: Problem) -> Selection:
         BudgetError: the least legal network does not fit.
     """
     name, first = choose_first(problem)
-    below, notes = levels_below(problem, name, first.levels[0])
-    kept, misfits = levels_that_fit(problem, below, first.levels[0])
-    parts, search = [first], Search(problem)
+    rest = problem.beside(first.levels[0])
+    below, notes = levels_below(rest, name, first.levels[0])
+    kept, misfits = levels_that_fit(rest, below, first.levels[0])
+    parts = [first]
     if kept and _is_free(problem, name, first):
-        everything = search.choose([problem.requests[0], *kept])
+        everything = Search(problem).choose([problem.requests[0], *kept])
         parts = [everything] if everything else [first]
     elif kept:
-        kept, found, more = _choose_most(search, kept, first.levels[0])
+        kept, found, more = _choose_most(Search(rest), kept, first.levels[0])
         parts, misfits = [first, *found], [*misfits, *more]
     levels = [level for part in parts for level in part.levels]
     names = [name, *(request.name for request in kept)]

@@ -6,23 +6,24 @@ Every candidate is a really sliced graph: its MACs and its memory are those of t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import gcd
 from typing import Literal
 
 from redsc.cost.arena import Effort
+from redsc.cost.flash import flash_bytes
 from redsc.cost.latency import LatencyBound, latency_us
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import NetworkMemory, measure_memory, resident_bytes
 from redsc.errors import Diagnostic
-from redsc.formats import write_models
 from redsc.ir import Graph
-from redsc.options import Budgets
+from redsc.options import Budgets, Sharing
 from redsc.passes.blocks import SkipBlock, outermost_blocks
 from redsc.passes.losses import Losses
 from redsc.passes.nested import cut_level
 from redsc.passes.plan import Level, LevelPlan
 from redsc.passes.spaces import ChannelGroups, Space
+from redsc.passes.strided import share_with
 
 __all__ = ["Candidate", "LevelRequest", "Problem", "Selection", "Solver", "legal_widths", "live_spaces"]
 
@@ -40,12 +41,16 @@ class LevelRequest:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One network and what it costs."""
+    """One network and what it costs.
+
+    `shipped` is its graph as a slot of the container has it, beside larger levels: its memory is that of this.
+    """
 
     widths: Widths
     graph: Graph
     macs: int
     memory: NetworkMemory
+    shipped: Graph
     skipped: tuple[str, ...] = ()
 
 
@@ -95,6 +100,8 @@ class Problem:
 
     `losses` says what each cut costs, `blocks` what a level may leave out, `latency` how long the largest may take.
     `segments` are the names of the blocks that tie spaces together.
+
+    With `first`, the levels lie below this one, and read its weights as the budgets say.
     """
 
     graph: Graph
@@ -107,6 +114,7 @@ class Problem:
     blocks: tuple[SkipBlock, ...] = ()
     latency: LatencyBound | None = None
     segments: tuple[str, ...] = ()
+    first: Candidate | None = None
     _cache: dict[tuple[object, ...], Candidate] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -129,9 +137,26 @@ class Problem:
         key = (*(widths[space.name] for space in self.groups.free), *sorted(skipped))
         if key not in self._cache:
             graph = cut_level(self.graph, self.groups, self.blocks, Level("", widths, tuple(skipped)))
-            memory = measure_memory(graph, self.budgets.kernels, effort=Effort.QUICK)
-            self._cache[key] = Candidate(dict(widths), graph, graph_macs(graph), memory, tuple(skipped))
+            shipped = self.shipped(graph)
+            memory = measure_memory(shipped, self.budgets.kernels, effort=Effort.QUICK)
+            self._cache[key] = Candidate(dict(widths), graph, graph_macs(graph), memory, shipped, tuple(skipped))
         return self._cache[key]
+
+    def beside(self, first: Candidate) -> Problem:
+        """Return the problem of choosing levels below one."""
+        return replace(self, first=first, _cache={})
+
+    def networks(self, levels: Sequence[Level]) -> list[Candidate]:
+        """Return the networks of a plan's levels, the largest first."""
+        first = self.candidate(levels[0].widths, levels[0].skipped)
+        below = self.beside(first)
+        return [first, *(below.candidate(level.widths, level.skipped) for level in levels[1:])]
+
+    def shipped(self, graph: Graph) -> Graph:
+        """Return a level, or a part of one, as its slot has it."""
+        if self.first is None or self.budgets.sharing is Sharing.COPIES:
+            return graph
+        return share_with(self.first.graph, graph)
 
     @property
     def least(self) -> Candidate:
@@ -160,8 +185,8 @@ class Problem:
         return resident_bytes([level.memory for level in levels], self.budgets.resident)
 
     def flash(self, levels: Sequence[Candidate]) -> int:
-        """Return the bytes of the container with these levels."""
-        return len(write_models([level.graph for level in levels], [level.memory.offsets for level in levels]))
+        """Return the bytes of the container with these levels, and of the kernels that they need."""
+        return flash_bytes([level.shipped for level in levels], [level.memory for level in levels])
 
     def microseconds(self, level: Candidate) -> int:
         """Return the estimated time of an inference by the table of the bound, 0 where there is no bound."""

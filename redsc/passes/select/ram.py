@@ -6,17 +6,18 @@ step, a tail is made of structs and of what kernels keep per channel. Nodes run 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
+from redsc.cost.arena import most_shared
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
 from redsc.cost.liveness import live_ranges
-from redsc.cost.overlap import find_overlaps
+from redsc.cost.overlap import find_overlaps, overlap_distance
 from redsc.cost.tflm_structs import ARM_32, ARM_32_CMSIS_NN, Abi
 from redsc.cost.tflm_tail import kernel_of, kernel_scratch_bytes, tail_bytes
 from redsc.cost.views import find_views
-from redsc.ir import Graph, Node, Value
+from redsc.ir import CUSTOM_OPS, Graph, Node, Value
 from redsc.options import Kernels, Resident
 from redsc.passes.blocks import SkipBlock
 from redsc.passes.plan import Level
@@ -28,6 +29,7 @@ from redsc.passes.slice import slice_channels
 __all__ = ["RamModel", "shared_bytes"]
 
 _GAP_BYTES = 2 * ALIGNMENT_BYTES  # what is lost to alignment may differ by so much
+_MOST_SPACES = 2  # of a term
 _STAND_IN_BYTES = 160  # more than a node that stands in for a skipped block takes, with its tensors
 
 
@@ -86,11 +88,39 @@ class _Heads:
             live = {value.name: value for value, lives in ranges.items() if lives.start <= step < lives.end}
             parts = {part for part, whole in views if part in live and whole in live}
             shared = [pair for pair in overlaps if pair[0] in live and pair[1] in live]
-            scratch = _of_node(self.problem, self.nesting, node, lambda n: kernel_scratch_bytes(n, self.abi))
+            costs = {n: self.tensor(node, value, set(live)) for n, value in live.items() if n not in parts}
+            costs[""] = _of_node(self.problem, self.nesting, node, self.scratch)
+            if len(shared) == 1 and (saved := self.overlap(node, *shared[0], costs)):
+                yield (*(term for cost in costs.values() for term in cost), saved)
+                continue
             for side in (0, 1) if shared else (0,):
-                free = {pair[side] for pair in shared} | parts
-                tensors = (self.tensor(node, value, set(live)) for name, value in live.items() if name not in free)
-                yield (*scratch, *(term for cost in tensors for term in cost))
+                free = {pair[side] for pair in shared}
+                yield tuple(term for name, cost in costs.items() if name not in free for term in cost)
+
+    def scratch(self, node: Node) -> int:
+        """Return the bytes that the kernel of a node takes while it runs."""
+        return sum(map(aligned, kernel_scratch_bytes(node, self.abi)))
+
+    def overlap(self, node: Node, dying: str, born: str, costs: Mapping[str, Cost]) -> Term | None:
+        """Return the bytes that a result and an operand share, less than none, where that depends on two spaces.
+
+        Both must be counted where the node is.
+        """
+        problem, block = self.problem, self.nesting.block_of(node)
+        operands = [value for value in node.present_inputs() if value.name == dying]
+        spaces = _spaces_of(problem, node)
+        is_counted = all(costs.get(name) and costs[name][0].block == block for name in (dying, born))
+        if len(operands) != 1 or node.outputs[0].name != born or len(spaces) > _MOST_SPACES or not is_counted:
+            return None
+        index = node.inputs.index(operands[0])
+
+        def saved(*widths: int) -> int:
+            cut = _cut(problem, node, {**problem.narrowest, **dict(zip(spaces, widths, strict=True))})
+            distance = overlap_distance(cut, index, problem.budgets.kernels)
+            sizes = aligned(cut.operand(index).type.nbytes), aligned(cut.outputs[0].type.nbytes)
+            return 0 if distance is None else -most_shared(*sizes, distance)
+
+        return Term(saved, tuple(spaces), block)
 
     def tensor(self, node: Node, value: Value, live: set[str]) -> Cost:
         """Return the bytes of a tensor that is live while a node runs, if it and the node are there."""
@@ -130,13 +160,14 @@ def _sources(nesting: Nesting, name: str) -> Iterator[str]:
 def _sharing(problem: Problem) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
     """Return parts with their wholes, and dying operands with the results that may lie over them, in any level.
 
-    Whether tensors share bytes depends on widths: on how they are aligned, on how many channels a kernel takes.
+    Whether tensors share bytes depends on widths: on how they are aligned, on how many channels a kernel takes, on
+    whether it reads a shared weight.
     """
     full, narrowest = problem.full, problem.narrowest
     even = {name: max((w for w in problem.legal(name) if w % 16 == 0), default=full[name]) for name in full}
     views, overlaps = set(), set()
     for widths in (full, narrowest, even):
-        graph = slice_channels(problem.graph, problem.groups, widths)
+        graph = problem.shipped(slice_channels(problem.graph, problem.groups, widths))
         found = find_views(graph)
         views |= {(part.name, whole.name) for part, whole, _ in found}
         shared = find_overlaps(graph, problem.budgets.kernels, found)
@@ -146,17 +177,18 @@ def _sharing(problem: Problem) -> tuple[set[tuple[str, str]], set[tuple[str, str
 
 def _tail(problem: Problem, nesting: Nesting, abi: Abi) -> Iterator[Term]:
     """Yield what a level keeps at the arena's tail: what kernels keep, and structs; these go with their block."""
-
-    def kept(node: Node) -> tuple[int, ...]:
-        return kernel_of(node, abi).tail(node, abi)
-
     for node in problem.graph.nodes:
-        yield from _of_node(problem, nesting, node, kept)
+        yield from _of_node(problem, nesting, node, lambda node: _kept(node, abi))
     saved = {name: _saved(problem, block, abi) for name, block in nesting.blocks.items()}
     for outer in (None, *nesting.blocks):
         inside = sum(saved[name] for name, parent in nesting.parents.items() if parent == outer)
-        own = _structs(problem.graph, abi) if outer is None else saved[outer]
+        own = _structs(_leanest(problem), abi) if outer is None else saved[outer]
         yield Term(lambda nbytes=own - inside: nbytes, (), outer)
+
+
+def _leanest(problem: Problem) -> Graph:
+    """Return the network without anything skipped, with the structs that a level needs at least."""
+    return problem.shipped(slice_channels(problem.graph, problem.groups, problem.narrowest))
 
 
 def _saved(problem: Problem, block: SkipBlock, abi: Abi) -> int:
@@ -177,20 +209,44 @@ def _saved(problem: Problem, block: SkipBlock, abi: Abi) -> int:
 
 
 def _structs(graph: Graph, abi: Abi) -> int:
-    """Return the bytes of a tail without what kernels keep."""
-    kept = (nbytes for node in graph.nodes for nbytes in kernel_of(node, abi).tail(node, abi))
-    return tail_bytes(graph, abi) - sum(map(aligned, kept))
+    """Return the bytes of a tail without what nodes keep."""
+    return tail_bytes(graph, abi) - sum(_kept(node, abi) for node in graph.nodes)
 
 
-def _of_node(problem: Problem, nesting: Nesting, node: Node, measure: Callable[[Node], Iterable[int]]) -> Cost:
-    """Return the bytes of the buffers that a node has."""
-    inputs = [value for value in node.present_inputs() if not value.is_constant]
-    alone = Graph("", inputs, list(node.outputs), [node])
-    spaces = dict.fromkeys(name for value in (*inputs, *node.outputs) for name in touched_spaces(problem, value))
-    count = len(tuple(measure(node)))
+def _kept(node: Node, abi: Abi) -> int:
+    """Return the bytes of a tail that depend on how a node reads its weights, at least: structs share alignment."""
+    kernel, is_added = kernel_of(node, abi), node.op in CUSTOM_OPS and not node.attrs.has_bias
+    buffers = (*kernel.tail(node, abi), abi.layout(kernel.op_data).size if kernel.op_data else 0)
+    structs = (kernel.params, "TfLiteEvalTensor" if is_added else None)
+    close = sum(abi.layout(struct).size for struct in structs if struct)
+    return sum(map(aligned, buffers)) + close // ALIGNMENT_BYTES * ALIGNMENT_BYTES
+
+
+def _of_node(problem: Problem, nesting: Nesting, node: Node, measure: Callable[[Node], int]) -> Cost:
+    """Return what is measured of a node: exact where it depends on two spaces, else at least that."""
+    spaces, block = _spaces_of(problem, node), nesting.block_of(node)
 
     def nbytes(widths: Widths) -> int:
-        (cut,) = slice_channels(alone, problem.groups, widths).nodes
-        return sum(map(aligned, measure(cut)))
+        return measure(_cut(problem, node, widths))
 
-    return at_least(problem, nesting.block_of(node), list(spaces), nbytes, ALIGNMENT_BYTES * count) if count else ()
+    if len(spaces) > _MOST_SPACES:
+        return at_least(problem, block, spaces, nbytes, ALIGNMENT_BYTES)
+    narrowest = problem.narrowest
+    term = Term(
+        lambda *widths: nbytes({**narrowest, **dict(zip(spaces, widths, strict=True))}), tuple(spaces), block
+    )
+    return (term,) if nbytes(narrowest) or nbytes(problem.full) else ()
+
+
+def _spaces_of(problem: Problem, node: Node) -> list[str]:
+    """Return the spaces of what a node reads and writes."""
+    values = [value for value in (*node.present_inputs(), *node.outputs) if not value.is_constant]
+    return list(dict.fromkeys(name for value in values for name in touched_spaces(problem, value)))
+
+
+def _cut(problem: Problem, node: Node, widths: Widths) -> Node:
+    """Return a node of a level."""
+    inputs = [value for value in node.present_inputs() if not value.is_constant]
+    alone = Graph("", inputs, list(node.outputs), [node])
+    (cut,) = problem.shipped(slice_channels(alone, problem.groups, widths)).nodes
+    return cut

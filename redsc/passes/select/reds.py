@@ -27,6 +27,7 @@ def select_bottom_up(problem: Problem) -> Selection:
         BudgetError: the least legal network does not fit.
     """
     name, first = choose_first(problem)
+    problem = problem.beside(first.levels[0])
     below, notes = levels_below(problem, name, first.levels[0])
     search, requests, levels = Search(problem), list[LevelRequest](), list[Candidate]()
     for request in reversed(below):
@@ -51,6 +52,7 @@ def select_top_down(problem: Problem) -> Selection:
         BudgetError: the least legal network does not fit.
     """
     name, first = choose_first(problem)
+    problem = problem.beside(first.levels[0])
     below, notes = levels_below(problem, name, first.levels[0])
     kept, misfits = levels_that_fit(problem, below, first.levels[0])
     search, requests, levels = Search(problem), list[LevelRequest](), list[Candidate]()

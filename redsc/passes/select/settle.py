@@ -18,7 +18,7 @@ from redsc.passes.select.problem import Candidate, Problem
 __all__ = ["as_networks", "is_kept", "settle"]
 
 _MOST_ROUNDS = 20
-_BISECTIONS = 3  # between bounds that are tight enough and bounds that are not
+_BISECTIONS = 5  # between bounds that are tight enough and bounds that are not
 _CLOSE = 0.002  # a share of the loss that is not worth them
 
 

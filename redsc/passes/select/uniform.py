@@ -31,6 +31,7 @@ def select_uniform(problem: Problem) -> Selection:
     if slot0 is None:
         raise budget_error(problem, problem.candidate(problem.narrowest), "the narrowest legal network")
     name = _slot0_name(problem, request, slot0)
+    problem = problem.beside(slot0)
     below, notes = levels_below(problem, name, slot0)
     chosen: list[tuple[str, Candidate]] = []
     for item in reversed(below):
