@@ -44,6 +44,27 @@ def test_levels_are_measured_on_held_back_samples_or_on_others(model: Path, opti
     assert (other.metric, other.samples) == ("accuracy", 7)
 
 
+@pytest.mark.parametrize("bound", ["ram", "flash"])
+def test_what_recovery_adds_must_fit_too(model: Path, options: Options, bound: str) -> None:
+    free = compile_model(model, options).report
+    sizes = {"ram": free.arena.resident_all_bytes, "flash": free.flash.container_bytes + free.flash.kernel_bytes}
+    most = sizes[bound] - 8
+    tight = replace(options, budgets=Budgets.parse(**{bound: str(most)}))
+    report = compile_model(model, tight).report
+    sizes = {
+        "ram": report.arena.resident_all_bytes,
+        "flash": report.flash.container_bytes + report.flash.kernel_bytes,
+    }
+    assert sizes[bound] <= most
+    (model.parent / "plan.json").write_text(free_plan(model, options))
+    with pytest.raises(BudgetError, match="R506") if bound == "flash" else pytest.raises((BudgetError, UsageError)):
+        compile_model(model, replace(tight, levels=(), plan=model.parent / "plan.json"))
+
+
+def free_plan(model: Path, options: Options) -> str:
+    return plan_levels(model, options).levels.plan.to_json()
+
+
 def test_a_level_that_loses_too_much_is_left_out(model: Path, options: Options) -> None:
     slices = replace(options, levels=("100", "25"), recovery=Recovery.OFF)
     lost = compile_model(model, slices).report.levels[1].quality

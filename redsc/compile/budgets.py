@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from redsc.cost.flash import flash_bytes
 from redsc.cost.memory import resident_bytes
@@ -20,42 +20,55 @@ __all__ = ["within_budgets"]
 _MOST_ROUNDS = 4
 
 
-def within_budgets(choose: Callable[[Budgets], Choice], budgets: Budgets) -> Choice:
-    """Return a choice that keeps the budgets: they are lowered by what recovered levels take too much.
+def within_budgets(
+    choose: Callable[[Budgets], Choice], recover: Callable[[Choice], Choice], budgets: Budgets
+) -> Choice:
+    """Return recovered levels that keep the budgets: others are chosen in what recovery leaves of them.
 
-    Recovery gives levels numbers of their own, biases, scales and whole layers, which are counted here.
+    Recovery gives levels numbers of their own: biases, scales and whole layers.
+
+    Args:
+        choose: returns levels within budgets.
+        recover: returns them with their weights.
+        budgets: what both keep.
 
     Raises:
         BudgetError: no levels keep them.
     """
-    lowered = budgets
+    left, excess = budgets, dict[str, int]()
     for _ in range(_MOST_ROUNDS):
         try:
-            choice = choose(lowered)
+            chosen = choose(left)
         except BudgetError:
-            if lowered is budgets:
+            if not excess:
                 raise
             break
-        excess = dict(_excess(choice.levels, budgets))
+        found = recover(chosen)
+        taken, bounds = _taken(found.levels, budgets), {name: getattr(budgets, name) for name in _WORDS}
+        excess = {
+            name: nbytes - bounds[name] for name, nbytes in taken.items() if nbytes > (bounds[name] or nbytes)
+        }
         if not excess:
-            return choice
-        if choice.levels.selector == "plan":
+            return found
+        if chosen.levels.selector == "plan":
             break
-        lowered = replace(lowered, **{name: getattr(lowered, name) - nbytes for name, nbytes in excess.items()})
+        before = _taken(chosen.levels, budgets)
+        lowered: dict[str, Any] = {name: before[name] - nbytes for name, nbytes in excess.items()}
+        left = replace(left, **lowered)
     needs = " and ".join(
-        f"{nbytes + getattr(budgets, name):,} B of {_WORDS[name]}, the budget is {getattr(budgets, name):,} B"
-        for name, nbytes in excess.items()
+        f"{taken[name]:,} B of {_WORDS[name]}, the budget is {bounds[name]:,} B" for name in excess
     )
     hint = "--recover off gives levels no numbers of their own; with fewer --levels there is more for each"
     raise BudgetError(f"recovered levels need {needs}", code="R506", hint=hint)
 
 
-def _excess(levels: Levels, budgets: Budgets) -> Iterator[tuple[str, int]]:
-    """Yield the budgets that levels do not keep, with the bytes that are too many."""
+def _taken(levels: Levels, budgets: Budgets) -> dict[str, int]:
+    """Return what levels take, by the names of the budgets."""
     memory = [network.memory for network in levels.networks]
-    ram = 0 if budgets.ram_bytes is None else resident_bytes(memory, budgets.resident) - budgets.ram_bytes
-    flash = 0 if budgets.flash_bytes is None else flash_bytes(levels.slots, memory) - budgets.flash_bytes
-    yield from ((name, nbytes) for name, nbytes in (("ram_bytes", ram), ("flash_bytes", flash)) if nbytes > 0)
+    return {
+        "ram_bytes": resident_bytes(memory, budgets.resident),
+        "flash_bytes": flash_bytes(levels.slots, memory),
+    }
 
 
 _WORDS = {"ram_bytes": "RAM", "flash_bytes": "flash"}

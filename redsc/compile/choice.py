@@ -112,9 +112,9 @@ def _plan_levels(path: Path | str, options: Options, progress: Progress, log: Lo
         levels = choose_levels(network, replace(options, budgets=budgets), study, progress)
         if quantized:
             levels = replace(levels, diagnostics=(*quantized.diagnostics, *levels.diagnostics))
-        return _with_weights(Choice(model, levels, data, quantized, study), options, progress, log)
+        return Choice(model, levels, data, quantized, study)
 
-    return within_budgets(choose, options.budgets)
+    return within_budgets(choose, lambda choice: _with_weights(choice, options, progress, log), options.budgets)
 
 
 def _quantize(
