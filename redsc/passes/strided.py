@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
-from math import frexp
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,7 @@ __all__ = [
     "as_stock",
     "find_runs",
     "has_strided",
-    "quantize_multiplier",
+    "quantize_multipliers",
     "share_strided",
     "share_with",
     "slot_graphs",
@@ -104,18 +103,18 @@ def find_runs(whole: Array, part: Array) -> tuple[int, ...] | None:
     return _as_runs(found)
 
 
-def quantize_multiplier(real: float) -> tuple[int, int]:
-    """Return the int32 multiplier and the shift with real = multiplier * 2^(shift - 31).
+def quantize_multipliers(reals: Array) -> tuple[Array, Array]:
+    """Return the int32 multipliers and the shifts with real = multiplier * 2^(shift - 31), of float64 numbers.
 
     Source: QuantizeMultiplier in tensorflow/lite/kernels/internal/quantization_util.cc.
     """
-    fraction, shift = frexp(real)
-    fixed = int(np.floor(fraction * 2**31 + 0.5))
-    if fixed == 2**31:
-        fixed, shift = fixed // 2, shift + 1
-    if shift < -31:
-        return 0, 0
-    return (2**31 - 1, 30) if shift > 30 else (fixed, shift)
+    fractions, shifts = np.frexp(reals)
+    fixed = np.floor(fractions * 2**31 + 0.5).astype(np.int64)
+    is_whole = fixed == 2**31
+    fixed, shifts = np.where(is_whole, fixed // 2, fixed), shifts + is_whole
+    is_small, is_large = shifts < -31, shifts > 30
+    fixed = np.select([is_small, is_large], [0, 2**31 - 1], fixed)
+    return fixed.astype(np.int32), np.select([is_small, is_large], [0, 30], shifts).astype(np.int32)
 
 
 def _share(graph: Graph, stored: dict[str, list[Array]]) -> Graph:
@@ -153,16 +152,15 @@ def _parameters(graph: Graph, node: Node) -> Value:
     assert numbers is not None
     if weight.type.dtype is DType.FLOAT32:
         return Value.constant(name, numbers.reshape(1, rows).copy())
-    pairs = np.array([quantize_multiplier(real) for real in _rescalings(node)], np.int32)
-    multipliers, shifts = np.broadcast_to(pairs, (rows, 2)).T
+    multipliers, shifts = (np.broadcast_to(part, rows) for part in quantize_multipliers(_rescalings(node)))
     return Value.constant(name, np.stack([numbers.reshape(rows), multipliers, shifts]).astype(np.int32))
 
 
 _BIAS_TYPES = {DType.INT8: np.int32, DType.FLOAT32: np.float32}
 
 
-def _rescalings(node: Node) -> list[float]:
-    """Return the factors from sums to outputs, one per scale of the weight.
+def _rescalings(node: Node) -> Array:
+    """Return the factors from sums to outputs, one per scale of the weight, in float64.
 
     Source: kernels/kernel_util.cc, PopulateConvolutionQuantizationParams; a dense layer with one scale multiplies
     those of input and weight in float32 (GetQuantizedConvolutionMultipler).
@@ -172,8 +170,8 @@ def _rescalings(node: Node) -> list[float]:
     assert weight is not None
     assert output is not None
     if node.op == "FULLY_CONNECTED" and not weight.is_per_channel:
-        return [float(np.float32(source.scale) * np.float32(weight.scale)) / output.scale]
-    return [source.scale * scale / output.scale for scale in weight.scales]
+        return np.array([float(np.float32(source.scale) * np.float32(weight.scale)) / output.scale])
+    return source.scale * np.array(weight.scales) / output.scale
 
 
 def _strided_attrs(node: Node, runs: tuple[int, ...]) -> StridedConv2D | StridedFullyConnected:

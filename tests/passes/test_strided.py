@@ -9,7 +9,7 @@ from redsc.formats import read_tflite, write_models, write_tflite
 from redsc.ir import DType, Graph, Padding, parse_graph, print_graph, run_columns, verify_graph
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.slice import slice_channels
-from redsc.passes.strided import as_stock, find_runs, has_strided, quantize_multiplier, share_strided
+from redsc.passes.strided import as_stock, find_runs, has_strided, quantize_multipliers, share_strided
 from redsc.runtime.compare import difference, random_samples
 from redsc.runtime.litert import run
 from tests.helpers import NetBuilder, residual_net, small_net
@@ -109,4 +109,4 @@ def test_what_is_no_part_is_not_found() -> None:
     ],
 )
 def test_multipliers_are_fractions_of_31_bits(real: float, wanted: tuple[int, int]) -> None:
-    assert quantize_multiplier(real) == wanted
+    assert tuple(int(part[0]) for part in quantize_multipliers(np.array([real]))) == wanted

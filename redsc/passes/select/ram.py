@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from redsc.cost.arena import most_shared
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
 from redsc.cost.liveness import live_ranges
-from redsc.cost.overlap import find_overlaps, overlap_distance
+from redsc.cost.overlap import find_overlaps
 from redsc.cost.tflm_structs import ARM_32, ARM_32_CMSIS_NN, Abi
-from redsc.cost.tflm_tail import kernel_of, kernel_scratch_bytes, tail_bytes
+from redsc.cost.tflm_tail import tail_bytes
 from redsc.cost.views import find_views
-from redsc.ir import CUSTOM_OPS, Graph, Node, Value
+from redsc.ir import Graph, Node, Value
 from redsc.options import Kernels, Resident
 from redsc.passes.blocks import SkipBlock
 from redsc.passes.plan import Level
+from redsc.passes.select.node_bytes import NodeBytes, NodeMeasures, kept_bytes, spaces_of
 from redsc.passes.select.problem import Candidate, Problem
 from redsc.passes.select.terms import Cost, Nesting, Term, Widths, at_least, evaluate, size_of, touched_spaces
 from redsc.passes.skip import skip_blocks
@@ -51,8 +51,9 @@ class RamModel:
         abi = ARM_32_CMSIS_NN if problem.budgets.kernels is Kernels.CMSIS_NN else ARM_32
         least = problem.least.memory
         loading = least.planning_bytes + least.tail_bytes - ALIGNMENT_BYTES - _STAND_IN_BYTES * len(problem.blocks)
-        heads = _Heads(problem, nesting, abi).of_steps()
-        return RamModel(problem.budgets.resident, tuple(heads), tuple(_tail(problem, nesting, abi)), loading)
+        measures = NodeMeasures(problem, abi)
+        heads, tail = _Heads(problem, nesting, measures).of_steps(), _tail(problem, nesting, measures)
+        return RamModel(problem.budgets.resident, tuple(heads), tuple(tail), loading)
 
     def bound(self, levels: Sequence[Level], beside: Sequence[Candidate]) -> int:
         """Return what these levels beside others need at least."""
@@ -74,7 +75,7 @@ def shared_bytes(level: Candidate) -> int:
 class _Heads:
     problem: Problem
     nesting: Nesting
-    abi: Abi
+    measures: NodeMeasures
 
     def of_steps(self) -> Iterator[Cost]:
         """Yield what is live in each step, as the lower bound of an arena counts it.
@@ -89,7 +90,7 @@ class _Heads:
             parts = {part for part, whole in views if part in live and whole in live}
             shared = [pair for pair in overlaps if pair[0] in live and pair[1] in live]
             costs = {n: self.tensor(node, value, set(live)) for n, value in live.items() if n not in parts}
-            costs[""] = _of_node(self.problem, self.nesting, node, self.scratch)
+            costs[""] = _of_node(self.measures, self.nesting, node, lambda taken: taken.scratch)
             if len(shared) == 1 and (saved := self.overlap(node, *shared[0], costs)):
                 yield (*(term for cost in costs.values() for term in cost), saved)
                 continue
@@ -97,29 +98,17 @@ class _Heads:
                 free = {pair[side] for pair in shared}
                 yield tuple(term for name, cost in costs.items() if name not in free for term in cost)
 
-    def scratch(self, node: Node) -> int:
-        """Return the bytes that the kernel of a node takes while it runs."""
-        return sum(map(aligned, kernel_scratch_bytes(node, self.abi)))
-
     def overlap(self, node: Node, dying: str, born: str, costs: Mapping[str, Cost]) -> Term | None:
         """Return the bytes that a result and an operand share, less than none, where that depends on two spaces.
 
         Both must be counted where the node is.
         """
-        problem, block = self.problem, self.nesting.block_of(node)
-        operands = [value for value in node.present_inputs() if value.name == dying]
-        spaces = _spaces_of(problem, node)
+        block, spaces = self.nesting.block_of(node), spaces_of(self.problem, node)
         is_counted = all(costs.get(name) and costs[name][0].block == block for name in (dying, born))
-        if len(operands) != 1 or node.outputs[0].name != born or len(spaces) > _MOST_SPACES or not is_counted:
+        is_own = node.outputs[0].name == born and dying in {value.name for value in node.present_inputs()}
+        if not is_own or not is_counted or len(spaces) > _MOST_SPACES:
             return None
-        index = node.inputs.index(operands[0])
-
-        def saved(*widths: int) -> int:
-            cut = _cut(problem, node, {**problem.narrowest, **dict(zip(spaces, widths, strict=True))})
-            distance = overlap_distance(cut, index, problem.budgets.kernels)
-            sizes = aligned(cut.operand(index).type.nbytes), aligned(cut.outputs[0].type.nbytes)
-            return 0 if distance is None else -most_shared(*sizes, distance)
-
+        saved = _term(self.measures, node, lambda taken: -taken.shared.get(dying, 0))
         return Term(saved, tuple(spaces), block)
 
     def tensor(self, node: Node, value: Value, live: set[str]) -> Cost:
@@ -175,10 +164,11 @@ def _sharing(problem: Problem) -> tuple[set[tuple[str, str]], set[tuple[str, str
     return views, overlaps
 
 
-def _tail(problem: Problem, nesting: Nesting, abi: Abi) -> Iterator[Term]:
+def _tail(problem: Problem, nesting: Nesting, measures: NodeMeasures) -> Iterator[Term]:
     """Yield what a level keeps at the arena's tail: what kernels keep, and structs; these go with their block."""
+    abi = measures.abi
     for node in problem.graph.nodes:
-        yield from _of_node(problem, nesting, node, lambda node: _kept(node, abi))
+        yield from _of_node(measures, nesting, node, lambda taken: taken.kept)
     saved = {name: _saved(problem, block, abi) for name, block in nesting.blocks.items()}
     for outer in (None, *nesting.blocks):
         inside = sum(saved[name] for name, parent in nesting.parents.items() if parent == outer)
@@ -210,43 +200,20 @@ def _saved(problem: Problem, block: SkipBlock, abi: Abi) -> int:
 
 def _structs(graph: Graph, abi: Abi) -> int:
     """Return the bytes of a tail without what nodes keep."""
-    return tail_bytes(graph, abi) - sum(_kept(node, abi) for node in graph.nodes)
+    return tail_bytes(graph, abi) - sum(kept_bytes(node, abi) for node in graph.nodes)
 
 
-def _kept(node: Node, abi: Abi) -> int:
-    """Return the bytes of a tail that depend on how a node reads its weights, at least: structs share alignment."""
-    kernel, is_added = kernel_of(node, abi), node.op in CUSTOM_OPS and not node.attrs.has_bias
-    buffers = (*kernel.tail(node, abi), abi.layout(kernel.op_data).size if kernel.op_data else 0)
-    structs = (kernel.params, "TfLiteEvalTensor" if is_added else None)
-    close = sum(abi.layout(struct).size for struct in structs if struct)
-    return sum(map(aligned, buffers)) + close // ALIGNMENT_BYTES * ALIGNMENT_BYTES
-
-
-def _of_node(problem: Problem, nesting: Nesting, node: Node, measure: Callable[[Node], int]) -> Cost:
-    """Return what is measured of a node: exact where it depends on two spaces, else at least that."""
-    spaces, block = _spaces_of(problem, node), nesting.block_of(node)
-
-    def nbytes(widths: Widths) -> int:
-        return measure(_cut(problem, node, widths))
-
+def _of_node(measures: NodeMeasures, nesting: Nesting, node: Node, part: Callable[[NodeBytes], int]) -> Cost:
+    """Return a part of what a node takes: exact where that depends on two spaces, else at least that."""
+    problem, block = measures.problem, nesting.block_of(node)
+    spaces, ends = spaces_of(problem, node), (problem.narrowest, problem.full)
     if len(spaces) > _MOST_SPACES:
-        return at_least(problem, block, spaces, nbytes, ALIGNMENT_BYTES)
-    narrowest = problem.narrowest
-    term = Term(
-        lambda *widths: nbytes({**narrowest, **dict(zip(spaces, widths, strict=True))}), tuple(spaces), block
-    )
-    return (term,) if nbytes(narrowest) or nbytes(problem.full) else ()
+        return at_least(problem, block, spaces, lambda w: part(measures.of(node, w)), ALIGNMENT_BYTES)
+    is_there = any(part(measures.of(node, widths)) for widths in ends)
+    return (Term(_term(measures, node, part), tuple(spaces), block),) if is_there else ()
 
 
-def _spaces_of(problem: Problem, node: Node) -> list[str]:
-    """Return the spaces of what a node reads and writes."""
-    values = [value for value in (*node.present_inputs(), *node.outputs) if not value.is_constant]
-    return list(dict.fromkeys(name for value in values for name in touched_spaces(problem, value)))
-
-
-def _cut(problem: Problem, node: Node, widths: Widths) -> Node:
-    """Return a node of a level."""
-    inputs = [value for value in node.present_inputs() if not value.is_constant]
-    alone = Graph("", inputs, list(node.outputs), [node])
-    (cut,) = problem.shipped(slice_channels(alone, problem.groups, widths)).nodes
-    return cut
+def _term(measures: NodeMeasures, node: Node, part: Callable[[NodeBytes], int]) -> Callable[..., int]:
+    """Return a part of what a node takes as a function of the widths of its spaces."""
+    narrowest, spaces = measures.problem.narrowest, spaces_of(measures.problem, node)
+    return lambda *widths: part(measures.of(node, {**narrowest, **dict(zip(spaces, widths, strict=True))}))
