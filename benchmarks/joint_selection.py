@@ -138,7 +138,7 @@ def row(name: str, graph: Graph | None, kind: str) -> str:
     if kind == "convex":
         problem = replace(problem, losses=convex_losses(problem))
     uniform = select_uniform(problem)
-    ram = problem.ram([problem.candidate(level.widths, level.skipped) for level in uniform.plan.levels])
+    ram = problem.ram(problem.networks(uniform.plan.levels))
     problem = replace(problem, budgets=Budgets(ram_bytes=ram))
     started = time.perf_counter()
     solver = select_joint(problem).solver

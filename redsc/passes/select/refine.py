@@ -15,7 +15,7 @@ from redsc.passes.select.settle import as_networks, is_kept
 __all__ = ["MOST_OPTIONS", "is_coarse", "refine", "thinned"]
 
 MOST_OPTIONS = 16  # widths per space: pairs of them are the variables of the solver
-_MOST_REFINED = 8
+_MOST_REFINED = 5
 
 
 def is_coarse(problem: Problem) -> bool:

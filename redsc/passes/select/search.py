@@ -65,7 +65,7 @@ class Search:
         starts: list[tuple[Candidate, ...]] = []
         if settled is not None:
             starts.append(refine(self.costs, settled[0], as_networks(self.problem, settled[1].levels)))
-        if settled is None or is_coarse(self.problem):
+        if settled is None or not settled[1].is_optimal:
             starts += self._one_by_one(requests, near, query)
         if not starts:
             starts += self._narrowest(query)

@@ -1,0 +1,74 @@
+"""What one node takes of the arena, by the widths around it: asked of the cut node itself, and only once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from redsc.cost.arena import most_shared
+from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
+from redsc.cost.overlap import overlap_distance
+from redsc.cost.tflm_structs import Abi
+from redsc.cost.tflm_tail import kernel_of, kernel_scratch_bytes
+from redsc.ir import CUSTOM_OPS, Graph, Node
+from redsc.passes.select.problem import Problem
+from redsc.passes.select.terms import Widths, touched_spaces
+from redsc.passes.slice import slice_channels
+
+__all__ = ["NodeBytes", "NodeMeasures", "kept_bytes", "spaces_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeBytes:
+    """In bytes: what a kernel takes while it runs, what it keeps, what its result may share with each operand."""
+
+    scratch: int
+    kept: int
+    shared: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeMeasures:
+    """Measures nodes of a problem under widths of the spaces that they touch."""
+
+    problem: Problem
+    abi: Abi
+    _known: dict[tuple[object, ...], NodeBytes] = field(default_factory=dict)
+
+    def of(self, node: Node, widths: Widths) -> NodeBytes:
+        """Return what a node takes."""
+        key = (node.outputs[0].name, *(widths[space] for space in spaces_of(self.problem, node)))
+        if key not in self._known:
+            self._known[key] = self._measure(node, widths)
+        return self._known[key]
+
+    def _measure(self, node: Node, widths: Widths) -> NodeBytes:
+        inputs = [value for value in node.present_inputs() if not value.is_constant]
+        alone = Graph("", inputs, list(node.outputs), [node])
+        (cut,) = self.problem.shipped(slice_channels(alone, self.problem.groups, widths)).nodes
+        scratch = sum(map(aligned, kernel_scratch_bytes(cut, self.abi)))
+        return NodeBytes(scratch, kept_bytes(cut, self.abi), self._shared(cut))
+
+    def _shared(self, node: Node) -> dict[str, int]:
+        found, born = {}, aligned(node.outputs[0].type.nbytes)
+        for index, value in enumerate(node.inputs):
+            if value is None or value.is_constant or node.inputs.count(value) > 1:
+                continue
+            distance = overlap_distance(node, index, self.problem.budgets.kernels)
+            found[value.name] = 0 if distance is None else most_shared(aligned(value.type.nbytes), born, distance)
+        return found
+
+
+def kept_bytes(node: Node, abi: Abi) -> int:
+    """Return the bytes of a tail that depend on how a node reads its weights, at least: structs share alignment."""
+    kernel, is_added = kernel_of(node, abi), node.op in CUSTOM_OPS and not node.attrs.has_bias
+    buffers = (*kernel.tail(node, abi), abi.layout(kernel.op_data).size if kernel.op_data else 0)
+    structs = (kernel.params, "TfLiteEvalTensor" if is_added else None)
+    close = sum(abi.layout(struct).size for struct in structs if struct)
+    return sum(map(aligned, buffers)) + close // ALIGNMENT_BYTES * ALIGNMENT_BYTES
+
+
+def spaces_of(problem: Problem, node: Node) -> list[str]:
+    """Return the spaces of what a node reads and writes in RAM, by name: in the order of those of its weight."""
+    values = [value for value in (*node.present_inputs(), *node.outputs) if not value.is_constant]
+    return sorted({name for value in values for name in touched_spaces(problem, value)})

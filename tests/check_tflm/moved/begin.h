@@ -1,0 +1,55 @@
+/*
+ * Between begin.h and end.h every name of TFLM lies in tflite::micro, TfLiteContext and its like included, as in
+ * sources newer than August 2026; only the schema stays in tflite. What TFLM takes from elsewhere is read before.
+ */
+#include <math.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cmath>
+#include <complex>
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <initializer_list>
+#include <limits>
+#include <memory>
+#include <new>
+#include <numeric>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "fixedpoint/fixedpoint.h"
+#include "flatbuffers/flatbuffers.h"
+#include "flatbuffers/flexbuffers.h"
+#include "ruy/profiler/instrumentation.h"
+#include "tensorflow/lite/schema/schema_generated.h"
+
+namespace tflite {
+namespace micro {
+inline namespace moved {
+inline namespace micro {}
+using namespace ::tflite;  // the schema
+}  // namespace moved
+}  // namespace micro
+}  // namespace tflite
+namespace moved = tflite::micro::moved;  // for ::tflite::Name
+
+namespace tflite {
+namespace micro {
+#define tflite moved

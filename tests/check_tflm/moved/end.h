@@ -1,0 +1,4 @@
+/* Ends what begin.h began. */
+#undef tflite
+}  // namespace micro
+}  // namespace tflite
