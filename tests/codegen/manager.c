@@ -33,6 +33,39 @@ static net_level read_next(void) {
   return net_cascade_next((net_level)level, output, sizeof(output));
 }
 
+/* The outputs that a cascade gets from its levels, by slot; which of them ran. */
+typedef struct {
+  int8_t outputs[NET_LEVEL_COUNT][NET_OUTPUT0_ELEMENTS];
+  int failing;
+  unsigned ran;
+} world;
+
+static const int8_t *infer(void *context, net_level level) {
+  world *known = (world *)context;
+  known->ran |= 1u << (int)level;
+  return (int)level == known->failing ? NULL : known->outputs[level];
+}
+
+/* Print the level that answers, which levels ran as bits, and whether the output is that level's. */
+static void run_cascade(void) {
+  world known;
+  int largest = 0, value = 0;
+  size_t slot, i;
+  const int8_t *output;
+  net_level level;
+  known.ran = 0;
+  if (scanf("%d %d", &largest, &known.failing) != 2) {
+    return;
+  }
+  for (slot = 0; slot < NET_LEVEL_COUNT; ++slot) {
+    for (i = 0; i < NET_OUTPUT0_ELEMENTS; ++i) {
+      known.outputs[slot][i] = (int8_t)(scanf("%d", &value) == 1 ? value : 0);
+    }
+  }
+  level = net_cascade_run(infer, &known, (net_level)largest, &output);
+  printf("%d\n%u\n%d\n", (int)level, known.ran, level == NET_LEVEL_NONE ? output == NULL : output == known.outputs[level]);
+}
+
 int main(void) {
   net_governor governor;
   net_governor_options options = {0, 0};
@@ -56,6 +89,8 @@ int main(void) {
     } else if (command == 'u') {
       budget = read_budget();
       printf("%d\n", (int)net_governor_update(&governor, &budget));
+    } else if (command == 'c') {
+      run_cascade();
     } else {
       printf("%d\n", (int)read_next());
     }

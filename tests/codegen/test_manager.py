@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -231,6 +232,41 @@ def test_the_cascade_in_c_gives_the_figures_of_the_report(artefact: Artefact, pr
     assert cascade.value == pytest.approx(hits / len(held), abs=1e-6)
     shares = [ends[step.slot] / len(held) for step in cascade.steps]
     assert [step.share for step in cascade.steps] == pytest.approx(shares, abs=1e-6)
+
+
+def expected_run(cascade: CascadeReport, largest: int, failing: int, outputs: list[list[int]]) -> list[int]:
+    """Return the level that answers, which ran as bits, and 1: the output is that level's, or there is none."""
+    if not 0 <= largest < len(outputs):
+        return [NONE, 0, 1]
+    steps = {step.slot: step.threshold for step in cascade.steps}
+    follows = dict(pairwise(steps))
+    slot, ran = max(next(iter(steps)), largest), 0
+    while True:
+        ran |= 1 << slot
+        if slot == failing:
+            return [NONE, ran, 1]
+        second, first = sorted(outputs[slot])[-2:]
+        after = follows.get(slot, slot) if first - second < (steps.get(slot) or 0) else slot
+        if after == slot or after < largest:
+            return [slot, ran, 1]
+        slot = after
+
+
+def test_a_cascade_runs_no_level_above_the_largest_and_stops_where_one_fails(
+    artefact: Artefact, program: Path
+) -> None:
+    cascade, random = cascade_of(artefact), Random(3)
+    classes, count = artefact.report.model.outputs[0].shape[-1], len(artefact.report.levels)
+    commands, wanted = [], list[int]()
+    for _ in range(400):
+        largest, failing = random.randint(-1, count), random.choice([-9, -9, random.randrange(count)])
+        spread = random.choice([3, 40, 120])
+        outputs = [[random.randint(-spread, spread) for _ in range(classes)] for _ in range(count)]
+        commands.append(f"c {largest} {failing} {' '.join(str(number) for row in outputs for number in row)}")
+        wanted += expected_run(cascade, largest, failing, outputs)
+    assert ask(program, commands) == wanted
+    assert len(set(wanted[::3])) > 3
+    assert len(set(wanted[1::3])) > 3
 
 
 def test_an_arena_that_is_too_small_does_not_compile(sources: Path) -> None:
