@@ -1,196 +1,43 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from redsc.compile import read_model
 from redsc.errors import UnsupportedError, UsageError
 from redsc.formats import write_tflite
 from redsc.ir import ArgExtreme, Array, DType, Graph
-from redsc.options import Tuning
-from redsc.passes.blocks import find_blocks
-from redsc.passes.groups import find_channel_groups
-from redsc.passes.nested import LevelSet, NestedWeights, OwnWeights, build_level, plain_weights, weight_axes
-from redsc.passes.plan import Level, LevelPlan
+from redsc.passes.nested import LevelSet, NestedWeights, build_level, plain_weights
 from redsc.runtime import EXECUTORS
-from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples
 from redsc.runtime.dataset import DataSet
-from redsc.runtime.divergence import Judge
-from redsc.runtime.store import Store
 from redsc.runtime.task import Task
-from tests.conftest import Golden, Zoo
-from tests.helpers import NetBuilder, residual_net, small_net
+from tests.conftest import Golden
+from tests.helpers import NetBuilder, small_net
+from tests.passes.tuning import (
+    NETS,
+    QUICK,
+    arrays_of,
+    dataset,
+    divergences,
+    levels_of,
+    small_task,
+    weights_of,
+)
 
 torch = pytest.importorskip("torch", reason="needs PyTorch: pip install redsc[tune]")
 
 from redsc.passes.tune import TuneProgress, tune  # noqa: E402  # after the check for PyTorch
 from redsc.passes.tune.batches import columns  # noqa: E402
-from redsc.passes.tune.heads import find_heads  # noqa: E402
 from redsc.passes.tune.lesson import Lesson  # noqa: E402
 from redsc.passes.tune.network import LevelNetwork  # noqa: E402
 from redsc.passes.tune.parameters import Key, find_parameters  # noqa: E402
-from redsc.runtime.torch import TorchGraph  # noqa: E402
 
-QUICK = Tuning(steps=60, batch=32)
-SHORT = replace(QUICK, steps=27)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """These networks are so small that threads only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def mixed_net(dtype: DType = DType.FLOAT32, seed: int = 0) -> Graph:
-    """Joins, gates, slopes, a transposed convolution, several pixels per channel before the dense layer."""
-    net = NetBuilder(dtype, seed)
-    x = net.conv(net.input(1, 6, 6, 2), 8)
-    joined = net.prelu(net.concat(net.conv(x, 6, 1), net.depthwise(x, 3, 2)))
-    gated = net.gate(net.transpose_conv(joined, 8, 3, 1))
-    return net.outputs(net.softmax(net.dense(net.pool(net.add(gated, x), size=3), 5)))
-
-
-def levels_of(graph: Graph, *shares: float) -> LevelSet:
-    groups = find_channel_groups(graph)
-    plan = LevelPlan(
-        tuple(
-            Level(f"{share:g}", {space.name: max(round(share * space.size), 1) for space in groups.free})
-            for share in shares
-        ),
-        {},
-    )
-    return LevelSet(graph, groups, (), plan)
-
-
-def own_weights(levels: LevelSet, slot: int, bank: int = 0, private: str = "-") -> OwnWeights:
-    """Return private biases, factors on all weights, and private weights where a name has `private` in it."""
-    graph, random = levels.cut(levels.graph, slot), np.random.default_rng(slot)
-    biases = {v.name: v.data for v in graph.constants() if v.name.endswith(".bias") or private in v.name}
-    sizes = {v.name: v.type.shape for v in graph.constants()}
-    factors = {
-        name: random.uniform(0.8, 1.2, sizes[name][axis]).astype(np.float32)
-        for name, axis in weight_axes(graph).items()
-    }
-    return OwnWeights(bank, {name: data for name, data in biases.items() if data is not None}, factors)
-
-
-def weights_of(levels: LevelSet, banks: tuple[int, ...], private: str = "-") -> NestedWeights:
-    own = tuple(own_weights(levels, slot, bank, private) for slot, bank in enumerate(banks))
-    return NestedWeights(tuple({} for _ in set(banks)), own)
-
-
-def dataset(graph: Graph, count: int, seed: int = 0, labels: Array | None = None) -> DataSet:
-    return DataSet(random_samples(graph, count, seed), labels)
-
-
-def arrays_of(weights: NestedWeights) -> dict[tuple[str, int, str], Array]:
-    """Return every array of nested weights."""
-    found: dict[tuple[str, int, str], Array] = {}
-    for index, bank in enumerate(weights.banks):
-        found |= {("bank", index, name): array for name, array in bank.items()}
-    for slot, own in enumerate(weights.levels):
-        found |= {("own", slot, name): array for name, array in own.constants.items()}
-        found |= {("scale", slot, name): array for name, array in own.scales.items()}
-    return found
-
-
-def same_bits(first: NestedWeights, second: NestedWeights) -> bool:
-    left, right = arrays_of(first), arrays_of(second)
-    return left.keys() == right.keys() and all(np.array_equal(left[key], right[key]) for key in left)
-
-
-def divergences(levels: LevelSet, weights: NestedWeights, teacher: Graph, data: DataSet) -> list[float]:
-    """Return how far every level is from the teacher, in LiteRT and by another formula than tuning's."""
-    judge = Judge.of(teacher, data.samples, Task.CLASSIFY)
-    graphs = [build_level(levels, weights, slot) for slot in range(len(weights.levels))]
-    return [judge.divergence(EXECUTORS["litert"].run(write_tflite(graph), data.samples)) for graph in graphs]
-
-
-NETS = [small_net, residual_net, mixed_net]
-BANKS = {"one bank": (0, 0, 0), "two banks": (0, 1, 1)}
-
-
-@pytest.mark.parametrize("banks", BANKS.values(), ids=list(BANKS))
-@pytest.mark.parametrize("private", ["-", "depthwise", "dense"])
-@pytest.mark.parametrize("net", NETS)
-def test_a_level_in_training_is_the_level_that_is_built(net: Any, private: str, banks: tuple[int, ...]) -> None:
-    graph = net(DType.FLOAT32)
-    levels = levels_of(graph, 1, 0.7, 0.3)
-    assert_training_is_building(levels, weights_of(levels, banks, private))
-
-
-@pytest.mark.parametrize("name", ["resnet8", "mbv2", "silu_se", "conv1d", "det"])
-def test_a_real_level_in_training_is_the_level_that_is_built(zoo: Zoo, name: str) -> None:
-    """Every other block is left out of the smallest level."""
-    graph = read_model(zoo(f"exports/{name}.dynamo18.onnx")).graph
-    levels = levels_of(graph, 1, 0.6, 0.3)
-    blocks = find_blocks(graph, levels.groups)
-    *larger, last = levels.plan.levels
-    plan = LevelPlan((*larger, replace(last, skipped=tuple(block.name for block in blocks[::2]))), {})
-    levels = replace(levels, blocks=blocks, plan=plan)
-    assert_training_is_building(levels, weights_of(levels, (0, 1, 1)))
-
-
-def assert_training_is_building(levels: LevelSet, weights: NestedWeights) -> None:
-    """Compare bit for bit, for any numbers, there and back; and compare the answers with LiteRT's."""
-    parameters = find_parameters(levels, weights, range(3))
-    vector = parameters.flatten()
-    vector += np.random.default_rng(1).normal(0, 0.1, vector.size).astype(np.float32)
-    changed = parameters.put_back(weights, vector)
-    samples = random_samples(levels.graph, 2)
-    inputs = [torch.from_numpy(np.stack(column)) for column in zip(*samples, strict=True)]
-    for slot in range(3):
-        built = build_level(levels, changed, slot)
-        network = LevelNetwork(levels, weights, slot, parameters, Task.REGRESS, "cpu")
-        made = network.constants(parameters.views(torch.from_numpy(vector)))
-        wanted = {value.name: np.asarray(value.data) for value in built.constants() if value.name in made}
-        assert len(made) == len(wanted) >= 6
-        assert all(np.array_equal(made[name].numpy(), wanted[name]) for name in made)
-        heads = [head.value for head in find_heads(built, Task.REGRESS)]
-        assert all(map(torch.equal, network.run(inputs, made), TorchGraph(built, heads).run(inputs)))
-        results = TorchGraph(built).run(inputs)
-        found = [[result[index].numpy() for result in results] for index in range(2)]
-        expected = EXECUTORS["litert"].run(write_tflite(built), samples)
-        assert difference(expected, found, FLOAT_TOLERANCE) is None
-
-
-def test_what_no_trained_level_uses_is_no_parameter() -> None:
-    levels = levels_of(small_net(DType.FLOAT32), 1, 0.5)
-    names = {value.name for value in levels.graph.constants()}
-    weights = weights_of(levels, (0, 1), "depthwise")
-    found = find_parameters(levels, weights, [1]).start
-    assert {(key.kind, key.index) for key in found} == {("bank", 1), ("own", 1), ("scale", 1)}
-    shared = {key.name for key in found if key.kind == "bank"}
-    private = {key.name for key in found if key.kind == "own"}
-    assert shared.isdisjoint(private)
-    assert shared | private == {name for name in names if name.endswith((".weight", ".bias"))}
-    assert {key.name for key in found if key.kind == "scale"} == {name for name in shared if "weight" in name}
-    both = find_parameters(levels, weights_of(levels, (0, 0)), [1]).start
-    assert {key.kind for key in both} == {"own", "scale"}  # slot 0 keeps the bank that it shares
-
-
-def test_constants_that_are_no_weights_stay() -> None:
-    net = NetBuilder(DType.FLOAT32)
-    limited = net.node("MINIMUM", net.conv(net.input(1, 4, 4, 2), 4), np.full((1, 1, 1, 1), 2, np.float32))
-    levels = levels_of(net.outputs(net.dense(net.prelu(limited), 3)), 1, 0.5)
-    names = {key.name for key in find_parameters(levels, plain_weights(levels), range(2)).start}
-    assert names == {
-        "conv_2d0.weight",
-        "conv_2d0.bias",
-        "alpha2",
-        "fully_connected3.weight",
-        "fully_connected3.bias",
-    }
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize("net", NETS)
@@ -207,96 +54,6 @@ def test_levels_come_nearer_to_the_teacher(net: Any) -> None:
 
 def _weights(graph: Graph) -> set[str]:
     return {value.name for value in graph.constants() if value.type.dtype is DType.FLOAT32}
-
-
-def test_the_same_call_gives_the_same_bits_and_another_seed_gives_others() -> None:
-    levels, data, held = small_task()
-    first, again, other = (
-        tune(levels, plain_weights(levels), levels.graph, data, held, Task.CLASSIFY, replace(SHORT, seed=seed))
-        for seed in (0, 0, 1)
-    )
-    assert same_bits(first, again)
-    assert not same_bits(first, other)
-
-
-def small_task(count: int = 96) -> tuple[LevelSet, DataSet, DataSet]:
-    graph = small_net(DType.FLOAT32)
-    return levels_of(graph, 1, 0.5), dataset(graph, count), dataset(graph, 40, seed=1)
-
-
-class Stop(Exception):
-    pass
-
-
-def stop_after(steps: int) -> Callable[[TuneProgress], None]:
-    def progress(found: TuneProgress) -> None:
-        if found.step == steps:
-            raise Stop
-
-    return progress
-
-
-@pytest.mark.parametrize("stops", [(1,), (9, 26)])
-def test_a_run_goes_on_where_it_stopped_to_the_same_bits(tmp_path: Path, stops: tuple[int, ...]) -> None:
-    levels, data, held = small_task()
-    call = (levels, plain_weights(levels), levels.graph, data, held, Task.CLASSIFY, SHORT)
-    whole: list[TuneProgress] = []
-    wanted = tune(*call, progress=whole.append)
-    store = Store(tmp_path)
-    for steps in stops:
-        with pytest.raises(Stop):
-            tune(*call, progress=stop_after(steps), store=store)
-    rest: list[TuneProgress] = []
-    assert same_bits(tune(*call, progress=rest.append, store=store), wanted)
-    assert [item.step for item in rest] == list(range(stops[-1] + 1, SHORT.steps + 1))
-    assert rest[-1] == whole[-1]
-    done: list[TuneProgress] = []
-    assert same_bits(tune(*call, progress=done.append, store=store), wanted)
-    assert done == []  # it has ended
-
-
-def test_another_call_does_not_go_on_from_there(tmp_path: Path) -> None:
-    levels, data, held = small_task()
-    store = Store(tmp_path)
-
-    def first_step(weights: NestedWeights, data: DataSet, tuning: Tuning = QUICK, protect: bool = False) -> int:
-        steps: list[int] = []
-
-        def progress(found: TuneProgress) -> None:
-            steps.append(found.step)
-            stop_after(found.step)(found)
-
-        with pytest.raises(Stop):
-            tune(
-                *(levels, weights, levels.graph, data, held, Task.CLASSIFY, tuning),
-                protect_full=protect,
-                progress=progress,
-                store=store,
-            )
-        return steps[0]
-
-    plain, own = plain_weights(levels), weights_of(levels, (0, 0))
-    assert first_step(plain, data) == 1
-    assert first_step(plain, data) == 2
-    assert first_step(own, data) == 1
-    assert first_step(own, data, protect=True) == 1
-    assert first_step(plain, dataset(levels.graph, 96, seed=2)) == 1
-    assert first_step(plain, data, replace(QUICK, learning_rate=0.001)) == 1
-    assert first_step(plain, data) == 3
-
-
-def test_a_damaged_state_is_none(tmp_path: Path) -> None:
-    levels, data, held = small_task()
-    call = (levels, plain_weights(levels), levels.graph, data, held, Task.CLASSIFY, replace(QUICK, steps=3))
-    wanted = tune(*call, store=Store(tmp_path))
-    (file,) = tmp_path.iterdir()
-    key, good = file.name.split(".")[0], Store(tmp_path).get(file.name.split(".")[0])
-    assert good is not None
-    for bad in (b"", good[: len(good) // 2], good[:-100] + bytes(100), b"PK\3\4"):
-        Store(tmp_path).put(key, bad)
-        steps: list[TuneProgress] = []
-        assert same_bits(tune(*call, progress=steps.append, store=Store(tmp_path)), wanted)
-        assert len(steps) == 3
 
 
 def test_what_only_makes_levels_worse_is_thrown_away() -> None:
