@@ -142,10 +142,13 @@ def _parameters(problem: Problem, nesting: Nesting) -> Iterator[tuple[frozenset[
             assert problem.first is not None
             whole, block = problem.first.widths[column], nesting.block_of(node)
 
-            def nbytes(height: int, width: int, copies: int = copies, whole: int = whole) -> int:
-                return _PARAMETER_BYTES * copies * height if width < whole else 0
+            spaces = tuple(sorted({row, column}))  # in the order of those of the weight's MACs
+            heights, widths = spaces.index(row), spaces.index(column)
 
-            yield frozenset({row}), Term(nbytes, (row, column), block)
+            def nbytes(*sizes: int, h: int = heights, w: int = widths, n: int = copies, most: int = whole) -> int:
+                return _PARAMETER_BYTES * n * sizes[h] if sizes[w] < most else 0
+
+            yield frozenset({row}), Term(nbytes, spaces, block)
 
 
 def _tables(problem: Problem, nesting: Nesting) -> Iterator[tuple[frozenset[str], Term]]:

@@ -80,8 +80,8 @@ class _Heads:
     def of_steps(self) -> Iterator[Cost]:
         """Yield what is live in each step, as the lower bound of an arena counts it.
 
-        A part of a live tensor adds nothing. Of a result and the operands over which it may lie, the one or the
-        others add nothing.
+        A part of a live tensor adds nothing. What a result shares with the one operand over which it may lie is
+        counted once; where there are more such operands, or more than two spaces, the result or they add nothing.
         """
         views, overlaps = _sharing(self.problem)
         ranges = live_ranges(self.problem.graph)
