@@ -8,7 +8,7 @@ DEBIAN_PACKAGES := gcc g++ gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-a
 DEBIAN_TOOLS := g++ arm-none-eabi-gcc qemu-system-arm cmake ninja
 PYTEST_WORKERS ?= 2
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint clean check-tflm
 
 demo: $(VENV)/.demo
 	$(BIN)/redsc compile examples/fashion_dscnn.onnx --ram 120KB --data examples/fashion_calib.npz --eval examples/fashion_eval.npz \
@@ -38,6 +38,10 @@ debian:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	  ! { $(foreach tool,$(DEBIAN_TOOLS),command -v $(tool) &&) true; } >/dev/null; then \
 	  apt-get update -qq && apt-get install -qq -y --no-install-recommends $(DEBIAN_PACKAGES); fi
+
+# For people who have TFLM's sources: make check-tflm TFLM_DIR=/path/to/tflite-micro. Skips, and says why, otherwise.
+check-tflm: $(if $(TFLM_DIR),$(if $(wildcard $(BIN)/python),,$(VENV)/.demo))
+	@$(MAKE) --no-print-directory -f tests/check_tflm/Makefile PYTHON='$(BIN)/python' TFLM_DIR='$(TFLM_DIR)'
 
 clean:
 	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,11 +2,11 @@
  * Runs two networks of four levels in TFLM's own interpreter, as a firmware would: the generated headers, redsc's
  * registration and kernels, and per network four interpreters on one MicroAllocator, in an arena of exactly the bytes
  * that redsc computed for a 64-bit host. What each level gives is compared with the level as a stock stand-alone
- * file in the same interpreter. Then custom options are damaged. The argument is the folder with the stock files.
+ * file in the same interpreter. Then custom options are damaged. The arguments are the folder with the stock files,
+ * and a file for what TFLM says of the damage.
  */
-#include <cmath>
+#include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <list>
 #include <string>
@@ -15,6 +15,7 @@
 #include "host_arenas.h"
 #include "joined.h"
 #include "joined_tflm.h"
+#include "parts.h"
 #include "residual.h"
 #include "residual_tflm.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
@@ -30,78 +31,17 @@ using namespace tflite::micro;  // NOLINT
 
 namespace {
 
+using check::are_equal;
+using check::Bytes;
+using check::file_bytes;
+using check::Output;
+using check::Random;
+using check::read_file;
+using check::require;
+
 constexpr size_t kStockArenaBytes = 1 << 18;
 constexpr int kSamples = 8;
 constexpr int kRandomMutations = 400;
-constexpr double kFloatTolerance = 1e-5;  // of the largest output
-constexpr size_t kAlignment = 16;
-
-[[noreturn]] void fail(const std::string& what) {
-  std::printf("FAILED: %s\n", what.c_str());
-  std::exit(1);
-}
-
-void require(bool holds, const std::string& what) {
-  if (!holds) {
-    fail(what);
-  }
-}
-
-// Bytes from the heap, aligned for a model or an arena: a sanitizer watches what lies behind them.
-class Bytes {
- public:
-  explicit Bytes(size_t size) : size_(size), data_(static_cast<uint8_t*>(std::malloc(size + kAlignment))) {
-    require(data_ != nullptr, "no memory");
-  }
-  Bytes(const Bytes&) = delete;
-  Bytes& operator=(const Bytes&) = delete;
-  ~Bytes() { std::free(data_); }
-
-  uint8_t* data() const { return data_ + (kAlignment - reinterpret_cast<uintptr_t>(data_) % kAlignment) % kAlignment; }
-  size_t size() const { return size_; }
-
- private:
-  size_t size_;
-  uint8_t* data_;
-};
-
-// Marsaglia's xorshift32 (Journal of Statistical Software 8/14, 2003): the same numbers on every host.
-class Random {
- public:
-  uint32_t next() {
-    state_ ^= state_ << 13;
-    state_ ^= state_ >> 17;
-    state_ ^= state_ << 5;
-    return state_;
-  }
-
- private:
-  uint32_t state_ = 2463534242u;
-};
-
-struct Output {
-  std::vector<uint8_t> bytes;
-  bool is_float;
-};
-
-bool are_equal(const Output& found, const Output& wanted) {
-  if (!found.is_float || found.bytes.size() != wanted.bytes.size()) {
-    return found.bytes == wanted.bytes;
-  }
-  const size_t count = found.bytes.size() / sizeof(float);
-  std::vector<float> left(count), right(count);
-  std::memcpy(left.data(), found.bytes.data(), found.bytes.size());
-  std::memcpy(right.data(), wanted.bytes.data(), wanted.bytes.size());
-  double largest = 0.0, difference = 0.0;
-  for (size_t i = 0; i < count; ++i) {
-    if (!std::isfinite(left[i])) {
-      return false;
-    }
-    largest = std::fmax(largest, std::fabs(static_cast<double>(right[i])));
-    difference = std::fmax(difference, std::fabs(static_cast<double>(left[i]) - static_cast<double>(right[i])));
-  }
-  return difference <= kFloatTolerance * largest;
-}
 
 std::vector<uint8_t> random_input(MicroInterpreter& interpreter, Random& random, bool is_float) {
   std::vector<uint8_t> bytes(interpreter.input(0)->bytes);
@@ -125,20 +65,6 @@ Output run(MicroInterpreter& interpreter, const std::vector<uint8_t>& input, boo
   require(static_cast<int>(interpreter.Invoke()) == 0, "Invoke() fails");
   const uint8_t* bytes = reinterpret_cast<const uint8_t*>(interpreter.output(0)->data.raw);
   return Output{std::vector<uint8_t>(bytes, bytes + interpreter.output(0)->bytes), is_float};
-}
-
-void read_file(const std::string& path, Bytes* bytes) {
-  std::FILE* file = std::fopen(path.c_str(), "rb");
-  require(file != nullptr && std::fread(bytes->data(), 1, bytes->size(), file) == bytes->size(), path);
-  std::fclose(file);
-}
-
-size_t file_bytes(const std::string& path) {
-  std::FILE* file = std::fopen(path.c_str(), "rb");
-  require(file != nullptr && std::fseek(file, 0, SEEK_END) == 0, path);
-  const long size = std::ftell(file);
-  std::fclose(file);
-  return static_cast<size_t>(size);
 }
 
 // What the macros of a generated header say of a network.
@@ -349,8 +275,9 @@ void report(Firmware<Network>& firmware, const std::string& folder) {
 template <typename Network>
 void report_damage() {
   const int faults = refuse_faults<Network>();
-  std::printf("%s: %d of %d damaged options refused, ", Network::name(), faults, faults);
-  std::printf("of %d random bytes %d\n", kRandomMutations, survive_mutations<Network>());
+  const int mutations = survive_mutations<Network>();
+  std::printf("%s: %d faults in custom options refused; of %d with a random byte %d refused, the others run\n",
+              Network::name(), faults, kRandomMutations, mutations);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 /*
  * Between begin.h and end.h every name of TFLM lies in tflite::micro, TfLiteContext and its like included, as in
- * sources newer than August 2026; only the schema stays in tflite. What TFLM takes from elsewhere is read before.
+ * sources newer than August 2026; the schema stays in tflite, and the few types whose header adds to std. What TFLM
+ * takes from elsewhere is read before.
  */
 #include <math.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cinttypes>
 #include <cmath>
 #include <complex>
 #include <cstdarg>
@@ -39,12 +41,17 @@
 #include "flatbuffers/flexbuffers.h"
 #include "ruy/profiler/instrumentation.h"
 #include "tensorflow/lite/schema/schema_generated.h"
+#if __has_include("tensorflow/lite/kernels/internal/types.h")
+#include "tensorflow/lite/kernels/internal/types.h"
+#else
+#include "tensorflow/lite/micro/kernels/internal/types.h"
+#endif
 
 namespace tflite {
 namespace micro {
 inline namespace moved {
 inline namespace micro {}
-using namespace ::tflite;  // the schema
+using namespace ::tflite;  // what stayed there
 }  // namespace moved
 }  // namespace micro
 }  // namespace tflite
