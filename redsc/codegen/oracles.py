@@ -18,7 +18,7 @@ from redsc.cost.tflm_tail import tail_bytes
 from redsc.errors import ExecutorError, VerificationError
 from redsc.formats import ArenaOffsets, Model, read_tflite, write_tflite
 from redsc.formats.model import Port
-from redsc.ir import Array, DType, Graph, Value
+from redsc.ir import Array, DType, Graph, Value, keeps_state
 from redsc.passes.strided import as_stock, has_strided
 from redsc.runtime import EXECUTORS, installed, run_isolated
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples, signal_to_noise_db
@@ -29,6 +29,7 @@ __all__ = ["Verification", "verify_import", "verify_levels", "verify_slots"]
 Rows = Sequence[Sequence[Array]]
 
 _SAMPLES = 4
+_STEPS = 20  # of a network that keeps state: they follow one another
 _SEED = 7
 _SIGMOID_ERROR = 5e-7  # absolute: onnxruntime's sigmoid is a polynomial (mlas/lib/logistic.cpp)
 _LEAST_SQNR_DB = 10.0  # int8 networks have 20 to 60 dB on random inputs; a wrong axis or order leaves about 0
@@ -50,23 +51,23 @@ def verify_import(model: Model, graph: Graph, level: str) -> Iterator[Verificati
 
     Where the graph computes as the file does, int8 must agree bit for bit and floats within 1e-5. Other quantised
     files (QDQ, uint8, hybrid) round in their own way: the noise between both must be small, and is reported.
-    The file is foreign: it runs in a process of its own.
+    The file is foreign: it runs in a process of its own. A network that keeps state takes consecutive steps.
 
     Raises:
         VerificationError: the answers differ, or no runtime can run the file.
     """
-    samples = random_samples(graph, _SAMPLES, _SEED)
+    samples = _samples(graph, _SEED)
     silent: list[str] = []
     oracles = ("onnxruntime",) if model.format == "onnx" else _INTERPRETERS
     for name in oracles:
         oracle = f"{name}, against the model file"
         try:
-            expected = run_isolated(name, model.runnable, _to_file(model.inputs, graph.inputs, samples))
+            expected = run_isolated(name, model.runnable, _to_file(model.inputs, graph.inputs, samples), in_steps=True)
         except ExecutorError as error:
             silent.append(f"not run: {error.diagnostic.message}")
             yield Verification(level, oracle, silent[-1])
             continue
-        ours = EXECUTORS["litert" if name == "onnxruntime" else name].run(write_tflite(graph), samples)
+        ours = EXECUTORS["litert" if name == "onnxruntime" else name].run_steps(write_tflite(graph), samples)
         found = _to_file(model.outputs, graph.outputs, ours)
         yield Verification(level, oracle, _agreement(model, graph, expected, found, (level, oracle)))
     if len(silent) == len(oracles):
@@ -120,7 +121,7 @@ def verify_slots(
     """
     for slot, (name, graph) in enumerate(zip(names, graphs, strict=True)):
         data, alone, form = slot_bytes(container, slot), write_tflite(as_stock(graph)), ""
-        samples = random_samples(graph, _SAMPLES, _SEED + slot)
+        samples = _samples(graph, _SEED + slot)
         if has_strided(graph):
             data, form = write_tflite(as_stock(read_tflite(data))), " with its weights gathered"
         for executor in _INTERPRETERS:
@@ -128,7 +129,7 @@ def verify_slots(
             if not installed(executor):
                 yield Verification(name, oracle, f"not run: {EXECUTORS[executor].package} is not installed")
                 continue
-            run = EXECUTORS[executor].run
+            run = EXECUTORS[executor].run_steps
             _require(difference(run(alone, samples), run(data, samples)), name, oracle)
             yield Verification(name, oracle, "equal bit for bit")
         if has_strided(graph):
@@ -161,6 +162,11 @@ def _verify_arena_size(name: str, data: bytes, graph: Graph, offsets: ArenaOffse
     return Verification(name, oracle, "loads and runs")
 
 
+def _samples(graph: Graph, seed: int) -> list[list[Array]]:
+    """Return random samples, to be run in this order."""
+    return random_samples(graph, _STEPS if keeps_state(graph) else _SAMPLES, seed)
+
+
 def _require(problem: str | None, level: str, oracle: str) -> None:
     if problem:
         raise VerificationError(
@@ -170,7 +176,8 @@ def _require(problem: str | None, level: str, oracle: str) -> None:
 
 def _computes_in_float(graph: Graph) -> bool:
     """Whether a result depends on the order of float sums; reading int8 out as floats does not."""
-    return any(node.op != "DEQUANTIZE" and node.outputs[0].type.dtype is DType.FLOAT32 for node in graph.nodes)
+    made = (value for node in graph.nodes if node.op != "DEQUANTIZE" for value in node.outputs)
+    return any(value.type.dtype is DType.FLOAT32 for value in made)
 
 
 def _to_file(ports: Sequence[Port], values: Sequence[Value], rows: Rows) -> list[list[Array]]:

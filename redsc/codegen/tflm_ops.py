@@ -101,6 +101,8 @@ TFLM_OPS: dict[str, str] = {
     "SPLIT_V": "AddSplitV",
     "SLICE": "AddSlice",
     "STRIDED_SLICE": "AddStridedSlice",
+    "READ_VARIABLE": "AddReadVariable",
+    "ASSIGN_VARIABLE": "AddAssignVariable",
 }
 
 CUSTOM_TFLM_OPS: dict[str, str] = {

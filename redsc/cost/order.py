@@ -35,13 +35,15 @@ Credits = Callable[[Node], Mapping[Value, int]]
 class Step:
     """The tensors that an operator reads and writes, each once, and its scratch in bytes.
 
-    `credits` are pairs of an input and the bytes saved if it dies here; of those that do, the largest counts.
+    `credits` are pairs of an input and the bytes saved if it dies here; of those that do, the largest counts. The
+    step also comes after those numbered in `after`, as the assignment of a variable after its read.
     """
 
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     scratch: int = 0
     credits: tuple[tuple[int, int], ...] = ()
+    after: tuple[int, ...] = ()
 
     @property
     def touched(self) -> frozenset[int]:
@@ -63,9 +65,9 @@ class OrderProblem:
         return sum(self.sizes[tensor] for tensor in tensors)
 
     def predecessors(self) -> list[frozenset[int]]:
-        """Return for every step those that make its inputs."""
+        """Return for every step those that make its inputs, or must run before it for another reason."""
         producer = {tensor: index for index, step in enumerate(self.steps) for tensor in step.outputs}
-        return [frozenset(producer[t] for t in step.inputs if t in producer) for step in self.steps]
+        return [frozenset((*step.after, *(producer[t] for t in step.inputs if t in producer))) for step in self.steps]
 
 
 def no_credits(_node: Node) -> Mapping[Value, int]:
@@ -138,6 +140,11 @@ def _problem(
 ) -> OrderProblem:
     number = {value: index for index, value in enumerate(graph.activations())}
 
+    reads = {node.attrs.variable: step for step, node in enumerate(graph.nodes) if node.op == "READ_VARIABLE"}
+
+    def after(node: Node) -> tuple[int, ...]:
+        return (reads[node.attrs.variable],) if node.op == "ASSIGN_VARIABLE" else ()
+
     def numbers(values: Iterable[Value]) -> tuple[int, ...]:
         return tuple(dict.fromkeys(number[value] for value in values if value in number))
 
@@ -147,6 +154,7 @@ def _problem(
             numbers(node.outputs),
             scratch(node),
             tuple((number[value], nbytes) for value, nbytes in credits(node).items()),
+            after(node),
         )
         for node in graph.nodes
     ]

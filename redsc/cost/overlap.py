@@ -53,7 +53,7 @@ def overlap_credits(kernels: Kernels) -> Credits:
     def credits(node: Node) -> dict[Value, int]:
         found = {}
         for index, value in enumerate(node.inputs):
-            if value is None or value.is_constant or node.inputs.count(value) > 1:
+            if value is None or value.is_constant or node.inputs.count(value) > 1 or not node.outputs:
                 continue
             dying, born = aligned(value.type.nbytes), aligned(node.outputs[0].type.nbytes)
             is_view = index == 0 and isinstance(op_def(node.op).alias, View)

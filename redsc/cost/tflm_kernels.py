@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from redsc.cost.tflm_structs import Abi
 from redsc.ir import CUSTOM_OPS, DType, Node, Value
 
-__all__ = ["CUSTOM_KERNELS", "KERNELS", "Kernel", "Sizes", "conv_multipliers", "is_int8"]
+__all__ = ["CUSTOM_KERNELS", "KERNELS", "STATE_KERNELS", "Kernel", "Sizes", "conv_multipliers", "is_int8"]
 
 Sizes = Callable[[Node, Abi], tuple[int, ...]]
 
@@ -174,6 +174,11 @@ def _tanh_reads(node: Node) -> tuple[Value, ...]:
     return (node.operand(0), *_source_and_output(node))
 
 
+def _assigned(node: Node) -> tuple[Value, ...]:
+    """assign_variable.cc asks for the value alone, which comes after the handle."""
+    return (node.inputs[-1],) if node.inputs[-1] else ()
+
+
 def _same(ops: str, kernel: Kernel) -> dict[str, Kernel]:
     return dict.fromkeys(ops.split(), kernel)
 
@@ -203,6 +208,7 @@ KERNELS: dict[str, Kernel] = {
     "ADD_N": Kernel(tail=_int8_data("AddNOpData"), scratch=_pointers),
     "ARG_MAX": Kernel("TfLiteArgMaxParams", reads=_nothing),
     "ARG_MIN": Kernel("TfLiteArgMinParams", reads=_nothing),
+    "ASSIGN_VARIABLE": Kernel(None, "AssignVariableOpData", reads=_assigned),
     "BATCH_MATMUL": Kernel("TfLiteBatchMatMulParams", "OpDataBatchMatmul", tail=_matmul_tail),
     "BATCH_TO_SPACE_ND": Kernel(reads=_source_and_output),
     "CAST": Kernel("TfLiteCastParams"),
@@ -231,6 +237,7 @@ KERNELS: dict[str, Kernel] = {
     "PACK": Kernel("TfLitePackParams", reads=_nothing),
     "PRELU": Kernel(None, "PreluParams"),
     "QUANTIZE": Kernel(None, "OpDataQuantizeReference"),
+    "READ_VARIABLE": Kernel(reads=_operands(0)),
     "RELU": Kernel(None, "ReluOpData"),
     "RELU6": Kernel(None, "Relu6OpData", reads=_operands(0)),
     "RESHAPE": Kernel("TfLiteReshapeParams"),
@@ -256,6 +263,11 @@ KERNELS: dict[str, Kernel] = {
         reads=_transpose_conv_reads,
     ),
     "UNPACK": Kernel("TfLiteUnpackParams", reads=_nothing),
+}
+# What a file has besides the nodes of its graph.
+STATE_KERNELS: dict[str, Kernel] = {
+    "CALL_ONCE": Kernel("TfLiteCallOnceParams", "CallOnceOpData", reads=_nothing),
+    "VAR_HANDLE": Kernel("TfLiteVarHandleParams", "VarHandleOpData", reads=_nothing),
 }
 # redsc_tflm.h: options stay in flash, multipliers are constants, nothing is allocated.
 CUSTOM_KERNELS: dict[str, Kernel] = _same(" ".join(CUSTOM_OPS), Kernel(reads=_nothing))

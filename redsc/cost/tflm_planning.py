@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from redsc.cost import tflm_tail
 from redsc.cost.buffer import aligned
 from redsc.cost.tflm_structs import ARM_32, Abi, Layout
+from redsc.formats import file_graphs
 from redsc.ir import Graph
 
 __all__ = ["planning_bytes"]
@@ -36,18 +37,19 @@ def _phases(graph: Graph, abi: Abi) -> Iterator[tuple[int, int]]:
     request = abi.layout("ScratchBufferRequest")
     tail = list(tflm_tail.init_tail(graph, abi))
     scratch = 0
-    for node in graph.nodes:
-        tail += tflm_tail.prepare_tail(node, abi)
+    for node, kept in tflm_tail.prepared(graph, abi):
+        tail += kept
         tensors = tflm_tail.kernel_of(node, abi).reads(node)
         layouts = [layout for value in tensors for layout in tflm_tail.tensor_layouts(value, abi)]
         requests = request.array(scratch + _MAX_SCRATCH_BUFFERS_PER_OP)
         yield _raised([requests, *layouts]), tflm_tail.stacked(tail)
         scratch += len(tflm_tail.kernel_scratch_bytes(node, abi))
     placed = sum(value.type.nbytes > 0 for value in graph.activations()) + scratch
+    parts = file_graphs(graph)
     notes = [
         request.array(scratch + _MAX_SCRATCH_BUFFERS_PER_OP),
-        abi.layout("ptr"),  # an offset per subgraph
-        abi.layout("AllocationInfo").array(len(graph.values()) + scratch),
+        abi.layout("ptr").array(len(parts)),  # an offset per subgraph
+        abi.layout("AllocationInfo").array(sum(len(part.graph.values()) for part in parts) + scratch),
         tflm_tail.in_arena(abi.layout("GreedyMemoryPlanner::per_buffer_size").size * placed),
     ]
     yield aligned(_raised(notes)), tflm_tail.stacked(tflm_tail.planned_tail(graph, abi))

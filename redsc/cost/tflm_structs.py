@@ -42,6 +42,9 @@ STRUCTS: dict[str, str] = {
     "NodeAndRegistration": "TfLiteNode ptr",
     "ScratchBufferHandle": "ptr",
     "ScratchBufferRequest": "ptr int*2",
+    # micro/micro_resource_variable.h
+    "MicroResourceVariables": "ptr int*2",
+    "MicroResourceVariable": "ptr*4 int8",
     # micro/micro_allocation_info.h
     "AllocationInfo": "ptr*2 int*3 bool",
     # core/c/common.h with TF_LITE_STATIC_MEMORY; TfLiteQuantizationType declares int as its underlying type
@@ -56,6 +59,7 @@ STRUCTS: dict[str, str] = {
     "TfLiteArgMaxParams": "enum",
     "TfLiteArgMinParams": "enum",
     "TfLiteBatchMatMulParams": "bool*3",
+    "TfLiteCallOnceParams": "int",
     "TfLiteCastParams": "enum*2",
     "TfLiteConcatenationParams": "int enum",
     "TfLiteConvParams": "enum int*2 enum int*2 enum",
@@ -86,8 +90,11 @@ STRUCTS: dict[str, str] = {
     "TfLiteSubParams": "enum bool",
     "TfLiteTransposeConvParams": "enum int*2 enum*2",
     "TfLiteUnpackParams": "int*2",
+    "TfLiteVarHandleParams": "ptr*2",
     # micro/kernels/*.h and *.cc: what a kernel allocates for itself; a plain OpData has its kernel's name before it
     "AddNOpData": "int*10",
+    "AssignVariableOpData": "",
+    "CallOnceOpData": "int bool",
     "ComparisonOpData": "ComparisonParams",
     "ConcatenationOpData": "ConcatenationParams",
     "CumSumOpData": "int*9",
@@ -116,6 +123,7 @@ STRUCTS: dict[str, str] = {
     "SelectOpData": "bool",
     "SquaredDifferenceOpData": "bool ArithmeticParams",
     "TanhOpData": "int*4",
+    "VarHandleOpData": "int",
     "TransposeConvOpData": "ConvParams int*2 ptr*2",
     # micro/kernels/cmsis_nn/*.cc, likewise
     "CMSISNNSoftmaxParams": "SoftmaxParams int*2",
@@ -149,6 +157,7 @@ RECORDING_FIELDS: dict[str, str] = {
 }
 COMPRESSION_FIELDS: dict[str, str] = {
     "SubgraphAllocations": "ptr",
+    "AssignVariableOpData": "int",
     "ConcatenationOpData": "int*10",
     "OpDataConv": "int*2",
     "OpDataFullyConnected": "int*2",

@@ -1,6 +1,7 @@
 """Exact emulation of what TFLM keeps at the arena's tail.
 
-Source: tensorflow/lite/micro/micro_allocator.cc and micro_interpreter.cc; of kernels: tflm_kernels.py, cmsis_nn.py.
+Source: tensorflow/lite/micro/micro_allocator.cc, micro_interpreter.cc and micro_resource_variable.cc; of kernels:
+tflm_kernels.py, cmsis_nn.py. What is allocated for a file is that of all its subgraphs.
 The tail grows downwards from a 16-aligned end; each allocation aligns it down. Kernels allocate with the arena's
 alignment, the interpreter with that of the struct.
 """
@@ -11,9 +12,10 @@ from collections.abc import Iterable, Iterator
 
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.cost.cmsis_nn import CMSIS_NN_C, CMSIS_NN_DSP
-from redsc.cost.tflm_kernels import CUSTOM_KERNELS, KERNELS, Kernel
+from redsc.cost.tflm_kernels import CUSTOM_KERNELS, KERNELS, STATE_KERNELS, Kernel
 from redsc.cost.tflm_structs import ARM_32, Abi, KernelLibrary, Layout
-from redsc.ir import DType, Graph, Node, Value
+from redsc.formats import file_graphs
+from redsc.ir import DType, Graph, Node, Value, state_reads
 
 __all__ = [
     "align_up",
@@ -23,7 +25,9 @@ __all__ = [
     "kernel_scratch_bytes",
     "planned_tail",
     "prepare_tail",
+    "prepared",
     "stacked",
+    "state_bytes",
     "tail_bytes",
     "tensor_layouts",
 ]
@@ -32,8 +36,6 @@ _ALLOCATORS = (
     "SingleArenaBufferAllocator",
     "GreedyMemoryPlanner",
     "MicroAllocator",
-    "MicroBuiltinDataAllocator",
-    "SubgraphAllocations",
 )
 _LIBRARIES = {
     KernelLibrary.REFERENCE: KERNELS,
@@ -54,7 +56,7 @@ def kernel_scratch_bytes(node: Node, abi: Abi = ARM_32) -> tuple[int, ...]:
 
 def kernel_of(node: Node, abi: Abi) -> Kernel:
     """Return what the kernel of a node allocates in a build."""
-    return CUSTOM_KERNELS.get(node.op) or _LIBRARIES[abi.kernels][node.op]
+    return CUSTOM_KERNELS.get(node.op) or STATE_KERNELS.get(node.op) or _LIBRARIES[abi.kernels][node.op]
 
 
 def stacked(layouts: Iterable[Layout]) -> int:
@@ -68,25 +70,59 @@ def stacked(layouts: Iterable[Layout]) -> int:
 def planned_tail(graph: Graph, abi: Abi) -> Iterator[Layout]:
     """Yield every persistent allocation up to the end of planning, in TFLM's order."""
     yield from init_tail(graph, abi)
-    for node in graph.nodes:
-        yield from prepare_tail(node, abi)
+    for _, kept in prepared(graph, abi):
+        yield from kept
     if handles := sum(len(kernel_scratch_bytes(node, abi)) for node in graph.nodes):
         yield abi.layout("ScratchBufferHandle").array(handles)
 
 
 def init_tail(graph: Graph, abi: Abi) -> Iterator[Layout]:
     """Yield what is there before the first kernel prepares."""
+    parts = [part.graph for part in file_graphs(graph)]
+    kernels = [kernel_of(node, abi) for part in parts for node in part.nodes]
     yield from map(abi.layout, _ALLOCATORS)
-    yield abi.layout("TfLiteEvalTensor").array(len(graph.values()))
-    yield abi.layout("NodeAndRegistration").array(len(graph.nodes))
-    kernels = [kernel_of(node, abi) for node in graph.nodes]
+    yield from _variable_table(graph, abi)
+    yield abi.layout("MicroBuiltinDataAllocator")
+    yield abi.layout("SubgraphAllocations").array(len(parts))
+    yield from (abi.layout("TfLiteEvalTensor").array(len(part.values())) for part in parts)
+    yield from (abi.layout("NodeAndRegistration").array(len(part.nodes)) for part in parts)
     yield from (abi.layout(kernel.params) for kernel in kernels if kernel.params)
-    yield from (in_arena(abi.layout(kernel.op_data).size) for kernel in kernels if kernel.op_data)
+    op_data = (abi.layout(kernel.op_data).size for kernel in kernels if kernel.op_data)
+    yield from (in_arena(size) for size in op_data if size)
 
 
 def prepare_tail(node: Node, abi: Abi) -> Iterator[Layout]:
     """Yield the buffers that a kernel keeps from its Prepare on."""
     return map(in_arena, kernel_of(node, abi).tail(node, abi))
+
+
+def prepared(graph: Graph, abi: Abi) -> Iterator[tuple[Node, list[Layout]]]:
+    """Yield every operator of a file in the order in which they prepare, with the buffers that it keeps from then on.
+
+    The first assignment of a variable allocates it.
+    """
+    allocated = set[str]()
+    for part in file_graphs(graph):
+        for node in part.graph.nodes:
+            kept = list(prepare_tail(node, abi))
+            if node.op == "ASSIGN_VARIABLE" and node.attrs.variable not in allocated:
+                allocated.add(node.attrs.variable)
+                kept.append(in_arena(node.operand(1).type.nbytes))
+            yield node, kept
+
+
+def state_bytes(graph: Graph, abi: Abi = ARM_32) -> int:
+    """Return the bytes of the tail that networks with the same variables share, 0 without any: at least that."""
+    buffers = (in_arena(node.operand(0).type.nbytes) for node in state_reads(graph))
+    sizes = [layout.size for layout in (*_variable_table(graph, abi), *buffers)]
+    return sum(size // ALIGNMENT_BYTES * ALIGNMENT_BYTES for size in sizes)
+
+
+def _variable_table(graph: Graph, abi: Abi) -> Iterator[Layout]:
+    """Yield what MicroResourceVariables::Create allocates, right after the allocator."""
+    if count := len(state_reads(graph)):
+        yield in_arena(abi.layout("MicroResourceVariables").size)
+        yield in_arena(abi.layout("MicroResourceVariable").size * count)
 
 
 def tensor_layouts(value: Value, abi: Abi) -> Iterator[Layout]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from redsc.formats.model import Model, load_model
 from redsc.formats.tables import Refusal
-from redsc.formats.tflite.peek import count_ports, described_as, planned_offsets
+from redsc.formats.tflite.peek import count_ports, described_as, has_variables, planned_offsets
 from redsc.formats.tflite.reader import read_tflite
+from redsc.formats.tflite.state import FileGraph, file_graphs
 from redsc.formats.tflite.writer import (
     SIGNATURE,
     SLOT_BYTES,
@@ -19,10 +20,13 @@ __all__ = [
     "SIGNATURE",
     "SLOT_BYTES",
     "ArenaOffsets",
+    "FileGraph",
     "Model",
     "Refusal",
     "count_ports",
     "described_as",
+    "file_graphs",
+    "has_variables",
     "load_model",
     "planned_offsets",
     "read_tflite",

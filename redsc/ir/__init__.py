@@ -19,6 +19,7 @@ from redsc.ir.ops_pad import Block, MirrorMode, MirrorPad
 from redsc.ir.ops_pool import Pool2D, Resize
 from redsc.ir.ops_reduce import ArgExtreme, CumSum, Mean, Reduce
 from redsc.ir.ops_shape import Reshape, ShapeOf, Squeeze
+from redsc.ir.ops_state import Variable, keeps_state, state_reads
 from redsc.ir.ops_strided import StridedConv2D, StridedFullyConnected, run_columns
 from redsc.ir.ops_unary import LeakyRelu, Softmax
 from redsc.ir.real import real_values
@@ -79,11 +80,14 @@ __all__ = [
     "Unpack",
     "Use",
     "Value",
+    "Variable",
     "copy_graph",
+    "keeps_state",
     "op_def",
     "parse_graph",
     "print_graph",
     "real_values",
     "run_columns",
+    "state_reads",
     "verify_graph",
 ]

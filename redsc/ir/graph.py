@@ -71,8 +71,8 @@ class Node:
 
     @property
     def name(self) -> str:
-        """The name for messages: the user's own, else that of the first output."""
-        return self.origin[0] if self.origin else self.outputs[0].name
+        """The name for messages: the user's own, else that of the first output, or of what a node without any reads."""
+        return self.origin[0] if self.origin else (*self.outputs, *self.present_inputs())[0].name
 
     def operand(self, index: int) -> Value:
         """Return input `index`, which must be present."""

@@ -116,7 +116,8 @@ class OpDef:
     `macs(node)` counts multiply-accumulates, borders included, as the field does. `data` are the operands that
     carry data, the first one first (None: all of them), in contrast to weights, axes and shapes. `shape_operand` is
     a constant operand that repeats the output's shape: who changes the one changes the other. `signatures` are the
-    element types that LiteRT and tflite-micro both run.
+    element types that LiteRT and tflite-micro both run; of an op without outputs only their inputs count. A node of
+    an op that `is_stateful` does more than make its outputs: it is never dead, and never a constant.
     """
 
     name: str
@@ -130,6 +131,7 @@ class OpDef:
     quant: QuantRule = OwnScale()
     alias: Alias = NoAlias()
     shape_operand: int | None = None
+    is_stateful: bool = False
 
     def data_inputs(self, node: Node) -> tuple[Value, ...]:
         """Return the operands of a node that carry data."""

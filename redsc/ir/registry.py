@@ -12,6 +12,7 @@ from redsc.ir.ops_pad import PAD_OPS
 from redsc.ir.ops_pool import POOL_OPS
 from redsc.ir.ops_reduce import REDUCE_OPS
 from redsc.ir.ops_shape import SHAPE_OPS
+from redsc.ir.ops_state import STATE_OPS
 from redsc.ir.ops_strided import STRIDED_OPS
 from redsc.ir.ops_unary import UNARY_OPS
 
@@ -27,6 +28,7 @@ FAMILIES: dict[str, tuple[OpDef, ...]] = {
     "padding and blocks": PAD_OPS,
     "joining and gathering": MOVE_OPS,
     "cutting": CUT_OPS,
+    "state between inferences": STATE_OPS,
 }
 
 OPS: dict[str, OpDef] = {op.name: op for family in FAMILIES.values() for op in family}

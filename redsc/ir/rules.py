@@ -32,6 +32,7 @@ __all__ = [
     "RawIntegers",
     "Reduces",
     "Regroups",
+    "Remembers",
     "Reshapes",
     "SameInputScales",
     "SameScale",
@@ -160,6 +161,11 @@ class Regroups:
 
 
 @dataclass(frozen=True, slots=True)
+class Remembers:
+    """Reads or assigns a variable: its channels stay, for what one level leaves in it another level may read."""
+
+
+@dataclass(frozen=True, slots=True)
 class Barrier:
     """The result depends on how many channels there are: freeze them."""
 
@@ -181,6 +187,7 @@ ChannelRule = (
     | Transposes
     | Reshapes
     | Regroups
+    | Remembers
     | Barrier
 )
 

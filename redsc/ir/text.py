@@ -71,6 +71,8 @@ def _literal(item: Any) -> str:
             return "true" if item else "false"
         case float():
             return _float(item)
+        case str():
+            return json.dumps(item)
         case tuple():
             return _list(item)
     return str(item)
@@ -91,7 +93,8 @@ def _data(value: Value) -> str:
 def _node(node: Node) -> str:
     operands = ", ".join("none" if value is None else f"%{_name(value.name)}" for value in node.inputs)
     attrs = ", ".join(f"{f.name}={_literal(getattr(node.attrs, f.name))}" for f in fields(node.attrs))
-    text = f"{', '.join(_declare(value) for value in node.outputs)} = {node.op}({operands})"
+    outputs = ", ".join(_declare(value) for value in node.outputs)
+    text = f"{outputs} = {node.op}({operands})" if outputs else f"{node.op}({operands})"
     return f"{text} {{{attrs}}}" if attrs else text
 
 

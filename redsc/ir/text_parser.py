@@ -184,10 +184,7 @@ class _Parser:
         return data
 
     def node(self, graph: Graph) -> None:
-        outputs = [self.declare()]
-        while self.accept(","):
-            outputs.append(self.declare())
-        self.expect("=")
+        outputs = self.results() if self.peek("%") else []
         op = self.take("name")
         if op not in OPS and op not in CUSTOM_OPS:
             raise self._fail(f"a known op before this, not {op}")
@@ -197,6 +194,13 @@ class _Parser:
         while self.accept("@"):
             origin.append(self.name())
         graph.append(op, inputs, outputs, attrs, origin)
+
+    def results(self) -> list[Value]:
+        outputs = [self.declare()]
+        while self.accept(","):
+            outputs.append(self.declare())
+        self.expect("=")
+        return outputs
 
     def operands(self) -> list[Value | None]:
         self.expect("(")
@@ -223,6 +227,8 @@ class _Parser:
     def attribute(self, hint: Any) -> Any:
         if self.peek("["):
             return tuple(int(item) for item in self.items())
+        if hint is str:
+            return self.name()
         text = self.take("number", "name")
         if hint is bool:
             return text == "true"

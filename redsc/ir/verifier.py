@@ -12,6 +12,7 @@ import numpy as np
 from redsc.errors import MalformedModel, UnsupportedError
 from redsc.ir.graph import Graph, Node
 from redsc.ir.ops import OpDef, ShapeError
+from redsc.ir.ops_state import Variable
 from redsc.ir.registry import CUSTOM_OPS, OPS, op_def
 from redsc.ir.rules import Fixed, SameInputScales, SameScale, Signature
 from redsc.ir.types import DType, Quant
@@ -62,7 +63,7 @@ def signature_of(node: Node) -> Signature | None:
     inputs = [None if value is None else value.type.dtype for value in node.inputs]
     outputs = {value.type.dtype for value in node.outputs}
     for row in op_def(node.op).signatures:
-        if row.takes(inputs) and outputs == {row.output}:
+        if row.takes(inputs) and outputs <= {row.output}:
             return row
     return None
 
@@ -98,6 +99,22 @@ def _schedule(graph: Graph) -> Iterator[str]:
     for value in graph.outputs:
         if not value.is_constant and id(value) not in ready:
             yield f"the output {value.name!r} is never made"
+
+
+def _variables(graph: Graph) -> Iterator[str]:
+    """A variable is read once, then assigned once, all in one type, and starts with a constant."""
+    nodes: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        if isinstance(node.attrs, Variable):
+            nodes.setdefault(node.attrs.variable, []).append(node)
+    for name, found in nodes.items():
+        operands = [value for node in found for value in node.present_inputs()]
+        if [node.op for node in found] != ["READ_VARIABLE", "ASSIGN_VARIABLE"]:
+            yield f"the variable {name!r} has {', '.join(node.op for node in found)}, not one read and one assignment"
+        elif len({value.type for value in operands}) != 1:
+            yield f"the variable {name!r} is read and assigned in different types"
+        elif not operands[0].is_constant:
+            yield f"the variable {name!r} starts with {operands[0].name!r}, which is no constant"
 
 
 def _use_lists(graph: Graph) -> Iterator[str]:
@@ -165,7 +182,8 @@ def _legal_dtypes(node: Node, op: OpDef) -> Iterator[str]:
     """Element types are one of the op's signatures."""
     if signature_of(node) is None:
         inputs = [None if value is None else value.type.dtype.value for value in node.inputs]
-        yield f"no signature of {op.name} takes {inputs} and gives {node.outputs[0].type.dtype.value}"
+        outputs = ", ".join(value.type.dtype.value for value in node.outputs[:1]) or "nothing"
+        yield f"no signature of {op.name} takes {inputs} and gives {outputs}"
 
 
 def _scale_rule(node: Node, op: OpDef) -> Iterator[str]:
@@ -196,6 +214,7 @@ _GRAPH_RULES: tuple[Callable[[Graph], Iterator[str]], ...] = (
     _unique_names,
     _known_ops,
     _schedule,
+    _variables,
     _use_lists,
     _positive_shapes,
     _finite,

@@ -125,7 +125,8 @@ class _Search:
             node = value.producer
             if value is source or value.is_constant or node in found:
                 continue
-            if node is None or self.places[node] <= first or len(found) == _MOST_NODES:
+            is_way_in = node is None or self.places[node] <= first or op_def(node.op).is_stateful
+            if node is None or is_way_in or len(found) == _MOST_NODES:
                 return []
             found.add(node)
             waiting += node.present_inputs()
@@ -173,7 +174,10 @@ class _Search:
         """Return a function of a value that replaces it, element by element: x, LOGISTIC, MUL make one of x."""
         if not value.uses or self.graph.is_output(value):
             return None
-        result = max((use.node for use in value.uses), key=self.places.__getitem__).outputs[0]
+        last = max((use.node for use in value.uses), key=self.places.__getitem__)
+        if not last.outputs:
+            return None
+        result = last.outputs[0]
         between = self.between(value, result)
         is_function = all(isinstance(op_def(node.op).alias, InPlace) for node in between)
         is_closed = _only_in(value, between) and self.private(between, result) == between

@@ -24,6 +24,7 @@ from redsc.ir.rules import (
     Produces,
     Reduces,
     Regroups,
+    Remembers,
     Reshapes,
     Slices,
     Splits,
@@ -210,6 +211,16 @@ def _regroups(finder: Finder, node: Node, _rule: Regroups) -> _Found:
     return None if row is None else _Carried(row)
 
 
+def _remembers(finder: Finder, node: Node, _rule: Remembers) -> _Found:
+    """What a variable holds stays as it is, and so do all channels that are tied to it."""
+    reason = "it is state, which all levels share"
+    finder.stop(node.present_inputs(), reason)
+    found = [finder.new_channels((1, *value.type.shape)[-1], value.name) for value in node.outputs]
+    for channels in found:
+        finder.freeze(channels, reason)
+    return [_Carried(channels) for channels in found]
+
+
 def _barrier(finder: Finder, node: Node, rule: Barrier) -> _Found:
     finder.stop(node.present_inputs(), rule.reason)
     return _Carried(_incoming(finder, node))
@@ -261,6 +272,7 @@ _RULES: dict[type[Any], Callable[[Finder, Node, Any], _Found]] = {
     Transposes: _transposes,
     Reshapes: _reshapes,
     Regroups: _regroups,
+    Remembers: _remembers,
     Barrier: _barrier,
 }
 
@@ -286,7 +298,7 @@ def _why_not(finder: Finder, node: Node) -> str | None:
     op = op_def(node.op)
     if any(value.type.shape[-1] > MOST_CHANNELS for value in node.outputs if value.type.shape):
         return f"{node.op} {node.name!r} makes more than {MOST_CHANNELS:,} of them"
-    if isinstance(op.channels, (Produces, Grouped, Transposes, Reshapes)):
+    if isinstance(op.channels, (Produces, Grouped, Transposes, Reshapes, Remembers)):
         return None
     read = ((value, axis) for value in op.data_inputs(node) for axis in finder.axes.get(value.name, ()))
     if any(not value.is_constant and axis != len(value.type.shape) - 1 for value, axis in read):

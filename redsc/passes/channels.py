@@ -44,7 +44,7 @@ def gather_channels(graph: Graph, groups: ChannelGroups, keep: Mapping[int, Arra
         inputs = [None if value is None else copy(value) for value in node.inputs]
         for index, numbers in _written_numbers(node, outputs, kept):
             inputs[index] = _follow(node, index, copy(node.operand(index)), numbers)
-        result.append(node.op, inputs, outputs, _attrs(node, inputs[0], outputs[0]), node.origin)
+        result.append(node.op, inputs, outputs, _attrs(node, inputs[0], outputs), node.origin)
     result.outputs = [copy(value) for value in graph.outputs]
     return result
 
@@ -140,10 +140,10 @@ def _follow(node: Node, index: int, value: Value, numbers: Sequence[int]) -> Val
     return Value.constant(name, np.array(numbers, data.dtype).reshape(data.shape))
 
 
-def _attrs(node: Node, source: Value | None, output: Value) -> Any:
+def _attrs(node: Node, source: Value | None, outputs: Sequence[Value]) -> Any:
     """Return the node's attributes; those that repeat sizes follow the operands."""
     if isinstance(node.attrs, Reshape):
-        return replace(node.attrs, new_shape=output.type.shape)
+        return replace(node.attrs, new_shape=outputs[0].type.shape)
     if isinstance(node.attrs, DepthwiseConv2D) and source is not None:
-        return replace(node.attrs, depth_multiplier=output.type.shape[-1] // source.type.shape[-1])
+        return replace(node.attrs, depth_multiplier=outputs[0].type.shape[-1] // source.type.shape[-1])
     return node.attrs

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from redsc.errors import Diagnostic, InternalError, UsageError, did_you_mean
-from redsc.ir import Array, DType, Graph, Quant, verify_graph
+from redsc.ir import Array, DType, Graph, Quant, keeps_state, verify_graph
 from redsc.options import Quantization
 from redsc.passes.base import Log
 from redsc.passes.calibrate import choose_scales
@@ -52,9 +52,10 @@ class Quantized:
 def is_quantizable(graph: Graph, has_data: bool, settings: Quantization) -> bool:
     """Whether a network shall become int8: it computes in float only, and data or the file itself give scales.
 
-    The scales of weights alone, as in a hybrid file, are not enough: without data nothing would become int8.
+    The scales of weights alone, as in a hybrid file, are not enough: without data nothing would become int8. One that
+    keeps state stays as it is.
     """
-    if not settings.enabled or any(value.type.dtype is DType.INT8 for value in graph.values()):
+    if not settings.enabled or keeps_state(graph) or any(value.type.dtype is DType.INT8 for value in graph.values()):
         return False
     return (has_data or is_annotated(graph)) and any(is_float_node(node) for node in graph.nodes)
 

@@ -30,6 +30,8 @@ _NOT_IN_REFERENCE = frozenset({"ELU"})  # int8 ops for which LiteRT falls back o
 def check_permutation(graph: Graph, groups: ChannelGroups) -> None:
     """Check that a random permutation of every free space leaves the outputs equal (int8: bit for bit).
 
+    The samples are steps that follow one another, from the initial state of the variables.
+
     Raises:
         InternalError: a channel rule ties the wrong axes.
     """
@@ -59,7 +61,7 @@ def _check_equal(expected: Graph, found: Graph, message: str) -> None:
     if runtime is None:
         return
     samples = random_samples(expected, _SAMPLES, _SEED)
-    run = EXECUTORS[runtime].run
+    run = EXECUTORS[runtime].run_steps
     problem = difference(run(write_tflite(expected), samples), run(write_tflite(found), samples), FLOAT_TOLERANCE)
     if problem:
         raise InternalError(message, code="I703", evidence=[problem])
@@ -70,6 +72,7 @@ def _exact_runtime(graph: Graph) -> str | None:
 
     LiteRT's optimised int8 MEAN rounds the channels that fill a vector register otherwise than the rest.
     """
-    if not any(node.op in _NOT_IN_REFERENCE and node.outputs[0].type.dtype is DType.INT8 for node in graph.nodes):
+    made = (value for node in graph.nodes if node.op in _NOT_IN_REFERENCE for value in node.outputs)
+    if not any(value.type.dtype is DType.INT8 for value in made):
         return "litert"
     return "tflm" if installed("tflm") else None

@@ -68,7 +68,7 @@ class _Skipper:
     def run(self) -> Graph:
         self.result.inputs = [self.copy(value) for value in self.graph.inputs]
         for node in self.graph.nodes:
-            name = node.outputs[0].name
+            name = node.outputs[0].name if node.outputs else ""
             if name in self.sources:
                 self.copies[name] = self.stand_in(node, self.copies[self.sources[name]])
             else:

@@ -45,8 +45,10 @@ class Tabulate(Pass):
         return bool(done)
 
     def _tabulate(self, graph: Graph, node: Node, log: Log) -> bool:
+        if node.op != "QUANTIZE":
+            return False
         real, result = node.operand(0), node.outputs[0]
-        is_border = node.op == "QUANTIZE" and _is(real, DType.FLOAT32) and _is(result, DType.INT8)
+        is_border = _is(real, DType.FLOAT32) and _is(result, DType.INT8)
         if not is_border or real.producer is None or real.producer.op == "DEQUANTIZE":
             return False
         island = _Island()

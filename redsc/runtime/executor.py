@@ -23,8 +23,13 @@ class Executor:
     module: str
 
     def run(self, model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
-        """Run a model in this process on every sample."""
+        """Run a model in this process on every sample, each time from the initial state of its variables."""
         runner: Runner = importlib.import_module(self.module).run
+        return runner(model, samples)
+
+    def run_steps(self, model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
+        """Run a model on samples that follow one another: its variables keep their state from one to the next."""
+        runner: Runner = importlib.import_module(self.module).run_steps
         return runner(model, samples)
 
 

@@ -23,16 +23,18 @@ def run_isolated(
     executor: str,
     model: bytes,
     samples: Sequence[Sequence[Array]],
+    *,
+    in_steps: bool = False,
     timeout_seconds: int = DEFAULT_LIMITS.executor_seconds,
 ) -> list[list[Array]]:
-    """Run a model like `Executor.run`, in a subprocess.
+    """Run a model like `Executor.run`, or `Executor.run_steps`, in a subprocess.
 
     Raises:
         ExecutorError: the runtime refuses the model, crashes or takes too long.
     """
     if not installed(executor):
         raise ExecutorError(f"{EXECUTORS[executor].package} is not installed")
-    command = [sys.executable, "-m", "redsc.runtime.isolated", executor]
+    command = [sys.executable, "-m", "redsc.runtime.isolated", executor, "run_steps" if in_steps else "run"]
     try:
         done = subprocess.run(
             command, input=_pack(samples, model), capture_output=True, timeout=timeout_seconds, check=False
@@ -60,10 +62,11 @@ def _unpack(archive: np.lib.npyio.NpzFile) -> list[list[Array]]:
     return [[archive[f"{i}.{j}"] for i, j in row] for _, row in groupby(keys, key=lambda key: key[0])]
 
 
-def _serve(executor: str) -> int:
+def _serve(executor: str, way: str) -> int:
     archive = np.load(io.BytesIO(sys.stdin.buffer.read()))
     try:
-        rows = EXECUTORS[executor].run(archive["model"].tobytes(), _unpack(archive))
+        run = getattr(EXECUTORS[executor], way)
+        rows = run(archive["model"].tobytes(), _unpack(archive))
     except RedscError as error:
         sys.stdout.write(error.diagnostic.message)
         return error.exit_code
@@ -72,4 +75,4 @@ def _serve(executor: str) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(_serve(sys.argv[1]))
+    raise SystemExit(_serve(*sys.argv[1:]))

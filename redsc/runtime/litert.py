@@ -8,9 +8,10 @@ from typing import Any
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from redsc.errors import ExecutorError
+from redsc.formats import has_variables
 from redsc.ir import Array
 
-__all__ = ["run", "trace"]
+__all__ = ["run", "run_steps", "trace"]
 
 _OPTIMIZED = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 
@@ -18,7 +19,21 @@ _OPTIMIZED = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 def run(model: bytes, samples: Sequence[Sequence[Array]], *, optimized: bool = False) -> list[list[Array]]:
     """Run every sample; inputs and outputs are in the model's own order.
 
-    The optimised kernels, in one thread, are for floats of which nobody needs the last bit.
+    The optimised kernels, in one thread, are for floats of which nobody needs the last bit. A model with variables
+    is loaded anew for every sample: LiteRT has no way back to the state before CALL_ONCE.
+
+    Raises:
+        ExecutorError: LiteRT refuses the model or an input.
+    """
+    if has_variables(model):
+        return [row for sample in samples for row in run_steps(model, [sample], optimized=optimized)]
+    return run_steps(model, samples, optimized=optimized)
+
+
+def run_steps(
+    model: bytes, samples: Sequence[Sequence[Array]], *, optimized: bool = False
+) -> list[list[Array]]:
+    """Run samples one after the other, as `run`; variables keep their state from one to the next.
 
     Raises:
         ExecutorError: LiteRT refuses the model or an input.

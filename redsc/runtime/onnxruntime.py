@@ -9,7 +9,7 @@ import onnxruntime
 from redsc.errors import ExecutorError
 from redsc.ir import Array
 
-__all__ = ["run"]
+__all__ = ["run", "run_steps"]
 
 
 def run(model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
@@ -28,3 +28,6 @@ def run(model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
         return [list(session.run(None, dict(zip(names, sample, strict=True)))) for sample in samples]
     except Exception as error:  # onnxruntime raises classes of its own binding
         raise ExecutorError(f"onnxruntime refuses the model: {error}") from error
+
+
+run_steps = run  # an ONNX model has no variables

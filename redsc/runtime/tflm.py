@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from redsc.errors import ExecutorError
-from redsc.formats import count_ports
+from redsc.formats import count_ports, has_variables
 from redsc.ir import Array
 
-__all__ = ["ArenaUse", "measure_arena", "run"]
+__all__ = ["ArenaUse", "measure_arena", "run", "run_steps"]
 
 ARENA_BYTES = 64 << 20  # a multiple of 16: the tail's alignment then depends on the model only
 
@@ -29,7 +29,20 @@ class ArenaUse:
 
 
 def run(model: bytes, samples: Sequence[Sequence[Array]], arena_bytes: int = ARENA_BYTES) -> list[list[Array]]:
-    """Run every sample in an arena of the given size.
+    """Run every sample in an arena of the given size; a model with variables is loaded anew for each.
+
+    Raises:
+        ExecutorError: TFLM refuses the model or an input.
+    """
+    if has_variables(model):
+        return [row for sample in samples for row in run_steps(model, [sample], arena_bytes)]
+    return run_steps(model, samples, arena_bytes)
+
+
+def run_steps(
+    model: bytes, samples: Sequence[Sequence[Array]], arena_bytes: int = ARENA_BYTES
+) -> list[list[Array]]:
+    """Run samples one after the other, as `run`; variables keep their state from one to the next.
 
     Raises:
         ExecutorError: TFLM refuses the model or an input.

@@ -84,13 +84,15 @@ _POOL = TFLiteOp(
 _RESIZE = (Field("align_corners", "AlignCorners"), Field("half_pixel_centers", "HalfPixelCenters"))
 _REDUCER = TFLiteOp("ReducerOptions", (Field("keep_dims", "KeepDims"),), int8_version=2)
 
-_STATE = "it keeps state between inferences, which redsc does not plan yet"
+_STATE = "it keeps state in tensors of its own, which redsc does not plan yet"
+_HANDLES = "it stands around READ_VARIABLE and ASSIGN_VARIABLE, which are translated: redsc writes it anew"
 _CONTROL = "it runs other subgraphs (control flow)"
 _NOT_IN_TFLM = "tflite-micro has no kernel for it"
 
 _REFUSALS = {
-    _STATE: "ASSIGN_VARIABLE READ_VARIABLE SVDF UNIDIRECTIONAL_SEQUENCE_LSTM VAR_HANDLE",
-    _CONTROL: "CALL CALL_ONCE IF WHILE STABLEHLO_WHILE STABLEHLO_COMPOSITE",
+    _STATE: "SVDF UNIDIRECTIONAL_SEQUENCE_LSTM",
+    _HANDLES: "CALL_ONCE VAR_HANDLE",
+    _CONTROL: "CALL IF WHILE STABLEHLO_WHILE STABLEHLO_COMPOSITE",
     "it is a custom op without a public definition": "CUSTOM",
     "the schema reserves the number without meaning": "PLACEHOLDER_FOR_GREATER_OP_CODES DELEGATE",
     _NOT_IN_TFLM: """
@@ -228,6 +230,8 @@ TFLITE_OPS: dict[str, TFLiteOp | Refusal] = {
     "REVERSE_V2": TFLiteOp("ReverseV2Options", int8_version=3),
     "DYNAMIC_UPDATE_SLICE": TFLiteOp("DynamicUpdateSliceOptions"),
     "EMBEDDING_LOOKUP": TFLiteOp(),
+    "READ_VARIABLE": TFLiteOp("ReadVariableOptions"),
+    "ASSIGN_VARIABLE": TFLiteOp("AssignVariableOptions"),
     **refuse(_REFUSALS),
 }
 

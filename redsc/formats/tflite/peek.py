@@ -5,17 +5,24 @@ from __future__ import annotations
 import tflite
 
 from redsc.errors import MalformedModel
-from redsc.formats.tflite.accessors import DTYPES, PLAN_NAME, indices, quant_of
+from redsc.formats.tflite.accessors import DTYPES, PLAN_NAME, indices, op_name, quant_of
 from redsc.formats.tflite.ops import TENSOR_TYPES
 from redsc.ir import DType, Graph
 
-__all__ = ["count_ports", "described_as", "is_computed_alike", "planned_offsets", "port_types"]
+__all__ = ["count_ports", "described_as", "has_variables", "is_computed_alike", "planned_offsets", "port_types"]
 
 
 def count_ports(data: bytes) -> tuple[int, int]:
     """Return the numbers of inputs and outputs of a sound model's first subgraph, without reading the rest."""
     subgraph = tflite.Model.GetRootAs(data, 0).Subgraphs(0)
     return subgraph.InputsLength(), subgraph.OutputsLength()
+
+
+def has_variables(data: bytes) -> bool:
+    """Whether a sound model keeps state in variables."""
+    model = tflite.Model.GetRootAs(data, 0)
+    codes = map(model.OperatorCodes, range(model.OperatorCodesLength()))
+    return any(op_name(code) == "VAR_HANDLE" for code in codes)
 
 
 def port_types(data: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -48,9 +55,10 @@ def planned_offsets(data: bytes) -> dict[str, int]:
         MalformedModel: the plan is not one of this model.
     """
     model = tflite.Model.GetRootAs(data, 0)
-    subgraph = model.Subgraphs(0)
+    subgraphs = [model.Subgraphs(i) for i in range(model.SubgraphsLength())]
     names = [
         (subgraph.Tensors(i).Name() or b"").decode("utf-8", "replace") or f"tensor{i}"
+        for subgraph in subgraphs
         for i in range(subgraph.TensorsLength())
     ]
     try:

@@ -25,6 +25,8 @@ from redsc.formats.tflite.older import (
     with_symmetric_weights,
 )
 from redsc.formats.tflite.ops import TFLITE_OPS, Field, TFLiteOp
+from redsc.formats.tflite.state import RESOURCE, STATE_FILE_OPS
+from redsc.formats.tflite.variables import Variables, init_subgraphs
 from redsc.ir import (
     CUSTOM_OPS,
     DType,
@@ -46,7 +48,7 @@ __all__ = ["read_tflite"]
 
 
 def read_tflite(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Graph:
-    """Return the graph of the only subgraph.
+    """Return the graph of the only subgraph; others may give variables their initial values.
 
     Raises:
         MalformedModel: the bytes are no sound TFLite model.
@@ -75,33 +77,67 @@ class _Reader:
     names: set[str] = field(default_factory=set)
     moved: set[Value] = field(default_factory=set)
     made: Made = field(default_factory=dict)
+    resources: set[Value] = field(default_factory=set)
+    variables: Variables = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.variables = Variables(self.limits.name_chars, problems=self.problems)
 
     def graph(self) -> Graph:
         model = tflite.Model.GetRootAs(self.data, 0)
-        if model.SubgraphsLength() != 1:
-            raise UnsupportedError(
-                f"the model has {model.SubgraphsLength()} subgraphs, redsc reads models with one",
-                code="N402",
-                hint="control flow and several signatures are not supported",
-            )
-        subgraph = model.Subgraphs(0)
-        self._cap("operators", subgraph.OperatorsLength(), self.limits.nodes)
-        self._cap("tensors", subgraph.TensorsLength(), self.limits.tensors)
-        self._cap("buffers", model.BuffersLength(), self.limits.tensors)
         codes = [op_name(model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())]
+        starts = self._checked_subgraphs(model, codes)
+        subgraph = model.Subgraphs(0)
+        self._cap("buffers", model.BuffersLength(), self.limits.tensors)
         self._refuse_unknown_ops(subgraph, codes)
-        tensors = [
-            self._as_int8(self._tensor(model, subgraph.Tensors(i), i)) for i in range(subgraph.TensorsLength())
-        ]
+        tensors = self._tensors(model, subgraph)
+        for start in starts:
+            self._start_variables(model, start, codes)
         graph = Graph((subgraph.Name() or b"main").decode("utf-8", "replace")[: self.limits.name_chars])
         for index in indices(subgraph.InputsAsNumpy()):
             graph.inputs.append(self._activation(tensors, index, "graph input"))
         for i in range(subgraph.OperatorsLength()):
             self._node(graph, tensors, subgraph.Operators(i), codes)
         graph.outputs = [self._pick(tensors, i, "graph output") for i in indices(subgraph.OutputsAsNumpy())]
+        if any(value in self.resources for value in (*graph.inputs, *graph.outputs)):
+            raise MalformedModel("a handle of a variable is a graph input or output")
+        self.variables.settle(graph)
         self._raise_problems()
         self._rename_copies(graph)
         return graph
+
+    def _checked_subgraphs(self, model: Any, codes: list[str]) -> list[Any]:
+        """Return the subgraphs that start variables, after the network's own; there must be no others."""
+        count = model.SubgraphsLength()
+        subgraphs = [model.Subgraphs(i) for i in range(count)]
+        self._cap("operators", sum(subgraph.OperatorsLength() for subgraph in subgraphs), self.limits.nodes)
+        self._cap("tensors", sum(subgraph.TensorsLength() for subgraph in subgraphs), self.limits.tensors)
+        for subgraph in subgraphs:
+            for i in range(subgraph.OperatorsLength()):
+                self._pick(codes, subgraph.Operators(i).OpcodeIndex(), "operator code")
+        starts = list(init_subgraphs(model, codes)) if count else []
+        if count != 1 + len(starts):
+            raise UnsupportedError(
+                f"the model has {count} subgraphs, redsc reads models with one",
+                code="N402",
+                hint="control flow and several signatures are not supported; CALL_ONCE is, where it starts variables",
+            )
+        return [subgraphs[index] for index in starts]
+
+    def _start_variables(self, model: Any, subgraph: Any, codes: list[str]) -> None:
+        """Read a subgraph that does nothing but assign constants to variables."""
+        operators = [subgraph.Operators(i) for i in range(subgraph.OperatorsLength())]
+        names = [codes[operator.OpcodeIndex()] for operator in operators]
+        others = sorted(set(names) - {"VAR_HANDLE", "ASSIGN_VARIABLE"})
+        self.problems += [f"at CALL_ONCE: {op}: redsc reads assignments of constants only" for op in others]
+        self._raise_problems()
+        tensors = self._tensors(model, subgraph)
+        for op, operator in zip(names, operators, strict=True):
+            operands = self._operands(op, tensors, operator)
+            if op == "VAR_HANDLE":
+                self.variables.handle(operator, self._handle(tensors, operator))
+            else:
+                self.variables.start(operands)
 
     def _cap(self, what: str, count: int, limit: int) -> None:
         if count > limit:
@@ -119,7 +155,7 @@ class _Reader:
         for i in range(subgraph.OperatorsLength()):
             name = self._pick(codes, subgraph.Operators(i).OpcodeIndex(), "operator code")
             row = TFLITE_OPS.get(name, Refusal("redsc does not know this operator"))
-            if name not in CUSTOM_OPS and isinstance(row, Refusal):
+            if name not in CUSTOM_OPS and name not in STATE_FILE_OPS and isinstance(row, Refusal):
                 self.problems.append(f"at operator {i}: {name}: {row.reason}")
         self._raise_problems()
 
@@ -134,6 +170,10 @@ class _Reader:
             raise MalformedModel(f"{what} {value.name!r} is a constant")
         return value
 
+    def _tensors(self, model: Any, subgraph: Any) -> list[Value]:
+        tensors = (subgraph.Tensors(i) for i in range(subgraph.TensorsLength()))
+        return [self._as_int8(self._tensor(model, tensor, index)) for index, tensor in enumerate(tensors)]
+
     def _tensor(self, model: Any, tensor: Any, index: int) -> Value:
         name = self._name(tensor.Name(), index)
         shape = shape_of(tensor)
@@ -142,6 +182,10 @@ class _Reader:
         raw = self._buffer(model, tensor.Buffer())
         if tensor.Type() == FLOAT16 and raw:
             return widened(name, raw, shape)
+        if tensor.Type() == RESOURCE:
+            handle = Value(name, TensorType((), DType.INT32))
+            self.resources.add(handle)
+            return handle
         dtype = DTYPES.get(tensor.Type())
         if dtype is None:
             self.problems.append(f"at tensor {name!r}: element type number {tensor.Type()} is not supported")
@@ -185,10 +229,13 @@ class _Reader:
 
     def _node(self, graph: Graph, tensors: list[Value], operator: Any, codes: list[str]) -> None:
         op = codes[operator.OpcodeIndex()]
-        inputs = [
-            None if i == -1 else self._pick(tensors, i, f"{op} input") for i in indices(operator.InputsAsNumpy())
-        ]
+        inputs = self._operands(op, tensors, operator)
+        if op in STATE_FILE_OPS or op_def(op).is_stateful:
+            self._state_node(graph, tensors, operator, op, inputs)
+            return
         outputs = [self._activation(tensors, i, f"{op} output") for i in indices(operator.OutputsAsNumpy())]
+        if any(value in self.resources for value in (*inputs, *outputs)):
+            raise MalformedModel(f"{op} computes with the handle of a variable")
         if not outputs or len(inputs) < op_def(op).min_inputs:
             raise MalformedModel(f"{op} has {len(inputs)} inputs and {len(outputs)} outputs")
         if any(value is None for value in inputs[: op_def(op).min_inputs]):
@@ -211,6 +258,35 @@ class _Reader:
         else:
             self._check_shapes(node)
         graph.append(node.op, node.inputs, node.outputs, node.attrs, node.origin)
+
+    def _operands(self, op: str, tensors: list[Value], operator: Any) -> list[Value | None]:
+        numbers = indices(operator.InputsAsNumpy())
+        return [None if i == -1 else self._pick(tensors, i, f"{op} input") for i in numbers]
+
+    def _handle(self, tensors: list[Value], operator: Any) -> Value:
+        """Return what a VAR_HANDLE makes."""
+        outputs = [self._pick(tensors, i, "VAR_HANDLE output") for i in indices(operator.OutputsAsNumpy())]
+        if len(outputs) != 1 or outputs[0] not in self.resources or outputs[0] in self.variables.handles:
+            raise MalformedModel("VAR_HANDLE does not make one handle of its own")
+        return outputs[0]
+
+    def _state_node(
+        self, graph: Graph, tensors: list[Value], operator: Any, op: str, inputs: list[Value | None]
+    ) -> None:
+        places = indices(operator.OutputsAsNumpy())
+        if len(places) != (op in ("VAR_HANDLE", "READ_VARIABLE")):
+            raise MalformedModel(f"{op} has {len(places)} outputs")
+        if op == "VAR_HANDLE":
+            self.variables.handle(operator, self._handle(tensors, operator))
+        elif op == "ASSIGN_VARIABLE":
+            self.variables.assign(graph, inputs)
+        elif op == "CALL_ONCE" and self.variables.current:
+            self.problems.append("at CALL_ONCE: it runs after variables were read or assigned")
+        elif op == "READ_VARIABLE":
+            output = self._activation(tensors, places[0], f"{op} output")
+            if output.producer or output in graph.inputs or output in self.resources:
+                raise MalformedModel(f"tensor {output.name!r} has two producers")
+            tensors[places[0]] = self.variables.read(graph, inputs, output)
 
     def _rename_copies(self, graph: Graph) -> None:
         """Give constants in a new form names of their own: other nodes may read the file's form."""

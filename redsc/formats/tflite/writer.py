@@ -20,6 +20,7 @@ from redsc.errors import InternalError
 from redsc.formats.tflite.accessors import PLAN_NAME
 from redsc.formats.tflite.custom import encode_options
 from redsc.formats.tflite.ops import TENSOR_TYPES, TFLITE_OPS, Field, TFLiteOp
+from redsc.formats.tflite.state import RESOURCE, STATE_FILE_OPS, FileGraph, file_graphs
 from redsc.formats.tflite.versions import op_version
 from redsc.ir import CUSTOM_OPS, Array, DType, Graph, Node, TensorType, Value
 
@@ -120,14 +121,28 @@ class _Writer:
         return self.tables[key]
 
     def model(self, graph: Graph, plan: ArenaOffsets) -> int:
-        values = graph.values()
-        index = {id(value): i for i, value in enumerate(values)}
-        codes = sorted({(node.op, op_version(node)) for node in graph.nodes})
+        parts = file_graphs(graph)
+        values = [value for part in parts for value in part.graph.values()]
+        codes = sorted({(node.op, op_version(node)) for part in parts for node in part.graph.nodes})
         buffers = [self.table("Buffer")]
-        ports = {id(value) for value in (*graph.inputs, *graph.outputs)}
-        tensors = [self.tensor(value, buffers, id(value) in ports or not self.is_compact) for value in values]
+        subgraphs = [self.subgraph(part, codes, buffers) for part in parts]
+        return self.table(
+            "Model",
+            Version=_SCHEMA_VERSION,
+            OperatorCodes=self.offsets([self.operator_code(*code) for code in codes]),
+            Subgraphs=self.offsets(subgraphs),
+            Description=self.builder.CreateSharedString(SIGNATURE),
+            Metadata=self.arena_plan(values, plan, buffers) if plan else None,
+            Buffers=self.offsets(buffers),
+        )
+
+    def subgraph(self, part: FileGraph, codes: Sequence[tuple[str, int]], buffers: list[int]) -> int:
+        graph, values = part.graph, part.graph.values()
+        index = {id(value): i for i, value in enumerate(values)}
+        named = set(values) if not self.is_compact else {*graph.inputs, *graph.outputs}
+        tensors = [self.tensor(value, buffers, value in named, value in part.handles) for value in values]
         operators = [self.operator(node, index, codes.index((node.op, op_version(node)))) for node in graph.nodes]
-        subgraph = self.table(
+        return self.table(
             "SubGraph",
             Tensors=self.offsets(tensors),
             Inputs=self.ints(index[id(value)] for value in graph.inputs),
@@ -135,18 +150,12 @@ class _Writer:
             Operators=self.offsets(operators),
             Name=self.builder.CreateSharedString(graph.name),
         )
-        return self.table(
-            "Model",
-            Version=_SCHEMA_VERSION,
-            OperatorCodes=self.offsets([self.operator_code(*code) for code in codes]),
-            Subgraphs=self.offsets([subgraph]),
-            Description=self.builder.CreateSharedString(SIGNATURE),
-            Metadata=self.arena_plan(values, plan, buffers) if plan else None,
-            Buffers=self.offsets(buffers),
-        )
 
     def arena_plan(self, values: Sequence[Value], plan: ArenaOffsets, buffers: list[int]) -> int:
-        """Write int32 [version, subgraphs, tensors, an offset per tensor], which TFLM reads when it plans."""
+        """Write int32 [version, subgraphs, tensors, an offset per tensor], which TFLM reads when it plans.
+
+        TFLM looks at the last two only; the tensors are those of all subgraphs in a row.
+        """
         numbers = [1, 1, len(values), *(plan.get(value.name, _UNPLANNED) for value in values)]
         self.data_vector(np.array(numbers, np.int32).tobytes())
         buffers.append(self.table("Buffer", Data=self.stored[-1][1]))
@@ -162,7 +171,7 @@ class _Writer:
             "OperatorCode", DeprecatedBuiltinCode=min(number, 127), Version=version, BuiltinCode=number
         )
 
-    def tensor(self, value: Value, buffers: list[int], has_name: bool) -> int:
+    def tensor(self, value: Value, buffers: list[int], has_name: bool, is_handle: bool) -> int:
         buffer = 0  # by convention the empty buffer, for everything that lives in RAM
         if value.data is not None:
             buffer = len(buffers)
@@ -170,7 +179,7 @@ class _Writer:
         return self.table(
             "Tensor",
             Shape=self.ints(value.type.shape),
-            Type=TENSOR_TYPES[value.type.dtype],
+            Type=RESOURCE if is_handle else TENSOR_TYPES[value.type.dtype],
             Buffer=buffer,
             Name=self.builder.CreateSharedString(value.name) if has_name else None,
             Quantization=self.quantization(value.type),
@@ -199,7 +208,7 @@ class _Writer:
         )
 
     def builtin_options(self, node: Node) -> dict[str, int]:
-        row = TFLITE_OPS[node.op]
+        row = STATE_FILE_OPS.get(node.op) or TFLITE_OPS[node.op]
         assert isinstance(row, TFLiteOp)
         if not row.options:
             return {}
@@ -211,6 +220,8 @@ class _Writer:
         return {"CustomOptions": self.vector(np.frombuffer(encode_options(node), np.uint8))}
 
     def option(self, item: Field, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.builder.CreateSharedString(value)
         return self.ints(value) if isinstance(value, tuple) else item.encode(value)
 
     def finish(self, roots: Sequence[int]) -> bytes:

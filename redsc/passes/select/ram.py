@@ -191,7 +191,7 @@ def _saved(problem: Problem, block: SkipBlock, abi: Abi) -> int:
     if len(problem.blocks) == 1:
         return saved
     for node in rest.nodes:
-        if node.outputs[0].name == block.result:
+        if any(value.name == block.result for value in node.outputs):
             inputs = [value for value in node.present_inputs() if not value.is_constant]
             alone = Graph("", inputs, list(node.outputs), [node])
             saved += _structs(alone, abi) - _structs(Graph("", inputs), abi) + _GAP_BYTES

@@ -79,13 +79,13 @@ class Nesting:
         for node in problem.graph.nodes:
             for value in (*node.present_inputs(), *node.outputs):
                 for space in touched_spaces(problem, value):
-                    spaces[space].add(homes.get(node.outputs[0].name))
+                    spaces[space].add(homes.get(node.outputs[0].name) if node.outputs else None)
         blocks = {block.name: block for block in problem.blocks}
         return Nesting(blocks, parents, homes, {name: _outermost(found, parents) for name, found in spaces.items()})
 
     def block_of(self, node: Node) -> str | None:
         """Return the innermost block that a node belongs to."""
-        return self.homes.get(node.outputs[0].name)
+        return self.homes.get(node.outputs[0].name) if node.outputs else None
 
     def is_around(self, outer: str | None, block: str | None) -> bool:
         """Whether a block is another one or around it."""

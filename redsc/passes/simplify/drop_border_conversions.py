@@ -41,9 +41,9 @@ class DropBorderConversions(Pass):
         return bool(inputs or outputs)
 
     def _drop_quantize(self, graph: Graph, node: Node, log: Log) -> bool:
-        source, result = node.operand(0), node.outputs[0]
-        if not _converts(node, "QUANTIZE", DType.FLOAT32, DType.INT8) or source not in graph.inputs:
+        if not _converts(node, "QUANTIZE", DType.FLOAT32, DType.INT8) or node.operand(0) not in graph.inputs:
             return False
+        source, result = node.operand(0), node.outputs[0]
         if not graph.is_private(source):
             log.refuse(self.name, node.name, f"{source.name!r} is read elsewhere")
             return False
@@ -58,10 +58,9 @@ class DropBorderConversions(Pass):
         return True
 
     def _drop_dequantize(self, graph: Graph, node: Node, log: Log) -> bool:
-        source, result = node.operand(0), node.outputs[0]
-        is_border = _converts(node, "DEQUANTIZE", DType.INT8, DType.FLOAT32) and graph.is_output(result)
-        if not is_border:
+        if not _converts(node, "DEQUANTIZE", DType.INT8, DType.FLOAT32) or not graph.is_output(node.outputs[0]):
             return False
+        source, result = node.operand(0), node.outputs[0]
         if result.uses:
             log.refuse(self.name, node.name, f"{result.name!r} is read elsewhere")
             return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from redsc.ir import Graph, Node
+from redsc.ir import Graph, Node, op_def
 from redsc.passes.base import Exactness, Log, Pass
 
 __all__ = ["DropDeadNodes"]
@@ -19,6 +19,7 @@ class DropDeadNodes(Pass):
     a RESHAPE.
 
     1. Fires when nothing reads any output of a node and none of them is a graph output.
+    2. Refuses on nodes that keep state: the next inference reads what this one assigns.
     """
 
     name: ClassVar[str] = "drop-dead-nodes"
@@ -31,7 +32,7 @@ class DropDeadNodes(Pass):
         return bool(dead)
 
     def _drop(self, graph: Graph, node: Node, log: Log) -> bool:
-        if any(value.uses or graph.is_output(value) for value in node.outputs):
+        if op_def(node.op).is_stateful or any(value.uses or graph.is_output(value) for value in node.outputs):
             return False
         graph.remove(node)
         log.change(self.name, node.name, f"{node.op} is read by nothing")

@@ -9,7 +9,7 @@ import numpy as np
 
 from redsc.errors import ExecutorError
 from redsc.formats import write_tflite
-from redsc.ir import Array, Graph, Node, Value
+from redsc.ir import Array, Graph, Node, Value, op_def
 from redsc.passes.base import Exactness, Log, Pass
 
 __all__ = ["FoldConstants"]
@@ -22,9 +22,10 @@ class FoldConstants(Pass):
     """Replace nodes that read constants only by their results, which LiteRT's reference kernels compute.
 
     It saves the node, its kernel and the result's place in RAM; the result takes flash instead. No op of the table
-    is random or keeps state.
+    is random.
 
-    1. Fires on a node all of whose operands are constants, and then on those that read its results.
+    1. Fires on a node all of whose operands are constants, and then on those that read its results; not on one that
+       keeps state.
     2. Refuses when a result is a graph output: that may not be a constant.
     3. Refuses when all results together would take 1 MiB more than the constants that go.
     4. Refuses when a result holds NaN or infinity, or LiteRT does not run the node.
@@ -38,7 +39,8 @@ class FoldConstants(Pass):
         """Walk once in schedule order."""
         before, spare = len(graph.nodes), _MOST_GROWTH_BYTES
         for node in list(graph.nodes):
-            if all(value.is_constant for value in node.present_inputs()):
+            is_stateful = op_def(node.op).is_stateful
+            if not is_stateful and all(value.is_constant for value in node.present_inputs()):
                 spare -= self._fold(graph, node, spare, log)
         return len(graph.nodes) < before
 

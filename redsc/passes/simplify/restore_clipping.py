@@ -37,9 +37,10 @@ class RestoreClipping(Pass):
         return bool([node for node in graph.nodes if self._restore(node, log)])
 
     def _restore(self, node: Node, log: Log) -> bool:
+        if getattr(node.attrs, "activation", None) is not Activation.NONE:
+            return False
         kind = node.outputs[0].type
-        is_open = getattr(node.attrs, "activation", None) is Activation.NONE
-        if not is_open or kind.dtype is not DType.FLOAT32 or kind.quant is None or kind.quant.zero_point != _LOW:
+        if kind.dtype is not DType.FLOAT32 or kind.quant is None or kind.quant.zero_point != _LOW:
             return False
         activation = _implied(kind.quant)
         node.attrs = replace(node.attrs, activation=activation)

@@ -1,0 +1,96 @@
+"""Variables in a TFLite file: what a graph's reads and assignments are made of, and the subgraph that starts them.
+
+A file names a variable through a handle, a tensor of type RESOURCE that VAR_HANDLE makes. The first inference runs,
+by CALL_ONCE, a subgraph of its own that assigns the initial values. A graph has none of this: `file_graphs` makes it
+(tensorflow/lite/kernels/var_handle.cc, call_once.cc; tensorflow/lite/micro/micro_resource_variable.cc).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from redsc.formats.tflite.ops import Field, TFLiteOp
+from redsc.ir import DType, Graph, TensorType, Value, Variable, state_reads
+
+__all__ = ["RESOURCE", "STATE_FILE_OPS", "CallOnce", "FileGraph", "VarHandle", "file_graphs"]
+
+RESOURCE = 13  # schema.fbs: TensorType
+_HANDLE = TensorType((), DType.INT32)  # what TFLM's kernels see: the number of the variable
+_INIT_SUBGRAPH = 1
+
+
+@dataclass(frozen=True, slots=True)
+class VarHandle:
+    """The variable's name; redsc writes an empty container."""
+
+    variable: str = ""
+    container: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallOnce:
+    """The subgraph that the first inference runs."""
+
+    subgraph: int = _INIT_SUBGRAPH
+
+
+# Operators that files have and graphs do not, with what they store.
+STATE_FILE_OPS: Mapping[str, TFLiteOp] = {
+    "CALL_ONCE": TFLiteOp("CallOnceOptions", (Field("subgraph", "InitSubgraphIndex"),)),
+    "VAR_HANDLE": TFLiteOp("VarHandleOptions", (Field("variable", "SharedName"), Field("container", "Container"))),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FileGraph:
+    """One subgraph of a file, its operators as the file has them; `handles` are the values of type RESOURCE."""
+
+    graph: Graph
+    handles: frozenset[Value] = frozenset()
+
+
+def file_graphs(graph: Graph) -> tuple[FileGraph, ...]:
+    """Return the subgraphs of the file of a graph: itself, or with variables a copy and what starts them."""
+    if not state_reads(graph):
+        return (FileGraph(graph),)
+    return _main_graph(graph), _init_graph(graph)
+
+
+def _main_graph(graph: Graph) -> FileGraph:
+    """Return a graph that runs the other one once, then makes all handles; the rest keeps its order."""
+    copies: dict[Value, Value] = {}
+
+    def copied(value: Value) -> Value:
+        if value not in copies:
+            copies[value] = replace(value, producer=None, uses=[])
+        return copies[value]
+
+    main = Graph(graph.name, inputs=[copied(value) for value in graph.inputs])
+    main.append("CALL_ONCE", [], [], CallOnce())
+    handles = {node.attrs.variable: _handle(main, node.attrs.variable) for node in state_reads(graph)}
+    for node in graph.nodes:
+        inputs = [None if value is None else copied(value) for value in node.inputs if node.op != "READ_VARIABLE"]
+        if isinstance(node.attrs, Variable):
+            inputs.insert(0, handles[node.attrs.variable])
+        main.append(node.op, inputs, [copied(value) for value in node.outputs], node.attrs, node.origin)
+    main.outputs = [copied(value) for value in graph.outputs]
+    return FileGraph(main, frozenset(handles.values()))
+
+
+def _init_graph(graph: Graph) -> FileGraph:
+    """Return a graph without inputs and outputs that assigns the initial values."""
+    init, handles, copies = Graph("init"), set[Value](), dict[Value, Value]()
+    for node in state_reads(graph):
+        handle, initial = _handle(init, node.attrs.variable), node.operand(0)
+        value = copies.setdefault(initial, replace(initial, uses=[]))
+        init.append("ASSIGN_VARIABLE", [handle, value], [], node.attrs)
+        handles.add(handle)
+    return FileGraph(init, frozenset(handles))
+
+
+def _handle(graph: Graph, variable: str) -> Value:
+    """Add a node that makes the handle of a variable, and return that."""
+    handle = Value(f"{variable}/handle", _HANDLE)
+    graph.append("VAR_HANDLE", [], [handle], VarHandle(variable))
+    return handle

@@ -1,0 +1,60 @@
+"""Ops that keep numbers from one inference to the next: the state of streaming networks.
+
+A variable is read once and assigned once in an inference, in this order. What the reading node has as its operand is
+the variable's value before the first inference, so a graph needs no other place for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redsc.ir.graph import Graph, Node
+from redsc.ir.ops import OpDef, same_shape, same_type
+from redsc.ir.rules import Remembers, SameScale
+from redsc.ir.types import DType, Shape
+
+__all__ = ["STATE_OPS", "Variable", "keeps_state", "state_reads"]
+
+_DTYPES = (DType.FLOAT32, DType.INT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """The name of the variable that is read or assigned."""
+
+    variable: str = ""
+
+
+def _infer_nothing(_node: Node) -> tuple[Shape, ...]:
+    return ()
+
+
+STATE_OPS = (
+    OpDef(
+        "READ_VARIABLE",
+        Variable,
+        infer=same_shape,
+        channels=Remembers(),
+        signatures=same_type(_DTYPES),
+        quant=SameScale(),
+        is_stateful=True,
+    ),
+    OpDef(
+        "ASSIGN_VARIABLE",
+        Variable,
+        infer=_infer_nothing,
+        channels=Remembers(),
+        signatures=same_type(_DTYPES),
+        is_stateful=True,
+    ),
+)
+
+
+def state_reads(graph: Graph) -> list[Node]:
+    """Return the nodes that read a variable, one for each, in the order of the schedule."""
+    return [node for node in graph.nodes if node.op == "READ_VARIABLE"]
+
+
+def keeps_state(graph: Graph) -> bool:
+    """Whether an inference depends on those before it."""
+    return bool(state_reads(graph))
