@@ -14,7 +14,7 @@ from redsc.cost.latency import LATENCY_TABLES, latency_us
 from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_bytes, resident_one_bytes
 from redsc.formats import SLOT_BYTES, Model
 from redsc.formats.model import Port
-from redsc.ir import DType, Graph, Value
+from redsc.ir import DType, Graph, Value, state_reads
 from redsc.options import Budgets, Kernels
 from redsc.passes.levels import Levels
 from redsc.runtime.cascade import Cascade
@@ -134,7 +134,11 @@ class CascadeRow:
 
 @dataclass(frozen=True, slots=True)
 class Firmware:
-    """Everything the templates show. `symbol` is the prefix of each C name and file; a cascade where one pays."""
+    """Everything the templates show.
+
+    `symbol` is the prefix of each C name and file; a cascade where one pays. `variables` are those that keep state,
+    the same ones in every level.
+    """
 
     symbol: str
     sha256: str
@@ -145,6 +149,7 @@ class Firmware:
     custom_ops: tuple[str, ...]
     budgets: Budgets
     cascade: Cascade | None = None
+    variables: int = 0
 
     @property
     def resident_all_bytes(self) -> int:
@@ -246,6 +251,7 @@ def describe_firmware(
         custom_ops=tuple(custom_registrations(slots)),
         budgets=budgets,
         cascade=cascade,
+        variables=len(state_reads(first)),
     )
 
 

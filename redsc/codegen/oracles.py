@@ -62,7 +62,9 @@ def verify_import(model: Model, graph: Graph, level: str) -> Iterator[Verificati
     for name in oracles:
         oracle = f"{name}, against the model file"
         try:
-            expected = run_isolated(name, model.runnable, _to_file(model.inputs, graph.inputs, samples), in_steps=True)
+            expected = run_isolated(
+                name, model.runnable, _to_file(model.inputs, graph.inputs, samples), in_steps=True
+            )
         except ExecutorError as error:
             silent.append(f"not run: {error.diagnostic.message}")
             yield Verification(level, oracle, silent[-1])

@@ -10,9 +10,9 @@ from threadpoolctl import threadpool_limits
 
 from redsc.compile.budgets import within_budgets
 from redsc.cost.macs import graph_macs
-from redsc.errors import LimitExceeded
+from redsc.errors import Diagnostic, LimitExceeded
 from redsc.formats import Model, load_model
-from redsc.ir import Graph, Shape
+from redsc.ir import Graph, Shape, keeps_state
 from redsc.limits import DEFAULT_LIMITS, Limits
 from redsc.options import Budgets, Options, Recovery
 from redsc.passes import SIMPLIFY
@@ -80,7 +80,7 @@ def plan_levels(path: Path | str, options: Options, progress: Progress = silent,
     1. A float model with data becomes int8, unless the options forbid it.
     2. With data, what cuts cost is measured on the float form of the network, and levels are recovered there; then
        every level becomes int8, over the integers that all share. An int8 model is dequantised for it.
-    3. Without data levels are plain slices.
+    3. Without data levels are plain slices, and so are those of a network that keeps state.
 
     The same inputs give the same bits, on any number of cores.
 
@@ -99,7 +99,7 @@ def _plan_levels(path: Path | str, options: Options, progress: Progress, log: Lo
     if options.cuts:
         model = replace(model, graph=own_biases(model.graph))
     data = None if options.data is None else load_data(options.data, model)
-    source = None if data is None else float_source(model.graph, log)
+    source = None if data is None or keeps_state(model.graph) else float_source(model.graph, log)
     if data is not None and is_int8(model.graph):
         data = replace(data, samples=real_samples(model.graph, data.samples))
     quantized = _quantize(model.graph, source, data, options, progress, log)
@@ -112,9 +112,16 @@ def _plan_levels(path: Path | str, options: Options, progress: Progress, log: Lo
         levels = choose_levels(network, replace(options, budgets=budgets), study, progress)
         if quantized:
             levels = replace(levels, diagnostics=(*quantized.diagnostics, *levels.diagnostics))
+        if data is not None and keeps_state(network):
+            levels = replace(levels, diagnostics=(_ONLY_MEASURED, *levels.diagnostics))
         return Choice(model, levels, data, quantized, study)
 
     return within_budgets(choose, lambda choice: _with_weights(choice, options, progress, log), options.budgets)
+
+
+_ONLY_MEASURED = Diagnostic(
+    "L112", "the network keeps state: levels are slices of its own numbers, data only measure them, as one stream"
+)
 
 
 def _quantize(

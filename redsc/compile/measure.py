@@ -8,6 +8,7 @@ from math import inf
 
 from redsc.compile.choice import Choice
 from redsc.errors import BudgetError, Diagnostic, UsageError
+from redsc.ir import keeps_state
 from redsc.options import Options
 from redsc.progress import Progress
 from redsc.runtime.cascade import Cascade, fit_cascade, has_margin, least_samples, read_answers
@@ -66,6 +67,8 @@ def cascade_of(choice: Choice, options: Options, progress: Progress) -> tuple[Ca
     data, held = (data, held) if data and held else known.split()
     if find_task(choice.model.graph, data.labels is not None or held.labels is not None) is not Task.CLASSIFY:
         return None, []
+    if keeps_state(choice.model.graph):
+        return None, [Diagnostic("L111", "no cascade: a second level would step the state of the network again")]
     if not all(has_margin(graph) for graph in levels.graphs):
         return None, [Diagnostic("L111", "no cascade: the output is not int8", hint="--int8-io makes it int8")]
     if len(data.samples) < least_samples():

@@ -15,7 +15,7 @@ from redsc.cost.overlap import find_overlaps
 from redsc.cost.tflm_head import greedy_offsets, height_bytes
 from redsc.cost.tflm_planning import planning_bytes
 from redsc.cost.tflm_structs import ARM_32, ARM_32_CMSIS_NN, Abi
-from redsc.cost.tflm_tail import kernel_scratch_bytes, tail_bytes
+from redsc.cost.tflm_tail import kernel_scratch_bytes, state_bytes, tail_bytes
 from redsc.cost.views import find_views
 from redsc.ir import Graph
 from redsc.options import Kernels, Resident
@@ -44,6 +44,7 @@ class NetworkMemory:
     packing_bound: what must be live at once, aligned and with scratch, if nothing shares bytes.
     lower_bound <= head <= greedy_head: what no plan for these kernels can be below; the head under `offsets`; the
     head that TFLM would plan alone. Views and overlaps may bring the first two below the packing bound.
+    state: what of the tail networks with the same variables have in common, at least.
     """
 
     live_peak_bytes: int
@@ -54,6 +55,7 @@ class NetworkMemory:
     tail_bytes: int
     planning_bytes: int
     offsets: Mapping[str, int]
+    state_bytes: int = 0
 
     @property
     def status(self) -> str:
@@ -97,6 +99,7 @@ def measure_memory(
         tail_bytes=tail_bytes(graph, abi),
         planning_bytes=planning_bytes(graph, abi),
         offsets=offsets if head < greedy else {},
+        state_bytes=state_bytes(graph, abi),
     )
 
 
@@ -140,9 +143,10 @@ def resident_bytes(networks: Sequence[NetworkMemory], resident: Resident) -> int
 
 
 def resident_all_bytes(networks: Sequence[NetworkMemory]) -> int:
-    """Return the RAM of several networks that are all ready to run: heads overlap, tails add up."""
+    """Return the RAM of several networks that are all ready to run: heads overlap, tails add up but for the state."""
     head = max(max(network.head_bytes, network.planning_bytes) for network in networks)
-    return head + sum(network.tail_bytes for network in networks)
+    again = sum(network.state_bytes for network in networks[1:])
+    return head + sum(network.tail_bytes for network in networks) - again
 
 
 def resident_one_bytes(networks: Sequence[NetworkMemory]) -> int:

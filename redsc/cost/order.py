@@ -67,7 +67,9 @@ class OrderProblem:
     def predecessors(self) -> list[frozenset[int]]:
         """Return for every step those that make its inputs, or must run before it for another reason."""
         producer = {tensor: index for index, step in enumerate(self.steps) for tensor in step.outputs}
-        return [frozenset((*step.after, *(producer[t] for t in step.inputs if t in producer))) for step in self.steps]
+        return [
+            frozenset((*step.after, *(producer[t] for t in step.inputs if t in producer))) for step in self.steps
+        ]
 
 
 def no_credits(_node: Node) -> Mapping[Value, int]:

@@ -97,7 +97,7 @@ def prepare_tail(node: Node, abi: Abi) -> Iterator[Layout]:
 
 
 def prepared(graph: Graph, abi: Abi) -> Iterator[tuple[Node, list[Layout]]]:
-    """Yield every operator of a file in the order in which they prepare, with the buffers that it keeps from then on.
+    """Yield every operator of a file in the order in which they prepare, with the buffers that it then keeps.
 
     The first assignment of a variable allocates it.
     """

@@ -71,7 +71,7 @@ class Node:
 
     @property
     def name(self) -> str:
-        """The name for messages: the user's own, else that of the first output, or of what a node without any reads."""
+        """The name for messages: the user's own, else that of the first output, or of what it reads without any."""
         return self.origin[0] if self.origin else (*self.outputs, *self.present_inputs())[0].name
 
     def operand(self, index: int) -> Value:

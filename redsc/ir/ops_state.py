@@ -1,7 +1,7 @@
 """Ops that keep numbers from one inference to the next: the state of streaming networks.
 
-A variable is read once and assigned once in an inference, in this order. What the reading node has as its operand is
-the variable's value before the first inference, so a graph needs no other place for it.
+A variable is read once and assigned once in an inference, in this order. The operand of the node that reads it is
+the variable's value before the first inference: a constant of the graph like any other.
 """
 
 from __future__ import annotations

@@ -79,6 +79,9 @@ class _Parser:
     def peek(self, text: str) -> bool:
         return self.at < len(self.tokens) and self.tokens[self.at][1] == text
 
+    def peek_kind(self, kind: str) -> bool:
+        return self.at < len(self.tokens) and self.tokens[self.at][0] == kind
+
     def accept(self, text: str) -> bool:
         found = self.peek(text)
         self.at += found
@@ -184,7 +187,7 @@ class _Parser:
         return data
 
     def node(self, graph: Graph) -> None:
-        outputs = self.results() if self.peek("%") else []
+        outputs = [] if self.peek_kind("name") else self.results()
         op = self.take("name")
         if op not in OPS and op not in CUSTOM_OPS:
             raise self._fail(f"a known op before this, not {op}")

@@ -109,8 +109,9 @@ def _variables(graph: Graph) -> Iterator[str]:
             nodes.setdefault(node.attrs.variable, []).append(node)
     for name, found in nodes.items():
         operands = [value for node in found for value in node.present_inputs()]
-        if [node.op for node in found] != ["READ_VARIABLE", "ASSIGN_VARIABLE"]:
-            yield f"the variable {name!r} has {', '.join(node.op for node in found)}, not one read and one assignment"
+        ops = [node.op for node in found]
+        if ops != ["READ_VARIABLE", "ASSIGN_VARIABLE"]:
+            yield f"the variable {name!r} has {', '.join(ops)}, not one read and then one assignment"
         elif len({value.type for value in operands}) != 1:
             yield f"the variable {name!r} is read and assigned in different types"
         elif not operands[0].is_constant:

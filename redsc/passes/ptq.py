@@ -52,10 +52,14 @@ class Quantized:
 def is_quantizable(graph: Graph, has_data: bool, settings: Quantization) -> bool:
     """Whether a network shall become int8: it computes in float only, and data or the file itself give scales.
 
-    The scales of weights alone, as in a hybrid file, are not enough: without data nothing would become int8. One that
-    keeps state stays as it is.
+    The scales of weights alone, as in a hybrid file, are not enough: without data nothing would become int8. A
+    network that keeps state stays as it is.
     """
-    if not settings.enabled or keeps_state(graph) or any(value.type.dtype is DType.INT8 for value in graph.values()):
+    if (
+        not settings.enabled
+        or keeps_state(graph)
+        or any(value.type.dtype is DType.INT8 for value in graph.values())
+    ):
         return False
     return (has_data or is_annotated(graph)) and any(is_float_node(node) for node in graph.nodes)
 

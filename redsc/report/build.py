@@ -14,8 +14,8 @@ from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_one_by
 from redsc.errors import Diagnostic
 from redsc.formats import Model
 from redsc.formats.model import Port
-from redsc.ir import DType, Graph, Value
-from redsc.options import Budgets, Kernels
+from redsc.ir import DType, Graph, Value, state_reads
+from redsc.options import Budgets, Kernels, Resident
 from redsc.passes.levels import Levels
 from redsc.report.data import (
     SCHEMA_VERSION,
@@ -31,6 +31,7 @@ from redsc.report.data import (
     Report,
     ResidentReport,
     SolverReport,
+    StateReport,
 )
 from redsc.runtime.cascade import Cascade
 from redsc.runtime.quality import Quality
@@ -79,6 +80,7 @@ def build_report(
             by_sharing,
         ),
         cascade=None if cascade is None else _cascade(cascade, levels),
+        state=_state(levels.graphs[0], budgets.resident),
         verification=tuple(verification),
         files=tuple(FileReport(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()),
         diagnostics=tuple(diagnostics),
@@ -163,6 +165,19 @@ def _cascade(cascade: Cascade, levels: Levels) -> CascadeReport:
         samples=found.samples,
         calibration_samples=cascade.fitted_on,
     )
+
+
+def _state(graph: Graph, resident: Resident) -> StateReport | None:
+    reads = state_reads(graph)
+    if not reads:
+        return None
+    return StateReport(len(reads), sum(node.outputs[0].type.nbytes for node in reads), _SWITCHING[resident])
+
+
+_SWITCHING = {
+    Resident.ALL: "kept: all levels share it",
+    Resident.ONE: "reset: the arena holds one level at a time",
+}
 
 
 def _rounded(number: float | None) -> float | None:

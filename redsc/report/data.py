@@ -26,6 +26,7 @@ __all__ = [
     "Report",
     "ResidentReport",
     "SolverReport",
+    "StateReport",
 ]
 
 SCHEMA_VERSION = 1
@@ -171,6 +172,15 @@ class CascadeReport:
 
 
 @dataclass(frozen=True, slots=True)
+class StateReport:
+    """What the network keeps from one inference to the next; `switching` says what another level finds of it."""
+
+    variables: int
+    bytes: int
+    switching: str
+
+
+@dataclass(frozen=True, slots=True)
 class FileReport:
     """A file that was written."""
 
@@ -192,6 +202,7 @@ class Report:
     solver: SolverReport
     flash: FlashReport
     cascade: CascadeReport | None
+    state: StateReport | None
     verification: tuple[Verification, ...]
     files: tuple[FileReport, ...]
     diagnostics: tuple[Diagnostic, ...]

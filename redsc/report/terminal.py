@@ -28,7 +28,13 @@ def print_report(report: Report, files: Mapping[str, bytes], where: str | None) 
         [_level_row(level) for level in report.levels],
     )
     print()
-    lines = (*_ram_lines(report), *_flash_lines(report), *_solver_lines(report), *_cascade_lines(report))
+    lines = (
+        *_ram_lines(report),
+        *_flash_lines(report),
+        *_solver_lines(report),
+        *_cascade_lines(report),
+        *_state_lines(report),
+    )
     for line in (*lines, *verification_lines(report.verification)):
         print(line)
     if where is None:
@@ -137,6 +143,12 @@ def _cascade_lines(report: Report) -> list[str]:
     margin = (cascade.interval[1] - cascade.interval[0]) / 2
     figure = f"{metric} {cascade.value:.4f} ±{margin:.3f}, {lost:.2f} points lost"
     return [f"cascade {steps[0].level}{''.join(chain)}", f"        {cost}; {figure} on {cascade.samples:,} samples"]
+
+
+def _state_lines(report: Report) -> list[str]:
+    """Return what the network keeps between inferences, and what a switch of level does to it."""
+    state = report.state
+    return [] if state is None else [f"state   {state.variables} variables, {state.bytes:,} B, {state.switching}"]
 
 
 def _solver_lines(report: Report) -> list[str]:

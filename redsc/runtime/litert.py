@@ -30,9 +30,7 @@ def run(model: bytes, samples: Sequence[Sequence[Array]], *, optimized: bool = F
     return run_steps(model, samples, optimized=optimized)
 
 
-def run_steps(
-    model: bytes, samples: Sequence[Sequence[Array]], *, optimized: bool = False
-) -> list[list[Array]]:
+def run_steps(model: bytes, samples: Sequence[Sequence[Array]], *, optimized: bool = False) -> list[list[Array]]:
     """Run samples one after the other, as `run`; variables keep their state from one to the next.
 
     Raises:

@@ -52,7 +52,7 @@ class Quality:
 
 
 def measure_levels(original: Graph, levels: Sequence[Graph], data: DataSet) -> list[Quality]:
-    """Return the quality of every level, in LiteRT's reference kernels.
+    """Return the quality of every level, in LiteRT's reference kernels; with state, samples are steps.
 
     Raises:
         ExecutorError: LiteRT refuses a network.
@@ -105,7 +105,7 @@ def _decibels(whole: list[list[Array]], found: list[list[Array]]) -> float | Non
 
 def _real_outputs(graph: Graph, data: DataSet) -> list[list[Array]]:
     """Return a row of real outputs per sample; a graph with int8 inputs gets them quantised."""
-    rows = EXECUTORS["litert"].run(write_tflite(graph), quantize_samples(graph, data.samples))
+    rows = EXECUTORS["litert"].run_steps(write_tflite(graph), quantize_samples(graph, data.samples))
     return dequantize_rows(graph, rows)
 
 

@@ -1,8 +1,8 @@
 """Variables in a TFLite file: what a graph's reads and assignments are made of, and the subgraph that starts them.
 
-A file names a variable through a handle, a tensor of type RESOURCE that VAR_HANDLE makes. The first inference runs,
-by CALL_ONCE, a subgraph of its own that assigns the initial values. A graph has none of this: `file_graphs` makes it
-(tensorflow/lite/kernels/var_handle.cc, call_once.cc; tensorflow/lite/micro/micro_resource_variable.cc).
+A file names a variable through a handle, a tensor of type RESOURCE that VAR_HANDLE makes. The first inference
+runs, by CALL_ONCE, a subgraph of its own that assigns the initial values. A graph has none of this: `file_graphs`
+makes it (tensorflow/lite/kernels/var_handle.cc, call_once.cc; tensorflow/lite/micro/micro_resource_variable.cc).
 """
 
 from __future__ import annotations

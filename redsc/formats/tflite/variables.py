@@ -13,6 +13,8 @@ from typing import Any
 import tflite
 
 from redsc.errors import MalformedModel
+from redsc.formats.tflite.accessors import indices
+from redsc.formats.tflite.tensors import operands, pick
 from redsc.ir import Graph, Node, Value, Variable
 
 __all__ = ["Variables", "init_subgraphs"]
@@ -22,37 +24,69 @@ _Key = tuple[bytes, bytes]
 
 @dataclass(slots=True)
 class Variables:
-    """What is known of each variable, by the name that it gets: its value before the first inference, and now."""
+    """What is known of each variable, by the name that it gets: its value before the first inference, and now.
 
+    `resources` are the tensors that can be handles; what cannot be translated is added to `problems`.
+    """
+
+    resources: set[Value]
     name_chars: int
+    problems: list[str]
     names: dict[_Key, str] = field(default_factory=dict)
     handles: dict[Value, str] = field(default_factory=dict)
     initial: dict[str, Value] = field(default_factory=dict)
     current: dict[str, Value] = field(default_factory=dict)
     reads: dict[str, Node] = field(default_factory=dict)
     assignments: dict[str, Node] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
 
-    def handle(self, operator: Any, output: Value) -> None:
+    def start(self, subgraph: Any, tensors: Sequence[Value], codes: Sequence[str]) -> None:
+        """Read a subgraph that does nothing but assign constants to variables."""
+        operators = [subgraph.Operators(i) for i in range(subgraph.OperatorsLength())]
+        names = [codes[operator.OpcodeIndex()] for operator in operators]
+        others = sorted(set(names) - {"VAR_HANDLE", "ASSIGN_VARIABLE"})
+        self.problems += [f"at CALL_ONCE: {op}: redsc reads assignments of constants only" for op in others]
+        for op, operator in zip(names if not others else (), operators, strict=False):
+            if op == "VAR_HANDLE":
+                self._handle(tensors, operator)
+                continue
+            name, value = self._target(op, operands(op, tensors, operator))
+            if not value.is_constant:
+                raise MalformedModel(f"the initial value of the variable {name!r} is no constant")
+            self.initial[name] = value
+
+    def node(self, graph: Graph, tensors: list[Value], operator: Any, op: str) -> None:
+        """Add what an operator that deals with variables does; a read may be replaced among the tensors."""
+        places, inputs = indices(operator.OutputsAsNumpy()), operands(op, tensors, operator)
+        if len(places) != (op in ("VAR_HANDLE", "READ_VARIABLE")):
+            raise MalformedModel(f"{op} has {len(places)} outputs")
+        if op == "VAR_HANDLE":
+            self._handle(tensors, operator)
+        elif op == "ASSIGN_VARIABLE":
+            self._assign(graph, inputs)
+        elif op == "CALL_ONCE" and self.current:
+            self.problems.append("at CALL_ONCE: it runs after variables were read or assigned")
+        elif op == "READ_VARIABLE":
+            output = pick(tensors, places[0], f"{op} output")
+            if output.is_constant or output.producer or output in graph.inputs or output in self.resources:
+                raise MalformedModel(f"tensor {output.name!r} has two producers")
+            tensors[places[0]] = self._read(graph, inputs, output)
+
+    def _handle(self, tensors: Sequence[Value], operator: Any) -> None:
         """Note of which variable a VAR_HANDLE makes the handle."""
+        outputs = [pick(tensors, i, "VAR_HANDLE output") for i in indices(operator.OutputsAsNumpy())]
+        if len(outputs) != 1 or outputs[0] not in self.resources or outputs[0] in self.handles:
+            raise MalformedModel("VAR_HANDLE does not make one handle of its own")
         options = tflite.VarHandleOptions()
         table = operator.BuiltinOptions()
         if table is None:
-            raise MalformedModel(f"VAR_HANDLE {output.name!r} names no variable")
+            raise MalformedModel(f"VAR_HANDLE {outputs[0].name!r} names no variable")
         options.Init(table.Bytes, table.Pos)
         key = (options.Container() or b"", options.SharedName() or b"")
-        self.handles[output] = self.names.setdefault(key, self._unique(key))
+        self.handles[outputs[0]] = self.names.setdefault(key, self._unique(key))
 
-    def start(self, operands: Sequence[Value | None]) -> None:
-        """Note what the first inference assigns before it starts."""
-        name, value = self._operands("ASSIGN_VARIABLE", operands)
-        if not value.is_constant:
-            raise MalformedModel(f"the initial value of the variable {name!r} is no constant")
-        self.initial[name] = value
-
-    def read(self, graph: Graph, operands: Sequence[Value | None], output: Value) -> Value:
+    def _read(self, graph: Graph, inputs: Sequence[Value | None], output: Value) -> Value:
         """Return what a READ_VARIABLE gives: its output, or what was assigned or read before."""
-        name = self._name("READ_VARIABLE", operands)
+        name = self._name("READ_VARIABLE", inputs)
         if name not in self.initial:
             self.problems.append(f"the variable {name!r} is read, but no CALL_ONCE gives it an initial value")
             self.initial[name] = output
@@ -64,9 +98,9 @@ class Variables:
             self.current[name] = output
         return self.current[name]
 
-    def assign(self, graph: Graph, operands: Sequence[Value | None]) -> None:
+    def _assign(self, graph: Graph, inputs: Sequence[Value | None]) -> None:
         """Make what an ASSIGN_VARIABLE reads the variable's value; the last one of an inference counts."""
-        name, value = self._operands("ASSIGN_VARIABLE", operands)
+        name, value = self._target("ASSIGN_VARIABLE", inputs)
         self._compare(name, self.current.get(name, self.initial.get(name, value)), value)
         if name in self.assignments:
             graph.remove(self.assignments[name])
@@ -86,14 +120,15 @@ class Variables:
         if idle or lost:
             self.settle(graph)
 
-    def _operands(self, op: str, operands: Sequence[Value | None]) -> tuple[str, Value]:
-        name = self._name(op, operands)
-        if len(operands) != 2 or (value := operands[1]) is None or value in self.handles:
+    def _target(self, op: str, inputs: Sequence[Value | None]) -> tuple[str, Value]:
+        """Return the variable that an assignment names, and what it assigns."""
+        name = self._name(op, inputs)
+        if len(inputs) != 2 or (value := inputs[1]) is None or value in self.resources:
             raise MalformedModel(f"{op} of the variable {name!r} has no value to assign")
         return name, value
 
-    def _name(self, op: str, operands: Sequence[Value | None]) -> str:
-        handle = operands[0] if operands else None
+    def _name(self, op: str, inputs: Sequence[Value | None]) -> str:
+        handle = inputs[0] if inputs else None
         if handle is None or handle not in self.handles:
             raise MalformedModel(f"{op} reads no handle that a VAR_HANDLE before it makes")
         return self.handles[handle]
@@ -131,7 +166,9 @@ def init_subgraphs(model: Any, codes: Sequence[str]) -> Iterator[int]:
             options.Init(table.Bytes, table.Pos)
         index = 0 if table is None else options.InitSubgraphIndex()
         if not 0 < index < model.SubgraphsLength():
-            raise MalformedModel(f"CALL_ONCE runs subgraph {index}, the others are 1..{model.SubgraphsLength() - 1}")
+            raise MalformedModel(
+                f"CALL_ONCE runs subgraph {index}, the others are 1..{model.SubgraphsLength() - 1}"
+            )
         found[index] = None
     yield from found
 

@@ -37,7 +37,7 @@ class NodeMeasures:
 
     def of(self, node: Node, widths: Widths) -> NodeBytes:
         """Return what a node takes."""
-        key = (node.outputs[0].name, *(widths[space] for space in spaces_of(self.problem, node)))
+        key = (node, *(widths[space] for space in spaces_of(self.problem, node)))
         if key not in self._known:
             self._known[key] = self._measure(node, widths)
         return self._known[key]
@@ -50,12 +50,14 @@ class NodeMeasures:
         return NodeBytes(scratch, kept_bytes(cut, self.abi), self._shared(cut))
 
     def _shared(self, node: Node) -> dict[str, int]:
-        found, born = {}, aligned(node.outputs[0].type.nbytes)
+        found = dict[str, int]()
         for index, value in enumerate(node.inputs):
             if value is None or value.is_constant or node.inputs.count(value) > 1:
                 continue
             distance = overlap_distance(node, index, self.problem.budgets.kernels)
-            found[value.name] = 0 if distance is None else most_shared(aligned(value.type.nbytes), born, distance)
+            if distance is not None:
+                sizes = aligned(value.type.nbytes), aligned(node.outputs[0].type.nbytes)
+                found[value.name] = most_shared(*sizes, distance)
         return found
 
 

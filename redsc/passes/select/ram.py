@@ -37,13 +37,15 @@ _STAND_IN_BYTES = 160  # more than a node that stands in for a skipped block tak
 class RamModel:
     """In bytes: the head of a level is at least each of the costs `heads`, its tail at least `tail`.
 
-    No level loads in an arena of less than `loading`: TFLM needs room while it plans.
+    No level loads in an arena of less than `loading`: TFLM needs room while it plans. Of their tails, levels that
+    are all ready have `state` in common.
     """
 
     resident: Resident
     heads: tuple[Cost, ...]
     tail: Cost
     loading: int
+    state: int = 0
 
     @staticmethod
     def of(problem: Problem, nesting: Nesting) -> RamModel:
@@ -53,7 +55,7 @@ class RamModel:
         loading = least.planning_bytes + least.tail_bytes - ALIGNMENT_BYTES - _STAND_IN_BYTES * len(problem.blocks)
         measures = NodeMeasures(problem, abi)
         heads, tail = _Heads(problem, nesting, measures).of_steps(), _tail(problem, nesting, measures)
-        return RamModel(problem.budgets.resident, tuple(heads), tuple(tail), loading)
+        return RamModel(problem.budgets.resident, tuple(heads), tuple(tail), loading, least.state_bytes)
 
     def bound(self, levels: Sequence[Level], beside: Sequence[Candidate]) -> int:
         """Return what these levels beside others need at least."""
@@ -63,7 +65,9 @@ class RamModel:
         if self.resident is Resident.ONE:
             arenas = [head + tail for head, tail in zip(needed, tails, strict=True)]
             return max([*arenas, *(other.memory.arena_bytes for other in beside)])
-        return max([*needed, *map(shared_bytes, beside)]) + sum([*tails, *(o.memory.tail_bytes for o in beside)])
+        again = self.state * (len(levels) + len(beside) - 1)
+        every = sum([*tails, *(other.memory.tail_bytes for other in beside)])
+        return max([*needed, *map(shared_bytes, beside)]) + every - again
 
 
 def shared_bytes(level: Candidate) -> int:
@@ -105,7 +109,7 @@ class _Heads:
         """
         block, spaces = self.nesting.block_of(node), spaces_of(self.problem, node)
         is_counted = all(costs.get(name) and costs[name][0].block == block for name in (dying, born))
-        is_own = node.outputs[0].name == born and dying in {value.name for value in node.present_inputs()}
+        is_own = born in {value.name for value in node.outputs} and dying in {value.name for value in node.present_inputs()}
         if not is_own or not is_counted or len(spaces) > _MOST_SPACES:
             return None
         saved = _term(self.measures, node, lambda taken: -taken.shared.get(dying, 0))
