@@ -49,10 +49,11 @@ from redsc.ir import (
     TransposeConv,
     Unpack,
     Value,
+    Variable,
 )
 from redsc.ir.rules import Fixed, OwnScale, Signature
 
-__all__ = ["SAMPLES", "Sample", "sample_graph", "sample_inputs", "signature_cases"]
+__all__ = ["SAMPLES", "Sample", "sample_graph", "sample_inputs", "signature_cases", "stateless_cases"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,8 @@ SAMPLES: dict[str, Sample] = {
     "REVERSE_V2": Sample((_IMAGE, _ints(2, -1))),
     "DYNAMIC_UPDATE_SLICE": Sample((_IMAGE, (1, 2, 2, 3), Below((4,), 3))),
     "EMBEDDING_LOOKUP": Sample((Below((4,), 7), Weight((7, 5)))),
+    "READ_VARIABLE": Sample((Weight(_IMAGE),), Variable("state")),
+    "ASSIGN_VARIABLE": Sample((_IMAGE,), Variable("state")),
 }
 
 _SCALED = (DType.INT8, DType.INT16)
@@ -176,8 +179,15 @@ def signature_cases() -> Iterator[tuple[str, Signature]]:
             yield name, row
 
 
+def stateless_cases() -> Iterator[tuple[str, Signature]]:
+    """Yield the same of the ops whose nodes do nothing but make their outputs."""
+    return ((name, row) for name, row in signature_cases() if not OPS[name].is_stateful)
+
+
 def sample_graph(name: str, row: Signature) -> Graph:
-    """Return a graph of one node."""
+    """Return a graph of one node; one that keeps state is read before it is assigned: y[t] = x[t - 1]."""
+    if OPS[name].is_stateful:
+        return _delay(row)
     builder, random = GraphBuilder(), np.random.default_rng(0)
     sample, op = SAMPLES[name], OPS[name]
     values = [
@@ -198,9 +208,22 @@ def sample_graph(name: str, row: Signature) -> Graph:
     return builder.output(*outputs)
 
 
+def _delay(row: Signature) -> Graph:
+    builder, random = GraphBuilder(), np.random.default_rng(0)
+    dtype = row.output
+    source = builder.input("x", _IMAGE, dtype, _quant(dtype, 0.04))
+    start = Value("start", source.type)
+    initial = builder.constant("initial", _random(random, start, None, False), source.type.quant)
+    read = builder.op(
+        "READ_VARIABLE", initial, attrs=Variable("state"), name="y", dtype=dtype, quant=_quant(dtype, 0.04)
+    )
+    builder.split_op("ASSIGN_VARIABLE", source, attrs=Variable("state"), names=())
+    return builder.output(read)
+
+
 def sample_inputs(graph: Graph, count: int = 3) -> list[list[Array]]:
     """Return inputs that the op of a sample graph can digest."""
-    (node,) = graph.nodes
+    *_, node = graph.nodes
     random, sample = np.random.default_rng(1), SAMPLES[node.op]
     limits = {
         id(value): operand.limit

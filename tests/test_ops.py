@@ -8,11 +8,12 @@ import onnx
 import pytest
 import tflite
 
-from redsc.codegen.tflm_ops import TFLM_OPS
+from redsc.codegen.tflm_ops import STATE_TFLM_OPS, TFLM_OPS
 from redsc.formats.onnx.ops import ONNX_OPS
 from redsc.formats.onnx.row import OnnxOp
 from redsc.formats.tables import Refusal
 from redsc.formats.tflite.ops import TENSOR_TYPES, TFLITE_OPS, TFLiteOp
+from redsc.formats.tflite.state import STATE_FILE_OPS
 from redsc.ir import OPS, DType
 from redsc.ir.rules import Along, Grouped, InPlace, Produces, Reduces, Slices, Splits, Transposes
 
@@ -40,7 +41,17 @@ def test_tflite_micro_registers_every_op() -> None:
 def test_the_tflite_row_stores_every_attribute(name: str) -> None:
     row = TFLITE_OPS[name]
     assert isinstance(row, TFLiteOp)
-    assert {item.attr for item in row.fields} == {item.name for item in fields(OPS[name].attrs)}
+    apart = {"variable"} if OPS[name].is_stateful else set()  # a VAR_HANDLE stores it
+    assert {item.attr for item in row.fields} | apart == {item.name for item in fields(OPS[name].attrs)}
+
+
+@pytest.mark.parametrize(("name", "row"), STATE_FILE_OPS.items())
+def test_what_stands_around_variables_is_written_and_registered_but_in_no_graph(name: str, row: TFLiteOp) -> None:
+    assert name not in OPS
+    assert isinstance(TFLITE_OPS[name], Refusal)
+    assert name in STATE_TFLM_OPS
+    accessors = vars(getattr(tflite, row.options or ""))
+    assert [item.schema for item in row.fields if item.schema not in accessors] == []
 
 
 @pytest.mark.parametrize("name", OPS)

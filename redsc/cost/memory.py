@@ -143,7 +143,7 @@ def resident_bytes(networks: Sequence[NetworkMemory], resident: Resident) -> int
 
 
 def resident_all_bytes(networks: Sequence[NetworkMemory]) -> int:
-    """Return the RAM of several networks that are all ready to run: heads overlap, tails add up but for the state."""
+    """Return the RAM of several networks that are all ready to run: heads and state are shared."""
     head = max(max(network.head_bytes, network.planning_bytes) for network in networks)
     again = sum(network.state_bytes for network in networks[1:])
     return head + sum(network.tail_bytes for network in networks) - again

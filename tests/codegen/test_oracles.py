@@ -114,7 +114,7 @@ def test_answers_that_are_no_numbers_are_found(tmp_path: Path, monkeypatch: pyte
     only_litert(monkeypatch)
     model = replace(model_of(small_net(DType.FLOAT32), tmp_path), is_exact=False)
     noise = np.full((1, 5), np.nan, np.float32)
-    monkeypatch.setattr(oracles, "run_isolated", lambda *_: [[noise]] * 4)
+    monkeypatch.setattr(oracles, "run_isolated", lambda *_, **__: [[noise]] * 4)
     with pytest.raises(VerificationError, match="disagrees"):
         list(verify_import(model, model.graph, "100"))
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from redsc.cost.memory import head_bytes
-from redsc.cost.tflm_kernels import KERNELS
+from redsc.cost.tflm_kernels import KERNELS, STATE_KERNELS
 from redsc.cost.tflm_structs import ARM_32, COMPRESSION_FIELDS, RECORDING_FIELDS, STRUCTS, X86_64_RECORDING
 from redsc.cost.tflm_tail import tail_bytes
 from redsc.formats import load_model, write_tflite
-from redsc.ir import OPS, Graph, Value
+from redsc.ir import OPS, Graph, Value, Variable
 from redsc.runtime.tflm import measure_arena
 from tests.conftest import Zoo
 from tests.cost.kernel_graphs import GRAPHS
@@ -38,6 +38,13 @@ ZOO_TAIL_BYTES = {
 # (size, alignment) of upstream's definitions under `g++ -m32 -fshort-enums -malign-double`, the layout of AAPCS.
 ARM_LAYOUTS = {
     "AddNOpData": (40, 4),
+    "AssignVariableOpData": (0, 1),
+    "CallOnceOpData": (8, 4),
+    "MicroResourceVariable": (20, 4),
+    "MicroResourceVariables": (12, 4),
+    "TfLiteCallOnceParams": (4, 4),
+    "TfLiteVarHandleParams": (8, 4),
+    "VarHandleOpData": (4, 4),
     "ArithmeticParams": (104, 8),
     "ComparisonOpData": (32, 4),
     "ComparisonParams": (32, 4),
@@ -118,7 +125,10 @@ def copied(graph: Graph, count: int) -> Graph:
         made = {value: Value(f"{value.name} {index}", value.type) for n in graph.nodes for value in n.outputs}
         for node in graph.nodes:
             operands = [made.get(value, value) if value else None for value in node.inputs]
-            copies.append(node.op, operands, [made[value] for value in node.outputs], node.attrs)
+            attrs = node.attrs
+            if isinstance(attrs, Variable):
+                attrs = Variable(f"{attrs.variable} {index}")
+            copies.append(node.op, operands, [made[value] for value in node.outputs], attrs)
     copies.outputs = [made[value] for value in graph.outputs]
     return copies
 
@@ -128,7 +138,8 @@ def test_every_op_has_a_row() -> None:
 
 
 def test_every_struct_of_the_tables_has_a_layout() -> None:
-    named = {struct for kernel in KERNELS.values() for struct in (kernel.params, kernel.op_data) if struct}
+    kernels = (KERNELS | STATE_KERNELS).values()
+    named = {struct for kernel in kernels for struct in (kernel.params, kernel.op_data) if struct}
     assert named | set(RECORDING_FIELDS) | set(COMPRESSION_FIELDS) <= set(STRUCTS)
     for struct in STRUCTS:
         layout, wheel = ARM_32.layout(struct), X86_64_RECORDING.layout(struct)

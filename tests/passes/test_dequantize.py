@@ -21,7 +21,7 @@ from redsc.runtime.compare import difference, random_samples, signal_to_noise_db
 from redsc.runtime.ports import dequantize_rows
 from tests.conftest import Zoo
 from tests.helpers import GENCPRUNEX, IN_TABLE, MLPERF, ROUNDED_OTHERWISE, NetBuilder, small_net
-from tests.op_samples import sample_graph, sample_inputs, signature_cases
+from tests.op_samples import sample_graph, sample_inputs, stateless_cases
 from tests.strategies import graphs
 
 INT8_MODELS = (
@@ -130,7 +130,7 @@ def run(graph: Graph, samples: list[list[Array]], executor: str = "litert") -> l
 
 
 def int8_rows() -> Iterator[tuple[str, Signature]]:
-    for name, row in signature_cases():
+    for name, row in stateless_cases():
         if DType.INT8 in (*row.inputs, row.output):
             yield name, row
 

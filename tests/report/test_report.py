@@ -58,6 +58,7 @@ def test_the_report_has_the_keys_of_the_schema(artefact: Artefact) -> None:
             }
         ],
         "arena": dict.fromkeys(("resident_all_bytes", "resident_one_bytes")),
+        "state": None,
         "solver": dict.fromkeys(("selector", "status", "objective", "bound", "gap", "grid")),
         "flash": {
             **dict.fromkeys(("container_bytes", "shared_weight_bytes", "private_bytes", "kernel_bytes")),

@@ -84,8 +84,9 @@ static tflite::MicroInterpreter *interpreter_of(net_level level) {
   if (loaded != nullptr) {
     loaded->~MicroInterpreter();
   }
+  tflite::MicroAllocator *allocator = tflite::MicroAllocator::Create(arena, sizeof(arena));
   loaded = new (place) tflite::MicroInterpreter(
-      tflite::GetModel(NET_MODEL(level)), resolver, tflite::MicroAllocator::Create(arena, sizeof(arena)));
+      tflite::GetModel(NET_MODEL(level)), resolver, allocator);
   ready = loaded->AllocateTensors() == kTfLiteOk ? level : NET_LEVEL_NONE;
   return ready == level ? loaded : nullptr;
 }
