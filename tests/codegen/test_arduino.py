@@ -13,14 +13,14 @@ from redsc.codegen.arduino import arduino_files, arranged
 from redsc.codegen.c_files import render_c_files
 from redsc.codegen.describe import Firmware
 from redsc.codegen.files import write_files
-from redsc.codegen.tflm_ops import TFLM_OPS
+from redsc.codegen.tflm_ops import STATE_TFLM_OPS, TFLM_OPS
 from redsc.compile import Artefact, compile_model
 from redsc.formats import write_tflite
 from redsc.ir import DType
 from redsc.options import Budgets, Emit, Options, Resident
 from tests.codegen.test_c_files import WARNINGS, compiler, firmware
 from tests.conftest import Golden
-from tests.helpers import small_net
+from tests.helpers import small_net, streaming_net
 
 HERE = Path(__file__).parent / "arduino"
 ABI = Path(__file__).parents[1] / "firmware" / "abi"
@@ -56,7 +56,8 @@ def archive(folder: Path, name: str) -> Path:
 
 def run_sketch(folder: Path, *more: str) -> list[str]:
     """Compile the sketch of `net` with warnings as errors, link the libraries, run it; return what it printed."""
-    methods = "\n".join(f"TfLiteStatus {name}() {{ return add(); }}" for name in TFLM_OPS.values())
+    names = (TFLM_OPS | STATE_TFLM_OPS).values()
+    methods = "\n".join(f"TfLiteStatus {name}() {{ return add(); }}" for name in names)
     (folder / "resolver_methods.inc").write_text(methods)
     archives = [archive(folder, name) for name in ("net", *more)]
     include = [folder, HERE, ABI, folder / "net" / "src", folder / "net" / "examples" / "net"]
@@ -95,6 +96,17 @@ def test_the_sketch_quantises_runs_and_switches_the_level(tmp_path: Path, reside
     slots = [f"ran slot {slot}" for slot in (0, 1, 0)]
     assert said[:6] == [line for pair in zip(levels, slots, strict=True) for line in pair]
     assert said[6:] == ([] if dtype is DType.FLOAT32 else ["0 wrong, 127 -128 -128"])
+
+
+@pytest.mark.parametrize("resident", Resident)
+def test_the_sketch_of_a_network_with_state_hands_its_variables_over(tmp_path: Path, resident: Resident) -> None:
+    item = replace(firmware("net", graph=streaming_net()), budgets=Budgets(resident=resident))
+    write_files(tmp_path, library(item))
+    assert [line for line in run_sketch(tmp_path) if line.startswith("ran")] == [
+        "ran slot 0, 2 variables",
+        "ran slot 1, 2 variables",
+        "ran slot 0, 2 variables",
+    ]
 
 
 def test_two_libraries_with_kernels_link_into_one_sketch(tmp_path: Path, artefact: Artefact) -> None:

@@ -15,13 +15,13 @@ from redsc.codegen.tflm_ops import TFLM_OPS, resolver_methods
 from redsc.cost.memory import measure_memory
 from redsc.formats import write_models
 from redsc.formats.model import Port
-from redsc.ir import OPS, DType
+from redsc.ir import OPS, DType, Graph, state_reads
 from redsc.options import Budgets, Resident
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.slice import slice_channels
 from redsc.runtime.quality import Quality
 from tests.conftest import Golden
-from tests.helpers import small_net
+from tests.helpers import small_net, streaming_net
 
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
 RESOLVER = """
@@ -29,8 +29,8 @@ struct Resolver {{ int count = 0; {methods} }};
 """
 
 
-def firmware(symbol: str = "net", dtype: DType = DType.INT8) -> Firmware:
-    graph = small_net(dtype)
+def firmware(symbol: str = "net", dtype: DType = DType.INT8, graph: Graph | None = None) -> Firmware:
+    graph = small_net(dtype) if graph is None else graph
     groups = find_channel_groups(graph)
     graphs = [graph, slice_channels(graph, groups, {space.name: space.size // 2 for space in groups.free})]
     memory = [measure_memory(item) for item in graphs]
@@ -51,6 +51,7 @@ def firmware(symbol: str = "net", dtype: DType = DType.INT8) -> Firmware:
         ops=tuple(resolver_methods(graphs)),
         custom_ops=(),
         budgets=Budgets(),
+        variables=len(state_reads(graph)),
     )
 
 
@@ -150,6 +151,42 @@ def test_the_glue_registers_each_op_once(tmp_path: Path) -> None:
     )
     command = [compiler("g++"), "-std=c++11", *WARNINGS, "main.cc"]
     assert compile_and_run(tmp_path, command) == "1 1"
+
+
+BEGIN = """
+struct Level { int slot; bool works; Level(int s, bool w) : slot(s), works(w) {}
+  int Invoke() { std::printf("%d", slot); return works ? 0 : 1; } };
+int main() {
+  Level a(0, true), b(1, true), c(2, true), d(1, false);
+  Level* good[] = {&a, &b, &c};
+  Level* bad[] = {&a, &d, &c};
+  bool first = net_begin(good);
+  std::printf(" %d ", first);
+  std::printf(" %d %d", net_begin(bad), NET_VARIABLE_COUNT);
+}
+"""
+
+
+def test_levels_that_share_state_begin_with_the_largest(tmp_path: Path) -> None:
+    """Every other level runs once, the smallest first: slot 0 then sets the initial state as the last one."""
+    item = firmware("net", graph=streaming_net())
+    three = replace(item, levels=(*item.levels, replace(item.levels[1], name="25", slot=2)))
+    write(tmp_path, three)
+    (tmp_path / "main.cc").write_text('#include <cstdio>\n#include "net_tflm.h"\n' + BEGIN)
+    assert compile_and_run(tmp_path, [compiler("g++"), "-std=c++11", *WARNINGS, "main.cc"]) == "21 1 21 0 2"
+
+
+def test_the_glue_registers_the_ops_around_variables(tmp_path: Path) -> None:
+    item = firmware("net", graph=streaming_net())
+    assert {"AddCallOnce", "AddVarHandle", "AddReadVariable", "AddAssignVariable"} < set(item.ops)
+    assert not {"AddCallOnce", "AddVarHandle"} & set(firmware().ops)
+
+
+@pytest.mark.parametrize("resident", Resident)
+def test_the_glue_says_what_a_switch_does_to_the_state(resident: Resident, golden: Golden) -> None:
+    item = replace(firmware("net", graph=streaming_net()), budgets=Budgets(resident=resident))
+    text = render_c_files(item)["net_tflm.h"].decode()
+    golden(text[: text.index("#ifndef")])
 
 
 def test_tflm_registers_every_op_of_the_vocabulary() -> None:

@@ -180,6 +180,18 @@ def a_chain_of_two_that_ends_nowhere(main: Graph, init: Graph, x: Value) -> None
     main.outputs = [double(main, x, "y")]
 
 
+def a_long_chain_that_nothing_hears(main: Graph, init: Graph, x: Value) -> None:
+    """A thousand variables that only hand their values on."""
+    targets = []
+    for index in range(1000):
+        start(init, f"v{index}")
+        targets.append(handle(main, f"v{index}"))
+    values = [read(main, target, f"r{index}") for index, target in enumerate(targets)]
+    for index, target in enumerate(targets):
+        assign(main, target, values[index - 1] if index else x)
+    main.outputs = [double(main, x, "y")]
+
+
 def two_containers(main: Graph, init: Graph, x: Value) -> None:
     main.outputs = []
     for container in ("a", "b"):
@@ -206,11 +218,15 @@ UNUSUAL: dict[Make, tuple[str, ...]] = {
     never_assigned: (),
     never_read: (),
     two_containers: ("a/v", "b/v"),
-    names_of_one_text: ("a/b", "a/b#"),
+    names_of_one_text: ("a/b", "a/b#1"),
 }
 
 
-@pytest.mark.parametrize("make", [*UNUSUAL, a_chain_of_two_that_ends_nowhere], ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make",
+    [*UNUSUAL, a_chain_of_two_that_ends_nowhere, a_long_chain_that_nothing_hears],
+    ids=lambda make: make.__name__,
+)
 @both
 def test_files_of_others_step_as_they_did(executor: str, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     data = file_of(make, monkeypatch)
@@ -410,4 +426,4 @@ def test_names_that_c_would_read_alike_are_kept_apart(monkeypatch: pytest.Monkey
             assign(main, target, x)
 
     graph = read_tflite(file_of(make, monkeypatch))
-    assert [node.attrs.variable for node in state_reads(graph)] == ["a#b", "a#c", "a#b#"]
+    assert [node.attrs.variable for node in state_reads(graph)] == ["a#b", "a#c", "a#b#1"]

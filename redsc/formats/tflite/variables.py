@@ -33,6 +33,7 @@ class Variables:
     name_chars: int
     problems: list[str]
     names: dict[_Key, str] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     handles: dict[Value, str] = field(default_factory=dict)
     initial: dict[str, Value] = field(default_factory=dict)
     current: dict[str, Value] = field(default_factory=dict)
@@ -82,7 +83,7 @@ class Variables:
             raise MalformedModel(f"VAR_HANDLE {outputs[0].name!r} names no variable")
         options.Init(table.Bytes, table.Pos)
         key = (options.Container() or b"", options.SharedName() or b"")
-        self.handles[outputs[0]] = self.names.setdefault(key, self._unique(key))
+        self.handles[outputs[0]] = self._name_of(key)
 
     def _read(self, graph: Graph, inputs: Sequence[Value | None], output: Value) -> Value:
         """Return what a READ_VARIABLE gives: its output, or what was assigned or read before."""
@@ -109,16 +110,24 @@ class Variables:
 
     def settle(self, graph: Graph) -> None:
         """Leave variables that are both read and assigned; no other carries anything to the next inference."""
-        idle = [name for name, node in self.reads.items() if not _is_used(graph, node)]
-        lost = [name for name in self.assignments if name in idle or name not in self.reads]
-        for name in lost:
-            graph.remove(self.assignments.pop(name))
-        for name in [name for name in self.reads if name in idle or name not in self.assignments]:
-            node = self.reads.pop(name)
-            graph.replace_uses(node.outputs[0], self.initial[name])
-            graph.remove(node)
-        if idle or lost:
-            self.settle(graph)
+        waiting = [*self.reads, *self.assignments]
+        while waiting:
+            name = waiting.pop()
+            read, assignment = self.reads.get(name), self.assignments.get(name)
+            if read is None or assignment is None or not _is_used(graph, read):
+                waiting += self._drop(graph, name)
+
+    def _drop(self, graph: Graph, name: str) -> list[str]:
+        """Remove the nodes of a variable; return the variable that was read only for it, if there is one."""
+        read, assignment = self.reads.pop(name, None), self.assignments.pop(name, None)
+        if read is not None:
+            graph.replace_uses(read.outputs[0], self.initial[name])
+            graph.remove(read)
+        if assignment is None:
+            return []
+        source = assignment.operand(0).producer
+        graph.remove(assignment)
+        return [source.attrs.variable] if source is not None and isinstance(source.attrs, Variable) else []
 
     def _target(self, op: str, inputs: Sequence[Value | None]) -> tuple[str, Value]:
         """Return the variable that an assignment names, and what it assigns."""
@@ -141,12 +150,18 @@ class Variables:
             problem = f"the variable {name!r} has the scales of {known.name!r} and of {found.name!r}"
             self.problems.append(problem)
 
-    def _unique(self, key: _Key) -> str:
-        text = b"/".join(part for part in key if part).decode("utf-8", "replace") or "variable"
-        name = text.replace("\0", "#")[: self.name_chars]  # C code reads a name up to its first zero
-        while name in self.names.values():
-            name += "#"
-        return name
+    def _name_of(self, key: _Key) -> str:
+        """Return the name of a variable: that of the file, made unique."""
+        if key not in self.names:
+            text = b"/".join(part for part in key if part).decode("utf-8", "replace") or "variable"
+            text = text.replace("\0", "#")[: self.name_chars]  # C code reads a name up to its first zero
+            name, count = text, self.counts.get(text, 0)
+            while name in self.counts:
+                count += 1
+                name = f"{text}#{count}"
+            self.counts[text], self.counts[name] = count, 0
+            self.names[key] = name
+        return self.names[key]
 
 
 def init_subgraphs(model: Any, codes: Sequence[str]) -> Iterator[int]:

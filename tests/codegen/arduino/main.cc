@@ -17,7 +17,11 @@ static void run(int voltage) {
   arduino_pin = voltage;
   loop();
   const char* model = reinterpret_cast<const char*>(tflite::MicroInterpreter::last_model());
-  printf("ran slot %d\n", static_cast<int>(model - reinterpret_cast<const char*>(net_model)) / 16);
+  printf("ran slot %d", static_cast<int>(model - reinterpret_cast<const char*>(net_model)) / 16);
+#ifdef NET_VARIABLE_COUNT
+  printf(", %d variables", tflite::MicroInterpreter::last_variables()->count);
+#endif
+  printf("\n");
 }
 
 #ifdef NET_INPUT0_SCALE

@@ -34,6 +34,16 @@ class MicroAllocator {
   bool is_aligned;
 };
 
+class MicroResourceVariables {
+ public:
+  static MicroResourceVariables* Create(MicroAllocator* allocator, int count) {
+    static MicroResourceVariables only;
+    only.count = allocator == nullptr ? 0 : count;
+    return &only;
+  }
+  int count = 0;
+};
+
 class MicroOpResolver {};
 
 template <unsigned int kOps>
@@ -49,8 +59,9 @@ class MicroMutableOpResolver : public MicroOpResolver {
 
 class MicroInterpreter {
  public:
-  MicroInterpreter(const Model* model, const MicroOpResolver&, MicroAllocator* allocator)
-      : model_(model), allocator_(allocator) {
+  MicroInterpreter(const Model* model, const MicroOpResolver&, MicroAllocator* allocator,
+                   MicroResourceVariables* variables = nullptr)
+      : model_(model), allocator_(allocator), variables_(variables) {
     tensor_.data.raw = bytes_;
   }
   TfLiteStatus AllocateTensors() {
@@ -60,6 +71,7 @@ class MicroInterpreter {
   }
   TfLiteStatus Invoke() {
     last_model() = model_;
+    last_variables() = variables_;
     return is_ready_ ? kTfLiteOk : kTfLiteError;
   }
   TfLiteTensor* input(size_t) { return &tensor_; }
@@ -68,10 +80,15 @@ class MicroInterpreter {
     static const Model* model = nullptr;
     return model;
   }
+  static const MicroResourceVariables*& last_variables() {
+    static const MicroResourceVariables* variables = nullptr;
+    return variables;
+  }
 
  private:
   const Model* model_;
   MicroAllocator* allocator_;
+  MicroResourceVariables* variables_;
   TfLiteTensor tensor_;
   bool is_ready_ = false;
   alignas(16) char bytes_[1 << 14];
