@@ -4,10 +4,10 @@ import pytest
 
 from redsc.cost.memory import measure_memory
 from redsc.errors import MalformedModel
-from redsc.formats import planned_offsets, write_models, write_tflite
+from redsc.formats import has_variables, planned_offsets, write_models, write_tflite
 from redsc.ir import Graph
 from redsc.options import Kernels
-from tests.helpers import residual_net, small_net
+from tests.helpers import residual_net, small_net, streaming_net
 
 
 @pytest.mark.parametrize("graph", [small_net(), residual_net()])
@@ -15,6 +15,23 @@ def test_an_arena_plan_is_read_back(graph: Graph) -> None:
     offsets = measure_memory(graph, Kernels.REFERENCE).offsets
     assert offsets
     assert planned_offsets(write_tflite(graph, offsets)) == offsets
+
+
+def test_the_plan_of_a_network_with_variables_covers_both_subgraphs() -> None:
+    """TFLM wants a number for every tensor of both; only those in the arena have a place."""
+    graph = streaming_net()
+    offsets = {value.name: 16 * place for place, value in enumerate(graph.activations())}
+    assert planned_offsets(write_tflite(graph, offsets)) == offsets
+
+
+def test_a_model_that_keeps_state_is_told_without_reading_it() -> None:
+    assert has_variables(write_tflite(streaming_net()))
+    assert not has_variables(write_tflite(small_net()))
+
+
+@pytest.mark.parametrize("data", [b"", b"TFL3", b"\xff" * 64, bytes(64)])
+def test_damaged_bytes_have_no_variables(data: bytes) -> None:
+    assert not has_variables(data)
 
 
 def test_a_model_without_a_plan_has_no_offsets() -> None:

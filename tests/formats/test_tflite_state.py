@@ -220,11 +220,12 @@ UNUSUAL: dict[Make, tuple[str, ...]] = {
     two_containers: ("a/v", "b/v"),
     names_of_one_text: ("a/b", "a/b#1"),
 }
+SILENT: tuple[Make, ...] = (a_chain_of_two_that_ends_nowhere, a_long_chain_that_nothing_hears)
 
 
 @pytest.mark.parametrize(
     "make",
-    [*UNUSUAL, a_chain_of_two_that_ends_nowhere, a_long_chain_that_nothing_hears],
+    [*UNUSUAL, *SILENT],
     ids=lambda make: make.__name__,
 )
 @both
@@ -414,6 +415,28 @@ def test_a_subgraph_that_nothing_runs_once_is_refused(monkeypatch: pytest.Monkey
     data = file_of(plain, monkeypatch, [small_net(DType.FLOAT32)])
     with pytest.raises(UnsupportedError, match="3 subgraphs"):
         read_tflite(data)
+
+
+@both
+def test_several_subgraphs_may_start_variables(executor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Graph("other")
+    start(other, "w", START + 5)
+
+    def make(main: Graph, init: Graph, x: Value) -> None:
+        plain(main, init, x)
+        main.append("CALL_ONCE", [], [], CallOnce(2))
+        main.nodes.insert(0, main.nodes.pop())
+        target = handle(main, "w")
+        main.outputs.append(double(main, read(main, target, "rw"), "yw"))
+        assign(main, target, x)
+
+    data = file_of(make, monkeypatch, [other])
+    graph = read_tflite(data)
+    monkeypatch.undo()
+    samples = random_samples(graph, 3)
+    before = run_isolated(executor, data, samples, in_steps=True)
+    assert difference(before, EXECUTORS[executor].run_steps(write_tflite(graph), samples)) is None
+    assert [array.tolist() for array in before[0]] == [(2 * START).tolist(), (2 * START + 10).tolist()]
 
 
 def test_names_that_c_would_read_alike_are_kept_apart(monkeypatch: pytest.MonkeyPatch) -> None:

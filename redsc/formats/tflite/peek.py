@@ -19,10 +19,13 @@ def count_ports(data: bytes) -> tuple[int, int]:
 
 
 def has_variables(data: bytes) -> bool:
-    """Whether a sound model keeps state in variables."""
-    model = tflite.Model.GetRootAs(data, 0)
-    codes = map(model.OperatorCodes, range(model.OperatorCodesLength()))
-    return any(op_name(code) == "VAR_HANDLE" for code in codes)
+    """Whether a model keeps state in variables; of a damaged one a runtime will say more."""
+    try:
+        model = tflite.Model.GetRootAs(data, 0)
+        codes = map(model.OperatorCodes, range(model.OperatorCodesLength()))
+        return any(op_name(code) == "VAR_HANDLE" for code in codes)
+    except Exception:  # the flatbuffers accessors raise struct.error, IndexError, TypeError, ...
+        return False
 
 
 def port_types(data: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
