@@ -213,12 +213,8 @@ def _regroups(finder: Finder, node: Node, _rule: Regroups) -> _Found:
 
 def _remembers(finder: Finder, node: Node, _rule: Remembers) -> _Found:
     """What a variable holds stays as it is, and so do all channels that are tied to it."""
-    reason = "it is state, which all levels share"
-    finder.stop(node.present_inputs(), reason)
-    found = [finder.new_channels((1, *value.type.shape)[-1], value.name) for value in node.outputs]
-    for channels in found:
-        finder.freeze(channels, reason)
-    return [_Carried(channels) for channels in found]
+    finder.stop((*node.present_inputs(), *node.outputs), "it is state, which all levels share")
+    return [_Carried(finder.new_channels((1, *value.type.shape)[-1], value.name)) for value in node.outputs]
 
 
 def _barrier(finder: Finder, node: Node, rule: Barrier) -> _Found:
