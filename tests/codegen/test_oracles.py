@@ -12,11 +12,11 @@ from redsc.cost.memory import measure_memory
 from redsc.cost.tflm_structs import X86_64_RECORDING
 from redsc.errors import VerificationError
 from redsc.formats import Model, load_model, read_tflite, write_models, write_tflite
-from redsc.ir import DType, Graph, GraphBuilder
+from redsc.ir import DType, Graph, GraphBuilder, Value, state_reads
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.slice import slice_channels
 from redsc.runtime import installed, isolated
-from tests.helpers import OldNet, small_net
+from tests.helpers import NetBuilder, OldNet, small_net
 
 NAMES = ["100", "50"]
 needs_tflm = pytest.mark.skipif(not installed("tflm"), reason="tflite_micro is not installed")
@@ -117,6 +117,31 @@ def test_answers_that_are_no_numbers_are_found(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(oracles, "run_isolated", lambda *_, **__: [[noise]] * 4)
     with pytest.raises(VerificationError, match="disagrees"):
         list(verify_import(model, model.graph, "100"))
+
+
+def delayed(frames: int, seed: int) -> Graph:
+    """Return a layer over the frame of so many steps before; the first ones are zeros."""
+    net = NetBuilder(DType.FLOAT32)
+    window = net.stream(net.input(1, 1, 1, 3), frames)
+    first = net.node("SLICE", window, np.array([0, 0, 0, 0], np.int32), np.array([1, 1, 1, 3], np.int32))
+    net.random = np.random.default_rng(seed)
+    graph = net.outputs(net.dense(first, 2))
+    (read,) = state_reads(graph)
+    start = read.operand(0)
+    graph.set_input(read, 0, Value.constant(start.name, np.zeros(start.type.shape, np.float32)))
+    bias = graph.nodes[-1].operand(2)
+    graph.set_input(graph.nodes[-1], 2, Value.constant(bias.name, np.zeros(2, np.float32)))
+    return graph
+
+
+def test_a_slot_that_goes_wrong_after_some_steps_is_found(tmp_path: Path) -> None:
+    right, wrong = delayed(9, seed=1), delayed(9, seed=2)
+    assert list(verify_slots(["100"], [right], [{}], write_models([right])))
+    with pytest.raises(VerificationError, match="disagrees") as caught:
+        list(verify_slots(["100"], [right], [{}], write_models([wrong])))
+    assert "sample 9" in str(caught.value)
+    with pytest.raises(VerificationError, match="disagrees"):
+        list(verify_import(model_of(right, tmp_path), wrong, "100"))
 
 
 def test_a_runtime_that_is_absent_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -170,6 +170,22 @@ def test_levels_that_are_all_ready_share_the_state() -> None:
     assert resident_all_bytes(memory) == apart - 2 * buffers
 
 
+def long_memory() -> Graph:
+    """Two layers behind a window whose state is larger than all that a bound on the arena leaves open."""
+    net = NetBuilder()
+    window = net.stream(net.input(1, 1, 1, 64), 31)
+    x = net.conv(net.conv(window, 16, 1), 16, 1)
+    return net.outputs(net.dense(net.pool(x, "AVERAGE_POOL_2D", filter_h=32, filter_w=1), 4))
+
+
+def test_a_budget_that_the_levels_just_keep_leaves_them_as_they_are() -> None:
+    graph, budgets = long_memory(), Budgets(sharing=Sharing.COPIES)
+    free = choose_levels(graph, Options(levels=("100", "50"), budgets=budgets))
+    needed = resident_all_bytes([network.memory for network in free.networks])
+    tight = choose_levels(graph, Options(levels=("100", "50"), budgets=replace(budgets, ram_bytes=needed)))
+    assert tight.plan == free.plan
+
+
 @pytest.mark.parametrize("resident", Resident)
 def test_levels_under_a_budget_of_ram_are_full(resident: Resident) -> None:
     """A level that could be wider is an internal error, which `choose_levels` finds itself."""
