@@ -109,8 +109,8 @@ class _Heads:
         """
         block, spaces = self.nesting.block_of(node), spaces_of(self.problem, node)
         is_counted = all(costs.get(name) and costs[name][0].block == block for name in (dying, born))
-        is_own = born in {value.name for value in node.outputs} and dying in {value.name for value in node.present_inputs()}
-        if not is_own or not is_counted or len(spaces) > _MOST_SPACES:
+        read, made = ({value.name for value in values} for values in (node.present_inputs(), node.outputs))
+        if dying not in read or born not in made or not is_counted or len(spaces) > _MOST_SPACES:
             return None
         saved = _term(self.measures, node, lambda taken: -taken.shared.get(dying, 0))
         return Term(saved, tuple(spaces), block)
