@@ -22,7 +22,10 @@ from redsc.passes.base import Log, load_pass, run_passes
 from redsc.passes.blocks import find_blocks
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.levels import Levels, choose_levels
+from redsc.passes.make_problem import make_problem
 from redsc.passes.schedule import Schedule
+from redsc.passes.select.ram import RamModel
+from redsc.passes.select.terms import Nesting
 from redsc.passes.selftest import check_permutation
 from redsc.passes.simplify.drop_dead_nodes import DropDeadNodes
 from redsc.passes.skip import skip_blocks
@@ -182,8 +185,12 @@ def test_a_budget_that_the_levels_just_keep_leaves_them_as_they_are() -> None:
     graph, budgets = long_memory(), Budgets(sharing=Sharing.COPIES)
     free = choose_levels(graph, Options(levels=("100", "50"), budgets=budgets))
     needed = resident_all_bytes([network.memory for network in free.networks])
-    tight = choose_levels(graph, Options(levels=("100", "50"), budgets=replace(budgets, ram_bytes=needed)))
+    options = Options(levels=("100", "50"), budgets=replace(budgets, ram_bytes=needed))
+    tight = choose_levels(graph, options)
     assert tight.plan == free.plan
+    assert tight.solver == free.solver
+    problem = make_problem(graph, options, options.levels)
+    assert RamModel.of(problem, Nesting.of(problem)).bound(free.plan.levels, ()) <= needed
 
 
 @pytest.mark.parametrize("resident", Resident)
