@@ -1,5 +1,5 @@
 /*
- * Runs two networks of four levels in TFLM's own interpreter, as a firmware would: the generated headers, redsc's
+ * Runs three networks of four levels in TFLM's own interpreter, as a firmware would: the generated headers, redsc's
  * registration and kernels, and per network four interpreters on one MicroAllocator, in an arena of exactly the bytes
  * that redsc computed for a 64-bit host. What each level gives is compared with the level as a stock stand-alone
  * file in the same interpreter. Then custom options are damaged. The arguments are the folder with the stock files,
@@ -20,7 +20,10 @@
 #include "residual_tflm.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
 #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
+#include "tensorflow/lite/micro/micro_resource_variable.h"
 #include "tensorflow/lite/schema/schema_generated.h"
+#include "window.h"
+#include "window_tflm.h"
 
 // TFLM's classes are in tflite, or in tflite::micro: whichever it is, they are found without a qualifier.
 namespace tflite {
@@ -41,6 +44,7 @@ using check::require;
 
 constexpr size_t kStockArenaBytes = 1 << 18;
 constexpr int kSamples = 8;
+constexpr int kSteps = 20;
 constexpr int kRandomMutations = 400;
 
 std::vector<uint8_t> random_input(MicroInterpreter& interpreter, Random& random, bool is_float) {
@@ -85,15 +89,34 @@ Output run(MicroInterpreter& interpreter, const std::vector<uint8_t>& input, boo
 
 NETWORK(Joined, joined, JOINED, false);
 NETWORK(Residual, residual, RESIDUAL, true);
+NETWORK(Window, window, WINDOW, false);
+
+template <typename Network>
+int variable_count() {
+  return 0;
+}
+
+template <>
+int variable_count<Window>() {
+  return WINDOW_VARIABLE_COUNT;
+}
+
+// The variables of a network; none where it keeps no state.
+template <typename Network>
+MicroResourceVariables* variables_of(MicroAllocator* allocator) {
+  const int count = variable_count<Network>();
+  return count == 0 ? nullptr : MicroResourceVariables::Create(allocator, count);
+}
 
 // The levels of a network as a firmware has them, all ready at once.
 template <typename Network>
 class Firmware {
  public:
   Firmware() : arena_(Network::kArenaBytes), allocator_(MicroAllocator::Create(arena_.data(), arena_.size())) {
+    MicroResourceVariables* variables = variables_of<Network>(allocator_);
     require(Network::register_ops(resolver_), "the ops cannot be registered");
     for (int slot = 0; slot < Network::kLevels; ++slot) {
-      levels_.emplace_back(GetModel(Network::slot(slot)), resolver_, allocator_);
+      levels_.emplace_back(GetModel(Network::slot(slot)), resolver_, allocator_, variables);
       require(static_cast<int>(levels_.back().AllocateTensors()) == 0,
               std::string(Network::name()) + " does not fit into its arena");
       chosen_.push_back(&levels_.back());
@@ -101,6 +124,7 @@ class Firmware {
   }
 
   MicroInterpreter& level(int slot) { return *chosen_[static_cast<size_t>(slot)]; }
+  MicroInterpreter* const* levels() const { return chosen_.data(); }
   size_t used_bytes() { return levels_.back().arena_used_bytes(); }
 
  private:
@@ -119,9 +143,10 @@ class Stock {
       : path_(folder + "/" + Network::name() + "_stock_" + Network::level(slot) + ".tflite"),
         file_(file_bytes(path_)),
         arena_(kStockArenaBytes) {
+    MicroAllocator* allocator = MicroAllocator::Create(arena_.data(), arena_.size());
     read_file(path_, &file_);
     require(Network::register_ops(resolver_), "the ops cannot be registered");
-    interpreter_.emplace_back(GetModel(file_.data()), resolver_, arena_.data(), arena_.size());
+    interpreter_.emplace_back(GetModel(file_.data()), resolver_, allocator, variables_of<Network>(allocator));
     require(static_cast<int>(interpreter().AllocateTensors()) == 0, path_);
   }
 
@@ -165,6 +190,32 @@ void compare_with_stock(Firmware<Network>& firmware, const std::string& folder) 
     require(outputs.front().bytes != outputs.back().bytes, place<Network>(slot, 0) + " does not depend on its input");
     require(slot == 0 || outputs.front().bytes != seen[0].front().bytes, place<Network>(slot, 0) + " is level 0");
   }
+}
+
+// One stream of frames, another level at each step, against each level alone on the whole stream: the state of this
+// network is the same for all of them.
+void compare_streams(const std::string& folder) {
+  Firmware<Window> firmware;
+  std::list<Stock<Window>> stock;
+  for (int slot = 0; slot < Window::kLevels; ++slot) {
+    stock.emplace_back(folder, slot);
+  }
+  require(window_begin(firmware.levels()), "the levels do not begin");
+  Random random;
+  for (int step = 0; step < kSteps; ++step) {
+    const std::vector<uint8_t> frame = random_input(firmware.level(0), random, false);
+    const int chosen = step * 3 % Window::kLevels;  // slot 0 first
+    const Output found = run(firmware.level(chosen), frame, false);
+    int slot = 0;
+    for (Stock<Window>& level : stock) {
+      const Output wanted = run(level.interpreter(), frame, false);
+      require(are_equal(found, wanted) == (slot == chosen), place<Window>(slot, step) + ": the stream is another one");
+      ++slot;
+    }
+  }
+  std::printf("window: %d steps of one stream, another level at each, bit-exact to each level alone\n", kSteps);
+  std::printf("window: arena of %zu B on this host, %zu B used; %zu B on a 32-bit target\n", Window::kArenaBytes,
+              firmware.used_bytes(), Window::kTargetBytes);
 }
 
 // A copy of the array in which the custom options of a level may be damaged.
@@ -288,6 +339,7 @@ int main(int count, char** arguments) {
   Firmware<Residual> residual;
   report(joined, arguments[1]);
   report(residual, arguments[1]);
+  compare_streams(arguments[1]);
   std::fflush(stdout);
   require(std::freopen(arguments[2], "w", stderr) != nullptr, arguments[2]);
   report_damage<Joined>();

@@ -1,4 +1,4 @@
-"""Writes what the check links: two networks of four levels, compiled, and every level as a stock file of its own.
+"""Writes what the check links: three networks of four levels, compiled, and every level as a stock file of its own.
 
 Run as `python -m tests.check_tflm.make_models FOLDER`.
 """
@@ -14,7 +14,7 @@ from redsc.compile import compile_model, slice_level
 from redsc.cost.memory import head_bytes
 from redsc.cost.tflm_planning import planning_bytes
 from redsc.cost.tflm_structs import Abi
-from redsc.cost.tflm_tail import tail_bytes
+from redsc.cost.tflm_tail import state_bytes, tail_bytes
 from redsc.formats import planned_offsets, read_tflite, write_tflite
 from redsc.ir import Activation, DType, Graph, Padding
 from redsc.options import Options
@@ -45,7 +45,15 @@ def residual_net() -> Graph:
     return net.outputs(net.dense(net.pool(net.add(stem, branch), "MAX_POOL_2D", 3), 4))
 
 
-NETWORKS: dict[str, Callable[[], Graph]] = {"joined": joined_net, "residual": residual_net}
+def window_net() -> Graph:
+    """Return an int8 network whose state is the frames before: whatever the level, it is the same."""
+    net = NetBuilder(DType.INT8, seed=3)
+    frames = net.conv(net.stream(net.input(1, 1, 1, 6), 3), 32, 1, activation=Activation.RELU)
+    frames = net.conv(net.pool(frames, "AVERAGE_POOL_2D", filter_h=4, filter_w=1), 24, 1)
+    return net.outputs(net.dense(frames, 5))
+
+
+NETWORKS: dict[str, Callable[[], Graph]] = {"joined": joined_net, "residual": residual_net, "window": window_net}
 
 
 def host_resident_bytes(container: bytes) -> int:
@@ -54,7 +62,7 @@ def host_resident_bytes(container: bytes) -> int:
     graphs = [read_tflite(slot) for slot in slots]
     heads = [head_bytes(graph, planned_offsets(slot), HOST) for graph, slot in zip(graphs, slots, strict=True)]
     head = max(max(pair) for pair in zip(heads, (planning_bytes(graph, HOST) for graph in graphs), strict=True))
-    return head + sum(tail_bytes(graph, HOST) for graph in graphs)
+    return head + sum(tail_bytes(graph, HOST) for graph in graphs) - sum(state_bytes(g, HOST) for g in graphs[1:])
 
 
 def main(folder: Path) -> None:

@@ -26,8 +26,9 @@ LACKING = {
 
 
 def check(*variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the target as a user would, with this Python."""
-    environment = {name: text for name, text in os.environ.items() if name not in ("TFLM_DIR", "MAKEFLAGS")}
+    """Run the target as a user would, with this Python; the tests may themselves be run by make."""
+    from_make = {"TFLM_DIR", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"}
+    environment = {name: text for name, text in os.environ.items() if name not in from_make}
     virtual = f"VENV={Path(sys.executable).parent.parent}"
     command = [tool("make"), "check-tflm", virtual, *variables]
     return subprocess.run(
