@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 
 import numpy as np
 
@@ -29,8 +31,8 @@ _IDENTIFIER = b"TFL3"
 class Container:
     """The byte array and where its bytes go.
 
-    `private_bytes[k]` are numbers that slot k alone reads, weights, biases and scales per channel;
-    `shared_weight_bytes` are those that several slots read.
+    Numbers are weights, biases and scales per channel. `shared_weight_bytes` are those that slot 0 and others read;
+    `private_bytes[k]` are those that slot k reads and no larger one, of slot 0 those that nobody else reads.
     """
 
     data: bytes
@@ -49,11 +51,13 @@ def build_container(graphs: Sequence[Graph], memory: Sequence[NetworkMemory]) ->
         if not is_same_model(read_tflite(slot_bytes(data, slot)), graph):
             raise InternalError(f"slot {slot} does not read back as it was written", code="I704")
     stored = shared_constants(graphs)
-    reads = [_vectors_of(graph, stored) for graph in graphs]
-    readers = Counter(vector for vectors in reads for vector in vectors)
-    shared = sum(len(vector) for vector, count in readers.items() if count > 1)
-    private = (sum(len(vector) for vector in vectors if readers[vector] == 1) for vectors in reads)
-    return Container(data, shared, tuple(private))
+    first, *others = (_read_of(graph, stored) for graph in graphs)
+    elsewhere = reduce(or_, others, Counter[bytes]())
+    shared, known, private = first & elsewhere, first, [(first - elsewhere).total()]
+    for reads in others:
+        private.append((reads - known).total())
+        known = known | reads
+    return Container(data, shared.total(), tuple(private))
 
 
 def is_same_model(a: Graph, b: Graph) -> bool:
@@ -81,12 +85,14 @@ def slot_count(data: bytes) -> int:
     return count
 
 
-def _vectors_of(graph: Graph, stored: Sequence[bytes]) -> set[bytes]:
-    """Return the stored vectors that a graph reads, itself or a prefix of them, and its scales per channel."""
-    wanted = {value.data.tobytes() for value in graph.constants() if value.data is not None}
+def _read_of(graph: Graph, stored: Sequence[bytes]) -> Counter[bytes]:
+    """Return how many bytes a graph reads of each stored vector, from its start on, and of scales per channel."""
+    found = Counter[bytes]()
+    for data in {value.data.tobytes() for value in graph.constants() if value.data is not None}:
+        found |= Counter({next(vector for vector in stored if vector.startswith(data)): len(data)})
     quants = (value.type.quant for value in graph.constants() if value.type.dtype is not DType.FLOAT32)
     scales = {np.array(quant.scales, np.float32).tobytes() for quant in quants if quant and quant.is_per_channel}
-    return {next(vector for vector in stored if vector.startswith(data)) for data in wanted} | scales
+    return found | Counter({vector: len(vector) for vector in scales})
 
 
 def _renamed(graph: Graph) -> Graph:

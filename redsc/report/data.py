@@ -126,7 +126,10 @@ class SolverReport:
 
 @dataclass(frozen=True, slots=True)
 class FlashReport:
-    """Where the container's bytes go; `private_bytes` are numbers that one level alone reads.
+    """Where the container's bytes go.
+
+    `shared_weight_bytes` are numbers that slot 0 and others read, `private_bytes` the rest: of each level those
+    that no larger one reads.
 
     `kernel_bytes` of code come on top where a level needs redsc's kernels: an estimate, for a Cortex-M4 at -Os.
     `by_sharing` has the size of the container of these levels for every way of sharing.

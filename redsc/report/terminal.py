@@ -117,7 +117,7 @@ def _flash_lines(report: Report) -> list[str]:
     bound = "" if report.budget.flash_bytes is None else f", budget {report.budget.flash_bytes:,} B"
     parts = (
         f"{flash.shared_weight_bytes:,} B weights that levels share",
-        f"{flash.private_bytes:,} B numbers of one level",
+        f"{flash.private_bytes:,} B numbers of single levels",
         f"{structure:,} B structure",
         *([f"{flash.kernel_bytes:,} B more for redsc's kernels"] if flash.kernel_bytes else []),
     )

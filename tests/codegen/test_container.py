@@ -6,7 +6,7 @@ from redsc.codegen import container as module
 from redsc.codegen.container import build_container, is_container, slot_bytes, slot_count
 from redsc.cost.memory import measure_memory
 from redsc.errors import InternalError
-from redsc.formats import read_tflite, write_models, write_tflite
+from redsc.formats import read_tflite, shared_constants, write_models, write_tflite
 from redsc.ir import Graph, Value
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.slice import slice_channels
@@ -37,9 +37,21 @@ def test_the_account_of_bytes_adds_up() -> None:
 def test_output_slices_share_and_input_slices_do_not() -> None:
     graphs = two_levels()
     container = build_container(graphs, [measure_memory(graph) for graph in graphs])
-    first_conv = graphs[0].nodes[0].operand(1).type.nbytes
-    assert container.shared_weight_bytes >= first_conv
+    part_of_first_conv = graphs[1].nodes[0].operand(1).type.nbytes
+    assert container.shared_weight_bytes >= part_of_first_conv
     assert container.private_bytes[1] > 0
+
+
+def test_equal_levels_are_shared_and_every_number_is_counted_once() -> None:
+    whole, part = two_levels()
+    memory = measure_memory(whole)
+    assert build_container([whole, whole], [memory] * 2).private_bytes == (0, 0)
+    three = build_container([whole, part, part], [memory, *[measure_memory(part)] * 2])
+    two = build_container([whole, part], [memory, measure_memory(part)])
+    assert three.private_bytes == (*two.private_bytes, 0)
+    scales = {c.type.quant.scales for graph in (whole, part) for c in graph.constants() if c.type.quant}
+    vectors = sum(map(len, shared_constants([whole, part]))) + sum(4 * len(s) for s in scales if len(s) > 1)
+    assert two.shared_weight_bytes + sum(two.private_bytes) == vectors
 
 
 def test_every_slot_opens_as_a_model_of_its_own() -> None:

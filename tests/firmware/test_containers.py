@@ -36,7 +36,7 @@ MODELS = {
 def artefact(request: pytest.FixtureRequest, zoo: Zoo) -> Artefact:
     where = MODELS[request.param]
     path = ROOT / where if where.startswith("examples") else zoo(where)
-    return compile_model(path, Options(levels=LEVELS, selector="uniform"))
+    return compile_model(path, Options(levels=LEVELS))
 
 
 def test_every_slot_runs_as_the_level_does_alone(artefact: Artefact) -> None:
