@@ -2,8 +2,8 @@
 
     PYTHONPATH=. python benchmarks/joint_selection.py [--tight] [--ilp] [NAME ...]
 
-Levels 25, 50, 75 and 100 in RAM half way between what the levels of `uniform` need and what would be chosen without a
-bound; `--tight`: no more than `uniform` needs, nearly the least there is. Losses are those of the
+Levels 25, 50, 75 and 100 in RAM half way between what the levels of `uniform` need and what would be chosen without
+a bound; `--tight`: no more than `uniform` needs, nearly the least there is. Losses are those of the
 weights (`weights`: shares of their energy, nearly linear) or convex in the width (`convex`: random, with a seed).
 Seconds are those of the whole selection. The objective is the loss of all levels in sum; of the others it is shown
 how much more they lose. Where a space has more than 16 legal widths the proof (*) is about 16 of them, and the rest
