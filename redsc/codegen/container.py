@@ -15,14 +15,7 @@ from redsc.errors import InternalError
 from redsc.formats import SIGNATURE, SLOT_BYTES, described_as, read_tflite, shared_constants, write_models
 from redsc.ir import DType, Graph, copy_graph, print_graph
 
-__all__ = [
-    "Container",
-    "build_container",
-    "is_container",
-    "is_same_model",
-    "slot_bytes",
-    "slot_count",
-]
+__all__ = ["Container", "build_container", "is_container", "is_same_model", "slot_bytes", "slot_count"]
 
 _IDENTIFIER = b"TFL3"
 

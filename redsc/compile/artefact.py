@@ -8,7 +8,7 @@ from pathlib import Path
 
 from redsc.codegen.arduino import arduino_files, arranged
 from redsc.codegen.c_files import render_c_files
-from redsc.codegen.container import build_container
+from redsc.codegen.container import Container, build_container
 from redsc.codegen.describe import describe_firmware
 from redsc.codegen.firmware import kernel_files
 from redsc.codegen.names import c_identifier
@@ -109,7 +109,7 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
         verification,
         files,
         diagnostics,
-        _sizes(levels),
+        _sizes(levels, container, options.budgets.sharing),
         cascade,
     )
     files |= arranged({f"{name}.report.json": report.to_json().encode()}, name, options.emit)
@@ -127,10 +127,12 @@ def verify_whole(choice: Choice) -> Iterator[Verification]:
     return verify_import(model, model.graph, "whole network")
 
 
-def _sizes(levels: Levels) -> dict[str, int]:
-    """Return the bytes of a container of these levels for every way of sharing."""
+def _sizes(levels: Levels, container: Container, sharing: Sharing) -> dict[str, int]:
+    """Return the bytes of a container of these levels for every way of sharing, of which there is one already."""
     offsets = [network.memory.offsets for network in levels.networks]
-    return {way.value: len(write_models(slot_graphs(levels.graphs, way), offsets)) for way in Sharing}
+    others = {way: slot_graphs(levels.graphs, way) for way in Sharing if way is not sharing}
+    sizes = {way.value: len(write_models(slots, offsets)) for way, slots in others.items()}
+    return {sharing.value: len(container.data), **sizes}
 
 
 def _unmeasured(levels: Levels, quality: Sequence[Quality | None]) -> list[Diagnostic]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["within_budgets"]
 
 _MOST_ROUNDS = 4
+_WORDS = {"ram_bytes": "RAM", "flash_bytes": "flash"}
 
 
 def within_budgets(
@@ -44,10 +45,9 @@ def within_budgets(
                 raise
             break
         found = recover(chosen)
-        taken, bounds = _taken(found.levels, budgets), {name: getattr(budgets, name) for name in _WORDS}
-        excess = {
-            name: nbytes - bounds[name] for name, nbytes in taken.items() if nbytes > (bounds[name] or nbytes)
-        }
+        taken = _taken(found.levels, budgets)
+        excess = {name: nbytes - getattr(budgets, name) for name, nbytes in taken.items()}
+        excess = {name: nbytes for name, nbytes in excess.items() if nbytes > 0}
         if not excess:
             return found
         if chosen.levels.selector == "plan":
@@ -56,19 +56,17 @@ def within_budgets(
         lowered: dict[str, Any] = {name: before[name] - nbytes for name, nbytes in excess.items()}
         left = replace(left, **lowered)
     needs = " and ".join(
-        f"{taken[name]:,} B of {_WORDS[name]}, the budget is {bounds[name]:,} B" for name in excess
+        f"{taken[name]:,} B of {_WORDS[name]}, the budget is {getattr(budgets, name):,} B" for name in excess
     )
     hint = "--recover off gives levels no numbers of their own; with fewer --levels there is more for each"
     raise BudgetError(f"recovered levels need {needs}", code="R506", hint=hint)
 
 
 def _taken(levels: Levels, budgets: Budgets) -> dict[str, int]:
-    """Return what levels take, by the names of the budgets."""
-    memory = [network.memory for network in levels.networks]
-    return {
-        "ram_bytes": resident_bytes(memory, budgets.resident),
-        "flash_bytes": flash_bytes(levels.slots, memory),
-    }
-
-
-_WORDS = {"ram_bytes": "RAM", "flash_bytes": "flash"}
+    """Return what levels take of each of the two that is bounded, by the names of the budgets."""
+    memory, taken = [network.memory for network in levels.networks], dict[str, int]()
+    if budgets.ram_bytes is not None:
+        taken["ram_bytes"] = resident_bytes(memory, budgets.resident)
+    if budgets.flash_bytes is not None:
+        taken["flash_bytes"] = flash_bytes(levels.slots, memory)
+    return taken

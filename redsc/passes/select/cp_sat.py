@@ -106,8 +106,7 @@ def _bound_ram(costs: Costs, query: Query, cp: Any, levels: Sequence[LevelModel]
         return
     floor = max(map(shared_bytes, beside), default=0)
     shared = cp.new_int_var(floor, max(limit, floor), "")
-    again = ram.state * (len(levels) + len(beside) - 1)
-    cp.add(shared + sum(tails) <= limit + again - sum(other.memory.tail_bytes for other in beside))
+    cp.add(shared + sum(tails) <= limit - ram.others_bytes(len(levels), beside))
     for level, tail in zip(levels, tails, strict=True):
         cp.add(shared + tail >= ram.loading)
         for cost in ram.heads:

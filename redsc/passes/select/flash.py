@@ -8,7 +8,7 @@ an op that needs parameters of its own (`redsc.passes.strided`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -60,9 +60,10 @@ class FlashModel:
     def of(problem: Problem, nesting: Nesting) -> FlashModel:
         """Derive the model from the constants of a problem's graph."""
         groups = defaultdict[tuple[frozenset[str], str | None], list[Term]](list)
-        for spaces, size, home in _stored(problem, nesting):
+        in_place = _read_in_place(problem)
+        for spaces, size, home in _stored(problem, nesting, in_place):
             groups[spaces, home] += polynomial_cost(size, home)
-        for spaces, term in (*_parameters(problem, nesting), *_tables(problem, nesting)):
+        for spaces, term in (*_parameters(problem, nesting, in_place), *_tables(problem, nesting)):
             groups[spaces, term.block].append(term)
         copies = tuple(Copies(spaces, tuple(terms)) for (spaces, _), terms in groups.items())
         least = problem.least
@@ -101,10 +102,11 @@ def _as_level(candidate: Candidate) -> Level:
     return Level("", candidate.widths, candidate.skipped)
 
 
-def _stored(problem: Problem, nesting: Nesting) -> Iterator[tuple[frozenset[str], Polynomial, str | None]]:
+def _stored(
+    problem: Problem, nesting: Nesting, in_place: Mapping[str, Node]
+) -> Iterator[tuple[frozenset[str], Polynomial, str | None]]:
     """Yield what is stored once for the network: which cuts need a copy of it, its bytes, and its block."""
-    data, in_place = set(shared_constants([problem.graph])), _read_in_place(problem)
-    vectors: set[tuple[float, ...]] = set()
+    data, vectors = set(shared_constants([problem.graph])), set[tuple[float, ...]]()
     for value in problem.graph.constants():
         assert value.data is not None
         home, quant = nesting.homes.get(value.name), value.type.quant
@@ -130,9 +132,11 @@ def _read_in_place(problem: Problem) -> dict[str, Node]:
     return {node.operand(1).name: node for node in graph.nodes if node.op in CUSTOM_OPS}
 
 
-def _parameters(problem: Problem, nesting: Nesting) -> Iterator[tuple[frozenset[str], Term]]:
+def _parameters(
+    problem: Problem, nesting: Nesting, in_place: Mapping[str, Node]
+) -> Iterator[tuple[frozenset[str], Term]]:
     """Yield what layers with shared weights need besides, where one space has their columns and one their rows."""
-    for name, node in _read_in_place(problem).items():
+    for name, node in in_place.items():
         layouts = problem.groups.axes.get(name, {})
         rows, columns = (
             axis_size(problem, layouts.get(axis, ())) for axis in (0, len(node.operand(1).type.shape) - 1)
@@ -141,7 +145,6 @@ def _parameters(problem: Problem, nesting: Nesting) -> Iterator[tuple[frozenset[
             ((row,), copies), ((column,), _) = *rows.items(), *columns.items()
             assert problem.first is not None
             whole, block = problem.first.widths[column], nesting.block_of(node)
-
             spaces = tuple(sorted({row, column}))  # in the order of those of the weight's MACs
             heights, widths = spaces.index(row), spaces.index(column)
 

@@ -45,7 +45,7 @@ class RamModel:
     heads: tuple[Cost, ...]
     tail: Cost
     loading: int
-    state: int = 0
+    state: int
 
     @staticmethod
     def of(problem: Problem, nesting: Nesting) -> RamModel:
@@ -65,9 +65,11 @@ class RamModel:
         if self.resident is Resident.ONE:
             arenas = [head + tail for head, tail in zip(needed, tails, strict=True)]
             return max([*arenas, *(other.memory.arena_bytes for other in beside)])
-        again = self.state * (len(levels) + len(beside) - 1)
-        every = sum([*tails, *(other.memory.tail_bytes for other in beside)])
-        return max([*needed, *map(shared_bytes, beside)]) + every - again
+        return max([*needed, *map(shared_bytes, beside)]) + sum(tails) + self.others_bytes(len(levels), beside)
+
+    def others_bytes(self, count: int, beside: Sequence[Candidate]) -> int:
+        """Return what the tails of others add to those of `count` levels, less what all of them have in common."""
+        return sum(other.memory.tail_bytes for other in beside) - self.state * (count + len(beside) - 1)
 
 
 def shared_bytes(level: Candidate) -> int:
