@@ -6,21 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-import numpy as np
-
 from redsc.codegen.names import c_comment, c_macro
+from redsc.codegen.numbers import C_TYPES, float_literal
 from redsc.codegen.tflm_ops import custom_registrations, resolver_methods
 from redsc.cost.latency import LATENCY_TABLES, latency_us
 from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_bytes, resident_one_bytes
 from redsc.formats import SLOT_BYTES, Model
 from redsc.formats.model import Port
-from redsc.ir import DType, Graph, Value, state_reads
+from redsc.ir import Graph, Value, state_reads
 from redsc.options import Budgets, Kernels
 from redsc.passes.levels import Levels
 from redsc.runtime.cascade import Cascade
 from redsc.runtime.quality import Quality
 
-__all__ = ["CascadeRow", "Firmware", "FirmwareLevel", "FirmwarePort", "describe_firmware", "float_literal"]
+__all__ = ["CascadeRow", "Firmware", "FirmwareLevel", "FirmwarePort", "describe_firmware"]
 
 _KERNELS = {
     Kernels.SAFE: "any kernels; sizes are those of TFLM's own, others may ask for scratch on top",
@@ -28,15 +27,6 @@ _KERNELS = {
     Kernels.CMSIS_NN: "TFLM with CMSIS-NN, and for no others",
 }
 _EQUAL_DB = 999.0  # for outputs without any noise
-_C_TYPES = {
-    DType.FLOAT32: "float",
-    DType.INT8: "int8_t",
-    DType.INT16: "int16_t",
-    DType.INT32: "int32_t",
-    DType.INT64: "int64_t",
-    DType.UINT8: "uint8_t",
-    DType.BOOL: "uint8_t",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +105,7 @@ class FirmwarePort:
     @property
     def c_type(self) -> str:
         """The C type of an element."""
-        return _C_TYPES[self.value.type.dtype]
+        return C_TYPES[self.value.type.dtype]
 
     @property
     def scale(self) -> str | None:
@@ -253,9 +243,3 @@ def describe_firmware(
         cascade=cascade,
         variables=len(state_reads(first)),
     )
-
-
-def float_literal(number: float) -> str:
-    """Return a C literal that gives the same float32 back."""
-    text = f"{np.float32(number):.9g}"
-    return f"{text}f" if "." in text or "e" in text else f"{text}.0f"

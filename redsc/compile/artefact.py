@@ -10,7 +10,7 @@ from redsc.codegen.arduino import arduino_files, arranged
 from redsc.codegen.c_files import render_c_files
 from redsc.codegen.container import Container, build_container
 from redsc.codegen.describe import describe_firmware
-from redsc.codegen.firmware import kernel_files
+from redsc.codegen.firmware import tflm_files
 from redsc.codegen.names import c_identifier
 from redsc.codegen.oracles import Verification, verify_import, verify_slots
 from redsc.compile.choice import Choice, plan_levels
@@ -87,7 +87,7 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
     files = {
         f"{name}.tflite": container.data,
         **render_c_files(firmware, options.array),
-        **(kernel_files() if firmware.custom_ops else {}),
+        **(tflm_files() if firmware.custom_ops else {}),
         f"{name}.plan.json": levels.plan.to_json().encode(),
         **(arduino_files(firmware) if options.emit is Emit.ARDUINO else {}),
     }

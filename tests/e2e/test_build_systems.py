@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 import pytest
 
-from redsc.codegen.firmware import kernel_files
+from redsc.codegen.firmware import tflm_files
 from redsc.formats import write_tflite
 from redsc.version import __version__
 from tests.conftest import ROOT
@@ -27,7 +27,7 @@ GENERATED = {
     f"fashion{end}" for end in (".c", ".h", "_manager.h", "_tflm.h", ".tflite", ".plan.json", ".report.json")
 }
 
-KERNELS = set(kernel_files())
+KERNELS = set(tflm_files())
 
 TWO_MODELS = """
 cmake_minimum_required(VERSION 3.20)

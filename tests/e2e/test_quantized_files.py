@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from redsc.codegen.container import slot_bytes
-from redsc.codegen.firmware import kernel_files
+from redsc.codegen.firmware import tflm_files
 from redsc.compile import Artefact, compile_model
 from redsc.formats import read_tflite, write_tflite
 from redsc.ir import Array, DType
@@ -123,7 +123,7 @@ def is_quiet(result: str) -> bool:
 def check_files(artefact: Artefact) -> None:
     name = artefact.name
     endings = (".tflite", ".c", ".h", "_manager.h", "_tflm.h", ".plan.json", ".report.json")
-    kernels = kernel_files() if len(artefact.report.levels) > 1 else {}
+    kernels = tflm_files() if len(artefact.report.levels) > 1 else {}
     assert set(artefact.files) == {f"{name}{ending}" for ending in endings} | set(kernels)
     assert all(artefact.files.values())
 

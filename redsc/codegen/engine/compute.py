@@ -1,0 +1,12 @@
+"""Rows of the engine's table for what computes: arithmetic, functions, pools, reductions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from redsc.codegen.engine.call import Emit
+from redsc.formats.tables import Refusal
+
+__all__ = ["COMPUTE"]
+
+COMPUTE: Mapping[str, Emit | Refusal] = {}

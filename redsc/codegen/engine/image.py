@@ -1,0 +1,117 @@
+"""All levels as C: one array of constants, the parameters of the calls, a function per level."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from redsc.codegen.engine.call import Call, Constant, Field, Operand, Params, Part
+from redsc.codegen.engine.constants import ConstantPool, pool_constants
+from redsc.codegen.engine.program import Program, as_constant
+from redsc.codegen.names import c_comment
+from redsc.codegen.numbers import C_TYPES, float_literal
+from redsc.ir import Node, Value
+
+__all__ = ["CStep", "Image", "build_image"]
+
+_WORDS_PER_LINE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class CStep:
+    """The statements of one node."""
+
+    comment: str
+    statements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What the template of the C file shows.
+
+    headers: of the kernels that are called, by name; `sources` are their C files.
+    params: type, name and initialiser of every struct.
+    words: the array of constants, in lines of C literals.
+    levels: per level the steps of its function.
+    """
+
+    headers: tuple[str, ...]
+    sources: tuple[str, ...]
+    params: tuple[tuple[str, str, str], ...]
+    words: tuple[str, ...]
+    constant_bytes: int
+    levels: tuple[tuple[CStep, ...], ...]
+
+
+def build_image(symbol: str, programs: Sequence[Program]) -> Image:
+    """Return the C parts of programs that share constants and parameters."""
+    pool = pool_constants(constant for program in programs for constant in program.constants())
+    calls = [call for program in programs for call in program.calls()]
+    writer = _Writer(symbol, pool, _name_params(symbol, calls, pool))
+    sources = sorted({call.source for call in calls})
+    return Image(
+        headers=tuple(source.replace(".c", ".h") for source in sources),
+        sources=tuple(sources),
+        params=tuple((kind, name, text) for (kind, text), name in writer.names.items()),
+        words=tuple(_lines(pool.data)),
+        constant_bytes=len(pool.data),
+        levels=tuple(tuple(writer.steps(program)) for program in programs),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    symbol: str
+    pool: ConstantPool
+    names: Mapping[tuple[str, str], str]
+
+    def steps(self, program: Program) -> Iterator[CStep]:
+        for step in program.steps:
+            statements = tuple(self.statement(program, step.node, call) for call in step.calls)
+            yield CStep(f"{c_comment(step.node.name)}: {step.node.op}", statements)
+
+    def statement(self, program: Program, node: Node, call: Call) -> str:
+        arguments = [self.argument(program, operand) for operand in call.operands]
+        if call.params is not None:
+            arguments.insert(0, f"&{self.names[call.params.type, _initializer(call.params, self.pool)]}")
+        if call.takes_scratch:
+            arguments.append(f"arena + {program.places.scratch[node]}")
+        return f"{call.function}({', '.join(arguments)});"
+
+    def argument(self, program: Program, operand: Operand) -> str:
+        constant = as_constant(operand)
+        if constant is not None:
+            return _address(constant, self.pool)
+        value = operand.value if isinstance(operand, Part) else operand
+        assert isinstance(value, Value)
+        return f"TENSOR({C_TYPES[value.type.dtype]}, {program.places.of(operand)})"
+
+
+def _name_params(symbol: str, calls: Sequence[Call], pool: ConstantPool) -> dict[tuple[str, str], str]:
+    """Return a name for every different struct, by its type and initialiser."""
+    wanted = dict.fromkeys((call.params.type, _initializer(call.params, pool)) for call in calls if call.params)
+    return {key: f"{symbol}_{key[0].removeprefix('redsc_')}_{place}" for place, key in enumerate(wanted)}
+
+
+def _initializer(params: Params, pool: ConstantPool) -> str:
+    return "{" + ", ".join(f".{name} = {_literal(value, pool)}" for name, value in params.fields.items()) + "}"
+
+
+def _literal(value: Field, pool: ConstantPool) -> str:
+    if isinstance(value, Constant):
+        return _address(value, pool)
+    if isinstance(value, tuple):
+        return "{" + ", ".join(map(str, value)) + "}"
+    return float_literal(value) if isinstance(value, float) else str(value)
+
+
+def _address(constant: Constant, pool: ConstantPool) -> str:
+    return f"CONSTANT({constant.c_type}, {pool.starts[constant]})"
+
+
+def _lines(data: bytes) -> Iterator[str]:
+    words = [f"0x{word:08x}u" for word in np.frombuffer(data, "<u4").tolist()]
+    for start in range(0, len(words), _WORDS_PER_LINE):
+        yield ", ".join(words[start : start + _WORDS_PER_LINE])

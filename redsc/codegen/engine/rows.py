@@ -1,0 +1,50 @@
+"""The engine's table: which calls make the outputs of a node, or why there is no kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from redsc.codegen.engine.call import Call, Emit
+from redsc.codegen.engine.compute import COMPUTE
+from redsc.codegen.engine.linear import LINEAR
+from redsc.codegen.engine.move import MOVE
+from redsc.codegen.engine.shared import Shared
+from redsc.errors import UnsupportedError
+from redsc.formats.tables import CannotTranslate, Refusal
+from redsc.ir import Graph, Node
+
+__all__ = ["ENGINE", "emit_calls", "refusals"]
+
+ENGINE: Mapping[str, Emit | Refusal] = {**COMPUTE, **MOVE}
+"""By op; those of `LINEAR` have weights that levels share, and are told of them."""
+
+
+def emit_calls(node: Node, shared: Shared) -> tuple[Call, ...]:
+    """Return the calls that make the outputs of a node.
+
+    Raises:
+        CannotTranslate: there is no kernel for it; the text says why.
+    """
+    linear = LINEAR.get(node.op)
+    if linear is not None:
+        return tuple(linear(node, shared))
+    row = ENGINE[node.op]
+    if isinstance(row, Refusal):
+        raise CannotTranslate(row.reason)
+    return tuple(row(node))
+
+
+def refusals(graphs: Iterable[Graph], shared: Shared) -> UnsupportedError | None:
+    """Return the error that names every node without a kernel, each once; None where all have one."""
+    found = dict[str, None]()
+    for graph in graphs:
+        for node in graph.nodes:
+            try:
+                emit_calls(node, shared)
+            except CannotTranslate as reason:
+                found[f"{node.op} {node.name!r}: {reason}"] = None
+    if not found:
+        return None
+    message = f"the C engine has no kernel for {len(found)} operator(s)"
+    hint = "leave out --backend c: TensorFlow Lite Micro has kernels for all that redsc reads"
+    return UnsupportedError(message, code="N410", evidence=list(found), hint=hint)
