@@ -13,6 +13,7 @@ from redsc.errors import UsageError, did_you_mean
 from redsc.units import parse_count, parse_size, parse_time
 
 __all__ = [
+    "TFLM_KERNELS",
     "ArrayForm",
     "Budgets",
     "Calibration",
@@ -71,12 +72,23 @@ class Resident(Enum):
 class Kernels(Enum):
     """The kernels of the firmware: they decide which result may lie over an operand, and what scratch they take.
 
-    SAFE assumes nothing of TFLM's but that elementwise kernels read an element before they write it.
+    SAFE assumes nothing of TFLM's but that elementwise kernels read an element before they write it. ENGINE are
+    redsc's own, those of the C engine; ENGINE_SMALL are the same with the least working buffers, which are slower.
     """
 
     SAFE = "safe"
     REFERENCE = "reference"
     CMSIS_NN = "cmsis-nn"
+    ENGINE = "redsc"
+    ENGINE_SMALL = "redsc-small"
+
+    @property
+    def are_ours(self) -> bool:
+        """Whether they are the C engine's, which needs no interpreter."""
+        return self in (Kernels.ENGINE, Kernels.ENGINE_SMALL)
+
+
+TFLM_KERNELS = (Kernels.SAFE, Kernels.REFERENCE, Kernels.CMSIS_NN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,25 @@
 """What one network needs in RAM under TFLM: planned head, TFLM's own head, tail and planning temporaries.
 
-The numbers are kept apart: a head is shared by all levels, tails add up, temporaries exist while planning only.
+The numbers are kept apart: a head is shared by all levels, tails add up, temporaries exist while planning only. In
+the C engine the head is all: its tail are the variables of networks that keep state.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from redsc.cost.arena import ArenaProblem, Effort, Overlap, View, lower_bound_bytes, plan_arena
 from redsc.cost.buffer import Buffer, aligned
+from redsc.cost.engine import scratch_bytes
 from redsc.cost.liveness import LiveRange, live_ranges, peak_working_set
-from redsc.cost.overlap import find_overlaps
+from redsc.cost.overlap import find_in_place, find_overlaps
 from redsc.cost.tflm_head import greedy_offsets, height_bytes
 from redsc.cost.tflm_planning import planning_bytes
 from redsc.cost.tflm_structs import ARM_32, ARM_32_CMSIS_NN, Abi
 from redsc.cost.tflm_tail import kernel_scratch_bytes, state_bytes, tail_bytes
 from redsc.cost.views import find_views
-from redsc.ir import Graph
+from redsc.ir import Graph, Node, state_reads
 from redsc.options import Kernels, Resident
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "resident_all_bytes",
     "resident_bytes",
     "resident_one_bytes",
+    "working_bytes",
 ]
 
 
@@ -45,6 +48,7 @@ class NetworkMemory:
     lower_bound <= head <= greedy_head: what no plan for these kernels can be below; the head under `offsets`; the
     head that TFLM would plan alone. Views and overlaps may bring the first two below the packing bound.
     state: what of the tail networks with the same variables have in common, at least.
+    scratch: offsets of working buffers in the C engine, by the name of their node's first output.
     """
 
     live_peak_bytes: int
@@ -56,6 +60,7 @@ class NetworkMemory:
     planning_bytes: int
     offsets: Mapping[str, int]
     state_bytes: int = 0
+    scratch: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def status(self) -> str:
@@ -84,6 +89,8 @@ def measure_memory(
         abi: how TFLM is built; that of the kernels on a 32-bit Arm where it is not given.
         effort: how long to look for a plan.
     """
+    if kernels.are_ours:
+        return _measure_engine(graph, kernels, effort)
     abi = abi or _ABIS[kernels]
     problem = arena_problem(graph, kernels, abi)
     plan = plan_arena(problem, effort)
@@ -103,14 +110,35 @@ def measure_memory(
     )
 
 
+def _measure_engine(graph: Graph, kernels: Kernels, effort: Effort) -> NetworkMemory:
+    problem = arena_problem(graph, kernels)
+    plan, apart = plan_arena(problem, effort), plan_arena(ArenaProblem(problem.buffers), Effort.QUICK)
+    values, peak = graph.activations(), peak_working_set(graph)
+    busy = [node for node in graph.nodes if scratch_bytes(node, kernels)]
+    state = sum(aligned(node.outputs[0].type.nbytes) for node in state_reads(graph))
+    return NetworkMemory(
+        live_peak_bytes=peak.nbytes if peak else 0,
+        packing_bound_bytes=lower_bound_bytes(ArenaProblem(problem.buffers)),
+        lower_bound_bytes=plan.lower_bound,
+        head_bytes=plan.height,
+        greedy_head_bytes=apart.height,
+        tail_bytes=state,
+        planning_bytes=0,
+        offsets={value.name: offset for value, offset in zip(values, plan.offsets, strict=False)},
+        state_bytes=state,
+        scratch={node.outputs[0].name: at for node, at in zip(busy, plan.offsets[len(values) :], strict=True)},
+    )
+
+
 def arena_problem(graph: Graph, kernels: Kernels = Kernels.SAFE, abi: Abi = ARM_32) -> ArenaProblem:
     """Return what is planned for a graph: its buffers, what is a view of what, and what may lie over what."""
     places = {value: index for index, value in enumerate(graph.activations())}
     parts = find_views(graph)
+    parts += find_in_place(graph, kernels, parts)
     views = tuple(View(places[part], places[whole], start) for part, whole, start in parts)
     found = find_overlaps(graph, kernels, parts)
     overlaps = tuple(Overlap(places[dying], places[born], distance) for dying, born, distance in found)
-    return ArenaProblem(tuple(ram_buffers(graph, abi)), overlaps, views)
+    return ArenaProblem(tuple(ram_buffers(graph, abi, kernels)), overlaps, views)
 
 
 def arena_bytes(graph: Graph, offsets: Mapping[str, int], abi: Abi = ARM_32) -> int:
@@ -126,15 +154,22 @@ def head_bytes(graph: Graph, offsets: Mapping[str, int], abi: Abi = ARM_32) -> i
     return height_bytes(buffers, greedy_offsets(buffers, fixed))
 
 
-def ram_buffers(graph: Graph, abi: Abi = ARM_32) -> list[Buffer]:
-    """Return what TFLM plans, in its order: the tensors in RAM, then the scratch buffers of the kernels."""
+def ram_buffers(graph: Graph, abi: Abi = ARM_32, kernels: Kernels = Kernels.SAFE) -> list[Buffer]:
+    """Return what is planned, in TFLM's order: the tensors in RAM, then the working buffers of the kernels."""
     tensors = [Buffer(value.name, aligned(value.type.nbytes), live) for value, live in live_ranges(graph).items()]
     scratch = [
         Buffer(f"scratch of {node.name}", aligned(nbytes), LiveRange(step, step + 1))
         for step, node in enumerate(graph.nodes)
-        for nbytes in kernel_scratch_bytes(node, abi)
+        for nbytes in working_bytes(node, kernels, abi)
     ]
     return tensors + scratch
+
+
+def working_bytes(node: Node, kernels: Kernels, abi: Abi) -> tuple[int, ...]:
+    """Return the sizes of the working buffers of a node, without alignment."""
+    if kernels.are_ours:
+        return tuple(size for size in (scratch_bytes(node, kernels),) if size)
+    return kernel_scratch_bytes(node, abi)
 
 
 def resident_bytes(networks: Sequence[NetworkMemory], resident: Resident) -> int:
