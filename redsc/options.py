@@ -15,6 +15,7 @@ from redsc.units import parse_count, parse_size, parse_time
 __all__ = [
     "TFLM_KERNELS",
     "ArrayForm",
+    "Backend",
     "Budgets",
     "Calibration",
     "DenseScales",
@@ -22,6 +23,7 @@ __all__ = [
     "Importance",
     "Kernels",
     "Options",
+    "Prefer",
     "Quantization",
     "Recovery",
     "Resident",
@@ -88,6 +90,21 @@ class Kernels(Enum):
         return self in (Kernels.ENGINE, Kernels.ENGINE_SMALL)
 
 
+class Backend(Enum):
+    """What runs the levels: TensorFlow Lite Micro, or C code of their own."""
+
+    TFLM = "tflm"
+    C = "c"
+
+
+class Prefer(Enum):
+    """What the C engine's working buffers are for: the fastest kernels, or the least arena."""
+
+    SPEED = "speed"
+    RAM = "ram"
+
+
+_ENGINES = {Prefer.SPEED: Kernels.ENGINE, Prefer.RAM: Kernels.ENGINE_SMALL}
 TFLM_KERNELS = (Kernels.SAFE, Kernels.REFERENCE, Kernels.CMSIS_NN)
 
 
@@ -120,18 +137,31 @@ class Budgets:
         latency: str | None = None,
         target: str | None = None,
         share: str = "strided",
+        backend: str = "tflm",
+        prefer: str = "speed",
     ) -> Budgets:
         """Return budgets from texts like `200KB`, `2.5M` and `50ms`.
 
         Raises:
-            UsageError: a text is no size, count or choice.
+            UsageError: a text is no size, count or choice, or is for another backend.
         """
-        given = (("resident", resident, Resident), ("kernels", kernels, Kernels), ("share", share, Sharing))
+        given: tuple[tuple[str, str, Iterable[Enum]], ...] = (
+            ("resident", resident, Resident),
+            ("kernels", kernels, TFLM_KERNELS),
+            ("share", share, Sharing),
+            ("backend", backend, Backend),
+            ("prefer", prefer, Prefer),
+        )
         for flag, text, choices in given:
             known = [item.value for item in choices]
             if text not in known:
                 message = f"--{flag} {text}: write {', '.join(known[:-1])} or {known[-1]}"
                 raise UsageError(message, code="U203", hint=did_you_mean(text, known))
+        if Backend(backend) is Backend.C:
+            _refuse_flags("c", "tflm", (("kernels", kernels, "safe"), ("share", share, "strided")))
+            kernels, share = _ENGINES[Prefer(prefer)].value, Sharing.COPIES.value
+        else:
+            _refuse_flags("tflm", "c", (("prefer", prefer, "speed"),))
         return Budgets(
             ram_bytes=None if ram is None else parse_size(ram),
             flash_bytes=None if flash is None else parse_size(flash),
@@ -144,6 +174,14 @@ class Budgets:
             target=target,
             sharing=Sharing(share),
         )
+
+
+def _refuse_flags(backend: str, other: str, flags: Iterable[tuple[str, str, str]]) -> None:
+    """Refuse flags that mean nothing to a backend, where they are not as by default."""
+    for flag, text, default in flags:
+        if text != default:
+            message = f"--{flag} {text} means nothing to --backend {backend}"
+            raise UsageError(message, code="U220", hint=f"it is for --backend {other}")
 
 
 class Calibration(Enum):

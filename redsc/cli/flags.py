@@ -44,6 +44,20 @@ _BUDGET_FLAGS = (
         show_default=True,
         help="Read shared weights in place by redsc's kernels, or copy what TFLM's own cannot share.",
     ),
+    click.option(
+        "--backend",
+        type=click.Choice(["tflm", "c"]),
+        default="tflm",
+        show_default=True,
+        help="Firmware for TensorFlow Lite Micro, or C that needs no interpreter.",
+    ),
+    click.option(
+        "--prefer",
+        type=click.Choice(["speed", "ram"]),
+        default="speed",
+        show_default=True,
+        help="What the C engine's working buffers are for: fast kernels, or the least arena.",
+    ),
     click.option("--freeze", metavar="SPACE", multiple=True, help="Keep the width of a channel space. Repeatable."),
     click.option("--plan", type=click.Path(path_type=Path), help="Use this plan instead of searching one."),
     click.option(
@@ -129,6 +143,8 @@ _DEFAULTS: Mapping[str, Any] = {  # of flags that some commands lack
     "array": "hex",
     "emit": "files",
     "share": "strided",
+    "backend": "tflm",
+    "prefer": "speed",
 }
 
 
@@ -197,7 +213,7 @@ def options_of(flags: Mapping[str, Any], name: str | None = None) -> Options:
 def _budgets(found: Mapping[str, Any]) -> Budgets:
     from redsc.options import Budgets
 
-    names = ("ram", "flash", "macs", "resident", "kernels", "latency", "target", "share")
+    names = ("ram", "flash", "macs", "resident", "kernels", "latency", "target", "share", "backend", "prefer")
     return Budgets.parse(**{name: found[name] for name in names})
 
 

@@ -24,7 +24,14 @@ from redsc.runtime import EXECUTORS, installed, run_isolated
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples, signal_to_noise_db
 from redsc.runtime.ports import from_integers, to_integers, to_real
 
-__all__ = ["Verification", "verify_import", "verify_levels", "verify_slots"]
+__all__ = [
+    "Verification",
+    "computes_in_float",
+    "sample_inputs",
+    "verify_import",
+    "verify_levels",
+    "verify_slots",
+]
 
 Rows = Sequence[Sequence[Array]]
 
@@ -56,7 +63,7 @@ def verify_import(model: Model, graph: Graph, level: str) -> Iterator[Verificati
     Raises:
         VerificationError: the answers differ, or no runtime can run the file.
     """
-    samples = _samples(graph, _SEED)
+    samples = sample_inputs(graph, _SEED)
     silent: list[str] = []
     oracles = ("onnxruntime",) if model.format == "onnx" else _INTERPRETERS
     for name in oracles:
@@ -79,7 +86,7 @@ def verify_import(model: Model, graph: Graph, level: str) -> Iterator[Verificati
 def _agreement(model: Model, graph: Graph, expected: Rows, found: Rows, place: tuple[str, str]) -> str:
     """Return in which sense answers agree, in words; they must."""
     if model.is_exact:
-        tolerance = FLOAT_TOLERANCE if _computes_in_float(graph) else 0.0
+        tolerance = FLOAT_TOLERANCE if computes_in_float(graph) else 0.0
         floor = _SIGMOID_ERROR if any(node.op == "LOGISTIC" for node in graph.nodes) else 0.0
         _require(difference(expected, found, tolerance, floor), *place)
         return f"equal within {tolerance:g} relative" if tolerance else "equal bit for bit"
@@ -123,7 +130,7 @@ def verify_slots(
     """
     for slot, (name, graph) in enumerate(zip(names, graphs, strict=True)):
         data, alone, form = slot_bytes(container, slot), write_tflite(as_stock(graph)), ""
-        samples = _samples(graph, _SEED + slot)
+        samples = sample_inputs(graph, _SEED + slot)
         if has_strided(graph):
             data, form = write_tflite(as_stock(read_tflite(data))), " with its weights gathered"
         for executor in _INTERPRETERS:
@@ -164,7 +171,7 @@ def _verify_arena_size(name: str, data: bytes, graph: Graph, offsets: ArenaOffse
     return Verification(name, oracle, "loads and runs")
 
 
-def _samples(graph: Graph, seed: int) -> list[list[Array]]:
+def sample_inputs(graph: Graph, seed: int) -> list[list[Array]]:
     """Return random samples, to be run in this order."""
     return random_samples(graph, _STEPS if keeps_state(graph) else _SAMPLES, seed)
 
@@ -176,7 +183,7 @@ def _require(problem: str | None, level: str, oracle: str) -> None:
         )
 
 
-def _computes_in_float(graph: Graph) -> bool:
+def computes_in_float(graph: Graph) -> bool:
     """Whether a result depends on the order of float sums; reading int8 out as floats does not."""
     made = (value for node in graph.nodes if node.op != "DEQUANTIZE" for value in node.outputs)
     return any(value.type.dtype is DType.FLOAT32 for value in made)

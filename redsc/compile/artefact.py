@@ -6,23 +6,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from redsc.codegen.arduino import arduino_files, arranged
-from redsc.codegen.c_files import render_c_files
-from redsc.codegen.container import Container, build_container
-from redsc.codegen.describe import describe_firmware
-from redsc.codegen.firmware import tflm_files
+from redsc.codegen.arduino import arranged
+from redsc.codegen.describe import Firmware, describe_firmware
 from redsc.codegen.names import c_identifier
-from redsc.codegen.oracles import Verification, verify_import, verify_slots
+from redsc.codegen.oracles import Verification, verify_import
+from redsc.compile.backends import backend_of
 from redsc.compile.choice import Choice, plan_levels
 from redsc.compile.measure import cascade_of, measure_quality
 from redsc.errors import Diagnostic
-from redsc.formats import write_models
-from redsc.options import Emit, Options, Sharing
+from redsc.ir import Graph
+from redsc.options import Options
 from redsc.passes.base import Log
 from redsc.passes.levels import Levels
 from redsc.passes.ptq import is_annotated
 from redsc.passes.simplify.drop_border_conversions import float_border_note
-from redsc.passes.strided import slot_graphs
 from redsc.progress import Progress, silent
 from redsc.report.build import build_report
 from redsc.report.data import Report
@@ -72,26 +69,14 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
     choice, quality, dropped = measure_quality(choice, options, progress)
     cascade, doubts = cascade_of(choice, options, progress)
     model, data = choice.model, choice.data
-    levels, slots = choice.levels, choice.levels.slots
-    progress("writing the container")
-    memory = [network.memory for network in levels.networks]
-    container = build_container(slots, memory)
-    progress("asking the runtimes")
-    verification = [
-        *verify_whole(choice),
-        *verify_slots(levels.names, slots, [item.offsets for item in memory], container.data),
-    ]
-    progress("rendering the files")
+    levels = choice.levels
     name = c_identifier(options.name or model.path.stem)
-    firmware = describe_firmware(name, model, levels, slots, container.data, quality, options.budgets, cascade)
-    files = {
-        f"{name}.tflite": container.data,
-        **render_c_files(firmware, options.array),
-        **(tflm_files() if firmware.custom_ops else {}),
-        f"{name}.plan.json": levels.plan.to_json().encode(),
-        **(arduino_files(firmware) if options.emit is Emit.ARDUINO else {}),
-    }
-    files = arranged(files, name, options.emit)
+
+    def describe(slots: Sequence[Graph], container: bytes) -> Firmware:
+        return describe_firmware(name, model, levels, slots, container, quality, options.budgets, cascade)
+
+    built = backend_of(options.budgets)(name, choice, describe, options, progress)
+    files = arranged({**built.files, f"{name}.plan.json": levels.plan.to_json().encode()}, name, options.emit)
     diagnostics = [
         *levels.diagnostics,
         *dropped,
@@ -104,12 +89,12 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
         model,
         options.budgets,
         levels,
-        container,
         quality,
-        verification,
+        [*verify_whole(choice), *built.verification],
         files,
         diagnostics,
-        _sizes(levels, container, options.budgets.sharing),
+        built.flash,
+        built.private_bytes,
         cascade,
     )
     files |= arranged({f"{name}.report.json": report.to_json().encode()}, name, options.emit)
@@ -125,14 +110,6 @@ def verify_whole(choice: Choice) -> Iterator[Verification]:
     if choice.quantized is not None and is_annotated(model.graph):  # the file is quantised itself
         return verify_import(model, choice.quantized.graph, "whole network")
     return verify_import(model, model.graph, "whole network")
-
-
-def _sizes(levels: Levels, container: Container, sharing: Sharing) -> dict[str, int]:
-    """Return the bytes of a container of these levels for every way of sharing, of which there is one already."""
-    offsets = [network.memory.offsets for network in levels.networks]
-    others = {way: slot_graphs(levels.graphs, way) for way in Sharing if way is not sharing}
-    sizes = {way.value: len(write_models(slots, offsets)) for way, slots in others.items()}
-    return {sharing.value: len(container.data), **sizes}
 
 
 def _unmeasured(levels: Levels, quality: Sequence[Quality | None]) -> list[Diagnostic]:

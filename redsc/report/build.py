@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from redsc.codegen.container import Container
 from redsc.codegen.oracles import Verification
-from redsc.cost.flash import kernel_bytes
 from redsc.cost.latency import LATENCY_TABLES, latency_us
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_one_bytes
@@ -44,18 +42,15 @@ def build_report(
     model: Model,
     budgets: Budgets,
     levels: Levels,
-    container: Container,
     quality: Sequence[Quality | None],
     verification: Iterable[Verification],
     files: Mapping[str, bytes],
     diagnostics: Iterable[Diagnostic],
-    by_sharing: Mapping[str, int],
+    flash: FlashReport,
+    private_bytes: Sequence[int],
     cascade: Cascade | None = None,
 ) -> Report:
-    """Return the report of a compile.
-
-    `files` are all files but the report itself, `by_sharing` the sizes of the container for every way of sharing.
-    """
+    """Return the report of a compile; `files` are all files but the report itself, `private_bytes` by level."""
     memory = [network.memory for network in levels.networks]
     return Report(
         schema_version=SCHEMA_VERSION,
@@ -69,16 +64,12 @@ def build_report(
             budgets.target,
             budgets.resident.value,
         ),
-        levels=tuple(_level(slot, model, levels, container, quality[slot], budgets) for slot in range(len(memory))),
+        levels=tuple(
+            _level(slot, model, levels, private_bytes[slot], quality[slot], budgets) for slot in range(len(memory))
+        ),
         arena=ResidentReport(resident_all_bytes(memory), resident_one_bytes(memory)),
         solver=_solver(levels),
-        flash=FlashReport(
-            len(container.data),
-            container.shared_weight_bytes,
-            sum(container.private_bytes),
-            kernel_bytes(levels.slots),
-            by_sharing,
-        ),
+        flash=flash,
         cascade=None if cascade is None else _cascade(cascade, levels),
         state=_state(levels.graphs[0], budgets.resident),
         verification=tuple(verification),
@@ -119,7 +110,7 @@ def _port(value: Value, port: Port) -> PortReport:
 
 
 def _level(
-    slot: int, model: Model, levels: Levels, container: Container, quality: Quality | None, budgets: Budgets
+    slot: int, model: Model, levels: Levels, private_bytes: int, quality: Quality | None, budgets: Budgets
 ) -> LevelReport:
     network, level, full = levels.networks[slot], levels.plan.levels[slot], graph_macs(model.graph)
     return LevelReport(
@@ -130,7 +121,7 @@ def _level(
         widths=network.widths,
         skipped=level.skipped,
         arena=_arena(network.memory, budgets.kernels),
-        private_bytes=container.private_bytes[slot],
+        private_bytes=private_bytes,
         latency_us=None if budgets.target is None else latency_us(network.graph, LATENCY_TABLES[budgets.target]),
         quality=quality,
     )

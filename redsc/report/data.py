@@ -126,7 +126,7 @@ class SolverReport:
 
 @dataclass(frozen=True, slots=True)
 class FlashReport:
-    """Where the container's bytes go.
+    """Where the container's bytes go; of the C engine its constants and parameters.
 
     `shared_weight_bytes` are numbers that slot 0 and others read, `private_bytes` the rest: of each level those
     that no larger one reads.

@@ -33,7 +33,7 @@ class Image:
 
     headers: of the kernels that are called, by name; `sources` are their C files.
     params: type, name and initialiser of every struct.
-    words: the array of constants, in lines of C literals.
+    words: the array of constants, in lines of C literals; starts: where each begins in it, in bytes.
     levels: per level the steps of its function.
     """
 
@@ -42,6 +42,7 @@ class Image:
     params: tuple[tuple[str, str, str], ...]
     words: tuple[str, ...]
     constant_bytes: int
+    starts: Mapping[Constant, int]
     levels: tuple[tuple[CStep, ...], ...]
 
 
@@ -57,6 +58,7 @@ def build_image(symbol: str, programs: Sequence[Program]) -> Image:
         params=tuple((kind, name, text) for (kind, text), name in writer.names.items()),
         words=tuple(_lines(pool.data)),
         constant_bytes=len(pool.data),
+        starts=pool.starts,
         levels=tuple(tuple(writer.steps(program)) for program in programs),
     )
 

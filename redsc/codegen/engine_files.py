@@ -1,0 +1,96 @@
+"""The files of the C engine: levels as straight lines of kernel calls, and the kernels that they call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from redsc.codegen.describe import Firmware
+from redsc.codegen.engine.image import Image, build_image
+from redsc.codegen.engine.program import Places, Program, lower_graph
+from redsc.codegen.engine.rows import refusals
+from redsc.codegen.engine.shared import find_shared
+from redsc.codegen.firmware import engine_files
+from redsc.codegen.names import c_macro
+from redsc.codegen.render import render
+from redsc.cost.memory import NetworkMemory
+from redsc.ir import Graph
+from redsc.version import __version__
+
+__all__ = ["EngineFiles", "lower_levels", "render_engine"]
+
+_TEMPLATES = {"{}.h": "engine.h.j2", "{}.c": "engine.c.j2", "{}_manager.h": "manager.h.j2"}
+
+
+def lower_levels(graphs: Sequence[Graph], memory: Sequence[NetworkMemory]) -> list[Program]:
+    """Return the programs of levels, the largest first, in their arena plans.
+
+    Raises:
+        UnsupportedError: the engine has no kernel for some nodes; all are named.
+    """
+    shared = find_shared(graphs)
+    if error := refusals(graphs, shared):
+        raise error
+    return [lower_graph(graph, _places(graph, plan), shared) for graph, plan in zip(graphs, memory, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFiles:
+    """Files by name, and the bytes of their constants.
+
+    shared_bytes: what several levels read; private_bytes: by level, what no larger one reads.
+    """
+
+    files: Mapping[str, bytes]
+    constant_bytes: int
+    shared_bytes: int
+    private_bytes: tuple[int, ...]
+
+
+def render_engine(firmware: Firmware, programs: Sequence[Program]) -> EngineFiles:
+    """Return the C files of programs: ASCII, LF, no date and no path."""
+    image = build_image(firmware.symbol, programs)
+    view = {
+        "firmware": firmware,
+        "symbol": firmware.symbol,
+        "macro": c_macro(firmware.symbol),
+        "version": __version__,
+        "image": image,
+        "suffixes": [level.suffix for level in firmware.levels],
+        "ports": [_ports(program) for program in programs],
+        "is_placed": True,
+    }
+    files = {name.format(firmware.symbol): render(template, **view) for name, template in _TEMPLATES.items()}
+    shared, private = _account(image, programs)
+    return EngineFiles({**files, **engine_files(image.sources)}, image.constant_bytes, shared, private)
+
+
+def _account(image: Image, programs: Sequence[Program]) -> tuple[int, tuple[int, ...]]:
+    """Return how many bytes of constants several levels read, and of each level those that no larger one reads."""
+    readers = np.zeros((len(programs), image.constant_bytes), bool)
+    for reads, program in zip(readers, programs, strict=True):
+        for constant in program.constants():
+            start = image.starts[constant]
+            reads[start : start + len(constant.data)] = True
+    first = np.where(readers.any(axis=0), readers.argmax(axis=0), len(programs))
+    shared = readers.sum(axis=0) > 1
+    private = [int(((first == slot) & ~shared).sum()) for slot in range(len(programs))]
+    return int(shared.sum()), tuple(private)
+
+
+def _places(graph: Graph, memory: NetworkMemory) -> Places:
+    return Places(
+        {value: memory.offsets[value.name] for value in graph.activations()},
+        {
+            node: at
+            for node in graph.nodes
+            if node.outputs and (at := memory.scratch.get(node.outputs[0].name)) is not None
+        },
+    )
+
+
+def _ports(program: Program) -> list[int]:
+    """Return where inputs and outputs are in the arena."""
+    return [program.places.tensors[value] for value in (*program.graph.inputs, *program.graph.outputs)]

@@ -1,0 +1,90 @@
+"""Ask this machine's C compiler and the real runtimes whether the C engine's levels compute what they should."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from redsc.codegen.names import c_macro
+from redsc.codegen.oracles import Verification, computes_in_float, sample_inputs
+from redsc.codegen.render import render
+from redsc.errors import VerificationError
+from redsc.formats import write_tflite
+from redsc.ir import Array, Graph
+from redsc.runtime import EXECUTORS, installed
+from redsc.runtime.compare import FLOAT_TOLERANCE, difference
+
+__all__ = ["verify_engine"]
+
+_COMPILERS = ("cc", "gcc", "clang")
+_FLAGS = ("-std=c99", "-O1", "-w")
+_COMPILE_SECONDS, _RUN_SECONDS = 120, 300
+_EXECUTOR = "tflm"  # LiteRT's reference kernels round some functions otherwise
+
+
+def verify_engine(
+    symbol: str, files: Mapping[str, bytes], names: Sequence[str], graphs: Sequence[Graph]
+) -> Iterator[Verification]:
+    """Compile the engine for this machine and run every level against the same network in TFLM.
+
+    int8 must agree bit for bit, floats within 1e-5; a network that keeps state takes consecutive steps.
+
+    Raises:
+        VerificationError: a level answers differently, or the files do not compile.
+    """
+    oracle = "the C engine on this machine, against tflm"
+    compiler = next(filter(None, map(shutil.which, _COMPILERS)), None)
+    missing = "there is no C compiler" if compiler is None else None
+    if not installed(_EXECUTOR):
+        missing = f"{EXECUTORS[_EXECUTOR].package} is not installed"
+    if compiler is None or missing:
+        yield from (Verification(name, oracle, f"not run: {missing}") for name in names)
+        return
+    with tempfile.TemporaryDirectory(prefix="redsc-") as folder:
+        program = _compile(compiler, Path(folder), symbol, files, graphs[0])
+        for slot, (name, graph) in enumerate(zip(names, graphs, strict=True)):
+            samples = sample_inputs(graph, slot)
+            expected = EXECUTORS[_EXECUTOR].run_steps(write_tflite(graph), samples)
+            tolerance = FLOAT_TOLERANCE if computes_in_float(graph) else 0.0
+            problem = difference(expected, _run(program, slot, samples, graph), tolerance)
+            if problem:
+                hint = "please report this with the model file"
+                raise VerificationError(f"level {name}: {oracle} disagrees", evidence=[problem], hint=hint)
+            yield Verification(name, oracle, f"equal within {tolerance:g}" if tolerance else "equal bit for bit")
+
+
+def _compile(compiler: str, folder: Path, symbol: str, files: Mapping[str, bytes], graph: Graph) -> Path:
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    ports = {"inputs": len(graph.inputs), "outputs": len(graph.outputs)}
+    driver = render("engine_check.c.j2", symbol=symbol, macro=c_macro(symbol), **ports)
+    (folder / "redsc_check.c").write_bytes(driver)
+    sources = ["redsc_check.c", *(name for name in files if name.endswith(".c"))]
+    command = [compiler, *_FLAGS, *sources, "-o", "check", "-lm"]
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=_COMPILE_SECONDS, check=False
+    )
+    if done.returncode:
+        raise VerificationError("the C engine's files do not compile", evidence=done.stderr.splitlines()[:5])
+    return folder / "check"
+
+
+def _run(program: Path, slot: int, samples: Sequence[Sequence[Array]], graph: Graph) -> list[list[Array]]:
+    data = b"".join(np.ascontiguousarray(array).tobytes() for sample in samples for array in sample)
+    done = subprocess.run([program, str(slot)], input=data, capture_output=True, timeout=_RUN_SECONDS, check=False)
+    if done.returncode:
+        raise VerificationError(f"the C engine ends with status {done.returncode}")
+    rows, at = [], 0
+    for _ in samples:
+        row = []
+        for value in graph.outputs:
+            found = np.frombuffer(done.stdout, value.type.dtype.numpy, value.type.elements, at)
+            row.append(found.reshape(value.type.shape))
+            at += value.type.nbytes
+        rows.append(row)
+    return rows
