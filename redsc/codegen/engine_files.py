@@ -17,6 +17,7 @@ from redsc.codegen.names import c_macro
 from redsc.codegen.render import render
 from redsc.cost.memory import NetworkMemory
 from redsc.ir import Graph
+from redsc.options import Kernels
 from redsc.version import __version__
 
 __all__ = ["EngineFiles", "lower_levels", "render_engine"]
@@ -24,16 +25,19 @@ __all__ = ["EngineFiles", "lower_levels", "render_engine"]
 _TEMPLATES = {"{}.h": "engine.h.j2", "{}.c": "engine.c.j2", "{}_manager.h": "manager.h.j2"}
 
 
-def lower_levels(graphs: Sequence[Graph], memory: Sequence[NetworkMemory]) -> list[Program]:
+def lower_levels(graphs: Sequence[Graph], memory: Sequence[NetworkMemory], kernels: Kernels) -> list[Program]:
     """Return the programs of levels, the largest first, in their arena plans.
 
     Raises:
         UnsupportedError: the engine has no kernel for some nodes; all are named.
     """
     shared = find_shared(graphs)
-    if error := refusals(graphs, shared):
+    if error := refusals(graphs, shared, kernels):
         raise error
-    return [lower_graph(graph, _places(graph, plan), shared) for graph, plan in zip(graphs, memory, strict=True)]
+    return [
+        lower_graph(graph, _places(graph, plan), shared, kernels)
+        for graph, plan in zip(graphs, memory, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

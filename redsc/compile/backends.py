@@ -80,9 +80,10 @@ def _build_engine(name: str, choice: Choice, describe: Describe, options: Option
     """The container is for tools: it is no part of the firmware, and has no arena plan."""
     levels = choice.levels
     progress("writing the levels")
-    programs = lower_levels(levels.graphs, [network.memory for network in levels.networks])
+    memory = [network.memory for network in levels.networks]
+    programs = lower_levels(levels.graphs, memory, options.budgets.kernels)
     slots = slot_graphs(levels.graphs, Sharing.STRIDED)
-    container = build_container(slots, [replace(network.memory, offsets={}) for network in levels.networks])
+    container = build_container(slots, [replace(item, offsets={}) for item in memory])
     firmware = describe(slots, container.data)
     made = render_engine(firmware, programs)
     progress("asking the runtimes")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from redsc.ir import Node
 from redsc.options import Kernels
 
-__all__ = ["ConvWay", "conv_way"]
+__all__ = ["GROUP_ELEMENTS", "ConvWay", "conv_way"]
 
-_GROUP = 4  # elements of a packed row that belong together
+GROUP_ELEMENTS = 4  # elements of a packed row that belong together
 _MOST_PIXELS = 4  # of a panel
 _WORTH_A_PANEL = 3  # pixels: below, one at a time is faster
 _PAIR_BYTES = 2  # of a widened element
@@ -45,9 +45,9 @@ def conv_way(node: Node, kernels: Kernels) -> ConvWay:
     _, height, width, channels = (weight[0], 1, 1, weight[1]) if len(weight) == 2 else weight
     pixels = output.elements // output.shape[-1]
     dilation = getattr(node.attrs, "dilation_w", 1)
-    apart = channels >= _GROUP or dilation > 1 or width == 1
+    apart = channels >= GROUP_ELEMENTS or dilation > 1 or width == 1
     taps, elements = (height * width, channels) if apart else (height, width * channels)
-    return ConvWay(_panel(node, pixels, kernels), apart, taps, -(-elements // _GROUP) * _GROUP)
+    return ConvWay(_panel(node, pixels, kernels), apart, taps, -(-elements // GROUP_ELEMENTS) * GROUP_ELEMENTS)
 
 
 def _panel(node: Node, pixels: int, kernels: Kernels) -> int:

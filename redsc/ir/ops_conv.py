@@ -22,6 +22,7 @@ __all__ = [
     "Padding",
     "TransposeConv",
     "nhwc",
+    "padding_before",
     "window",
 ]
 
@@ -106,6 +107,19 @@ def window(size: int, kernel: int, stride: int, dilation: int, padding: Padding)
     if out < 1:
         raise ShapeError(f"a window of {reach} does not fit into {size}")
     return out
+
+
+def padding_before(node: Node) -> tuple[int, int]:
+    """Return the rows above and the columns left of the image that a convolution's window begins with.
+
+    Operand 1 is the weight, OHWI or 1HWO. Source: ComputePaddingHeightWidth in TFLite's kernels/padding.h.
+    """
+    a, (_, height, width, _) = node.attrs, node.operand(0).type.shape
+    (_, kernel_h, kernel_w, _), (_, out_h, out_w, _) = node.operand(1).type.shape, node.outputs[0].type.shape
+    if a.padding is Padding.VALID:
+        return 0, 0
+    top = max(0, (out_h - 1) * a.stride_h + (kernel_h - 1) * a.dilation_h + 1 - height) // 2
+    return top, max(0, (out_w - 1) * a.stride_w + (kernel_w - 1) * a.dilation_w + 1 - width) // 2
 
 
 def nhwc(node: Node, index: int = 0) -> tuple[int, int, int, int]:

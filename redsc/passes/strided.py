@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -27,13 +26,13 @@ from redsc.ir import (
     copy_graph,
     run_columns,
 )
+from redsc.ir.rescale import quantize_multipliers, rescalings
+from redsc.ir.runs import find_runs
 from redsc.options import Sharing
 
 __all__ = [
     "as_stock",
-    "find_runs",
     "has_strided",
-    "quantize_multipliers",
     "share_strided",
     "share_with",
     "slot_graphs",
@@ -79,44 +78,6 @@ def has_strided(graph: Graph) -> bool:
     return any(node.op in CUSTOM_OPS for node in graph.nodes)
 
 
-def find_runs(whole: Array, part: Array) -> tuple[int, ...] | None:
-    """Return which columns of the first rows of one weight make up another, as runs; None if none do.
-
-    Args:
-        whole: the weight that is stored, columns last.
-        part: the weight that is wanted; of fewer or as many rows and columns, all else alike.
-    """
-    rows, depth, columns = len(part), whole.shape[-1], part.shape[-1]
-    if rows > len(whole) or columns > depth or whole.dtype != part.dtype or whole.shape[1:-1] != part.shape[1:-1]:
-        return None
-    if np.array_equal(whole[:rows, ..., :columns], part):
-        return (0, columns, 1, depth)
-    known, wanted = _columns(whole[:rows]), _columns(part)
-    found, place = [], 0
-    for column in wanted:
-        while place < depth and known[place] != column:
-            place += 1
-        if place == depth:
-            return None
-        found.append(place)
-        place += 1
-    return _as_runs(found)
-
-
-def quantize_multipliers(reals: Array) -> tuple[Array, Array]:
-    """Return the int32 multipliers and the shifts with real = multiplier * 2^(shift - 31), of float64 numbers.
-
-    Source: QuantizeMultiplier in tensorflow/lite/kernels/internal/quantization_util.cc.
-    """
-    fractions, shifts = np.frexp(reals)
-    fixed = np.floor(fractions * 2**31 + 0.5).astype(np.int64)
-    is_whole = fixed == 2**31
-    fixed, shifts = np.where(is_whole, fixed // 2, fixed), shifts + is_whole
-    is_small, is_large = shifts < -31, shifts > 30
-    fixed = np.select([is_small, is_large], [0, 2**31 - 1], fixed)
-    return fixed.astype(np.int32), np.select([is_small, is_large], [0, 30], shifts).astype(np.int32)
-
-
 def _share(graph: Graph, stored: dict[str, list[Array]]) -> Graph:
     result = copy_graph(graph, lambda value: replace(value, producer=None, uses=[]))
     for node in list(result.nodes):
@@ -152,26 +113,11 @@ def _parameters(graph: Graph, node: Node) -> Value:
     assert numbers is not None
     if weight.type.dtype is DType.FLOAT32:
         return Value.constant(name, numbers.reshape(1, rows).copy())
-    multipliers, shifts = (np.broadcast_to(part, rows) for part in quantize_multipliers(_rescalings(node)))
+    multipliers, shifts = (np.broadcast_to(part, rows) for part in quantize_multipliers(rescalings(node)))
     return Value.constant(name, np.stack([numbers.reshape(rows), multipliers, shifts]).astype(np.int32))
 
 
 _BIAS_TYPES = {DType.INT8: np.int32, DType.FLOAT32: np.float32}
-
-
-def _rescalings(node: Node) -> Array:
-    """Return the factors from sums to outputs, one per scale of the weight, in float64.
-
-    Source: kernels/kernel_util.cc, PopulateConvolutionQuantizationParams; a dense layer with one scale multiplies
-    those of input and weight in float32 (GetQuantizedConvolutionMultipler).
-    """
-    source, weight, output = (value.type.quant for value in (node.operand(0), node.operand(1), node.outputs[0]))
-    assert source is not None
-    assert weight is not None
-    assert output is not None
-    if node.op == "FULLY_CONNECTED" and not weight.is_per_channel:
-        return np.array([float(np.float32(source.scale) * np.float32(weight.scale)) / output.scale])
-    return source.scale * np.array(weight.scales) / output.scale
 
 
 def _strided_attrs(node: Node, runs: tuple[int, ...]) -> StridedConv2D | StridedFullyConnected:
@@ -203,28 +149,3 @@ def _bias_quant(node: Node) -> Quant | None:
         return None
     scales = np.array(weight.scales, np.float32) * np.float32(source.scale)
     return Quant(tuple(float(scale) for scale in scales), (0,))
-
-
-def _columns(weight: Array) -> list[bytes]:
-    return [column.tobytes() for column in np.moveaxis(weight, -1, 0)]
-
-
-def _as_runs(columns: Sequence[int]) -> tuple[int, ...]:
-    """Return ascending columns as runs; runs of one length at even distances are one."""
-    pieces: list[tuple[int, int]] = []
-    for _, group in groupby(enumerate(columns), lambda pair: pair[1] - pair[0]):
-        members = [column for _, column in group]
-        pieces.append((members[0], len(members)))
-    runs: list[list[int]] = []
-    for start, length in pieces:
-        if runs and _extends(runs[-1], start, length):
-            runs[-1][2:] = [runs[-1][2] + 1, (start - runs[-1][0]) // runs[-1][2]]
-        else:
-            runs.append([start, length, 1, length])
-    return tuple(number for run in runs for number in run)
-
-
-def _extends(run: Sequence[int], start: int, length: int) -> bool:
-    """Whether a piece is the next of a run: as long, and as far as those before it are apart."""
-    first, known, count, stride = run
-    return length == known and (count == 1 or start == first + count * stride)

@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from redsc.formats import read_tflite, write_models, write_tflite
 from redsc.ir import DType, Graph, Padding, parse_graph, print_graph, run_columns, verify_graph
+from redsc.ir.rescale import quantize_multipliers
+from redsc.ir.runs import find_runs
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.slice import slice_channels
-from redsc.passes.strided import as_stock, find_runs, has_strided, quantize_multipliers, share_strided
+from redsc.passes.strided import as_stock, has_strided, share_strided
 from redsc.runtime.compare import difference, random_samples
 from redsc.runtime.litert import run
 from tests.helpers import NetBuilder, residual_net, small_net

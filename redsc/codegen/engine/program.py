@@ -10,6 +10,7 @@ from redsc.codegen.engine.rows import emit_calls
 from redsc.codegen.engine.shared import Shared
 from redsc.codegen.numbers import C_TYPES
 from redsc.ir import Graph, Node, Value
+from redsc.options import Kernels
 
 __all__ = ["Places", "Program", "Step", "lower_graph"]
 
@@ -56,7 +57,7 @@ class Program:
             yield from (item for item in map(as_constant, call.operands) if item is not None)
 
 
-def lower_graph(graph: Graph, places: Places, shared: Shared) -> Program:
+def lower_graph(graph: Graph, places: Places, shared: Shared, kernels: Kernels = Kernels.ENGINE) -> Program:
     """Return the program of a graph; a copy between tensors that lie in one place is left out.
 
     Raises:
@@ -64,7 +65,7 @@ def lower_graph(graph: Graph, places: Places, shared: Shared) -> Program:
     """
     steps = []
     for node in graph.nodes:
-        calls = emit_calls(node, shared)
+        calls = emit_calls(node, shared, kernels)
         steps.append(Step(node, tuple(call for call in calls if not _is_needless(call, places))))
     return Program(graph, tuple(steps), places)
 

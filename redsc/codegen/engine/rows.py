@@ -12,14 +12,16 @@ from redsc.codegen.engine.shared import Shared
 from redsc.errors import UnsupportedError
 from redsc.formats.tables import CannotTranslate, Refusal
 from redsc.ir import Graph, Node
+from redsc.options import Kernels
 
 __all__ = ["ENGINE", "emit_calls", "refusals"]
 
 ENGINE: Mapping[str, Emit | Refusal] = {**COMPUTE, **MOVE}
 """By op; those of `LINEAR` have weights that levels share, and are told of them."""
+_UNKNOWN = Refusal("the engine does not know it")
 
 
-def emit_calls(node: Node, shared: Shared) -> tuple[Call, ...]:
+def emit_calls(node: Node, shared: Shared, kernels: Kernels) -> tuple[Call, ...]:
     """Return the calls that make the outputs of a node.
 
     Raises:
@@ -27,20 +29,20 @@ def emit_calls(node: Node, shared: Shared) -> tuple[Call, ...]:
     """
     linear = LINEAR.get(node.op)
     if linear is not None:
-        return tuple(linear(node, shared))
-    row = ENGINE[node.op]
+        return tuple(linear(node, shared, kernels))
+    row = ENGINE.get(node.op, _UNKNOWN)
     if isinstance(row, Refusal):
         raise CannotTranslate(row.reason)
     return tuple(row(node))
 
 
-def refusals(graphs: Iterable[Graph], shared: Shared) -> UnsupportedError | None:
+def refusals(graphs: Iterable[Graph], shared: Shared, kernels: Kernels) -> UnsupportedError | None:
     """Return the error that names every node without a kernel, each once; None where all have one."""
     found = dict[str, None]()
     for graph in graphs:
         for node in graph.nodes:
             try:
-                emit_calls(node, shared)
+                emit_calls(node, shared, kernels)
             except CannotTranslate as reason:
                 found[f"{node.op} {node.name!r}: {reason}"] = None
     if not found:

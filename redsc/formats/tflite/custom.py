@@ -15,6 +15,7 @@ import numpy as np
 from redsc.errors import MalformedModel
 from redsc.formats.tflite.ops import ACTIVATION_CODES, PADDING_CODES
 from redsc.ir import Activation, DType, Node, Padding, StridedConv2D, StridedFullyConnected, Value
+from redsc.ir.ops_conv import padding_before
 
 __all__ = ["decode_options", "encode_options"]
 
@@ -75,17 +76,9 @@ def decode_options(op: str, data: bytes) -> Any:
 
 
 def _window(node: Node) -> tuple[int, ...]:
-    """Return strides, dilations and the paddings before the data (kernels/padding.h, ComputePaddingHeightWidth)."""
-    a, (_, height, width, _) = node.attrs, node.operand(0).type.shape
-    (_, kernel_h, kernel_w, _), (_, out_h, out_w, _) = node.operand(1).type.shape, node.outputs[0].type.shape
-    before = (
-        max(0, (out - 1) * stride + (kernel - 1) * dilation + 1 - size) // 2 if a.padding is Padding.SAME else 0
-        for size, out, kernel, stride, dilation in (
-            (height, out_h, kernel_h, a.stride_h, a.dilation_h),
-            (width, out_w, kernel_w, a.stride_w, a.dilation_w),
-        )
-    )
-    return (a.stride_h, a.stride_w, a.dilation_h, a.dilation_w, *before)
+    """Return strides, dilations and the paddings before the data."""
+    a = node.attrs
+    return (a.stride_h, a.stride_w, a.dilation_h, a.dilation_w, *padding_before(node))
 
 
 def _zero_point(value: Value) -> int:

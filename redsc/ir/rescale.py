@@ -1,0 +1,38 @@
+"""From sums of products to int8 outputs: the factors of linear layers, and how TFLite stores them as integers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from redsc.ir.graph import Array, Node
+
+__all__ = ["quantize_multipliers", "rescalings"]
+
+
+def quantize_multipliers(reals: Array) -> tuple[Array, Array]:
+    """Return the int32 multipliers and the shifts with real = multiplier * 2^(shift - 31), of float64 numbers.
+
+    Source: QuantizeMultiplier in tensorflow/lite/kernels/internal/quantization_util.cc.
+    """
+    fractions, shifts = np.frexp(reals)
+    fixed = np.floor(fractions * 2**31 + 0.5).astype(np.int64)
+    is_whole = fixed == 2**31
+    fixed, shifts = np.where(is_whole, fixed // 2, fixed), shifts + is_whole
+    is_small, is_large = shifts < -31, shifts > 30
+    fixed = np.select([is_small, is_large], [0, 2**31 - 1], fixed)
+    return fixed.astype(np.int32), np.select([is_small, is_large], [0, 30], shifts).astype(np.int32)
+
+
+def rescalings(node: Node) -> Array:
+    """Return the factors from sums to outputs, one per scale of the weight, in float64.
+
+    Source: kernels/kernel_util.cc, PopulateConvolutionQuantizationParams; a dense layer with one scale multiplies
+    those of input and weight in float32 (GetQuantizedConvolutionMultipler).
+    """
+    source, weight, output = (value.type.quant for value in (node.operand(0), node.operand(1), node.outputs[0]))
+    assert source is not None
+    assert weight is not None
+    assert output is not None
+    if node.op == "FULLY_CONNECTED" and not weight.is_per_channel:
+        return np.array([float(np.float32(source.scale) * np.float32(weight.scale)) / output.scale])
+    return source.scale * np.array(weight.scales) / output.scale
