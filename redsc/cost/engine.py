@@ -13,7 +13,7 @@ from redsc.cost.engine_conv import conv_way
 from redsc.ir import Array, DType, Node
 from redsc.options import Kernels
 
-__all__ = ["engine_reads", "runs_in_place", "scratch_bytes"]
+__all__ = ["EngineKernel", "engine_reads", "runs_in_place", "scratch_bytes"]
 
 
 def _no_bytes(_node: Node, _kernels: Kernels) -> int:

@@ -11,7 +11,7 @@ from redsc.cost.memory import arena_problem, head_bytes, ram_buffers
 from redsc.cost.order import order_free_bound, order_problem, peak_bytes
 from redsc.cost.order_search import find_order
 from redsc.ir import Graph
-from redsc.options import Kernels
+from redsc.options import TFLM_KERNELS, Kernels
 from tests.strategies import graphs
 
 
@@ -32,7 +32,7 @@ def test_the_chain_from_the_order_free_bound_to_tflms_own_head(graph: Graph) -> 
     assert live is None or live.nbytes <= packed.lower_bound
 
 
-@given(graphs(), st.sampled_from(Kernels))
+@given(graphs(), st.sampled_from(TFLM_KERNELS))
 def test_tflm_reaches_the_planned_height_with_our_offsets(graph: Graph, kernels: Kernels) -> None:
     plan = plan_arena(arena_problem(graph, kernels))
     offsets = {value.name: offset for value, offset in zip(graph.activations(), plan.offsets, strict=False)}

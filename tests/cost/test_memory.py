@@ -8,7 +8,7 @@ from redsc.cost.memory import measure_memory, ram_buffers, resident_all_bytes, r
 from redsc.cost.tflm_structs import X86_64_RECORDING
 from redsc.formats import write_tflite
 from redsc.ir import Graph
-from redsc.options import Kernels
+from redsc.options import TFLM_KERNELS, Kernels
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.slice import slice_channels
 from redsc.runtime import EXECUTORS
@@ -18,7 +18,7 @@ from tests.helpers import MLPERF, NetBuilder, small_net
 from tests.strategies import graphs
 
 
-@given(graphs(), st.sampled_from(Kernels))
+@given(graphs(), st.sampled_from(TFLM_KERNELS))
 def test_the_numbers_stand_in_their_order(graph: Graph, kernels: Kernels) -> None:
     memory = measure_memory(graph, kernels)
     assert memory.live_peak_bytes <= memory.packing_bound_bytes <= memory.greedy_head_bytes
@@ -29,7 +29,7 @@ def test_the_numbers_stand_in_their_order(graph: Graph, kernels: Kernels) -> Non
     assert memory.arena_bytes == memory.tail_bytes + max(memory.head_bytes, memory.planning_bytes)
 
 
-@given(graphs(), st.sampled_from(Kernels))
+@given(graphs(), st.sampled_from(TFLM_KERNELS))
 def test_tflm_uses_the_planned_head_and_answers_the_same(graph: Graph, kernels: Kernels) -> None:
     tflm = pytest.importorskip("redsc.runtime.tflm")
     pytest.importorskip("tflite_micro")

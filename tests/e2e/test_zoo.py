@@ -21,7 +21,7 @@ from redsc.errors import UnsupportedError
 from redsc.formats import Model, write_tflite
 from redsc.formats.model import Port
 from redsc.ir import Array, Graph, Shape
-from redsc.options import Kernels, Quantization
+from redsc.options import TFLM_KERNELS, Quantization
 from redsc.passes.base import Log
 from redsc.passes.ptq import is_quantizable, quantize_network
 from redsc.runtime import EXECUTORS
@@ -92,7 +92,7 @@ def test_tflm_allocates_what_is_computed_and_answers_the_same_under_every_plan(z
         return
     samples, run = random_samples(graph, 1), EXECUTORS["tflm"].run
     expected = run(write_tflite(graph), samples)
-    for kernels in Kernels:
+    for kernels in TFLM_KERNELS:
         offsets = measure_memory(graph, kernels).offsets
         model = write_tflite(graph, offsets)
         used = tflm.measure_arena(model)

@@ -16,7 +16,7 @@ from redsc.cost.tflm_structs import ARM_32, X86_64_RECORDING
 from redsc.cost.tflm_tail import state_bytes, tail_bytes
 from redsc.formats import read_tflite, write_tflite
 from redsc.ir import Array, DType, Graph, Value, copy_graph, keeps_state, state_reads, verify_graph
-from redsc.options import Budgets, Kernels, Options, Resident, Sharing
+from redsc.options import TFLM_KERNELS, Budgets, Kernels, Options, Resident, Sharing
 from redsc.passes import SIMPLIFY
 from redsc.passes.base import Log, load_pass, run_passes
 from redsc.passes.blocks import find_blocks
@@ -232,7 +232,7 @@ def free_assignment() -> Graph:
     return net.outputs(net.dense(large, 3), net.dense(before, 3))
 
 
-@pytest.mark.parametrize("kernels", Kernels)
+@pytest.mark.parametrize("kernels", TFLM_KERNELS)
 def test_a_scheduled_network_steps_as_before(kernels: Kernels) -> None:
     for graph in (streaming_net(), free_assignment()):
         samples = random_samples(graph, 6)

@@ -35,7 +35,7 @@ extern "C" {
 /* Refuse to compile with an arena that is too small: NET_CHECK_ARENA(sizeof(arena)); */
 #define NET_CHECK_ARENA(bytes) NET_STATIC_ASSERT((bytes) >= NET_ARENA_BYTES, arena_is_too_small)
 
-/* Levels, named by their ceiling in percent of the model's MACs; the values are slots, the largest level has 0. */
+/* Levels, named by their ceiling in percent of the model's MACs; the largest is 0. */
 #define NET_LEVEL_COUNT 2
 
 typedef enum {

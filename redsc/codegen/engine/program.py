@@ -12,7 +12,7 @@ from redsc.codegen.numbers import C_TYPES
 from redsc.ir import Graph, Node, Value
 from redsc.options import Kernels
 
-__all__ = ["Places", "Program", "Step", "lower_graph"]
+__all__ = ["Places", "Program", "Step", "as_constant", "lower_graph"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from redsc.cost.arena import most_shared
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
+from redsc.cost.memory import working_bytes
 from redsc.cost.overlap import overlap_distance
 from redsc.cost.tflm_structs import Abi
-from redsc.cost.tflm_tail import kernel_of, kernel_scratch_bytes
+from redsc.cost.tflm_tail import kernel_of
 from redsc.ir import CUSTOM_OPS, Graph, Node
 from redsc.passes.select.problem import Problem
 from redsc.passes.select.terms import Widths, touched_spaces
@@ -32,7 +33,7 @@ class NodeMeasures:
     """Measures nodes of a problem under widths of the spaces that they touch."""
 
     problem: Problem
-    abi: Abi
+    abi: Abi  # of TFLM; the C engine has none
     _known: dict[tuple[object, ...], NodeBytes] = field(default_factory=dict)
 
     def of(self, node: Node, widths: Widths) -> NodeBytes:
@@ -46,8 +47,10 @@ class NodeMeasures:
         inputs = [value for value in node.present_inputs() if not value.is_constant]
         alone = Graph("", inputs, list(node.outputs), [node])
         (cut,) = self.problem.shipped(slice_channels(alone, self.problem.groups, widths)).nodes
-        scratch = sum(map(aligned, kernel_scratch_bytes(cut, self.abi)))
-        return NodeBytes(scratch, kept_bytes(cut, self.abi), self._shared(cut))
+        kernels = self.problem.budgets.kernels
+        scratch = sum(map(aligned, working_bytes(cut, kernels, self.abi)))
+        kept = 0 if kernels.are_ours else kept_bytes(cut, self.abi)
+        return NodeBytes(scratch, kept, self._shared(cut))
 
     def _shared(self, node: Node) -> dict[str, int]:
         found = dict[str, int]()

@@ -1,7 +1,8 @@
 """The RAM of levels as sums of terms: never more than what the planners find, mostly just that.
 
-TFLM's arena is a head, which all levels share, and tails, which add up. A head is at least what is live in any
-step, a tail is made of structs and of what kernels keep per channel. Nodes run in the order of the whole network.
+TFLM's arena is a head, which all levels share, and tails, which add up; the C engine has a head only. A head is at
+least what is live in any step, a tail is made of structs and of what kernels keep per channel. Nodes run in the
+order of the whole network.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from math import prod
 
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
 from redsc.cost.liveness import live_ranges
-from redsc.cost.overlap import find_overlaps
+from redsc.cost.overlap import find_in_place, find_overlaps
 from redsc.cost.tflm_structs import ARM_32, ARM_32_CMSIS_NN, Abi
 from redsc.cost.tflm_tail import tail_bytes
 from redsc.cost.views import find_views
@@ -52,7 +53,8 @@ class RamModel:
         """Derive the model from the graph of a problem."""
         abi = ARM_32_CMSIS_NN if problem.budgets.kernels is Kernels.CMSIS_NN else ARM_32
         least = problem.least.memory
-        loading = least.planning_bytes + least.tail_bytes - ALIGNMENT_BYTES - _STAND_IN_BYTES * len(problem.blocks)
+        slack = ALIGNMENT_BYTES + _STAND_IN_BYTES * len(problem.blocks)
+        loading = max(0, least.planning_bytes + least.tail_bytes - slack) if least.planning_bytes else 0
         measures = NodeMeasures(problem, abi)
         heads, tail = _Heads(problem, nesting, measures).of_steps(), _tail(problem, nesting, measures)
         return RamModel(problem.budgets.resident, tuple(heads), tuple(tail), loading, least.state_bytes)
@@ -164,6 +166,7 @@ def _sharing(problem: Problem) -> tuple[set[tuple[str, str]], set[tuple[str, str
     for widths in (full, narrowest, even):
         graph = problem.shipped(slice_channels(problem.graph, problem.groups, widths))
         found = find_views(graph)
+        found += find_in_place(graph, problem.budgets.kernels, found)
         views |= {(part.name, whole.name) for part, whole, _ in found}
         shared = find_overlaps(graph, problem.budgets.kernels, found)
         overlaps |= {(dying.name, born.name) for dying, born, _ in shared}
@@ -171,7 +174,13 @@ def _sharing(problem: Problem) -> tuple[set[tuple[str, str]], set[tuple[str, str
 
 
 def _tail(problem: Problem, nesting: Nesting, measures: NodeMeasures) -> Iterator[Term]:
-    """Yield what a level keeps at the arena's tail: what kernels keep, and structs; these go with their block."""
+    """Yield what a level keeps at the arena's tail: what kernels keep, and structs; these go with their block.
+
+    In the C engine there is no such thing, but the state, which is the same for all levels.
+    """
+    if problem.budgets.kernels.are_ours:
+        yield Term(lambda nbytes=problem.least.memory.tail_bytes: nbytes, (), None)
+        return
     abi = measures.abi
     for node in problem.graph.nodes:
         yield from _of_node(measures, nesting, node, lambda taken: taken.kept)
