@@ -1,0 +1,179 @@
+/*
+ * redsc: the loops around the tiles of the int8 convolution and dense kernel. This file carries no licence obligation.
+ */
+#include <string.h>
+
+#include "redsc_conv_tiles.h"
+
+/* The pixel whose window is read next. */
+typedef struct {
+  const int8_t *image;
+  int row, column;
+} redsc_position;
+
+#if REDSC_DSP
+
+/* The least and greatest of four int8 in one word, by the flags that SSUB8 sets for each. */
+static inline uint32_t redsc_clamp_four(uint32_t values, uint32_t minimum, uint32_t maximum) {
+  uint32_t scratch;
+  __asm__("ssub8 %1, %0, %2\n\t"
+          "sel %0, %0, %2\n\t"
+          "ssub8 %1, %3, %0\n\t"
+          "sel %0, %0, %3"
+          : "+&r"(values), "=&r"(scratch)
+          : "r"(minimum), "r"(maximum)
+          : "cc");
+  return values;
+}
+
+static void redsc_clamp_all(const redsc_conv *conv, int8_t *y, int32_t count) {
+  const uint32_t minimum = ((uint32_t)conv->minimum & 0xFFu) * 0x01010101u;
+  const uint32_t maximum = ((uint32_t)conv->maximum & 0xFFu) * 0x01010101u;
+  for (; count > 0; count -= 4) {
+    const size_t bytes = count < 4 ? (size_t)count : 4;
+    uint32_t values = 0;
+    if (bytes == 4) {
+      memcpy(&values, y, 4);
+      values = redsc_clamp_four(values, minimum, maximum);
+      memcpy(y, &values, 4);
+    } else {
+      memcpy(&values, y, bytes);
+      values = redsc_clamp_four(values, minimum, maximum);
+      memcpy(y, &values, bytes);
+    }
+    y += 4;
+  }
+}
+
+static void redsc_run_tile(const redsc_conv *conv, const redsc_tile *tile, int pixels, int count) {
+  static void (*const tiles[3][2])(const redsc_tile *) = {{redsc_tile_0_sums, redsc_tile_0_bytes},
+                                                          {redsc_tile_1_sums, redsc_tile_1_bytes},
+                                                          {redsc_tile_4_sums, redsc_tile_4_bytes}};
+  if (conv->rescale != REDSC_SHIFTS_RIGHT) {
+    redsc_tile_portable(conv, tile, pixels, count);
+    return;
+  }
+  tiles[pixels == 4 ? 2 : pixels][conv->form](tile);
+  if (conv->minimum > INT8_MIN || conv->maximum < INT8_MAX) {
+    redsc_clamp_all(conv, tile->y, count * conv->output_channels);
+  }
+}
+
+#else
+
+static void redsc_run_tile(const redsc_conv *conv, const redsc_tile *tile, int pixels, int count) {
+  redsc_tile_portable(conv, tile, pixels, count);
+}
+
+#endif
+
+/* A 1x1 convolution without a border, or a dense layer: a window is a pixel of x. */
+static int redsc_is_pointwise(const redsc_conv *conv) {
+  return conv->kernel_height == 1 && conv->kernel_width == 1 && conv->stride_h == 1 && conv->stride_w == 1 &&
+         conv->pad_top == 0 && conv->pad_left == 0;
+}
+
+static void redsc_next(const redsc_conv *conv, redsc_position *at) {
+  if (++at->column < conv->output_width) {
+    return;
+  }
+  at->column = 0;
+  if (++at->row < conv->output_height) {
+    return;
+  }
+  at->row = 0;
+  at->image += conv->input_height * conv->input_width * conv->input_channels;
+}
+
+static void redsc_put_pixel(const redsc_conv *conv, const redsc_position *at, uint32_t *panel, int pixels) {
+  redsc_put_window(conv, at->image, at->row * conv->stride_h - conv->pad_top,
+                   at->column * conv->stride_w - conv->pad_left, panel, pixels);
+}
+
+static redsc_tile redsc_new_tile(const redsc_conv *conv, int8_t *y) {
+  redsc_tile tile;
+  memset(&tile, 0, sizeof(tile));
+  tile.channels = conv->channels;
+  tile.y = y;
+  tile.centre = 2 * conv->output_zero_point + 1;
+  tile.channels_end = (const int8_t *)conv->channels + conv->output_channels * ((int)sizeof(redsc_channel_pair) / 2);
+  tile.skip_bytes = conv->skip_bytes;
+  tile.pair_step =
+      conv->pair_bytes - conv->segments * conv->segment_bytes - (conv->segments - 1u) * conv->skip_bytes;
+  tile.weight = conv->weight;
+  return tile;
+}
+
+/* How many units of a loop unrolled over four its first round leaves out. */
+static uint32_t redsc_entry(uint32_t units) { return units == 0 ? 4 : (0u - units) % 4; }
+
+/* A panel of `pixels`, of which `count` are there. A unit is a group, or two with one pixel. */
+static void redsc_set_panel(const redsc_conv *conv, redsc_tile *tile, const uint32_t *panel, int pixels, int count) {
+  const uint32_t words = conv->segment_bytes / 4 * (uint32_t)pixels, groups = conv->segment_bytes / 8;
+  const uint32_t units = pixels == 1 ? groups / 2 : groups, odd = pixels == 1 ? groups % 2 : 0;
+  const uint32_t channels = (uint32_t)conv->output_channels;
+  tile->panel = panel;
+  tile->stretch_end = panel + words - 2 * odd;
+  tile->panel_end = panel + conv->segments * words;
+  tile->stretch_bytes = 4 * words;
+  tile->entry = redsc_entry(units);
+  tile->after = odd + (conv->segments > 1 ? 2u : 0u);
+  tile->step[0] = channels;
+  tile->step[1] = count > 2 ? 2 * channels : channels;
+  tile->step[2] = count > 3 ? 3 * channels : tile->step[1];
+}
+
+/* Windows that lie in x one after the other are read there. */
+static void redsc_conv_without_panel(const redsc_conv *conv, const int8_t *x, int8_t *y, int32_t pixels) {
+  const uint32_t elements = redsc_pixel_elements(conv), stretch = elements / conv->segments, rest = elements % 4;
+  redsc_tile tile = redsc_new_tile(conv, y);
+  tile.entry = redsc_entry(stretch / 4);
+  tile.after = (rest != 0 ? 1u : 0u) + (conv->segments > 1 ? 2u : 0u);
+  tile.stretch_bytes = stretch;
+  tile.offsets = redsc_offsets(conv);
+  for (; pixels > 0; --pixels) {
+    tile.panel = x;
+    tile.stretch_end = x + (stretch & ~3u);
+    tile.panel_end = x + elements;
+    if (rest != 0) {
+      int8_t group[4];
+      redsc_get_rest(conv, x + (elements & ~3u), rest, group);
+      memcpy(&tile.last_group, group, sizeof(group));
+    }
+    redsc_run_tile(conv, &tile, 0, 1);
+    x += elements;
+    tile.y += conv->output_channels;
+  }
+}
+
+void redsc_conv_s8(const redsc_conv *conv, const int8_t *x, int8_t *y, void *scratch) {
+  const int is_pointwise = redsc_is_pointwise(conv);
+  int32_t left = (int32_t)conv->batches * conv->output_height * conv->output_width;
+  uint32_t *panel = (uint32_t *)scratch;
+  redsc_position at = {x, 0, 0};
+  redsc_tile tile;
+  int pixels = 0, count, i;
+  if (conv->pixels == 0) {
+    redsc_conv_without_panel(conv, x, y, left);
+    return;
+  }
+  tile = redsc_new_tile(conv, y);
+  for (; left > 0; left -= count) {
+    count = left < conv->pixels ? (int)left : conv->pixels;
+    if (pixels == 0 || count != pixels) {
+      pixels = count == 1 ? 1 : 4;
+      redsc_set_panel(conv, &tile, panel, pixels, count);
+    }
+    for (i = 0; i < count; ++i) {
+      if (is_pointwise) {
+        redsc_put_stretch(conv, at.image, (uint32_t)conv->input_channels, panel + i, pixels);
+        at.image += conv->input_channels;
+      } else {
+        redsc_put_pixel(conv, &at, panel + i, pixels);
+        redsc_next(conv, &at);
+      }
+    }
+    redsc_run_tile(conv, &tile, pixels, count);
+    tile.y += count * conv->output_channels;
+  }
+}

@@ -1,0 +1,82 @@
+/*
+ * redsc: the parts of the convolution kernel; not for other users. This file carries no licence obligation.
+ */
+#ifndef REDSC_CONV_TILES_H
+#define REDSC_CONV_TILES_H
+
+#include "redsc_conv.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * One tile: all rows for the pixels of one panel. The tiles in assembly copy it to their stack and address it there
+ * by the offsets at the right.
+ */
+typedef struct {
+  const redsc_channel_pair *channels;     /*  0 */
+  int8_t *y;                              /*  4 the first pixel's results */
+  uint32_t step[3];                       /*  8 from there to those of the second, third and fourth pixel */
+  const void *panel;                      /* 20 or, where there is none, the pixel in x */
+  const void *stretch_end;                /* 24 where the unrolled loop ends, in the panel's first stretch */
+  int32_t centre;                         /* 28 2 * output zero point + 1 */
+  const void *channels_end;               /* 32 10 bytes per channel behind the first pair */
+  uint32_t entry;                         /* 36 units of the unrolled loop that its first round leaves out */
+  uint32_t after;                         /* 40 what follows the loop: + 1 a last group, + 2 more stretches */
+  uint32_t stretch_bytes;                 /* 44 from a stretch of the panel to the next */
+  uint32_t skip_bytes;                    /* 48 from a stretch of a packed row to the next */
+  const void *panel_end;                  /* 52 */
+  uint32_t pair_step;                     /* 56 from the end of a packed row, as far as it is read, to the next */
+  const int8_t *weight;                   /* 60 */
+  uint32_t offsets;                       /* 64 without a panel: minus the input zero point, as two int16 */
+  uint32_t last_group;                    /* 68 without a panel: elements that are no whole group, padded with it */
+} redsc_tile;
+
+/* A panel: word j * pixels + p is the pair j of pixel p, in the order of the weights, minus the input zero point.
+   Writes the column of the pixel whose window has its first tap at this row and column of the image. */
+void redsc_put_window(const redsc_conv *conv, const int8_t *image, int row, int column, uint32_t *panel, int pixels);
+
+/* The same for one stretch of elements. */
+void redsc_put_stretch(const redsc_conv *conv, const int8_t *x, uint32_t count, uint32_t *panel, int pixels);
+
+/* Minus the input zero point, as two int16. */
+static inline uint32_t redsc_offsets(const redsc_conv *conv) {
+  const uint32_t offset = 0u - (uint32_t)conv->input_zero_point;
+  return (offset & 0xFFFFu) | offset << 16;
+}
+
+/* Of a window that lies in x in one piece. */
+static inline uint32_t redsc_pixel_elements(const redsc_conv *conv) {
+  return (uint32_t)conv->kernel_height * (uint32_t)conv->kernel_width * (uint32_t)conv->input_channels;
+}
+
+/* One to three elements, padded with the input zero point. */
+static inline void redsc_get_rest(const redsc_conv *conv, const int8_t *x, uint32_t count, int8_t group[4]) {
+  group[0] = x[0];
+  group[1] = count > 1 ? x[1] : (int8_t)conv->input_zero_point;
+  group[2] = count > 2 ? x[2] : (int8_t)conv->input_zero_point;
+  group[3] = (int8_t)conv->input_zero_point;
+}
+
+/* All rows for the first `count` pixels of a panel of `pixels` (or of x: 0, and count 1). */
+void redsc_tile_portable(const redsc_conv *conv, const redsc_tile *tile, int pixels, int count);
+
+#if REDSC_DSP
+/*
+ * The same for REDSC_SHIFTS_RIGHT, without the clamp: results are saturated to int8. The tiles of four pixels write
+ * all four, the last one first: where there are fewer, the steps of those that are missing lead to the last one.
+ */
+void redsc_tile_4_sums(const redsc_tile *tile);
+void redsc_tile_4_bytes(const redsc_tile *tile);
+void redsc_tile_1_sums(const redsc_tile *tile);
+void redsc_tile_1_bytes(const redsc_tile *tile);
+void redsc_tile_0_sums(const redsc_tile *tile);
+void redsc_tile_0_bytes(const redsc_tile *tile);
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* REDSC_CONV_TILES_H */

@@ -1,0 +1,129 @@
+/*
+ * Runs the convolutions of the file "convs.bin" and writes what comes out to "results.bin"; conv_cases.py explains both.
+ * Every tensor lies in a block of exactly its size, x at an address of any parity, so that a sanitizer sees each byte
+ * read or written beside it; only where a case has a distance, x lies so far behind y in one block.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "redsc_conv.h"
+
+enum { NUMBERS = 27, GARBAGE = 0x5A };
+
+static void *allocate(size_t bytes) {
+  void *block = malloc(bytes);
+  if (block == NULL && bytes != 0) {
+    exit(2);
+  }
+  return block;
+}
+
+static int32_t read_number(FILE *file) {
+  int32_t number;
+  if (fread(&number, sizeof(number), 1, file) != 1) {
+    exit(3);
+  }
+  return number;
+}
+
+static void *read_block(FILE *file, size_t bytes) {
+  void *block = allocate(bytes);
+  if (bytes != 0 && fread(block, bytes, 1, file) != 1) {
+    exit(4);
+  }
+  return block;
+}
+
+static redsc_conv read_conv(FILE *file) {
+  int32_t n[NUMBERS];
+  redsc_conv conv;
+  int i;
+  for (i = 0; i < NUMBERS; ++i) {
+    n[i] = read_number(file);
+  }
+  conv.input_height = (int16_t)n[0];
+  conv.input_width = (int16_t)n[1];
+  conv.input_channels = (int16_t)n[2];
+  conv.output_height = (int16_t)n[3];
+  conv.output_width = (int16_t)n[4];
+  conv.output_channels = (int16_t)n[5];
+  conv.batches = (int16_t)n[6];
+  conv.kernel_height = (int16_t)n[7];
+  conv.kernel_width = (int16_t)n[8];
+  conv.stride_h = (int16_t)n[9];
+  conv.stride_w = (int16_t)n[10];
+  conv.dilation_h = (int16_t)n[11];
+  conv.dilation_w = (int16_t)n[12];
+  conv.pad_top = (int16_t)n[13];
+  conv.pad_left = (int16_t)n[14];
+  conv.input_zero_point = (int16_t)n[15];
+  conv.output_zero_point = (int16_t)n[16];
+  conv.minimum = (int16_t)n[17];
+  conv.maximum = (int16_t)n[18];
+  conv.form = (uint8_t)n[19];
+  conv.rescale = (uint8_t)n[20];
+  conv.pixels = (uint8_t)n[21];
+  conv.taps_apart = (uint8_t)n[22];
+  conv.segments = (uint16_t)n[23];
+  conv.segment_bytes = (uint32_t)n[24];
+  conv.skip_bytes = (uint32_t)n[25];
+  conv.pair_bytes = (uint32_t)n[26];
+  return conv;
+}
+
+/* A case: the convolution, the distance, and the byte counts and bytes of x, weights and channels. */
+static void process(FILE *in, FILE *out) {
+  redsc_conv conv = read_conv(in);
+  const int32_t distance = read_number(in), misalignment = read_number(in);
+  const size_t x_bytes = (size_t)read_number(in);
+  int8_t *given = (int8_t *)read_block(in, x_bytes);
+  int8_t *weight = (int8_t *)read_block(in, (size_t)read_number(in));
+  redsc_channel_pair *channels = (redsc_channel_pair *)read_block(in, (size_t)read_number(in));
+  const uint32_t y_bytes = (uint32_t)conv.batches * (uint32_t)conv.output_height * (uint32_t)conv.output_width *
+                           (uint32_t)conv.output_channels;
+  const size_t scratch_bytes = (size_t)conv.segments * conv.segment_bytes * conv.pixels;
+  void *scratch = allocate(scratch_bytes);
+  size_t x_at = (size_t)misalignment, y_at = 0, block_bytes = x_at + x_bytes;
+  int8_t *block, *apart = NULL, *x, *y;
+  if (distance != INT_MAX) {
+    x_at = distance > 0 ? (size_t)distance : 0;
+    y_at = distance < 0 ? (size_t)-distance : 0;
+    block_bytes = x_at + x_bytes > y_at + y_bytes ? x_at + x_bytes : y_at + y_bytes;
+  } else {
+    apart = (int8_t *)allocate(y_bytes);
+  }
+  block = (int8_t *)allocate(block_bytes);
+  x = block + x_at;
+  y = apart != NULL ? apart : block + y_at;
+  memset(y, GARBAGE, y_bytes);
+  memcpy(x, given, x_bytes);
+  if (scratch_bytes != 0) {
+    memset(scratch, GARBAGE, scratch_bytes);
+  }
+  conv.weight = weight;
+  conv.channels = channels;
+  redsc_conv_s8(&conv, x, y, scratch);
+  fwrite(&y_bytes, sizeof(y_bytes), 1, out);
+  fwrite(y, 1, y_bytes, out);
+  free(given);
+  free(weight);
+  free(channels);
+  free(scratch);
+  free(block);
+  free(apart);
+}
+
+int main(void) {
+  FILE *in = fopen("convs.bin", "rb"), *out = fopen("results.bin", "wb");
+  int32_t count;
+  if (in == NULL || out == NULL) {
+    return 1;
+  }
+  for (count = read_number(in); count > 0; --count) {
+    process(in, out);
+  }
+  fclose(in);
+  return fclose(out) == 0 ? 0 : 1;
+}
