@@ -18,9 +18,17 @@ from pathlib import Path
 import numpy as np
 
 from redsc.codegen.engine.pack_conv import fits_sums, pack_rows
-from redsc.ir import Array, DType
+from redsc.ir import Array, Conv2D, DType, GraphBuilder, Quant
 from tests.firmware.build import FIRMWARE, Toolchain, build
-from tests.firmware.layers import Layer, conv_layer, dense_layer, expected_output
+from tests.firmware.layers import (
+    Layer,
+    Run,
+    conv_layer,
+    dense_layer,
+    expected_output,
+    pack_options,
+    quantize_multiplier,
+)
 
 __all__ = ["CONV", "Case", "cases", "distance_of", "expected", "run_cases"]
 
@@ -35,11 +43,6 @@ _FIELDS = (
     *("pad_top", "pad_left", "input_zero_point", "output_zero_point", "minimum", "maximum"),
     *("form", "rescale", "pixels", "taps_apart", "segments", "segment_bytes", "skip_bytes", "pair_bytes"),
 )
-_AT_THE_END = (637, 1515, 1757, 1997)  # seeds of layers whose output has the zero point -128
-_LAYERS = [(conv_layer, seed) for seed in (*range(100), *_AT_THE_END)]
-_LAYERS += [(dense_layer, seed) for seed in (*range(40), *_AT_THE_END)]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
     """One call of the kernel, and the number of the layer that says what comes out."""
@@ -78,6 +81,32 @@ def run_cases(
         results.append(data[at + 4 : at + 4 + size])
         at += 4 + size
     return results
+
+
+def _halfway_layer(dtype: DType, seed: int) -> Layer:
+    """Return a 1x1 convolution of every int8 by powers of two: half of the sums lie between two steps of the output."""
+    random = np.random.default_rng(seed)
+    points, scales = (int(random.integers(-128, 128)), (-128, -127, 3, 90)[seed]), 2.0 ** -np.arange(2, 15)
+    bias = (random.uniform(-150, 150, len(scales)) / scales).astype(np.int32)
+    x = np.arange(-128, 128, dtype=np.int8).reshape(1, 16, 16, 1)
+    weight = random.choice(np.array([-1, 1], np.int8), (len(scales), 1, 1, 1))
+    quant = Quant(tuple(scales.tolist()), (0,) * len(scales))
+    builder, attrs = GraphBuilder(), Conv2D()
+    operands = [
+        builder.input("x", x.shape, dtype, Quant.per_tensor(1.0, points[0])),
+        builder.constant("weight", weight, quant),
+        builder.constant("bias", bias, quant),
+    ]
+    y = builder.op("CONV_2D", *operands, attrs=attrs, quant=Quant.per_tensor(1.0, points[1]))
+    parameters = np.array([(b, *quantize_multiplier(float(s))) for b, s in zip(bias, scales, strict=True)], np.int32).T
+    options = pack_options(dtype, [Run(0, 1, 1, 1)], (-128, 127), attrs=attrs, has_bias=True, points=points)
+    return Layer("CONV_2D", dtype, options, x, weight, parameters, y.type.shape, builder.output(y))
+
+
+_AT_THE_END = (637, 1515, 1757, 1997)  # seeds of layers whose output has the zero point -128
+_LAYERS = [(conv_layer, seed) for seed in (*range(100), *_AT_THE_END)]
+_LAYERS += [(dense_layer, seed) for seed in (*range(40), *_AT_THE_END)]
+_LAYERS += [(_halfway_layer, seed) for seed in range(4)]
 
 
 @cache
