@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from redsc.codegen.engine.call import Emit
+from redsc.codegen.engine.elementwise import ELEMENTWISE
 from redsc.formats.tables import Refusal
 
 __all__ = ["COMPUTE"]
 
-COMPUTE: Mapping[str, Emit | Refusal] = {}
+COMPUTE: Mapping[str, Emit | Refusal] = {**ELEMENTWISE}

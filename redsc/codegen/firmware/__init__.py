@@ -9,7 +9,7 @@ from importlib.resources import files
 __all__ = ["TFLM_SOURCES", "engine_files", "tflm_files"]
 
 TFLM_SOURCES = ("redsc_arithmetic.c", "redsc_conv_2d.c", "redsc_fully_connected.c", "redsc_options.c")
-_TFLM_HEADERS = ("redsc_arithmetic.h", "redsc_kernels.h", "redsc_tflm.h")
+_TFLM_HEADERS = ("redsc_arithmetic.h", "redsc_kernels.h", "redsc_multiply.h", "redsc_tflm.h")
 _INCLUDE = re.compile(r'#include "(redsc_\w+\.h)"')
 
 

@@ -85,7 +85,7 @@ def run_engine(
     """Run every sample, inputs in the order of the graph's; the arena is filled with rubbish before each."""
     places, arena = layout or places_apart(graph)
     image = build_image("t", [lower_graph(graph, places, find_shared([graph]))])
-    program = render("engine_program.c.j2", image=image, symbol="t", suffixes=["0"]).decode()
+    program = render("engine_program.c.j2", image=image, symbol="t", suffixes=["0"], is_placed=False).decode()
     transfers = {
         "reads": "\n".join(_transfer("fread", "in", places.tensors[value], value) for value in graph.inputs),
         "writes": "\n".join(_transfer("fwrite", "out", places.tensors[value], value) for value in graph.outputs),

@@ -1,0 +1,209 @@
+"""Rows of the engine's table for arithmetic on two operands that broadcast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from redsc.codegen.engine.call import Call, Constant, Emit, Field, Params
+from redsc.codegen.engine.quant import (
+    by_type,
+    clamp_fields,
+    multiplier_of,
+    quant_of,
+    right_shift_of,
+)
+from redsc.formats.tables import CannotTranslate
+from redsc.ir import Activation, DType, Node, Shape, Value
+
+__all__ = ["ELEMENTWISE"]
+
+_SOURCE, _SOURCE_F32 = "redsc_elementwise.c", "redsc_elementwise_f32.c"
+_LOOPS = 3
+_LEFT_SHIFT = 20  # by which int8 sums are widened: kernels/add.cc
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """An axis of the result: its size, and the steps of both operands along it, in elements."""
+
+    size: int
+    a_step: int
+    b_step: int
+
+    def continues(self, inner: _Axis) -> bool:
+        """Whether this axis and the one inside it are one long axis, for both operands."""
+        return self.a_step == inner.a_step * inner.size and self.b_step == inner.b_step * inner.size
+
+
+def _add(node: Node) -> Iterator[Call]:
+    """Multipliers in float64: tensorflow/lite/micro/kernels/add_common.cc."""
+    a, b = (quant_of(value).scale for value in _operands(node))
+    twice = 2 * max(a, b)
+    ratio = twice / ((1 << _LEFT_SHIFT) * quant_of(node.outputs[0]).scale)
+    return _sum(node, (a / twice, b / twice), ratio, sign=1)
+
+
+def _sub(node: Node) -> Iterator[Call]:
+    """Multipliers in float32: tensorflow/lite/micro/kernels/sub_common.cc."""
+    a, b, y = (np.float32(quant_of(value).scale) for value in (*_operands(node), node.outputs[0]))
+    twice = np.float32(2) * max(a, b)
+    ratio = twice / (np.float32(1 << _LEFT_SHIFT) * y)
+    return _sum(node, (float(a / twice), float(b / twice)), float(ratio), sign=-1)
+
+
+def _sum(node: Node, halves: tuple[float, float], ratio: float, sign: int) -> Iterator[Call]:
+    """Emit a + sign * b; the operand with the larger scale, whose factor is exactly 1/2, goes first."""
+    (wide, narrow), (first, second) = _operands(node), (1, sign)
+    if halves[1] > halves[0]:
+        (narrow, wide), (second, first), halves = (wide, narrow), (first, second), halves[::-1]
+    output = node.outputs[0]
+    b_multiplier, b_shift = right_shift_of(halves[1])
+    multiplier, shift = right_shift_of(ratio)
+    fields = {
+        "a_factor": first * (1 << (_LEFT_SHIFT - 1)),
+        "b_multiplier": b_multiplier,
+        "multiplier": multiplier,
+        "b_sign": second,
+        "b_shift": b_shift,
+        "shift": shift,
+        **_zero_points(wide, narrow, output),
+        **clamp_fields(output, getattr(node.attrs, "activation", Activation.NONE)),
+    }
+    return _call("redsc_add_s8", "redsc_add_params_s8", (wide, narrow), output, fields)
+
+
+def _mul(node: Node) -> Iterator[Call]:
+    """tensorflow/lite/micro/kernels/mul_common.cc."""
+    (a, b), output = _operands(node), node.outputs[0]
+    multiplier, shift = multiplier_of(quant_of(a).scale * quant_of(b).scale / quant_of(output).scale)
+    fields = {
+        "multiplier": multiplier,
+        "shift": shift,
+        **_zero_points(a, b, output),
+        **clamp_fields(output, node.attrs.activation),
+    }
+    return _call("redsc_mul_s8", "redsc_mul_params_s8", (a, b), output, fields)
+
+
+def _prelu(node: Node) -> Iterator[Call]:
+    """tensorflow/lite/micro/kernels/prelu_common.cc."""
+    (a, b), output = _operands(node), node.outputs[0]
+    x, slope, y = (quant_of(value).scale for value in (a, b, output))
+    (positive, positive_shift), (negative, negative_shift) = multiplier_of(x / y), multiplier_of(x * slope / y)
+    fields = {
+        "multiplier": (positive, negative),
+        "shift": (positive_shift, negative_shift),
+        **_zero_points(a, b, output),
+    }
+    return _call("redsc_prelu_s8", "redsc_prelu_params_s8", (a, b), output, fields)
+
+
+def _extreme(flip: int) -> Emit:
+    """tensorflow/lite/kernels/internal/reference/maximum_minimum.h."""
+
+    def emit(node: Node) -> Iterator[Call]:
+        fields = {"flip": flip}
+        return _call("redsc_maximum_s8", "redsc_maximum_params_s8", _operands(node), node.outputs[0], fields)
+
+    return emit
+
+
+def _float(function: str) -> Emit:
+    def emit(node: Node) -> Iterator[Call]:
+        activation = getattr(node.attrs, "activation", None)
+        fields = {} if activation is None else clamp_fields(node.outputs[0], activation)
+        operands, output = _operands(node), node.outputs[0]
+        return _call(function, "redsc_binary_params_f32", operands, output, fields, _SOURCE_F32)
+
+    return emit
+
+
+def _call(
+    function: str,
+    params: str,
+    operands: tuple[Value, Value],
+    output: Value,
+    fields: Mapping[str, Field],
+    source: str = _SOURCE,
+) -> Iterator[Call]:
+    rows = _rows(operands, output.type.shape, output.type.dtype.itemsize)
+    yield Call(function, source, Params(params, {**rows, **fields}), (*operands, output))
+
+
+def _rows(operands: tuple[Value, Value], shape: Shape, itemsize: int) -> dict[str, Field]:
+    """Return the members of `rows`: the innermost axis is the row, the others are loops around it.
+
+    Raises:
+        CannotTranslate: the operands take turns in repeating along more axes than the kernels have loops.
+    """
+    *outer, row = _merged(_axes(operands, shape))
+    if len(outer) > _LOOPS:
+        raise CannotTranslate(f"the operands broadcast along more than {_LOOPS + 1} groups of axes")
+    fields: dict[str, Field] = {
+        "rows.length": row.size,
+        "rows.a_step": row.a_step,
+        "rows.b_step": row.b_step,
+    }
+    if outer:
+        loops = [_Axis(1, 0, 0)] * (_LOOPS - len(outer)) + outer
+        columns = [
+            [axis.size for axis in loops],
+            [axis.a_step * itemsize for axis in loops],
+            [axis.b_step * itemsize for axis in loops],
+        ]
+        fields["rows.loops"] = Constant.of(np.array(columns, np.uint32), "redsc_loops")
+    return fields
+
+
+def _axes(operands: tuple[Value, Value], shape: Shape) -> list[_Axis]:
+    """Return the axes of the result that are longer than 1, at least one; a repeated operand steps by 0."""
+    a, b = (_steps(value.type.shape, shape) for value in operands)
+    axes = [_Axis(*numbers) for numbers in zip(shape, a, b, strict=True) if numbers[0] > 1]
+    return axes or [_Axis(1, 1, 1)]
+
+
+def _steps(shape: Shape, whole: Shape) -> list[int]:
+    padded = (1,) * (len(whole) - len(shape)) + shape
+    steps = [int(np.prod(padded[axis + 1 :])) for axis in range(len(padded))]
+    return [step if size > 1 else 0 for size, step in zip(padded, steps, strict=True)]
+
+
+def _merged(axes: Sequence[_Axis]) -> list[_Axis]:
+    """Return axes with neighbours joined that both operands pass in one go."""
+    found = [axes[0]]
+    for outer, inner in pairwise(axes):
+        if outer.continues(inner):
+            last = found.pop()
+            found.append(_Axis(last.size * inner.size, inner.a_step, inner.b_step))
+        else:
+            found.append(inner)
+    return found
+
+
+def _operands(node: Node) -> tuple[Value, Value]:
+    return node.operand(0), node.operand(1)
+
+
+def _zero_points(a: Value, b: Value, output: Value) -> dict[str, Field]:
+    names = zip(("a_zero_point", "b_zero_point", "y_zero_point"), (a, b, output), strict=True)
+    return {name: quant_of(value).zero_point for name, value in names}
+
+
+_INT8: Mapping[str, Emit] = {
+    "ADD": _add,
+    "SUB": _sub,
+    "MUL": _mul,
+    "PRELU": _prelu,
+    "MAXIMUM": _extreme(0),
+    "MINIMUM": _extreme(-1),
+}
+_FLOAT = {name: _float(f"redsc_{name.lower()}_f32") for name in (*_INT8, "DIV")}
+
+ELEMENTWISE: Mapping[str, Emit] = {
+    name: by_type({DType.FLOAT32: row, **({DType.INT8: _INT8[name]} if name in _INT8 else {})})
+    for name, row in _FLOAT.items()
+}

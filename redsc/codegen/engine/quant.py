@@ -1,0 +1,138 @@
+"""What the engine's kernels are told of scales: ranges of activations, multipliers, exact integer rescaling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import inf
+
+import numpy as np
+
+from redsc.codegen.engine.call import Call, Emit
+from redsc.formats.tables import CannotTranslate
+from redsc.ir import Activation, Array, DType, Node, Quant, Value
+from redsc.passes.strided import quantize_multipliers
+
+__all__ = [
+    "INT8_RANGE",
+    "by_type",
+    "clamp",
+    "clamp_fields",
+    "clamp_float",
+    "divide_by_power",
+    "multiplier_of",
+    "multiply",
+    "quant_of",
+    "right_shift_of",
+    "round_away",
+]
+
+INT8_RANGE = (-128, 127)
+_LIMITS: Mapping[Activation, tuple[float, float]] = {
+    Activation.NONE: (-inf, inf),
+    Activation.RELU: (0.0, inf),
+    Activation.RELU_N1_TO_1: (-1.0, 1.0),
+    Activation.RELU6: (0.0, 6.0),
+}
+_LEAST_SHIFT = -31
+_FAR = np.float32(2**23)  # more steps than any limit that int8 reaches
+
+
+def by_type(rows: Mapping[DType, Emit]) -> Emit:
+    """Return the row that hands a node to the one for the element type of its first operand."""
+
+    def emit(node: Node) -> Iterable[Call]:
+        dtype = node.operand(0).type.dtype
+        if dtype not in rows:
+            raise CannotTranslate(f"no kernel for elements of {dtype.value}")
+        return rows[dtype](node)
+
+    return emit
+
+
+def quant_of(value: Value) -> Quant:
+    """Return the scale and zero point of an int8 tensor.
+
+    Raises:
+        CannotTranslate: it has none, or several.
+    """
+    quant = value.type.quant
+    if quant is None or quant.is_per_channel:
+        raise CannotTranslate(f"{value.name!r} has no scale, or one per channel")
+    return quant
+
+
+def clamp(output: Value, activation: Activation) -> tuple[int, int]:
+    """Return the least and the most that an int8 output may be.
+
+    Source: CalculateActivationRangeQuantized in tensorflow/lite/kernels/kernel_util.cc, in float32 as there.
+    """
+    quant = quant_of(output)
+    bounds = (quant.zero_point + _steps(limit, quant.scale) for limit in clamp_float(activation))
+    low, high = (int(np.clip(bound, *INT8_RANGE)) for bound in bounds)
+    return low, high
+
+
+def clamp_float(activation: Activation) -> tuple[float, float]:
+    """Return the least and the most that a float32 output may be."""
+    most = float(np.finfo(np.float32).max)
+    low, high = _LIMITS[activation]
+    return max(low, -most), min(high, most)
+
+
+def clamp_fields(output: Value, activation: Activation) -> dict[str, int | float]:
+    """Return the members `minimum` and `maximum` of a kernel's parameters."""
+    is_float = output.type.dtype is DType.FLOAT32
+    low, high = clamp_float(activation) if is_float else clamp(output, activation)
+    return {"minimum": low, "maximum": high}
+
+
+def multiplier_of(real: float) -> tuple[int, int]:
+    """Return multiplier and shift of a real number: QuantizeMultiplier, see `quantize_multipliers`."""
+    multipliers, shifts = quantize_multipliers(np.array([real], np.float64))
+    return int(multipliers[0]), int(shifts[0])
+
+
+def right_shift_of(real: float) -> tuple[int, int]:
+    """Return a multiplier of at least 2^30 and the shift to the right of a real number below 1.
+
+    What TFLite flushes to zero gets the largest shift, which makes 0 of any sum below 2^31.
+
+    Raises:
+        CannotTranslate: the number is not below 1; TFLite Micro refuses that as well.
+    """
+    multiplier, shift = multiplier_of(real)
+    if shift > 0:
+        raise CannotTranslate(f"the scales differ too much: {real:g} is not below 1")
+    return (multiplier, -shift) if multiplier else (1 << 30, -_LEAST_SHIFT)
+
+
+def multiply(values: Array, multiplier: int, shift: int) -> Array:
+    """Return values * multiplier * 2^(shift - 31) as int64, rounded twice as TFLite does.
+
+    Source: MultiplyByQuantizedMultiplier in tensorflow/lite/kernels/internal/common.cc, which wraps to 32 bits
+    after the shift to the left; `values` are int64.
+    """
+    shifted = (values << max(shift, 0)).astype(np.int32).astype(np.int64)
+    high = (shifted * multiplier + (1 << 30)) >> 31
+    return divide_by_power(high, max(-shift, 0))
+
+
+def divide_by_power(values: Array, exponent: int) -> Array:
+    """Return int64 values / 2^exponent, halves away from zero (RoundingDivideByPOT in gemmlowp's fixedpoint.h)."""
+    mask = (1 << exponent) - 1
+    quotients: Array = (values >> exponent) + ((values & mask) > (mask >> 1) + (values < 0))
+    return quotients
+
+
+def round_away(reals: Array) -> Array:
+    """Return finite reals rounded to whole ones, halves away from zero, in their own precision (C's round)."""
+    whole = np.trunc(reals)
+    rounded: Array = whole + np.where(np.abs(reals - whole) >= 0.5, np.sign(reals), 0).astype(reals.dtype)
+    return rounded
+
+
+def _steps(real: float, scale: float) -> float:
+    """Return a limit in steps of a scale, rounded in float32 as TFLite does."""
+    with np.errstate(over="ignore"):
+        steps = np.float32(real) / np.float32(scale)
+    return float(round_away(np.array(np.clip(steps, -_FAR, _FAR))))

@@ -1,0 +1,62 @@
+/*
+ * redsc: int8 arithmetic on two operands, element by element. This file carries no licence obligation.
+ *
+ * Every kernel reads an element of both operands before it writes that of y, in the order of y: y may be an operand
+ * that has its shape.
+ */
+#ifndef REDSC_ELEMENTWISE_H
+#define REDSC_ELEMENTWISE_H
+
+#include "redsc_rows.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * int8 sum or difference. Of the two operands `a` has the larger scale: its real multiplier is 1/2 or -1/2, as
+ * a_factor = +-2^19 says of steps that TFLite widens by 2^20; `b` is multiplied, and added b_sign times. Shifts go to
+ * the right.
+ */
+typedef struct {
+  redsc_rows rows;
+  int32_t a_factor, b_multiplier, multiplier;
+  int16_t a_zero_point, b_zero_point, y_zero_point;
+  int8_t b_sign, b_shift, shift, minimum, maximum;
+} redsc_add_params_s8;
+
+void redsc_add_s8(const redsc_add_params_s8 *params, const int8_t *a, const int8_t *b, int8_t *y);
+
+/* int8 product; the shift is that of redsc_multiply. */
+typedef struct {
+  redsc_rows rows;
+  int32_t multiplier;
+  int16_t a_zero_point, b_zero_point, y_zero_point;
+  int8_t shift, minimum, maximum;
+} redsc_mul_params_s8;
+
+void redsc_mul_s8(const redsc_mul_params_s8 *params, const int8_t *a, const int8_t *b, int8_t *y);
+
+/* a where it is positive, else a times b, the slope. Index 0 is for the positive. */
+typedef struct {
+  redsc_rows rows;
+  int32_t multiplier[2];
+  int16_t a_zero_point, b_zero_point, y_zero_point;
+  int8_t shift[2];
+} redsc_prelu_params_s8;
+
+void redsc_prelu_s8(const redsc_prelu_params_s8 *params, const int8_t *a, const int8_t *b, int8_t *y);
+
+/* The larger one; of complements (flip = -1) and complemented again: the smaller one. */
+typedef struct {
+  redsc_rows rows;
+  int8_t flip;
+} redsc_maximum_params_s8;
+
+void redsc_maximum_s8(const redsc_maximum_params_s8 *params, const int8_t *a, const int8_t *b, int8_t *y);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* REDSC_ELEMENTWISE_H */
