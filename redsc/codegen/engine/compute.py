@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from redsc.codegen.engine.call import Emit
 from redsc.codegen.engine.elementwise import ELEMENTWISE
+from redsc.codegen.engine.pool import POOLS
+from redsc.codegen.engine.reduce import REDUCTIONS
 from redsc.formats.tables import Refusal
 
 __all__ = ["COMPUTE"]
 
-COMPUTE: Mapping[str, Emit | Refusal] = {**ELEMENTWISE}
+COMPUTE: Mapping[str, Emit | Refusal] = {**ELEMENTWISE, **POOLS, **REDUCTIONS}

@@ -8,12 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from redsc.codegen.engine.program import Places
+from redsc.cost.overlap import overlap_distance
 from redsc.formats import write_tflite
-from redsc.ir import Array, DType, Graph, GraphBuilder, Quant, Shape, Value
+from redsc.ir import NO_ATTRS, Array, DType, Graph, GraphBuilder, Quant, Shape, Value
+from redsc.options import Kernels
 from redsc.runtime import tflm
 from tests.firmware.engine.harness import HOST_SANITIZED, M4, Machine, run_engine
 
-__all__ = ["M4_PORTABLE", "MACHINES", "Cases", "check_equal_to_tflm", "expect", "random_samples"]
+__all__ = ["M4_PORTABLE", "MACHINES", "Cases", "check_equal_to_tflm", "expect", "overlapping", "random_samples"]
 
 M4_PORTABLE = replace(M4, flags=(*M4.flags, "-DREDSC_NO_DSP"))
 MACHINES = pytest.mark.parametrize("machine", [HOST_SANITIZED, M4, M4_PORTABLE], ids=["host", "dsp", "portable"])
@@ -45,10 +48,9 @@ class Cases:
             return self.builder.input("x", shape, dtype, quant)
         return self.builder.constant("w", random_elements(self.random, shape, dtype), quant)
 
-    def node(self, op: str, *operands: Value | None, attrs: object = None, quant: Quant | None = None) -> Value:
+    def node(self, op: str, *operands: Value | None, attrs: object = NO_ATTRS, quant: Quant | None = None) -> Value:
         """Append a node whose output is one of the graph."""
-        more = {} if attrs is None else {"attrs": attrs}
-        value = self.builder.op(op, *operands, quant=quant, **more)
+        value = self.builder.op(op, *operands, attrs=attrs, quant=quant)
         self.outputs.append(value)
         return value
 
@@ -74,12 +76,25 @@ def random_samples(graph: Graph, count: int = 3) -> list[list[Array]]:
 
 
 def check_equal_to_tflm(
-    graph: Graph, machine: Machine = HOST_SANITIZED, samples: Sequence[Sequence[Array]] | None = None
+    graph: Graph,
+    machine: Machine = HOST_SANITIZED,
+    samples: Sequence[Sequence[Array]] | None = None,
+    layout: tuple[Places, int] | None = None,
 ) -> None:
     """Check the engine against the tflite-micro wheel: integers bit for bit, float32 within rounding."""
     pytest.importorskip("tflite_micro", reason="the oracle is TFLM's interpreter")
     samples = samples or random_samples(graph)
-    expect(graph, run_engine(graph, samples, machine), tflm.run(write_tflite(graph), samples))
+    expect(graph, run_engine(graph, samples, machine, layout), tflm.run(write_tflite(graph), samples))
+
+
+def overlapping(graph: Graph, nearer: int = 0) -> tuple[Places, int]:
+    """Return places for a graph of one node, its result as near to its operand as plans may put it, or nearer."""
+    (node,), (source,), (result,) = graph.nodes, graph.inputs, graph.outputs
+    distance = overlap_distance(node, 0, Kernels.ENGINE)
+    assert distance is not None
+    distance -= nearer
+    tensors = {source: max(distance, 0), result: max(-distance, 0)}
+    return Places(tensors, {}), max(at + value.type.nbytes for value, at in tensors.items())
 
 
 def expect(graph: Graph, found: Sequence[Sequence[Array]], wanted: Sequence[Sequence[Array]]) -> None:
