@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from redsc.ir import Array, Node, Value
+from redsc.ir import Array, Node, TensorType, Value
 
-__all__ = ["Call", "Constant", "Emit", "Field", "Operand", "Params", "Part"]
+__all__ = ["Call", "Constant", "Emit", "Field", "Operand", "Params", "Part", "State"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,15 @@ class Part:
     start: int
 
 
-Operand = Value | Part | Constant
+@dataclass(frozen=True, slots=True)
+class State:
+    """A variable: it lies beside the arena, one for all levels, and lives on between inferences."""
+
+    variable: str
+    type: TensorType
+
+
+Operand = Value | Part | Constant | State
 
 
 @dataclass(frozen=True, slots=True)

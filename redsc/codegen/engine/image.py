@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from redsc.codegen.engine.call import Call, Constant, Field, Operand, Params, Part
+from redsc.codegen.engine.call import Call, Constant, Field, Operand, Params, Part, State
 from redsc.codegen.engine.constants import ConstantPool, pool_constants
 from redsc.codegen.engine.program import Program, as_constant
+from redsc.codegen.engine.state import Variables, lay_out_variables
 from redsc.codegen.names import c_comment
 from redsc.codegen.numbers import C_TYPES, float_literal
 from redsc.ir import Node, Value
@@ -34,6 +35,7 @@ class Image:
     headers: of the kernels that are called, by name; `sources` are their C files.
     params: type, name and initialiser of every struct.
     words: the array of constants, in lines of C literals; starts: where each begins in it, in bytes.
+    state_bytes: of the array of variables; `resets` are the statements that give them their initial values.
     levels: per level the steps of its function.
     """
 
@@ -43,14 +45,18 @@ class Image:
     words: tuple[str, ...]
     constant_bytes: int
     starts: Mapping[Constant, int]
+    state_bytes: int
+    resets: tuple[str, ...]
     levels: tuple[tuple[CStep, ...], ...]
 
 
 def build_image(symbol: str, programs: Sequence[Program]) -> Image:
     """Return the C parts of programs that share constants and parameters."""
-    pool = pool_constants(constant for program in programs for constant in program.constants())
+    variables = lay_out_variables(program.graph for program in programs)
+    constants = [constant for program in programs for constant in program.constants()]
+    pool = pool_constants([*constants, *(value for value in variables.initial.values() if not _is_even(value))])
     calls = [call for program in programs for call in program.calls()]
-    writer = _Writer(symbol, pool, _name_params(symbol, calls, pool))
+    writer = _Writer(symbol, pool, _name_params(symbol, calls, pool), variables)
     sources = sorted({call.source for call in calls})
     return Image(
         headers=tuple(source.replace(".c", ".h") for source in sources),
@@ -59,6 +65,8 @@ def build_image(symbol: str, programs: Sequence[Program]) -> Image:
         words=tuple(_lines(pool.data)),
         constant_bytes=len(pool.data),
         starts=pool.starts,
+        state_bytes=variables.nbytes,
+        resets=tuple(writer.resets()),
         levels=tuple(tuple(writer.steps(program)) for program in programs),
     )
 
@@ -68,6 +76,7 @@ class _Writer:
     symbol: str
     pool: ConstantPool
     names: Mapping[tuple[str, str], str]
+    variables: Variables
 
     def steps(self, program: Program) -> Iterator[CStep]:
         for step in program.steps:
@@ -86,9 +95,24 @@ class _Writer:
         constant = as_constant(operand)
         if constant is not None:
             return _address(constant, self.pool)
+        if isinstance(operand, State):
+            return f"STATE({C_TYPES[operand.type.dtype]}, {self.variables.starts[operand.variable]})"
         value = operand.value if isinstance(operand, Part) else operand
         assert isinstance(value, Value)
         return f"TENSOR({C_TYPES[value.type.dtype]}, {program.places.of(operand)})"
+
+    def resets(self) -> Iterator[str]:
+        for name, value in self.variables.initial.items():
+            at, nbytes = f"STATE(uint8_t, {self.variables.starts[name]})", len(value.data)
+            if _is_even(value):
+                yield f"memset({at}, {value.data[0]}, {nbytes});"
+            else:
+                yield f"memcpy({at}, {_address(value, self.pool)}, {nbytes});"
+
+
+def _is_even(value: Constant) -> bool:
+    """Whether all bytes are equal."""
+    return len(set(value.data)) == 1
 
 
 def _name_params(symbol: str, calls: Sequence[Call], pool: ConstantPool) -> dict[tuple[str, str], str]:

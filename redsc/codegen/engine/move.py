@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from redsc.codegen.engine.call import Call, Emit, Params
+from redsc.codegen.engine.call import Emit
+from redsc.codegen.engine.join import JOINS
+from redsc.codegen.engine.pad import PADS
+from redsc.codegen.engine.reorder import REORDERS
+from redsc.codegen.engine.resize import RESIZES
+from redsc.codegen.engine.state import STATES
 from redsc.formats.tables import Refusal
-from redsc.ir import Node
 
 __all__ = ["MOVE"]
 
-
-def _copy(node: Node) -> Iterator[Call]:
-    """The same bytes under another shape."""
-    nbytes = node.outputs[0].type.nbytes
-    params = Params("redsc_copy_params", {"rows": 1, "bytes": nbytes, "x_stride": 0, "y_stride": 0})
-    yield Call("redsc_copy", "redsc_move.c", params, (node.operand(0), node.outputs[0]), is_copy=True)
-
-
-MOVE: Mapping[str, Emit | Refusal] = dict.fromkeys(("RESHAPE", "SQUEEZE", "EXPAND_DIMS"), _copy)
+MOVE: Mapping[str, Emit | Refusal] = {**JOINS, **PADS, **REORDERS, **RESIZES, **STATES}

@@ -82,18 +82,21 @@ def run_engine(
     machine: Machine = HOST_SANITIZED,
     layout: tuple[Places, int] | None = None,
 ) -> list[list[Array]]:
-    """Run every sample, inputs in the order of the graph's; the arena is filled with rubbish before each."""
+    """Run the samples one after the other, inputs in the order of the graph's; variables keep their state.
+
+    The arena is filled with rubbish before each sample.
+    """
     places, arena = layout or places_apart(graph)
     image = build_image("t", [lower_graph(graph, places, find_shared([graph]))])
     program = render("engine_program.c.j2", image=image, symbol="t", suffixes=["0"], is_placed=False).decode()
-    transfers = {
+    parts = {
         "reads": "\n".join(_transfer("fread", "in", places.tensors[value], value) for value in graph.inputs),
         "writes": "\n".join(_transfer("fwrite", "out", places.tensors[value], value) for value in graph.outputs),
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = folder / "model.c"
-        source.write_text(_DRIVER.format(program=program, arena=max(arena, 1), samples=len(samples), **transfers))
+        source.write_text(_DRIVER.format(program=program, arena=max(arena, 1), samples=len(samples), **parts))
         (folder / "in.bin").write_bytes(b"".join(array.tobytes() for sample in samples for array in sample))
         kernels = tuple(FIRMWARE / name for name in engine_files(image.sources) if name.endswith(".c"))
         binary = build(machine.toolchain, (source, *kernels), machine.flags)

@@ -1,0 +1,76 @@
+/*
+ * redsc: bilinear resizing. This file carries no licence obligation.
+ *
+ * Follows tensorflow/lite/kernels/internal/reference/resize_bilinear.h. In int8 the weights of four neighbours add
+ * up to 2^20 and none is negative: their sum fits into 28 bits.
+ */
+#include "redsc_resize.h"
+
+enum { REDSC_ONE = 1 << 10, REDSC_HALF_OF_ONE_SQUARED = 1 << 19 };
+
+/* To the nearest number, halves away from zero. */
+static int8_t redsc_round_blend(int32_t sum) {
+  const int32_t half = sum > 0 ? REDSC_HALF_OF_ONE_SQUARED : -REDSC_HALF_OF_ONE_SQUARED;
+  return (int8_t)((sum + half) / (REDSC_ONE * REDSC_ONE));
+}
+
+/* One row of the output. */
+static int8_t *redsc_blend_row_s8(const redsc_resize_s8_params *params, const int8_t *lower, const int8_t *upper,
+                                  int32_t weight, int8_t *y) {
+  int32_t column, channel;
+  for (column = 0; column < params->output_width; ++column) {
+    const redsc_between_s8 *between = &params->columns[column];
+    const int32_t left = between->lower * params->channels, right = between->upper * params->channels;
+    const int32_t lower_right = (REDSC_ONE - weight) * between->weight, upper_right = weight * between->weight;
+    const int32_t lower_left = (REDSC_ONE - weight) * REDSC_ONE - lower_right;
+    const int32_t upper_left = weight * REDSC_ONE - upper_right;
+    for (channel = 0; channel < params->channels; ++channel) {
+      *y++ = redsc_round_blend(lower[left + channel] * lower_left + upper[left + channel] * upper_left +
+                               lower[right + channel] * lower_right + upper[right + channel] * upper_right);
+    }
+  }
+  return y;
+}
+
+void redsc_resize_s8(const redsc_resize_s8_params *params, const int8_t *x, int8_t *y) {
+  const int32_t row_size = params->input_width * params->channels;
+  int32_t image, row;
+  for (image = 0; image < params->images; ++image) {
+    for (row = 0; row < params->output_height; ++row) {
+      const redsc_between_s8 *between = &params->rows[row];
+      y = redsc_blend_row_s8(params, x + between->lower * row_size, x + between->upper * row_size, between->weight,
+                             y);
+    }
+    x += params->input_height * row_size;
+  }
+}
+
+static float *redsc_blend_row_f32(const redsc_resize_f32_params *params, const float *lower, const float *upper,
+                                  float weight, float *y) {
+  int32_t column, channel;
+  for (column = 0; column < params->output_width; ++column) {
+    const redsc_between_f32 *between = &params->columns[column];
+    const int32_t left = between->lower * params->channels, right = between->upper * params->channels;
+    const float lower_left = (1.0f - weight) * (1.0f - between->weight);
+    const float upper_left = weight * (1.0f - between->weight);
+    const float lower_right = (1.0f - weight) * between->weight, upper_right = weight * between->weight;
+    for (channel = 0; channel < params->channels; ++channel) {
+      *y++ = lower[left + channel] * lower_left + upper[left + channel] * upper_left +
+             lower[right + channel] * lower_right + upper[right + channel] * upper_right;
+    }
+  }
+  return y;
+}
+
+void redsc_resize_f32(const redsc_resize_f32_params *params, const float *x, float *y) {
+  const int32_t row_size = params->input_width * params->channels;
+  int32_t image, row;
+  for (image = 0; image < params->images; ++image) {
+    for (row = 0; row < params->output_height; ++row) {
+      const redsc_between_f32 *between = &params->rows[row];
+      y = redsc_blend_row_f32(params, x + between->lower * row_size, x + between->upper * row_size,
+                              between->weight, y);
+    }
+    x += params->input_height * row_size;
+  }
+}
