@@ -28,8 +28,8 @@ def _all(tensor: Array) -> Array:
 def move(x: Value, y: Value, take: View = _all, put: View = _all) -> Iterator[Call]:
     """Copy the elements that `take` gives of x to where `put` lies in y; no call where there are none.
 
-    The views have one shape. Where y is x, what is read is not written. A box without gaps is a plain copy, which is
-    left out where both lie in one place.
+    The views have one shape. Where y is x, what is read is not written. A box without gaps is a plain copy, which
+    is left out where both lie in one place.
     """
     source, result = (np.empty(value.type.shape, value.type.dtype.numpy) for value in (x, y))
     read, written = take(source), put(result)
@@ -81,7 +81,7 @@ def _params(nbytes: int, axes: list[_Axis]) -> Params:
 
 
 def _merged(axes: list[_Axis], itemsize: int) -> tuple[int, list[_Axis]]:
-    """Return the bytes of a piece without gaps, and the other axes, those that are one merged, the innermost first."""
+    """Return the bytes of a piece without gaps, and the axes outside it, merged where they are one, inner ones first."""
     outer: list[_Axis] = []
     for steps, x, y in reversed(axes):
         if not outer and x == y == itemsize:

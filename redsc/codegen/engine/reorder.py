@@ -9,7 +9,7 @@ import numpy as np
 
 from redsc.codegen.engine.box import move
 from redsc.codegen.engine.call import Call, Emit
-from redsc.ir import Array, Node
+from redsc.ir import Array, Node, Shape
 from redsc.ir.ops import constant_ints, different_axes
 
 __all__ = ["REORDERS"]
@@ -39,25 +39,22 @@ def _reverse(node: Node) -> Iterator[Call]:
 
 def _space_to_depth(node: Node) -> Iterator[Call]:
     side, (batch, height, width, channels) = node.attrs.block_size, node.operand(0).type.shape
-    blocks = (batch, height // side, side, width // side, side, channels)
-    order = (0, 1, 3, 2, 4, 5)
-    return move(
-        node.operand(0),
-        node.outputs[0],
-        take=lambda x: x.reshape(blocks).transpose(order),
-        put=lambda y: y.reshape([blocks[axis] for axis in order]),
-    )
+    return _swap_middle(node, (batch, height // side, side, width // side, side, channels))
 
 
 def _depth_to_space(node: Node) -> Iterator[Call]:
     side, (batch, height, width, channels) = node.attrs.block_size, node.operand(0).type.shape
-    blocks = (batch, height, width, side, side, channels // (side * side))
-    order = (0, 1, 3, 2, 4, 5)
+    return _swap_middle(node, (batch, height, width, side, side, channels // (side * side)))
+
+
+def _swap_middle(node: Node, grid: Shape) -> Iterator[Call]:
+    """Swap axes 2 and 3 of six."""
+    turned = [grid[axis] for axis in (0, 1, 3, 2, 4, 5)]
     return move(
         node.operand(0),
         node.outputs[0],
-        take=lambda x: x.reshape(blocks).transpose(order),
-        put=lambda y: y.reshape([blocks[axis] for axis in order]),
+        take=lambda x: x.reshape(grid).swapaxes(2, 3),
+        put=lambda y: y.reshape(turned),
     )
 
 
@@ -100,10 +97,11 @@ def _cropped_batch_to_space(node: Node, sides: list[int]) -> Iterator[Call]:
         read = tuple(slice(origin, origin + n) for origin, n in zip(origins, counts, strict=True))
 
         def take(images: Array, place: tuple[int, ...] = place, read: tuple[slice, ...] = read) -> Array:
-            return images.reshape(*sides, y.type.shape[0], *x.type.shape[1:])[place][:, *read]
+            blocks = images.reshape(*sides, y.type.shape[0], *x.type.shape[1:])
+            return blocks[(*place, slice(None), *read)]
 
         def put(image: Array, kept: tuple[slice, ...] = kept) -> Array:
-            return image[:, *kept]
+            return image[(slice(None), *kept)]
 
         yield from move(x, y, take=take, put=put)
 

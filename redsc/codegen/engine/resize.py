@@ -11,7 +11,7 @@ from redsc.codegen.engine.box import SOURCE, beginning_at, move
 from redsc.codegen.engine.call import Call, Constant, Emit, Field, Params
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, DType, Node
-from redsc.ir.ops import axis_of, constant_ints
+from redsc.ir.ops import axis_of
 
 __all__ = ["RESIZES"]
 
