@@ -81,7 +81,7 @@ def _params(nbytes: int, axes: list[_Axis]) -> Params:
 
 
 def _merged(axes: list[_Axis], itemsize: int) -> tuple[int, list[_Axis]]:
-    """Return the bytes of a piece without gaps, and the axes outside it, merged where they are one, inner ones first."""
+    """Return the bytes of a piece without gaps, and the axes outside it, merged where they are one; inner first."""
     outer: list[_Axis] = []
     for steps, x, y in reversed(axes):
         if not outer and x == y == itemsize:

@@ -35,7 +35,8 @@ class Image:
     headers: of the kernels that are called, by name; `sources` are their C files.
     params: type, name and initialiser of every struct.
     words: the array of constants, in lines of C literals; starts: where each begins in it, in bytes.
-    state_bytes: of the array of variables; `resets` are the statements that give them their initial values.
+    state_bytes: of the array of variables.
+    resets: the statements that give them their initial values; is_reset_at_zero: these are all zeros.
     levels: per level the steps of its function.
     """
 
@@ -47,6 +48,7 @@ class Image:
     starts: Mapping[Constant, int]
     state_bytes: int
     resets: tuple[str, ...]
+    is_reset_at_zero: bool
     levels: tuple[tuple[CStep, ...], ...]
 
 
@@ -67,6 +69,7 @@ def build_image(symbol: str, programs: Sequence[Program]) -> Image:
         starts=pool.starts,
         state_bytes=variables.nbytes,
         resets=tuple(writer.resets()),
+        is_reset_at_zero=not any(any(value.data) for value in variables.initial.values()),
         levels=tuple(tuple(writer.steps(program)) for program in programs),
     )
 
@@ -102,16 +105,21 @@ class _Writer:
         return f"TENSOR({C_TYPES[value.type.dtype]}, {program.places.of(operand)})"
 
     def resets(self) -> Iterator[str]:
-        for name, value in self.variables.initial.items():
+        """Yield what gives the variables their initial values; most are zeros, or all bytes alike."""
+        initial = self.variables.initial
+        fills = {value.data[0] if _is_even(value) else None for value in initial.values()}
+        if len(fills) == 1 and (fill := fills.pop()) is not None:
+            yield f"memset(STATE(uint8_t, 0), {fill}, {self.variables.nbytes});"
+            return
+        for name, value in initial.items():
             at, nbytes = f"STATE(uint8_t, {self.variables.starts[name]})", len(value.data)
-            if _is_even(value):
-                yield f"memset({at}, {value.data[0]}, {nbytes});"
-            else:
-                yield f"memcpy({at}, {_address(value, self.pool)}, {nbytes});"
+            is_even = _is_even(value)
+            source = str(value.data[0]) if is_even else _address(value, self.pool)
+            yield f"{'memset' if is_even else 'memcpy'}({at}, {source}, {nbytes});"
 
 
 def _is_even(value: Constant) -> bool:
-    """Whether all bytes are equal."""
+    """Whether all bytes are alike."""
     return len(set(value.data)) == 1
 
 

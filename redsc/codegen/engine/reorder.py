@@ -97,8 +97,9 @@ def _cropped_batch_to_space(node: Node, sides: list[int]) -> Iterator[Call]:
         read = tuple(slice(origin, origin + n) for origin, n in zip(origins, counts, strict=True))
 
         def take(images: Array, place: tuple[int, ...] = place, read: tuple[slice, ...] = read) -> Array:
-            blocks = images.reshape(*sides, y.type.shape[0], *x.type.shape[1:])
-            return blocks[(*place, slice(None), *read)]
+            blocks: Array = images.reshape(*sides, y.type.shape[0], *x.type.shape[1:])
+            kept: Array = blocks[place][(slice(None), *read)]
+            return kept
 
         def put(image: Array, kept: tuple[slice, ...] = kept) -> Array:
             return image[(slice(None), *kept)]
