@@ -6,7 +6,7 @@
  */
 #include "redsc_transpose_conv.h"
 
-#include "redsc_arithmetic.h"
+#include "redsc_multiply.h"
 
 /* Along an axis: `count` taps reach an output, every stride-th one from `tap` on, from input `place` downwards. */
 typedef struct {

@@ -89,14 +89,14 @@ def run_engine(
     places, arena = layout or places_apart(graph)
     image = build_image("t", [lower_graph(graph, places, find_shared([graph]))])
     program = render("engine_program.c.j2", image=image, symbol="t", suffixes=["0"], is_placed=False).decode()
-    parts = {
+    transfers = {
         "reads": "\n".join(_transfer("fread", "in", places.tensors[value], value) for value in graph.inputs),
         "writes": "\n".join(_transfer("fwrite", "out", places.tensors[value], value) for value in graph.outputs),
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = folder / "model.c"
-        source.write_text(_DRIVER.format(program=program, arena=max(arena, 1), samples=len(samples), **parts))
+        source.write_text(_DRIVER.format(program=program, arena=max(arena, 1), samples=len(samples), **transfers))
         (folder / "in.bin").write_bytes(b"".join(array.tobytes() for sample in samples for array in sample))
         kernels = tuple(FIRMWARE / name for name in engine_files(image.sources) if name.endswith(".c"))
         binary = build(machine.toolchain, (source, *kernels), machine.flags)
