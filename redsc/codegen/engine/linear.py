@@ -5,10 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from redsc.codegen.engine.call import Call
-from redsc.codegen.engine.shared import Shared
-from redsc.ir import Node
+from redsc.codegen.engine.float_linear import FLOAT_LINEAR
+from redsc.codegen.engine.shared import Held, Shared
+from redsc.codegen.engine.transpose_conv import transpose_conv_calls
+from redsc.formats.tables import CannotTranslate
+from redsc.ir import DType, Node
 from redsc.options import Kernels
 
 __all__ = ["LINEAR"]
 
-LINEAR: Mapping[str, Callable[[Node, Shared, Kernels], Iterable[Call]]] = {}
+
+def _float_calls(node: Node, shared: Shared, _kernels: Kernels) -> Iterable[Call]:
+    if node.outputs[0].type.dtype is not DType.FLOAT32:
+        raise CannotTranslate("int8 is not done yet")
+    return FLOAT_LINEAR[node.op](node, _hold(node, shared))
+
+
+def _transpose_conv_calls(node: Node, shared: Shared, _kernels: Kernels) -> Iterable[Call]:
+    return transpose_conv_calls(node, _hold(node, shared))
+
+
+def _hold(node: Node, shared: Shared) -> Held:
+    if not node.operand(1).is_constant:
+        raise CannotTranslate("its weights are not constant")
+    return shared.hold(node.operand(1))
+
+
+LINEAR: Mapping[str, Callable[[Node, Shared, Kernels], Iterable[Call]]] = {
+    **dict.fromkeys(FLOAT_LINEAR, _float_calls),
+    "TRANSPOSE_CONV": _transpose_conv_calls,
+}

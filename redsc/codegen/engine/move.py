@@ -10,7 +10,6 @@ from redsc.codegen.engine.pad import PADS
 from redsc.codegen.engine.reorder import REORDERS
 from redsc.codegen.engine.resize import RESIZES
 from redsc.codegen.engine.state import STATES
-from redsc.codegen.engine.transpose_conv import transpose_conv_calls
 from redsc.formats.tables import Refusal
 
 __all__ = ["MOVE"]
@@ -21,5 +20,4 @@ MOVE: Mapping[str, Emit | Refusal] = {
     **REORDERS,
     **RESIZES,
     **STATES,
-    "TRANSPOSE_CONV": transpose_conv_calls,
 }

@@ -7,30 +7,33 @@ from collections.abc import Iterator
 import numpy as np
 
 from redsc.codegen.engine.call import Call, Constant, Field, Params
-from redsc.codegen.engine.float_linear import before, constant_bias, constant_weight, find_part
+from redsc.codegen.engine.float_linear import constant_bias, strides_of
 from redsc.codegen.engine.quant import clamp, clamp_float, quant_of
-from redsc.ir import Array, DType, Node
-from redsc.passes.strided import quantize_multipliers
+from redsc.codegen.engine.shared import Held
+from redsc.ir import DType, Node, Padding
+from redsc.ir.rescale import quantize_multipliers
 
 __all__ = ["transpose_conv_calls"]
 
 _INPUT, _BIAS = 2, 3
 
 
-def transpose_conv_calls(node: Node, whole: Array | None = None) -> Iterator[Call]:
-    """Return the call of a layer whose weights [O, H, W, I] are part of the array `whole`, or their own."""
-    weight, x, y = constant_weight(node), node.operand(_INPUT), node.outputs[0]
-    part = find_part(weight if whole is None else whole, weight)
-    is_float = x.type.dtype is DType.FLOAT32
+def transpose_conv_calls(node: Node, held: Held) -> Iterator[Call]:
+    """Return the call of a layer whose constant weights OHWI lie where `held` says."""
+    x, y = node.operand(_INPUT), node.outputs[0]
+    kind, c_type, own = ("f32", "float", _float_fields) if _is_float(node) else ("s8", "int8_t", _int8_fields)
     fields: dict[str, Field] = {
         **_window_fields(node),
-        "channel_stride": part.channel_stride,
-        "tap_stride": part.tap_stride,
-        "weight": Constant.of(part.array, "float" if is_float else "int8_t"),
-        **(_float_fields(node) if is_float else _int8_fields(node)),
+        **strides_of(held.whole),
+        "weight": Constant.of(held.whole, c_type),
+        **own(node),
     }
-    function = "redsc_transpose_conv_f32" if is_float else "redsc_transpose_conv_s8"
-    yield Call(function, "redsc_transpose_conv.c", Params("redsc_transpose_conv_params", fields), (x, y))
+    params = Params("redsc_transpose_conv_params", fields)
+    yield Call(f"redsc_transpose_conv_{kind}", "redsc_transpose_conv.c", params, (x, y))
+
+
+def _is_float(node: Node) -> bool:
+    return node.operand(_INPUT).type.dtype is DType.FLOAT32
 
 
 def _window_fields(node: Node) -> dict[str, Field]:
@@ -51,9 +54,14 @@ def _window_fields(node: Node) -> dict[str, Field]:
         "kernel_width": kernel_w,
         "stride_h": a.stride_h,
         "stride_w": a.stride_w,
-        "pad_top": before(out_h, height, kernel_h, a.stride_h, 1, a.padding),
-        "pad_left": before(out_w, width, kernel_w, a.stride_w, 1, a.padding),
+        "pad_top": _before(out_h, height, kernel_h, a.stride_h, a.padding),
+        "pad_left": _before(out_w, width, kernel_w, a.stride_w, a.padding),
     }
+
+
+def _before(size: int, out: int, kernel: int, stride: int, padding: Padding) -> int:
+    """Return what a window begins with before the image (ComputePadding in tensorflow/lite/kernels/padding.h)."""
+    return max(0, (out - 1) * stride + kernel - size) // 2 if padding is Padding.SAME else 0
 
 
 def _float_fields(node: Node) -> dict[str, Field]:

@@ -28,7 +28,7 @@ static float redsc_window_sum(const redsc_linear_f32_params *params, const float
   for (ky = rows.first; ky < rows.end; ++ky) {
     const int32_t row = rows.origin + ky * params->dilation_h;
     const float *pixel = image + (row * params->input_width + columns.origin) * params->input_channels;
-    const float *tap = weight + ky * params->kernel_width * params->tap_stride;
+    const float *tap = weight + ky * params->line_stride;
     for (kx = columns.first; kx < columns.end; ++kx) {
       const float *values = pixel + kx * step, *weights = tap + kx * params->tap_stride;
       for (k = 0; k < params->depth; ++k) {

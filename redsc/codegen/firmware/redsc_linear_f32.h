@@ -15,13 +15,13 @@ extern "C" {
  * from c / group_outputs * depth on: all of them, those of a group, or one in a depthwise layer.
  *
  * The weights may be a part of a larger array. Strides count elements: from an output channel's weights to the next
- * one's, and from a tap's to those of the tap to the right; taps of a kernel row lie behind those of the row above.
+ * one's, from a kernel row to the next one, and from a tap to the next one.
  * bias: NULL where there is none.
  */
 typedef struct {
   int32_t images, input_height, input_width, input_channels, output_height, output_width, output_channels;
   int32_t kernel_height, kernel_width, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
-  int32_t depth, group_outputs, channel_stride, tap_stride;
+  int32_t depth, group_outputs, channel_stride, line_stride, tap_stride;
   float minimum, maximum;
   const float *weight, *bias;
 } redsc_linear_f32_params;

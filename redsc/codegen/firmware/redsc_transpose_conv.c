@@ -33,10 +33,10 @@ static uint32_t redsc_gather_s8(const redsc_transpose_conv_params *params, const
   int32_t row, column, k;
   for (row = 0; row < rows.count; ++row) {
     const int32_t line = (rows.place - row) * params->input_width;
-    const int32_t kernel_line = (rows.tap + row * params->stride_h) * params->kernel_width;
+    const int8_t *kernel_line = weight + (rows.tap + row * params->stride_h) * params->line_stride;
     for (column = 0; column < columns.count; ++column) {
       const int8_t *x = image + (line + columns.place - column) * params->input_channels;
-      const int8_t *w = weight + (kernel_line + columns.tap + column * params->stride_w) * params->tap_stride;
+      const int8_t *w = kernel_line + (columns.tap + column * params->stride_w) * params->tap_stride;
       for (k = 0; k < params->input_channels; ++k) {
         sum += (uint32_t)((x[k] - params->input_zero_point) * w[k]);
       }
@@ -51,10 +51,10 @@ static float redsc_gather_f32(const redsc_transpose_conv_params *params, const f
   int32_t row, column, k;
   for (row = 0; row < rows.count; ++row) {
     const int32_t line = (rows.place - row) * params->input_width;
-    const int32_t kernel_line = (rows.tap + row * params->stride_h) * params->kernel_width;
+    const float *kernel_line = weight + (rows.tap + row * params->stride_h) * params->line_stride;
     for (column = 0; column < columns.count; ++column) {
       const float *x = image + (line + columns.place - column) * params->input_channels;
-      const float *w = weight + (kernel_line + columns.tap + column * params->stride_w) * params->tap_stride;
+      const float *w = kernel_line + (columns.tap + column * params->stride_w) * params->tap_stride;
       for (k = 0; k < params->input_channels; ++k) {
         sum += x[k] * w[k];
       }

@@ -18,11 +18,11 @@ typedef struct {
 /*
  * Input pixel (i, j) adds to the outputs from (i * stride_h - pad_top, j * stride_w - pad_left) on.
  * The weights may be a part of a larger array. Strides count elements: from an output channel's weights to the next
- * one's, and from a tap's to those of the tap to the right; taps of a kernel row lie behind those of the row above.
+ * one's, from a kernel row to the next one, and from a tap to the next one.
  */
 typedef struct {
   int32_t images, input_height, input_width, input_channels, output_height, output_width, output_channels;
-  int32_t kernel_height, kernel_width, stride_h, stride_w, pad_top, pad_left, channel_stride, tap_stride;
+  int32_t kernel_height, kernel_width, stride_h, stride_w, pad_top, pad_left, channel_stride, line_stride, tap_stride;
   const void *weight;                            /* int8_t or float */
   const redsc_transpose_conv_channel *channels;  /* int8 */
   int32_t input_zero_point, output_zero_point, minimum_s8, maximum_s8;
