@@ -68,7 +68,7 @@ class Call:
 
     source: the file of the firmware that defines the function; a header of the same name declares it.
     operands: what is read, then what is written; constants of the graph lie in flash.
-    takes_scratch: whether the last argument is the node's working buffer (`redsc.cost.engine`).
+    takes_scratch: whether the last argument is the node's working buffer (`redsc.cost.engine`), NULL without one.
     is_copy: whether the call only copies operand 0 to operand 1: needless where both lie in one place.
     """
 

@@ -91,7 +91,8 @@ class _Writer:
         if call.params is not None:
             arguments.insert(0, f"&{self.names[call.params.type, _initializer(call.params, self.pool)]}")
         if call.takes_scratch:
-            arguments.append(f"arena + {program.places.scratch[node]}")
+            at = program.places.scratch.get(node)
+            arguments.append("NULL" if at is None else f"arena + {at}")
         return f"{call.function}({', '.join(arguments)});"
 
     def argument(self, program: Program, operand: Operand) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from redsc.codegen.engine.call import Call
 from redsc.codegen.engine.float_linear import FLOAT_LINEAR
+from redsc.codegen.engine.int8_linear import INT8_LINEAR
 from redsc.codegen.engine.shared import Held, Shared
 from redsc.codegen.engine.transpose_conv import transpose_conv_calls
 from redsc.formats.tables import CannotTranslate
@@ -15,10 +16,11 @@ from redsc.options import Kernels
 __all__ = ["LINEAR"]
 
 
-def _float_calls(node: Node, shared: Shared, _kernels: Kernels) -> Iterable[Call]:
-    if node.outputs[0].type.dtype is not DType.FLOAT32:
-        raise CannotTranslate("int8 is not done yet")
-    return FLOAT_LINEAR[node.op](node, _hold(node, shared))
+def _calls(node: Node, shared: Shared, kernels: Kernels) -> Iterable[Call]:
+    held = _hold(node, shared)
+    if node.outputs[0].type.dtype is DType.INT8:
+        return INT8_LINEAR[node.op](node, held, kernels)
+    return FLOAT_LINEAR[node.op](node, held)
 
 
 def _transpose_conv_calls(node: Node, shared: Shared, _kernels: Kernels) -> Iterable[Call]:
@@ -32,6 +34,6 @@ def _hold(node: Node, shared: Shared) -> Held:
 
 
 LINEAR: Mapping[str, Callable[[Node, Shared, Kernels], Iterable[Call]]] = {
-    **dict.fromkeys(FLOAT_LINEAR, _float_calls),
+    **dict.fromkeys(FLOAT_LINEAR, _calls),
     "TRANSPOSE_CONV": _transpose_conv_calls,
 }

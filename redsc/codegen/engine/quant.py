@@ -10,7 +10,7 @@ import numpy as np
 from redsc.codegen.engine.call import Call, Emit
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Activation, Array, DType, Node, Quant, Value
-from redsc.passes.strided import quantize_multipliers
+from redsc.ir.rescale import quantize_multipliers
 
 __all__ = [
     "INT8_RANGE",

@@ -7,7 +7,7 @@
 #ifndef REDSC_RESCALE_H
 #define REDSC_RESCALE_H
 
-#include "redsc_arithmetic.h"
+#include "redsc_multiply.h"
 
 /* Define REDSC_NO_DSP to get the portable code on cores that have the DSP instructions as well. */
 #if defined(__thumb2__) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_UNALIGNED) && defined(__GNUC__) && \

@@ -12,7 +12,6 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +42,8 @@ _FIELDS = (
     *("pad_top", "pad_left", "input_zero_point", "output_zero_point", "minimum", "maximum"),
     *("form", "rescale", "pixels", "taps_apart", "segments", "segment_bytes", "skip_bytes", "pair_bytes"),
 )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
     """One call of the kernel, and the number of the layer that says what comes out."""
@@ -98,7 +99,9 @@ def _halfway_layer(dtype: DType, seed: int) -> Layer:
         builder.constant("bias", bias, quant),
     ]
     y = builder.op("CONV_2D", *operands, attrs=attrs, quant=Quant.per_tensor(1.0, points[1]))
-    parameters = np.array([(b, *quantize_multiplier(float(s))) for b, s in zip(bias, scales, strict=True)], np.int32).T
+    parameters = np.array(
+        [(b, *quantize_multiplier(float(s))) for b, s in zip(bias, scales, strict=True)], np.int32
+    ).T
     options = pack_options(dtype, [Run(0, 1, 1, 1)], (-128, 127), attrs=attrs, has_bias=True, points=points)
     return Layer("CONV_2D", dtype, options, x, weight, parameters, y.type.shape, builder.output(y))
 
@@ -139,8 +142,8 @@ def distance_of(case: Case) -> int:
         rest = [read for read in reads[pixel:] if read is not None]
         if rest:
             least = max(least, pixel * outputs - min(rest))
-            if reads[pixel] is not None:
-                least = max(least, pixel * outputs + ahead - reads[pixel])
+            if (first := reads[pixel]) is not None:
+                least = max(least, pixel * outputs + ahead - first)
     return least
 
 
@@ -151,10 +154,16 @@ def _first_reads(p: dict[str, int]) -> list[int | None]:
     for batch in range(p["batches"]):
         for row in range(p["output_height"]):
             for column in range(p["output_width"]):
-                y = _first_tap(row, p["stride_h"], p["pad_top"], p["dilation_h"], p["kernel_height"], p["input_height"])
-                x = _first_tap(column, p["stride_w"], p["pad_left"], p["dilation_w"], p["kernel_width"], p["input_width"])
-                is_read = y is not None and x is not None
-                found.append(batch * image + (y * p["input_width"] + x) * p["input_channels"] if is_read else None)
+                y = _first_tap(
+                    row, p["stride_h"], p["pad_top"], p["dilation_h"], p["kernel_height"], p["input_height"]
+                )
+                x = _first_tap(
+                    column, p["stride_w"], p["pad_left"], p["dilation_w"], p["kernel_width"], p["input_width"]
+                )
+                if y is None or x is None:
+                    found.append(None)
+                else:
+                    found.append(batch * image + (y * p["input_width"] + x) * p["input_channels"])
     return found
 
 
@@ -190,14 +199,18 @@ def _cases_of(number: int) -> Iterator[Case]:
         yield _flattened(number, geometry, kernel, channels, random)
 
 
-def _flattened(number: int, geometry: dict[str, int], kernel: Array, channels: bytes, random: np.random.Generator) -> Case:
+def _flattened(
+    number: int, geometry: dict[str, int], kernel: Array, channels: bytes, random: np.random.Generator
+) -> Case:
     """Return a dense layer as one over an image of half as many channels in two columns, straight from x."""
     rows, half = geometry["input_width"], kernel.shape[3] // 2
     image = kernel.reshape(len(kernel), 1, 2, half)
     whole = _larger(image, random)
     changes = {"input_height": rows, "input_width": 2, "input_channels": half, "kernel_width": 2}
     changes |= {"output_height": rows, "output_width": 1, "form": 1, "taps_apart": 1}
-    params = geometry | changes | {"rescale": _rescale(_layer(number), random), "pixels": int(random.choice([0, 1, 4]))}
+    params = (
+        geometry | changes | {"rescale": _rescale(_layer(number), random), "pixels": int(random.choice([0, 1, 4]))}
+    )
     params |= _stretches(image, whole, apart=True)
     return Case(number, params, _layer(number).x, pack_rows(_rows(whole, apart=True), is_sums=False), channels)
 
@@ -209,7 +222,9 @@ def _geometry(layer: Layer) -> dict[str, int]:
     numbers |= dict(zip(clamp, struct.unpack_from("<4i", layer.options, 20), strict=True))
     kernel, _ = _dense_weight(layer)
     outputs, height, width, channels = kernel.shape
-    batches, rows, columns, _ = layer.x.shape if layer.op == "CONV_2D" else (1, 1, layer.x.size // channels, channels)
+    batches, rows, columns, _ = (
+        layer.x.shape if layer.op == "CONV_2D" else (1, 1, layer.x.size // channels, channels)
+    )
     out_rows, out_columns = layer.y_shape[1:3] if layer.op == "CONV_2D" else (1, columns)
     return numbers | {
         "input_height": rows,
@@ -231,7 +246,9 @@ def _dense_weight(layer: Layer) -> tuple[Array, bytes]:
     kernel = weight if weight.ndim == 4 else weight.reshape(len(weight), 1, 1, -1)
     columns = [*layer.parameters.T.tolist(), [0, 0, 0]][: len(weight) + len(weight) % 2]
     pairs = b""
-    for (bias, multiplier, shift), (odd_bias, odd_multiplier, odd_shift) in zip(columns[::2], columns[1::2], strict=True):
+    for (bias, multiplier, shift), (odd_bias, odd_multiplier, odd_shift) in zip(
+        columns[::2], columns[1::2], strict=True
+    ):
         doubled = (2 * multiplier % 2**32, 2 * odd_multiplier % 2**32)
         pairs += struct.pack("<2i2I2b2x", bias, odd_bias, *doubled, -shift, -odd_shift)
     return kernel, pairs

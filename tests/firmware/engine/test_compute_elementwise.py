@@ -9,6 +9,7 @@ from redsc.codegen.engine.rows import emit_calls
 from redsc.codegen.engine.shared import Shared
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import NO_ATTRS, Activation, Add, Div, DType, Graph, Mul, Quant, Shape, Sub
+from redsc.options import Kernels
 from tests.firmware.engine.compute_cases import MACHINES, Cases, check_equal_to_tflm
 from tests.firmware.engine.harness import Machine
 
@@ -86,7 +87,7 @@ def test_scales_that_differ_too_much_are_refused() -> None:
     value = cases.node("ADD", *operands, attrs=Add(), quant=Quant.per_tensor(1e-7))
     assert value.producer is not None
     with pytest.raises(CannotTranslate, match="differ too much"):
-        list(emit_calls(value.producer, Shared()))
+        list(emit_calls(value.producer, Shared({}), Kernels.ENGINE))
 
 
 def test_operands_that_take_turns_along_too_many_axes_are_refused() -> None:
@@ -95,4 +96,4 @@ def test_operands_that_take_turns_along_too_many_axes_are_refused() -> None:
     value = cases.node("ADD", *operands, attrs=Add())
     assert value.producer is not None
     with pytest.raises(CannotTranslate, match="groups of axes"):
-        list(emit_calls(value.producer, Shared()))
+        list(emit_calls(value.producer, Shared({}), Kernels.ENGINE))

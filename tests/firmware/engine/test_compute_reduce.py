@@ -9,6 +9,7 @@ from redsc.codegen.engine.rows import emit_calls
 from redsc.codegen.engine.shared import Shared
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import ArgExtreme, DType, Graph, Mean, Reduce, Value
+from redsc.options import Kernels
 from tests.firmware.engine.compute_cases import MACHINES, Cases, check_equal_to_tflm
 from tests.firmware.engine.harness import Machine
 
@@ -74,4 +75,4 @@ def test_axes_that_take_turns_too_often_are_refused() -> None:
     add_reduction(cases, "MEAN", cases.operand((2, 2, 2, 2, 2), DType.FLOAT32), (0, 2, 4))
     (node,) = cases.graph().nodes
     with pytest.raises(CannotTranslate, match="groups of axes"):
-        list(emit_calls(node, Shared()))
+        list(emit_calls(node, Shared({}), Kernels.ENGINE))

@@ -42,7 +42,12 @@ def test_the_cases_are_of_every_kind() -> None:
     assert len(kinds("form", "rescale", "pixels")) == 2 * 2 * 3
     assert len(kinds("form", "taps_apart", "pixels")) == 2 * 2 * 3
     assert {case.params["output_channels"] % 2 for case in cases()} == {0, 1}
-    assert {case.params["segment_bytes"] // 8 % 4 for case in cases() if case.params["segments"] > 1} == {0, 1, 2, 3}
+    assert {case.params["segment_bytes"] // 8 % 4 for case in cases() if case.params["segments"] > 1} == {
+        0,
+        1,
+        2,
+        3,
+    }
     assert {case.params["segment_bytes"] // 8 for case in cases()} >= {1, 2, 3, 4, 5}
     assert {case.params["segments"] > 1 for case in cases() if case.params["pixels"] == 0} == {False, True}
     pixels = {p["batches"] * p["output_height"] * p["output_width"] for p in (case.params for case in cases())}
@@ -92,7 +97,11 @@ def test_a_cortex_m_computes_the_same(tmp_path: Path, toolchain: Toolchain, flag
 
 MACHINES = pytest.mark.parametrize(
     ("run", "toolchain", "flags"),
-    [(run_on_host, HOST, ()), (run_on_cortex_m4, CORTEX_M4, ()), (run_on_cortex_m4, CORTEX_M4, ("-DREDSC_NO_DSP",))],
+    [
+        (run_on_host, HOST, ()),
+        (run_on_cortex_m4, CORTEX_M4, ()),
+        (run_on_cortex_m4, CORTEX_M4, ("-DREDSC_NO_DSP",)),
+    ],
     ids=["host", "dsp", "portable"],
 )
 
