@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from redsc.cost import replay
 from redsc.cost.engine_conv import conv_way
+from redsc.cost.engine_depthwise import SCRATCH_BYTES, DepthwiseWay, depthwise_way
 from redsc.ir import Array, DType, Node
 from redsc.options import Kernels
 
@@ -74,6 +75,14 @@ def _dense_reads(node: Node, kernels: Kernels) -> Array:
     return replay.by_rows(node) if is_widened else replay.by_elements_of_rows(node)
 
 
+def _depthwise_way(node: Node, kernels: Kernels) -> DepthwiseWay:
+    return depthwise_way(node, SCRATCH_BYTES[kernels]) if _is_int8(node) else DepthwiseWay(is_planar=False)
+
+
+def _depthwise_reads(node: Node, kernels: Kernels) -> Array | None:
+    return None if _depthwise_way(node, kernels).is_planar else replay.depthwise(node)
+
+
 def _is_int8(node: Node) -> bool:
     return node.operand(0).type.dtype is DType.INT8
 
@@ -82,7 +91,11 @@ _PLAIN = EngineKernel()
 _KERNELS: Mapping[str, EngineKernel] = {
     "CONV_2D": EngineKernel(_conv_scratch, _conv_reads),
     "FULLY_CONNECTED": EngineKernel(_conv_scratch, _dense_reads),
-    "DEPTHWISE_CONV_2D": EngineKernel(reads=_always(replay.depthwise)),
+    "DEPTHWISE_CONV_2D": EngineKernel(
+        lambda node, kernels: _depthwise_way(node, kernels).scratch_bytes,
+        _depthwise_reads,
+        lambda node, kernels: _depthwise_way(node, kernels).in_place,
+    ),
     "AVERAGE_POOL_2D": EngineKernel(reads=_always(replay.pool)),
     "MAX_POOL_2D": EngineKernel(reads=_always(replay.pool)),
     "PAD": EngineKernel(reads=_always(replay.pad)),

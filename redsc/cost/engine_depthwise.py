@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from redsc.ir import Node, Padding
+from redsc.options import Kernels
 
-__all__ = ["MOST_SCRATCH_BYTES", "DepthwiseWay", "all_ways", "depthwise_way"]
+__all__ = ["MOST_SCRATCH_BYTES", "SCRATCH_BYTES", "DepthwiseWay", "all_ways", "depthwise_way"]
 
 MOST_SCRATCH_BYTES = 2560
+SCRATCH_BYTES = {Kernels.ENGINE: MOST_SCRATCH_BYTES, Kernels.ENGINE_SMALL: 1}  # 1: what the least strips need
 _TAPS = 3
 _GROUP = 4  # channels that are widened together
 

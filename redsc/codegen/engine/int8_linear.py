@@ -14,7 +14,7 @@ from redsc.codegen.engine.pack_depthwise import are_shifts_right, pack_channels,
 from redsc.codegen.engine.quant import clamp_fields, quant_of
 from redsc.codegen.engine.shared import Held
 from redsc.cost.engine_conv import GROUP_ELEMENTS, ConvWay, conv_way
-from redsc.cost.engine_depthwise import depthwise_way
+from redsc.cost.engine_depthwise import SCRATCH_BYTES, depthwise_way
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Node
 from redsc.ir.ops_conv import padding_before
@@ -93,7 +93,7 @@ def _depthwise(node: Node, held: Held, kernels: Kernels) -> Iterator[Call]:
     _, height, width, channels = node.operand(0).type.shape
     batches, out_height, out_width, _ = node.outputs[0].type.shape
     _, kernel_height, kernel_width, _ = node.operand(1).type.shape
-    way, whole = depthwise_way(node, kernels), held.whole
+    way, whole = depthwise_way(node, SCRATCH_BYTES[kernels]), held.whole
     geometry = {
         "batches": batches,
         "input_height": height,
@@ -104,7 +104,7 @@ def _depthwise(node: Node, held: Held, kernels: Kernels) -> Iterator[Call]:
         "multiplier": node.attrs.depth_multiplier,
         "kernel_height": kernel_height,
         "kernel_width": kernel_width,
-        **_window(node),
+        **{name.replace("_h", "_height").replace("_w", "_width"): size for name, size in _window(node).items()},
     }
     params: dict[str, Field] = {
         **_sizes(geometry),
