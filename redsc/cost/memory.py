@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 
 from redsc.cost.arena import ArenaProblem, Effort, Overlap, View, lower_bound_bytes, plan_arena
 from redsc.cost.buffer import Buffer, aligned
-from redsc.cost.engine import scratch_bytes
+from redsc.cost.engine import runs_in_place, scratch_bytes
 from redsc.cost.liveness import LiveRange, live_ranges, peak_working_set
-from redsc.cost.overlap import find_in_place, find_overlaps
+from redsc.cost.overlap import find_overlaps
 from redsc.cost.tflm_head import greedy_offsets, height_bytes
 from redsc.cost.tflm_planning import planning_bytes
 from redsc.cost.tflm_structs import ARM_32, ARM_32_CMSIS_NN, Abi
 from redsc.cost.tflm_tail import kernel_scratch_bytes, state_bytes, tail_bytes
 from redsc.cost.views import find_views
-from redsc.ir import Graph, Node, state_reads
+from redsc.ir import Graph, Node, Value, state_reads
 from redsc.options import Kernels, Resident
 
 __all__ = [
@@ -134,11 +134,18 @@ def arena_problem(graph: Graph, kernels: Kernels = Kernels.SAFE, abi: Abi = ARM_
     """Return what is planned for a graph: its buffers, what is a view of what, and what may lie over what."""
     places = {value: index for index, value in enumerate(graph.activations())}
     parts = find_views(graph)
-    parts += find_in_place(graph, kernels, parts)
     views = tuple(View(places[part], places[whole], start) for part, whole, start in parts)
     found = find_overlaps(graph, kernels, parts)
-    overlaps = tuple(Overlap(places[dying], places[born], distance) for dying, born, distance in found)
+    overlaps = tuple(
+        Overlap(places[dying], places[born], distance, is_exact=_is_exact(born, kernels))
+        for dying, born, distance in found
+    )
     return ArenaProblem(tuple(ram_buffers(graph, abi, kernels)), overlaps, views)
+
+
+def _is_exact(result: Value, kernels: Kernels) -> bool:
+    """Whether a result begins where its operand does, if it lies over it at all."""
+    return kernels.are_ours and result.producer is not None and runs_in_place(result.producer, kernels)
 
 
 def arena_bytes(graph: Graph, offsets: Mapping[str, int], abi: Abi = ARM_32) -> int:

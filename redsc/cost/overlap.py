@@ -19,7 +19,7 @@ from redsc.ir import Array, Graph, Node, Value, op_def
 from redsc.ir.rules import InPlace, View
 from redsc.options import Kernels
 
-__all__ = ["find_in_place", "find_overlaps", "overlap_credits", "overlap_distance"]
+__all__ = ["find_overlaps", "overlap_credits", "overlap_distance"]
 
 _VECTOR_CHANNELS = 124  # arm_depthwise_conv_s8_opt takes so many at once with MVE, over all pixels
 
@@ -35,22 +35,6 @@ def find_overlaps(graph: Graph, kernels: Kernels, views: Iterable[Part]) -> list
         (value, node.outputs[0], distance)
         for node, index, value in _free_operands(graph, views)
         if (distance := overlap_distance(node, index, kernels)) is not None
-    ]
-
-
-def find_in_place(graph: Graph, kernels: Kernels, views: Iterable[Part]) -> list[Part]:
-    """Return the results that take the place of their operand, as parts of it: under the rules of `find_overlaps`.
-
-    Their kernels write a channel where they have read it; so such a result begins where the operand does, or lies
-    apart. It is no larger.
-    """
-    if not kernels.are_ours:
-        return []
-    taken = {part for part, _, _ in views}
-    return [
-        (node.outputs[0], value, 0)
-        for node, index, value in _free_operands(graph, views)
-        if index == 0 and node.outputs and node.outputs[0] not in taken and runs_in_place(node, kernels)
     ]
 
 
@@ -110,6 +94,8 @@ def overlap_distance(node: Node, index: int, kernels: Kernels) -> int | None:
         is_forward = kernels is Kernels.REFERENCE or kernels.are_ours
         narrows = source.dtype.itemsize > result.dtype.itemsize and is_forward
         return 0 if is_elementwise and (source.dtype.itemsize == result.dtype.itemsize or narrows) else None
+    if index == 0 and kernels.are_ours and runs_in_place(node, kernels):
+        return 0
     reads = _replay(node, kernels) if index == 0 else None
     return None if reads is None else aligned(max(replay.distance(reads), -source.elements) * source.dtype.itemsize)
 

@@ -28,7 +28,7 @@ def problems(draw: st.DrawFn, most: int = 6) -> ArenaProblem:
     sizes = draw(st.lists(st.integers(1, 4), min_size=2, max_size=most))
     buffers = [*chain(*(ALIGNMENT_BYTES * size for size in sizes))]
     overlaps = tuple(
-        Overlap(i, i + 1, ALIGNMENT_BYTES * draw(st.integers(-2, 3)))
+        Overlap(i, i + 1, ALIGNMENT_BYTES * draw(st.integers(-2, 3)), draw(st.booleans()))
         for i in range(len(buffers) - 1)
         if draw(st.booleans())
     )
@@ -89,6 +89,20 @@ def test_a_part_keeps_its_bytes_after_the_whole_is_gone() -> None:
     buffers = (buffer("whole", 64, 0, 2), buffer("part", 32, 1, 4), buffer("next", 64, 2, 4))
     plan = plan_arena(ArenaProblem(buffers, views=(View(1, 0, 32),)))
     assert (plan.offsets, plan.height) == ((32, 64, 0), 96)  # the whole leaves room for next below its part
+
+
+@pytest.mark.parametrize(
+    ("offsets", "found"),
+    [
+        ((0, 0, 64), []),
+        ((16, 0, 80), ["a and b overlap"]),
+        ((0, 16, 80), ["a and b overlap"]),
+        ((64, 0, 128), []),
+    ],
+)
+def test_rule_4_of_the_checker_where_only_one_distance_will_do(offsets: tuple[int, ...], found: list[str]) -> None:
+    buffers = (buffer("a", 64, 0, 2), buffer("b", 64, 1, 3), buffer("c", 16, 2, 3))
+    assert arena_problems(ArenaProblem(buffers, (Overlap(0, 1, 0, is_exact=True),)), offsets, 1024) == found
 
 
 @pytest.mark.parametrize(

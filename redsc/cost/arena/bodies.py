@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from redsc.cost.arena.problem import ArenaProblem
+from redsc.cost.arena.problem import ArenaProblem, Overlap
 from redsc.cost.buffer import Buffer
 from redsc.cost.liveness import LiveRange
 
@@ -73,18 +73,28 @@ def _forbidden(
     problem: ArenaProblem, members: Sequence[Sequence[tuple[int, int]]]
 ) -> tuple[dict[int, tuple[Forbidden, ...]], ...]:
     body_of = {i: (body, place) for body, found in enumerate(members) for i, place in found}
-    gaps = {(o.born, o.dying): o.distance for o in problem.overlaps}
+    overlaps = {(o.born, o.dying): o for o in problem.overlaps}
     intervals: list[dict[int, list[Forbidden]]] = [defaultdict(list) for _ in members]
     for a, b in _meetings(problem.buffers):
         (body, place), (other, other_place) = body_of[a], body_of[b]
         if body == other:
             continue
-        low = other_place - place - gaps.get((a, b), problem.buffers[a].size)
-        high = other_place - place + gaps.get((b, a), problem.buffers[b].size)
-        if low < high:
-            intervals[body][other].append((low, high))
-            intervals[other][body].append((-high, -low))
+        between = [(-high, -low) for low, high in _apart(problem, overlaps.get((b, a)), b, a)]
+        for low, high in between if (b, a) in overlaps else _apart(problem, overlaps.get((a, b)), a, b):
+            start, end = other_place - place + low, other_place - place + high
+            intervals[body][other].append((start, end))
+            intervals[other][body].append((-end, -start))
     return tuple({other: _merged(found) for other, found in row.items()} for row in intervals)
+
+
+def _apart(problem: ArenaProblem, overlap: Overlap | None, a: int, b: int) -> list[Forbidden]:
+    """Return in which intervals offset[a] - offset[b] may not lie; an overlap lets `a` be born over `b`."""
+    low, high = -problem.buffers[a].size, problem.buffers[b].size
+    if overlap is None:
+        return [(low, high)]
+    edge = -overlap.distance
+    intervals = [(low, edge), (edge, high)] if overlap.is_exact else [(edge, high)]
+    return [(start, end) for start, end in intervals if start < end]
 
 
 def _meetings(buffers: Sequence[Buffer]) -> Iterator[tuple[int, int]]:

@@ -30,7 +30,7 @@ def arena_problems(problem: ArenaProblem, offsets: Sequence[int], height: int) -
     1. There is one offset per buffer, not negative and aligned to 16 bytes.
     2. Every buffer ends at or below the height.
     3. Two buffers that are live in the same step share no byte, but for rules 4 and 5.
-    4. The result of a step may lie over an operand that dies there, at its distance or more below it.
+    4. The result of a step may lie over an operand that dies there, at its distance or more below it (or just so).
     5. A view lies at its place in the whole; it shares its bytes with what it is a part of, and only with that.
     """
     buffers = problem.buffers
@@ -58,7 +58,7 @@ def arena_problems(problem: ArenaProblem, offsets: Sequence[int], height: int) -
 
 def _allowed(problem: ArenaProblem, offsets: Sequence[int]) -> list[set[int]]:
     """Return the pairs that may share bytes: overlaps at their distance, views with all that they are a part of."""
-    near = [{o.dying, o.born} for o in problem.overlaps if offsets[o.dying] - offsets[o.born] >= o.distance]
+    near = [{o.dying, o.born} for o in problem.overlaps if o.allows(offsets[o.dying] - offsets[o.born])]
     return near + [{view.part, whole} for view in problem.views for whole in _wholes(problem, view.part)]
 
 

@@ -19,12 +19,18 @@ class Overlap:
     """The buffer `born` may lie over `dying` where offset[dying] - offset[born] >= distance; else they lie apart.
 
     They are indices of buffers that meet in one step only, the last of the one and the first of the other. The
-    distance is a multiple of the alignment; a negative one lets `born` begin above `dying`.
+    distance is a multiple of the alignment; a negative one lets `born` begin above `dying`. Where it `is_exact`, no
+    other distance will do.
     """
 
     dying: int
     born: int
     distance: int
+    is_exact: bool = False
+
+    def allows(self, distance: int) -> bool:
+        """Whether the two may lie so far apart, whatever their sizes."""
+        return distance == self.distance if self.is_exact else distance >= self.distance
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from math import prod
 
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
 from redsc.cost.liveness import live_ranges
-from redsc.cost.overlap import find_in_place, find_overlaps
+from redsc.cost.overlap import find_overlaps
 from redsc.cost.tflm_structs import ARM_32, ARM_32_CMSIS_NN, Abi
 from redsc.cost.tflm_tail import tail_bytes
 from redsc.cost.views import find_views
@@ -166,7 +166,6 @@ def _sharing(problem: Problem) -> tuple[set[tuple[str, str]], set[tuple[str, str
     for widths in (full, narrowest, even):
         graph = problem.shipped(slice_channels(problem.graph, problem.groups, widths))
         found = find_views(graph)
-        found += find_in_place(graph, problem.budgets.kernels, found)
         views |= {(part.name, whole.name) for part, whole, _ in found}
         shared = find_overlaps(graph, problem.budgets.kernels, found)
         overlaps |= {(dying.name, born.name) for dying, born, _ in shared}
