@@ -15,7 +15,7 @@ __all__ = ["SOURCE", "View", "beginning_at", "copy_state", "move", "turns"]
 SOURCE = "redsc_move.c"
 
 View = Callable[[Array], Array]
-"""Which elements of a tensor, in which order: a numpy view of an array of its shape."""
+"""Which elements of a tensor, in which order: a numpy view of an array of its shape, no copy."""
 
 _Axis = tuple[int, int, int]  # steps, and a step in bytes, in x and in y
 _TURN = struct.Struct("<3i")
@@ -36,6 +36,8 @@ def move(x: Value, y: Value, take: View = _all, put: View = _all) -> Iterator[Ca
     assert read.shape == written.shape, (x, read.shape, y, written.shape)
     if not read.size:
         return
+    assert np.may_share_memory(read, source)
+    assert np.may_share_memory(written, result)
     axes = zip(read.shape, read.strides, written.strides, strict=True)
     nbytes, outer = _merged([axis for axis in axes if axis[0] != 1], read.itemsize)
     operands = (beginning_at(x, _start(read, source)), beginning_at(y, _start(written, result)))

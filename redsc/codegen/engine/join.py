@@ -42,13 +42,13 @@ def _split(node: Node, whole_index: int, axis_index: int) -> Iterator[Call]:
 
 
 def _slice(node: Node) -> Iterator[Call]:
-    """An axis of which one element is taken and that goes is an index; a negative stride is one in the copy too."""
-    taken = sliced_axes(node)
+    """A negative stride is one in the copy too. The dots make a view of a single element as well."""
+    taken = (*sliced_axes(node), ...)
     return move(node.operand(0), node.outputs[0], take=lambda whole: whole[taken])
 
 
 def _at(axis: int, place: int) -> View:
-    return lambda whole: whole[(slice(None),) * axis + (place,)]
+    return lambda whole: whole[(*(slice(None),) * axis, place, ...)]
 
 
 def _in_a_row(axis: int, sizes: Sequence[int]) -> list[View]:
@@ -56,7 +56,7 @@ def _in_a_row(axis: int, sizes: Sequence[int]) -> list[View]:
 
     def piece(start: int, size: int) -> View:
         def view(whole: Array) -> Array:
-            return whole[(slice(None),) * axis + (slice(start, start + size),)]
+            return whole[(*(slice(None),) * axis, slice(start, start + size))]
 
         return view
 
