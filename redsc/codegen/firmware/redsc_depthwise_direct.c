@@ -2,18 +2,18 @@
  * redsc: depthwise convolution of any kernel, without scratch. This file carries no licence obligation.
  */
 #include "redsc_depthwise.h"
+#include "redsc_depthwise_window.h"
 
-/* The taps of an axis that lie inside the image; `at` is where the first of them lies. */
+/* The taps of an axis that lie inside the image: `at` is where tap `first` lies. */
 typedef struct {
   int at, first, count;
 } redsc_span;
 
-/* The taps of a window that lie inside the image. */
+/* A pixel of the result: its window, and the first tap of channel 0. */
 typedef struct {
-  const int8_t *x, *weight;                       /* of the first tap; channel 0 */
-  int rows, columns;
-  int x_row, x_column, weight_row, weight_column; /* from a tap to the next one */
-} redsc_window;
+  redsc_window window;
+  const int8_t *x, *weight;
+} redsc_pixel;
 
 static redsc_span redsc_span_of(int at, int dilation, int kernel, int size) {
   redsc_span span = {at, 0, kernel};
@@ -28,176 +28,144 @@ static redsc_span redsc_span_of(int at, int dilation, int kernel, int size) {
   return span;
 }
 
-static void redsc_set_row(redsc_window *window, const redsc_depthwise *layer, const int8_t *image, int row) {
-  const int line = layer->input_width * layer->input_channels;
-  const redsc_span rows = redsc_span_of(row * layer->stride_height - layer->pad_top, layer->dilation_height,
-                                        layer->kernel_height, layer->input_height);
-  window->rows = rows.count;
+static void redsc_set_pixel(redsc_pixel *pixel, const redsc_depthwise *layer, const int8_t *image, redsc_span rows,
+                            redsc_span columns) {
+  const int channels = layer->input_channels, line = layer->input_width * channels;
+  redsc_window *window = &pixel->window;
+  window->rows = columns.count > 0 ? rows.count : 0;
+  window->columns = columns.count;
+  window->x_column = layer->dilation_width * channels;
+  window->x_row = layer->dilation_height * line - columns.count * window->x_column;
   window->weight_column = layer->weight_stride;
-  window->weight_row = layer->kernel_width * layer->weight_stride;
-  window->x_column = layer->dilation_width * layer->input_channels;
-  window->x_row = layer->dilation_height * line;
-  window->x = image + rows.at * line;
-  window->weight = layer->weight + rows.first * window->weight_row;
+  window->weight_row = (layer->kernel_width - columns.count) * layer->weight_stride;
+  window->zero_point = layer->input_zero_point;
+  window->step = 2 * layer->output_zero_point + 1;
+  pixel->x = image + rows.at * line + columns.at * channels;
+  pixel->weight = layer->weight + (rows.first * layer->kernel_width + columns.first) * layer->weight_stride;
 }
 
-/* The window of a pixel in the row of `window`. */
-static redsc_window redsc_at_column(redsc_window window, const redsc_depthwise *layer, int column) {
-  const redsc_span columns = redsc_span_of(column * layer->stride_width - layer->pad_left, layer->dilation_width,
-                                           layer->kernel_width, layer->input_width);
-  window.columns = columns.count;
-  window.x += columns.at * layer->input_channels;
-  window.weight += columns.first * window.weight_column;
-  return window;
+static int8_t redsc_result(const redsc_depthwise *layer, const redsc_channel_pair *pair, int which, uint32_t sum) {
+  const int32_t value = redsc_rescale(layer->shifts, sum + (uint32_t)pair->bias[which], pair->doubled[which],
+                                      pair->shift[which], layer->output_zero_point);
+  return (int8_t)redsc_clamp(value, layer->minimum, layer->maximum);
 }
 
-/* One by one, from `channel` on. */
-static void redsc_single_channels(const redsc_depthwise *layer, const redsc_window *window, int8_t *y, int channel) {
-  const int end = layer->input_channels * layer->multiplier;
+/* Four results from `channel` on, whose inputs lie from channel `input` on, `step` channels apart. */
+static void redsc_put_four(const redsc_depthwise *layer, const redsc_pixel *pixel, int8_t *y, int channel, int input,
+                           int step) {
+  const redsc_window *window = &pixel->window;
+  const redsc_channel_pair *pair = &layer->channels[channel >> 1];
+  const int8_t *x = pixel->x + input, *weight = pixel->weight + channel;
+  const int32_t zero_point = window->zero_point;
+  uint32_t a = 0, b = 0, c = 0, d = 0;
   int row, column;
-  for (; channel < end; ++channel) {
-    const redsc_channel_pair *pair = &layer->channels[channel >> 1];
-    const int8_t *x_row = window->x + (layer->multiplier == 1 ? channel : channel / layer->multiplier);
-    const int8_t *weight_row = window->weight + channel;
-    const int which = channel & 1;
-    uint32_t sum = (uint32_t)pair->bias[which];
-    for (row = window->rows; row > 0; --row) {
-      const int8_t *x = x_row, *weight = weight_row;
-      for (column = window->columns; column > 0; --column) {
-        sum += (uint32_t)((*x - layer->input_zero_point) * *weight);
-        x += window->x_column;
-        weight += window->weight_column;
-      }
-      x_row += window->x_row;
-      weight_row += window->weight_row;
+  for (row = window->rows; row > 0; --row) {
+    for (column = window->columns; column > 0; --column) {
+      a += (uint32_t)((x[0] - zero_point) * weight[0]);
+      b += (uint32_t)((x[step] - zero_point) * weight[1]);
+      c += (uint32_t)((x[2 * step] - zero_point) * weight[2]);
+      d += (uint32_t)((x[3 * step] - zero_point) * weight[3]);
+      x += window->x_column;
+      weight += window->weight_column;
     }
-    y[channel] = (int8_t)redsc_clamp(redsc_rescale(layer->shifts, sum, pair->doubled[which], pair->shift[which],
-                                                   layer->output_zero_point),
-                                     layer->minimum, layer->maximum);
+    x += window->x_row;
+    weight += window->weight_row;
   }
+  y[channel] = redsc_result(layer, pair, 0, a);
+  y[channel + 1] = redsc_result(layer, pair, 1, b);
+  y[channel + 2] = redsc_result(layer, pair + 1, 0, c);
+  y[channel + 3] = redsc_result(layer, pair + 1, 1, d);
+}
+
+static void redsc_put_one(const redsc_depthwise *layer, const redsc_pixel *pixel, int8_t *y, int channel, int input) {
+  const redsc_window *window = &pixel->window;
+  const int8_t *x = pixel->x + input, *weight = pixel->weight + channel;
+  const int32_t zero_point = window->zero_point;
+  uint32_t sum = 0;
+  int row, column;
+  for (row = window->rows; row > 0; --row) {
+    for (column = window->columns; column > 0; --column) {
+      sum += (uint32_t)((*x - zero_point) * *weight);
+      x += window->x_column;
+      weight += window->weight_column;
+    }
+    x += window->x_row;
+    weight += window->weight_row;
+  }
+  y[channel] = redsc_result(layer, &layer->channels[channel >> 1], channel & 1, sum);
 }
 
 #if REDSC_DSP
 
-typedef struct {
-  uint32_t a, b, c, d;
-} redsc_four;
-
-/* Compilers left to themselves share the loops of both kinds of fours, which spills. */
-#define REDSC_INLINE static inline __attribute__((always_inline))
-
-REDSC_INLINE uint32_t redsc_word(const int8_t *bytes) {
-  uint32_t word; /* compilers make one load of it */
-  memcpy(&word, bytes, sizeof(word));
-  return word;
-}
-
-/* Inline assembly, as arm_acle.h cannot fuse the rotation. */
-REDSC_INLINE redsc_four redsc_add_tap(redsc_four sums, uint32_t offsets, uint32_t x, uint32_t weight) {
-  uint32_t even, odd, even_weight, odd_weight;
-  __asm__("sxtab16 %0, %1, %2" : "=r"(even) : "r"(offsets), "r"(x));
-  __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(odd) : "r"(offsets), "r"(x));
-  __asm__("sxtb16 %0, %1" : "=r"(even_weight) : "r"(weight));
-  __asm__("sxtb16 %0, %1, ror #8" : "=r"(odd_weight) : "r"(weight));
-  __asm__("smlabb %0, %1, %2, %0" : "+r"(sums.a) : "r"(even), "r"(even_weight));
-  __asm__("smlabb %0, %1, %2, %0" : "+r"(sums.b) : "r"(odd), "r"(odd_weight));
-  __asm__("smlatt %0, %1, %2, %0" : "+r"(sums.c) : "r"(even), "r"(even_weight));
-  __asm__("smlatt %0, %1, %2, %0" : "+r"(sums.d) : "r"(odd), "r"(odd_weight));
-  return sums;
-}
-
-/* The products of four weights per tap and four channels of x, or one channel that they share. */
-REDSC_INLINE redsc_four redsc_add_window(redsc_four sums, const redsc_window *window, int x_at, int weight_at,
-                                         uint32_t offsets, int is_shared) {
-  const int x_step = window->x_column, weight_step = window->weight_column;
-  const int8_t *x_row = window->x + x_at, *weight_row = window->weight + weight_at;
-  int row, column;
-  for (row = window->rows; row > 0; --row) {
-    const int8_t *x = x_row, *weight = weight_row;
-    for (column = window->columns; column > 0; --column) {
-      const uint32_t x4 = is_shared ? (uint32_t)(uint8_t)*x * 0x01010101u : redsc_word(x);
-      sums = redsc_add_tap(sums, offsets, x4, redsc_word(weight));
-      x += x_step;
-      weight += weight_step;
-    }
-    x_row += window->x_row;
-    weight_row += window->weight_row;
+/* As many fours as the assembly takes, on from the even channel `channel`; it does not clamp to less than int8. */
+static int redsc_put_fours(const redsc_depthwise *layer, const redsc_pixel *pixel, int8_t *y, int channel, int input,
+                           int step, int end) {
+  const int fours = (end - channel) >> 2, done = channel + 4 * fours;
+  if (fours == 0 || layer->shifts != REDSC_SHIFTS_RIGHT || pixel->window.rows == 0) {
+    return channel;
   }
-  return sums;
-}
-
-/* Two neighbouring channels. `step` is the rounding of a shift of 1. */
-REDSC_INLINE void redsc_put(const redsc_depthwise *layer, int8_t *y, const redsc_channel_pair *pair, uint32_t left,
-                            uint32_t right, uint32_t step) {
-  const int32_t shift = pair->shift[0], next_shift = pair->shift[1];
-  int32_t first = redsc_shift_right(redsc_high(left, pair->doubled[0]), step << (shift - 1), shift);
-  int32_t second = redsc_shift_right(redsc_high(right, pair->doubled[1]), step << (next_shift - 1), next_shift);
-  if (layer->maximum - layer->minimum == 255) {
-    first = redsc_saturate_s8(first);
-    second = redsc_saturate_s8(second);
-  } else {
-    first = redsc_clamp(first, layer->minimum, layer->maximum);
-    second = redsc_clamp(second, layer->minimum, layer->maximum);
+  (step == 0 ? redsc_fours_of_one_dsp : redsc_fours_of_fours_dsp)(
+      pixel->x + input, pixel->weight + channel, &pixel->window, y + channel, &layer->channels[channel >> 1], fours);
+  if (layer->minimum > -128 || layer->maximum < 127) {
+    redsc_clamp_all(y + channel, done - channel, layer->minimum, layer->maximum);
   }
-  y[0] = (int8_t)first;
-  y[1] = (int8_t)second;
-}
-
-/* All channels that come in fours; returns how many these are. */
-REDSC_INLINE int redsc_fours(const redsc_depthwise *layer, const redsc_window *window, int8_t *y, int is_shared) {
-  const uint32_t offset = (0u - (uint32_t)layer->input_zero_point) & 0xFFFFu, offsets = offset | (offset << 16);
-  const uint32_t step = redsc_rounding(1, layer->output_zero_point);
-  const int end = (layer->input_channels * layer->multiplier) & ~3;
-  const redsc_channel_pair *pair = layer->channels;
-  int channel;
-  for (channel = 0; channel < end; channel += 4) {
-    redsc_four sums = {(uint32_t)pair[0].bias[0], (uint32_t)pair[0].bias[1], (uint32_t)pair[1].bias[0],
-                       (uint32_t)pair[1].bias[1]};
-    sums = redsc_add_window(sums, window, is_shared ? channel / layer->multiplier : channel, channel, offsets,
-                            is_shared);
-    redsc_put(layer, y + channel, pair, sums.a, sums.b, step);
-    redsc_put(layer, y + channel + 2, pair + 1, sums.c, sums.d, step);
-    pair += 2;
-  }
-  return end;
-}
-
-static int redsc_own_fours(const redsc_depthwise *layer, const redsc_window *window, int8_t *y) {
-  return redsc_fours(layer, window, y, 0);
-}
-
-static int redsc_shared_fours(const redsc_depthwise *layer, const redsc_window *window, int8_t *y) {
-  return redsc_fours(layer, window, y, 1);
-}
-
-static void redsc_pixel(const redsc_depthwise *layer, const redsc_window *window, int8_t *y) {
-  const int is_right = layer->shifts == REDSC_SHIFTS_RIGHT;
-  int done = 0;
-  if (is_right && layer->multiplier == 1) {
-    done = redsc_own_fours(layer, window, y);
-  } else if (is_right && layer->multiplier % 4 == 0) {
-    done = redsc_shared_fours(layer, window, y);
-  }
-  redsc_single_channels(layer, window, y, done);
+  return done;
 }
 
 #else
 
-static void redsc_pixel(const redsc_depthwise *layer, const redsc_window *window, int8_t *y) {
-  redsc_single_channels(layer, window, y, 0);
+static int redsc_put_fours(const redsc_depthwise *layer, const redsc_pixel *pixel, int8_t *y, int channel, int input,
+                           int step, int end) {
+  (void)layer;
+  (void)pixel;
+  (void)y;
+  (void)input;
+  (void)step;
+  (void)end;
+  return channel;
 }
 
 #endif
+
+/* The results `channel` ... `end` - 1; of input channels `step` apart, of which `input` is the first. */
+static void redsc_put_channels(const redsc_depthwise *layer, const redsc_pixel *pixel, int8_t *y, int channel,
+                               int input, int step, int end) {
+  const int first = channel;
+  if ((channel & 1) == 0) { /* where a pair begins */
+    channel = redsc_put_fours(layer, pixel, y, channel, input, step, end);
+    for (; channel + 4 <= end; channel += 4) {
+      redsc_put_four(layer, pixel, y, channel, input + (channel - first) * step, step);
+    }
+  }
+  for (; channel < end; ++channel) {
+    redsc_put_one(layer, pixel, y, channel, input + (channel - first) * step);
+  }
+}
+
+static void redsc_put_pixel(const redsc_depthwise *layer, const redsc_pixel *pixel, int8_t *y) {
+  const int multiplier = layer->multiplier;
+  int input;
+  if (multiplier == 1) {
+    redsc_put_channels(layer, pixel, y, 0, 0, 1, layer->input_channels);
+    return;
+  }
+  for (input = 0; input < layer->input_channels; ++input) {
+    redsc_put_channels(layer, pixel, y, input * multiplier, input, 0, (input + 1) * multiplier);
+  }
+}
 
 void redsc_depthwise_direct_s8(const redsc_depthwise *layer, const int8_t *x, int8_t *y) {
   int batch, row, column;
   for (batch = 0; batch < layer->batches; ++batch) {
     for (row = 0; row < layer->output_height; ++row) {
-      redsc_window line;
-      redsc_set_row(&line, layer, x, row);
+      const redsc_span rows = redsc_span_of(row * layer->stride_height - layer->pad_top, layer->dilation_height,
+                                            layer->kernel_height, layer->input_height);
       for (column = 0; column < layer->output_width; ++column) {
-        const redsc_window window = redsc_at_column(line, layer, column);
-        redsc_pixel(layer, &window, y);
+        const redsc_span columns = redsc_span_of(column * layer->stride_width - layer->pad_left,
+                                                 layer->dilation_width, layer->kernel_width, layer->input_width);
+        redsc_pixel pixel;
+        redsc_set_pixel(&pixel, layer, x, rows, columns);
+        redsc_put_pixel(layer, &pixel, y);
         y += layer->input_channels * layer->multiplier;
       }
     }

@@ -84,19 +84,32 @@ static void redsc_move_line(const redsc_strips *strips, int to, int distance) {
 /* `count` lines of the image into the planes, from `line` on; `x` is their first pixel, of which `channels` are
    read. */
 static void redsc_widen(const redsc_strips *strips, const int8_t *x, int line, int count, int channels) {
-  const int zero_point = strips->layer->input_zero_point, pitch = strips->pitch;
+  const int zero_point = strips->layer->input_zero_point, end = strips->pad_along + strips->used;
   int i, n, channel;
   for (i = 0; i < count; ++i) {
-    const int8_t *pixel = x + i * strips->x_line;
-    for (n = strips->pad_along; n < strips->pad_along + strips->used; ++n) {
-      int16_t *y = strips->planes + 2 * (line + i) + (n >> 1) * pitch + (n & 1);
-      for (channel = 0; channel < channels; ++channel) {
-        *y = (int16_t)(pixel[channel] - zero_point);
-        y += strips->plane;
+    for (channel = 0; channel < channels; ++channel) {
+      const int8_t *pixel = x + i * strips->x_line + channel;
+      int16_t *y = strips->planes + 2 * (line + i) + channel * strips->plane;
+      for (n = strips->pad_along; n < end; ++n) {
+        y[n & 1] = (int16_t)(*pixel - zero_point);
+        y += (n & 1) != 0 ? strips->pitch : 0;
+        pixel += strips->x_pixel;
       }
-      pixel += strips->x_pixel;
     }
   }
+}
+
+/* A kernel's three taps at three pixels of each of three lines. */
+static inline uint32_t redsc_products(const int8_t *weight, const int16_t *a, const int16_t *b, const int16_t *c) {
+  int32_t sum = a[0] * weight[0] + b[0] * weight[1] + c[0] * weight[2];
+  sum += a[2] * weight[4] + b[2] * weight[5] + c[2] * weight[6];
+  return (uint32_t)(sum + a[4] * weight[8] + b[4] * weight[9] + c[4] * weight[10]);
+}
+
+static int8_t redsc_result(const redsc_depthwise *layer, const redsc_channel_pair *pair, int which, uint32_t sum) {
+  return (int8_t)redsc_saturate_s8(redsc_rescale(layer->shifts, sum + (uint32_t)pair->bias[which],
+                                                 pair->doubled[which], pair->shift[which],
+                                                 layer->output_zero_point));
 }
 
 /* `count` lines of results of one channel; `plane` is where the first one's windows begin. */
@@ -104,20 +117,19 @@ static void redsc_convolve(const redsc_strips *strips, const int16_t *plane, int
   const redsc_depthwise *layer = strips->layer;
   const redsc_channel_pair *pair = &layer->channels[channel >> 1];
   const int8_t *weight = layer->weight + channel * TAPS * 4;
-  const int which = channel & 1, pitch = strips->pitch, stride = strips->stride;
-  int line, n, row, column;
+  const int which = channel & 1, pitch = strips->pitch;
+  int line, n;
   for (line = 0; line < count; ++line) {
+    const int16_t *x = plane + 2 * line * strips->stride;
+    int8_t *to = y + line * strips->y_line;
     for (n = 0; n < strips->along_out; ++n) {
-      uint32_t sum = (uint32_t)pair->bias[which];
-      for (column = 0; column < TAPS; ++column) {
-        const int at = n * stride + column;
-        const int16_t *x = plane + (at >> 1) * pitch + 2 * line * stride + (at & 1);
-        for (row = 0; row < TAPS; ++row) {
-          sum += (uint32_t)(x[2 * row] * weight[4 * row + column]);
-        }
+      if (strips->stride == 2 || (n & 1) == 0) {
+        *to = redsc_result(layer, pair, which, redsc_products(weight, x, x + 1, x + pitch));
+      } else {
+        *to = redsc_result(layer, pair, which, redsc_products(weight, x + 1, x + pitch, x + pitch + 1));
       }
-      y[line * strips->y_line + n * strips->y_pixel] = (int8_t)redsc_saturate_s8(redsc_rescale(
-          layer->shifts, sum, pair->doubled[which], pair->shift[which], layer->output_zero_point));
+      x += strips->stride == 2 || (n & 1) != 0 ? pitch : 0;
+      to += strips->y_pixel;
     }
   }
 }
@@ -140,14 +152,9 @@ static void redsc_prepare(redsc_strips *strips) {
   }
 }
 
-static void redsc_widen_group(const redsc_strips *strips, const int8_t *x, int line, int count, int channels) {
-  const uint32_t zero_point = (uint32_t)strips->layer->input_zero_point, offset = (0u - zero_point) & 0xFFFFu;
+static redsc_widen_job redsc_widening(const redsc_strips *strips) {
   const int inner = strips->used - strips->pad_along;
   redsc_widen_job job;
-  if (channels < GROUP) { /* four bytes of the last pixel would end behind the image */
-    redsc_widen(strips, x, line, count, channels);
-    return;
-  }
   job.pixel_step = strips->x_pixel;
   job.line_step = strips->x_line;
   job.pitch = 4 * strips->lines;
@@ -155,9 +162,20 @@ static void redsc_widen_group(const redsc_strips *strips, const int8_t *x, int l
   job.pairs = inner >> 1;
   job.has_first = strips->pad_along;
   job.has_last = inner & 1;
-  job.outside = redsc_signed((zero_point & 0xFFu) * 0x01010101u);
+  job.outside = redsc_signed(((uint32_t)strips->layer->input_zero_point & 0xFFu) * 0x01010101u);
   job.x = job.y = 0;
-  redsc_widen_dsp(x, strips->planes + 2 * line, offset | (offset << 16), count, job);
+  return job;
+}
+
+/* With less than four channels, four bytes of the image's last pixel would end behind it. */
+static void redsc_widen_group(const redsc_strips *strips, const int8_t *x, int line, int count, int channels,
+                              int is_last) {
+  const uint32_t offset = (0u - (uint32_t)strips->layer->input_zero_point) & 0xFFFFu;
+  const int slow = channels < GROUP && is_last ? 1 : 0, fast = count - slow;
+  if (fast > 0) {
+    redsc_widen_dsp(x, strips->planes + 2 * line, offset | (offset << 16), fast, redsc_widening(strips));
+  }
+  redsc_widen(strips, x + fast * strips->x_line, line + fast, slow, channels);
 }
 
 static void redsc_convolve_group(redsc_strips *strips, int8_t *y, int channel, int channels, int count) {
@@ -184,7 +202,11 @@ static void redsc_convolve_group(redsc_strips *strips, int8_t *y, int channel, i
 
 #else
 
-#define redsc_widen_group redsc_widen
+static void redsc_widen_group(const redsc_strips *strips, const int8_t *x, int line, int count, int channels,
+                              int is_last) {
+  (void)is_last;
+  redsc_widen(strips, x, line, count, channels);
+}
 
 static void redsc_prepare(redsc_strips *strips) { (void)strips; }
 
@@ -200,13 +222,12 @@ static void redsc_convolve_group(redsc_strips *strips, int8_t *y, int channel, i
 /* The results saturate at the ends of int8; this is for layers whose ends are nearer. */
 static void redsc_clamp_strip(const redsc_strips *strips, int8_t *y, int count, int channels) {
   const int minimum = strips->layer->minimum, maximum = strips->layer->maximum;
-  int line, n, channel;
+  int line, n;
   for (line = 0; line < count; ++line) {
-    for (n = 0; n < strips->along_out; ++n) {
-      int8_t *pixel = y + line * strips->y_line + n * strips->y_pixel;
-      for (channel = 0; channel < channels; ++channel) {
-        pixel[channel] = (int8_t)redsc_clamp(pixel[channel], minimum, maximum);
-      }
+    int8_t *pixel = y + line * strips->y_line;
+    for (n = strips->along_out; n > 0; --n) {
+      redsc_clamp_all(pixel, channels, minimum, maximum);
+      pixel += strips->y_pixel;
     }
   }
 }
@@ -232,7 +253,8 @@ static void redsc_read_strip(const redsc_strips *strips, const int8_t *x, int fi
     }
   }
   if (end > begin) {
-    redsc_widen_group(strips, x + (origin + begin) * strips->x_line, begin, end - begin, channels);
+    redsc_widen_group(strips, x + (origin + begin) * strips->x_line, begin, end - begin, channels,
+                      origin + end == strips->across_in);
   }
 }
 

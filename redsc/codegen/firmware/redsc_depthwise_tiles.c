@@ -1,19 +1,11 @@
 /*
  * redsc: the inner loops of the planar depthwise convolution in assembly. This file carries no licence obligation.
- *
- * Naked functions: compilers spill so many live values, and refuse inline assembly with so many operands at some
- * options. No FPU is needed.
  */
 #include "redsc_depthwise_tiles.h"
 
 #if REDSC_DSP
 
-#if defined(__clang__)
-#define REDSC_ASSEMBLY __attribute__((naked, noinline))
-#else /* GCC, which would look into the body to see which registers survive a call */
-#define REDSC_ASSEMBLY __attribute__((naked, noinline, noipa))
-#endif
-#define REDSC_UNUSED __attribute__((unused))
+#include "redsc_assembly.h"
 
 /* The fields of a job behind the nine registers that are pushed. */
 #define MULTIPLIER_AND_ROUNDING "[sp, #36]\n"
@@ -223,7 +215,6 @@ typedef char redsc_widen_job_has_10_words[sizeof(redsc_widen_job) == 40 ? 1 : -1
   "str r11, [r1, r6]\n" \
   "add r1, r1, r4\n"
 
-/* clang-format off */
 REDSC_ASSEMBLY void redsc_widen_dsp(REDSC_UNUSED const int8_t *x, REDSC_UNUSED void *planes,
                                     REDSC_UNUSED uint32_t offsets, REDSC_UNUSED int32_t count,
                                     REDSC_UNUSED redsc_widen_job job) {

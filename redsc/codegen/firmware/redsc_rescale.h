@@ -77,6 +77,25 @@ static inline int32_t redsc_saturate_s8(int32_t value) {
 #endif
 }
 
+/* Clamps results that lie one behind the other. */
+static inline void redsc_clamp_all(int8_t *y, int count, int32_t minimum, int32_t maximum) {
+  int i = 0;
+#if REDSC_DSP
+  const uint32_t least = ((uint32_t)minimum & 0xFFu) * 0x01010101u, most = ((uint32_t)maximum & 0xFFu) * 0x01010101u;
+  for (; i + 4 <= count; i += 4) {
+    uint32_t four, difference;
+    memcpy(&four, y + i, sizeof(four));
+    __asm__("ssub8 %1, %0, %2\n sel %0, %0, %2\n ssub8 %1, %0, %3\n sel %0, %3, %0"
+            : "+r"(four), "=&r"(difference)
+            : "r"(least), "r"(most));
+    memcpy(y + i, &four, sizeof(four));
+  }
+#endif
+  for (; i < count; ++i) {
+    y[i] = (int8_t)redsc_clamp(y[i], minimum, maximum);
+  }
+}
+
 /* A channel's sum, products and bias, in steps of the output; not clamped. `shifts` is one of REDSC_SHIFTS_... */
 static inline int32_t redsc_rescale(int shifts, uint32_t sum, int32_t doubled, int32_t shift, int32_t zero_point) {
   if (shifts == REDSC_SHIFTS_RIGHT) {
