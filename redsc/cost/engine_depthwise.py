@@ -70,7 +70,7 @@ _CALL, _STRIP = 400, 170
 _WIDEN_LINE, _WIDEN_WORD = 55, 16
 _KEEP_WORD = {1: 5, 2: 9}
 _TWO_LINES, _ONE_LINE, _STRIDE_2_LINE = (40, 54), (40, 31), (55, 31)  # per line or two, per two results of a line
-_PIXEL, _FOUR_CHANNELS, _TAP_ROW, _TAP = 110, 70, 12, 14
+_PIXEL, _FOUR_CHANNELS, _TAP_ROW, _TAP = 190, 63, 11, 14
 
 
 def _tiles(height: int, pairs: int, stride: int) -> int:

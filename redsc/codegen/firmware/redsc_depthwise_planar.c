@@ -20,6 +20,7 @@ typedef struct {
 #if REDSC_DSP
   redsc_tiles *tiles;
   redsc_tile_job job;
+  redsc_widening widening;
 #endif
 } redsc_strips;
 
@@ -112,6 +113,11 @@ static int8_t redsc_result(const redsc_depthwise *layer, const redsc_channel_pai
                                                  layer->output_zero_point));
 }
 
+#if REDSC_DSP /* what this one spills would lie in the frame of every call */
+static void redsc_convolve(const redsc_strips *strips, const int16_t *plane, int8_t *y, int channel, int count)
+    __attribute__((noinline));
+#endif
+
 /* `count` lines of results of one channel; `plane` is where the first one's windows begin. */
 static void redsc_convolve(const redsc_strips *strips, const int16_t *plane, int8_t *y, int channel, int count) {
   const redsc_depthwise *layer = strips->layer;
@@ -136,11 +142,26 @@ static void redsc_convolve(const redsc_strips *strips, const int16_t *plane, int
 
 #if REDSC_DSP
 
+static void redsc_prepare_widening(redsc_strips *strips) {
+  const uint32_t zero_point = (uint32_t)strips->layer->input_zero_point, offset = (0u - zero_point) & 0xFFFFu;
+  const int inner = strips->used - strips->pad_along;
+  redsc_widening *job = &strips->widening;
+  job->pixel_step = strips->x_pixel;
+  job->line_step = strips->x_line;
+  job->pitch = 2 * strips->pitch;
+  job->plane = 2 * strips->plane;
+  job->pairs = inner >> 1;
+  job->has_first = strips->pad_along;
+  job->has_last = inner & 1;
+  job->outside = (zero_point & 0xFFu) * 0x01010101u;
+  job->offsets = offset | (offset << 16);
+}
+
 static void redsc_prepare(redsc_strips *strips) {
   const int is_relu = strips->layer->minimum >= strips->layer->output_zero_point;
   redsc_tile_job *job = &strips->job;
   memset(job, 0, sizeof(*job));
-  job->pitch = 4 * strips->lines;
+  job->pitch = 2 * strips->pitch;
   job->pixel_step = strips->y_pixel;
   job->line_step = strips->y_line;
   job->span = strips->along_out / 2 * strips->stride * job->pitch;
@@ -150,30 +171,14 @@ static void redsc_prepare(redsc_strips *strips) {
   } else {
     strips->tiles = is_relu ? redsc_stride_2_relu_dsp : redsc_stride_2_dsp;
   }
-}
-
-static redsc_widen_job redsc_widening(const redsc_strips *strips) {
-  const int inner = strips->used - strips->pad_along;
-  redsc_widen_job job;
-  job.pixel_step = strips->x_pixel;
-  job.line_step = strips->x_line;
-  job.pitch = 4 * strips->lines;
-  job.plane = 2 * strips->plane;
-  job.pairs = inner >> 1;
-  job.has_first = strips->pad_along;
-  job.has_last = inner & 1;
-  job.outside = redsc_signed(((uint32_t)strips->layer->input_zero_point & 0xFFu) * 0x01010101u);
-  job.x = job.y = 0;
-  return job;
+  redsc_prepare_widening(strips);
 }
 
 /* With less than four channels, four bytes of the image's last pixel would end behind it. */
-static void redsc_widen_group(const redsc_strips *strips, const int8_t *x, int line, int count, int channels,
-                              int is_last) {
-  const uint32_t offset = (0u - (uint32_t)strips->layer->input_zero_point) & 0xFFFFu;
+static void redsc_widen_group(redsc_strips *strips, const int8_t *x, int line, int count, int channels, int is_last) {
   const int slow = channels < GROUP && is_last ? 1 : 0, fast = count - slow;
   if (fast > 0) {
-    redsc_widen_dsp(x, strips->planes + 2 * line, offset | (offset << 16), fast, redsc_widening(strips));
+    redsc_widen_dsp(x, strips->planes + 2 * line, &strips->widening, fast);
   }
   redsc_widen(strips, x + fast * strips->x_line, line + fast, slow, channels);
 }
@@ -202,8 +207,7 @@ static void redsc_convolve_group(redsc_strips *strips, int8_t *y, int channel, i
 
 #else
 
-static void redsc_widen_group(const redsc_strips *strips, const int8_t *x, int line, int count, int channels,
-                              int is_last) {
+static void redsc_widen_group(redsc_strips *strips, const int8_t *x, int line, int count, int channels, int is_last) {
   (void)is_last;
   redsc_widen(strips, x, line, count, channels);
 }
@@ -234,7 +238,7 @@ static void redsc_clamp_strip(const redsc_strips *strips, int8_t *y, int count, 
 
 /* Reads the lines of the strip that begins with line `first` of the result. The planes are clear at first, and the
    lines beside the image stay so where the whole image is one strip. */
-static void redsc_read_strip(const redsc_strips *strips, const int8_t *x, int first, int channels) {
+static void redsc_read_strip(redsc_strips *strips, const int8_t *x, int first, int channels) {
   const int kept = first > 0 ? TAPS - strips->stride : 0;
   const int origin = first * strips->stride - strips->pad_across;
   const int before = origin < 0 ? -origin : 0;

@@ -199,7 +199,16 @@ TILES(redsc_stride_2_dsp, STRIDE_2(AWAY))
 TILES(redsc_stride_1_relu_dsp, STRIDE_1(STAY))
 TILES(redsc_stride_2_relu_dsp, STRIDE_2(STAY))
 
-typedef char redsc_widen_job_has_10_words[sizeof(redsc_widen_job) == 40 ? 1 : -1];
+/* The fields of a widening. */
+#define PIXEL_STEP_OF(job) "[" job "]\n"
+#define LINE_STEP_OF(job) "[" job ", #4]\n"
+#define PITCH_AND_PLANE_OF(job) "[" job ", #8]\n"
+#define PAIRS_AND_HAS_FIRST_OF(job) "[" job ", #16]\n"
+#define HAS_LAST_OF(job) "[" job ", #24]\n"
+#define OUTSIDE_OF(job) "[" job ", #28]\n"
+#define OFFSETS_OF(job) "[" job ", #32]\n"
+#define X_AND_Y_OF(job) "[" job ", #36]\n"
+typedef char redsc_widening_has_11_words[sizeof(redsc_widening) == 44 ? 1 : -1];
 
 /* The four channels of the pixels in r8 and r9 as the four words at r1, and on to the next ones. */
 #define WIDEN_PAIR \
@@ -216,18 +225,19 @@ typedef char redsc_widen_job_has_10_words[sizeof(redsc_widen_job) == 40 ? 1 : -1
   "add r1, r1, r4\n"
 
 REDSC_ASSEMBLY void redsc_widen_dsp(REDSC_UNUSED const int8_t *x, REDSC_UNUSED void *planes,
-                                    REDSC_UNUSED uint32_t offsets, REDSC_UNUSED int32_t count,
-                                    REDSC_UNUSED redsc_widen_job job) {
+                                    REDSC_UNUSED redsc_widening *job, REDSC_UNUSED int32_t count) {
   __asm__(
       ".syntax unified\n"
-      "push {r4-r11, lr}\n"
-      "ldr lr, [sp, #36]\n"            /* pixel_step */
-      "ldrd r4, r5, [sp, #44]\n"       /* pitch, plane */
+      "push {r2, r4-r11, lr}\n"
+      "ldr lr, " PIXEL_STEP_OF("r2")
+      "ldrd r4, r5, " PITCH_AND_PLANE_OF("r2")
       "add r6, r5, r5, lsl #1\n"
-      "ldr r12, [sp, #64]\n"           /* outside */
+      "ldr r12, " OUTSIDE_OF("r2")
+      "ldr r2, " OFFSETS_OF("r2")
       "1:\n"
-      "strd r0, r1, [sp, #68]\n"       /* x, y */
-      "ldrd r7, r8, [sp, #52]\n"       /* pairs, has_first */
+      "ldr r11, [sp]\n"
+      "strd r0, r1, " X_AND_Y_OF("r11")
+      "ldrd r7, r8, " PAIRS_AND_HAS_FIRST_OF("r11")
       "cmp r8, #0\n"
       "beq 2f\n"
       "mov r8, r12\n"
@@ -245,20 +255,22 @@ REDSC_ASSEMBLY void redsc_widen_dsp(REDSC_UNUSED const int8_t *x, REDSC_UNUSED v
       "subs r7, r7, #1\n"
       "bne 3b\n"
       "4:\n"
-      "ldr r8, [sp, #60]\n"            /* has_last */
+      "ldr r11, [sp]\n"
+      "ldr r8, " HAS_LAST_OF("r11")
       "cmp r8, #0\n"
       "beq 5f\n"
       "ldr r8, [r0]\n"
       "mov r9, r12\n"
       WIDEN_PAIR
+      "ldr r11, [sp]\n"
       "5:\n"
-      "ldrd r0, r1, [sp, #68]\n"
-      "ldr r7, [sp, #40]\n"            /* line_step */
-      "add r0, r0, r7\n"
+      "ldrd r0, r1, " X_AND_Y_OF("r11")
+      "ldr r7, " LINE_STEP_OF("r11")
       "add r1, r1, #4\n"
+      "add r0, r0, r7\n"
       "subs r3, r3, #1\n"
       "bne 1b\n"
-      "pop {r4-r11, pc}\n");
+      "pop {r2, r4-r11, pc}\n");
 }
 
 #else

@@ -33,6 +33,7 @@ typedef struct {
   int32_t x, y, count; /* not for callers */
 } redsc_tile_job;
 
+/* How lines of an image become lines of four planes. */
 typedef struct {
   int32_t pixel_step; /* from one pixel of a line to the next */
   int32_t line_step;  /* from one line to the next */
@@ -41,12 +42,12 @@ typedef struct {
   int32_t pairs;      /* pixels that fill whole words */
   int32_t has_first;  /* whether a pixel comes before these: the upper half of a word */
   int32_t has_last;   /* whether a pixel comes after these: the lower half of a word */
-  int32_t outside;    /* four bytes of the zero point */
+  uint32_t outside;   /* four bytes of the zero point */
+  uint32_t offsets;   /* the negative zero point as int16, twice */
   int32_t x, y;       /* not for callers */
-} redsc_widen_job;
+} redsc_widening;
 
-/* Puts `count` lines of four channels into four planes; `offsets` is the negative zero point as int16, twice. */
-void redsc_widen_dsp(const int8_t *x, void *planes, uint32_t offsets, int32_t count, redsc_widen_job job);
+void redsc_widen_dsp(const int8_t *x, void *planes, redsc_widening *job, int32_t count);
 
 /* One channel's results: `count` lines of a convolution with stride 1 or 2. */
 typedef void redsc_tiles(const int8_t *weight, const void *plane, int8_t *y, int32_t count, redsc_tile_job job);
