@@ -85,9 +85,12 @@ static void redsc_next(const redsc_conv *conv, redsc_position *at) {
   at->image += conv->input_height * conv->input_width * conv->input_channels;
 }
 
-static void redsc_put_pixel(const redsc_conv *conv, const redsc_position *at, uint32_t *panel, int pixels) {
-  redsc_put_window(conv, at->image, at->row * conv->stride_h - conv->pad_top,
+/* Reads the next window. */
+static void redsc_read(const redsc_conv *conv, const redsc_lines *lines, redsc_position *at, uint32_t *panel,
+                       int pixels) {
+  redsc_put_window(conv, lines, at->image, at->row * conv->stride_h - conv->pad_top,
                    at->column * conv->stride_w - conv->pad_left, panel, pixels);
+  redsc_next(conv, at);
 }
 
 static redsc_tile redsc_new_tile(const redsc_conv *conv, int8_t *y) {
@@ -126,6 +129,7 @@ static void redsc_set_panel(const redsc_conv *conv, redsc_tile *tile, const uint
 /* Windows that lie in x one after the other are read there. */
 static void redsc_conv_without_panel(const redsc_conv *conv, const int8_t *x, int8_t *y, int32_t pixels) {
   const uint32_t elements = redsc_pixel_elements(conv), stretch = elements / conv->segments, rest = elements % 4;
+  const uint32_t filling = redsc_filling(conv, rest);
   redsc_tile tile = redsc_new_tile(conv, y);
   tile.entry = redsc_entry(stretch / 4);
   tile.after = (rest != 0 ? 1u : 0u) + (conv->segments > 1 ? 2u : 0u);
@@ -136,9 +140,7 @@ static void redsc_conv_without_panel(const redsc_conv *conv, const int8_t *x, in
     tile.stretch_end = x + (stretch & ~3u);
     tile.panel_end = x + elements;
     if (rest != 0) {
-      int8_t group[4];
-      redsc_get_rest(conv, x + (elements & ~3u), rest, group);
-      memcpy(&tile.last_group, group, sizeof(group));
+      tile.last_group = redsc_get_rest(x + (elements & ~3u), rest, filling);
     }
     redsc_run_tile(conv, &tile, 0, 1);
     x += elements;
@@ -151,12 +153,14 @@ void redsc_conv_s8(const redsc_conv *conv, const int8_t *x, int8_t *y, void *scr
   int32_t left = (int32_t)conv->batches * conv->output_height * conv->output_width;
   uint32_t *panel = (uint32_t *)scratch;
   redsc_position at = {x, 0, 0};
+  redsc_lines lines;
   redsc_tile tile;
   int pixels = 0, count, i;
   if (conv->pixels == 0) {
     redsc_conv_without_panel(conv, x, y, left);
     return;
   }
+  lines = redsc_lines_of(conv);
   tile = redsc_new_tile(conv, y);
   for (; left > 0; left -= count) {
     count = left < conv->pixels ? (int)left : conv->pixels;
@@ -166,11 +170,10 @@ void redsc_conv_s8(const redsc_conv *conv, const int8_t *x, int8_t *y, void *scr
     }
     for (i = 0; i < count; ++i) {
       if (is_pointwise) {
-        redsc_put_stretch(conv, at.image, (uint32_t)conv->input_channels, panel + i, pixels);
+        redsc_put_lines(&lines, at.image, 1, panel + i, pixels);
         at.image += conv->input_channels;
       } else {
-        redsc_put_pixel(conv, &at, panel + i, pixels);
-        redsc_next(conv, &at);
+        redsc_read(conv, &lines, &at, panel + i, pixels);
       }
     }
     redsc_run_tile(conv, &tile, pixels, count);

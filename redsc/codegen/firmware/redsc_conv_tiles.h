@@ -33,13 +33,6 @@ typedef struct {
   uint32_t last_group;                    /* 68 without a panel: elements that are no whole group, padded with it */
 } redsc_tile;
 
-/* A panel: word j * pixels + p is the pair j of pixel p, in the order of the weights, minus the input zero point.
-   Writes the column of the pixel whose window has its first tap at this row and column of the image. */
-void redsc_put_window(const redsc_conv *conv, const int8_t *image, int row, int column, uint32_t *panel, int pixels);
-
-/* The same for one stretch of elements. */
-void redsc_put_stretch(const redsc_conv *conv, const int8_t *x, uint32_t count, uint32_t *panel, int pixels);
-
 /* Minus the input zero point, as two int16. */
 static inline uint32_t redsc_offsets(const redsc_conv *conv) {
   const uint32_t offset = 0u - (uint32_t)conv->input_zero_point;
@@ -51,13 +44,45 @@ static inline uint32_t redsc_pixel_elements(const redsc_conv *conv) {
   return (uint32_t)conv->kernel_height * (uint32_t)conv->kernel_width * (uint32_t)conv->input_channels;
 }
 
-/* One to three elements, padded with the input zero point. */
-static inline void redsc_get_rest(const redsc_conv *conv, const int8_t *x, uint32_t count, int8_t group[4]) {
-  group[0] = x[0];
-  group[1] = count > 1 ? x[1] : (int8_t)conv->input_zero_point;
-  group[2] = count > 2 ? x[2] : (int8_t)conv->input_zero_point;
-  group[3] = (int8_t)conv->input_zero_point;
+/* Input zero points in the bytes of a word from `rest` on. */
+static inline uint32_t redsc_filling(const redsc_conv *conv, uint32_t rest) {
+  return ((uint32_t)conv->input_zero_point & 0xFFu) * 0x01010101u << 8 * rest;
 }
+
+/* A group of which only `rest` elements are there, 1 to 3. */
+static inline uint32_t redsc_get_rest(const int8_t *x, uint32_t rest, uint32_t filling) {
+  uint32_t word = filling | (uint8_t)x[0];
+  if (rest > 1) {
+    word |= (uint32_t)(uint8_t)x[1] << 8;
+  }
+  if (rest > 2) {
+    word |= (uint32_t)(uint8_t)x[2] << 16;
+  }
+  return word;
+}
+
+/* How the lines of a window go into a panel: groups of padding, whole groups of x, elements that are no whole group,
+   groups of padding. Assembly reads the first seven words by their order. */
+typedef struct {
+  uint32_t before, whole, rest, behind;
+  uint32_t filling; /* of the rest */
+  uint32_t offsets; /* minus the input zero point, as two int16 */
+  int32_t stride;   /* from a line of x to the next */
+  uint32_t groups;  /* of a line */
+  int are_taps;     /* lines are the taps of a kernel row; else kernel rows */
+} redsc_lines;
+
+redsc_lines redsc_lines_of(const redsc_conv *conv);
+
+/*
+ * A panel: word j * pixels + p is the pair j of pixel p, in the order of the weights, minus the input zero point.
+ * Writes the column of the pixel whose window has its first tap at this row and column of the image.
+ */
+void redsc_put_window(const redsc_conv *conv, const redsc_lines *lines, const int8_t *image, int row, int column,
+                      uint32_t *panel, int pixels);
+
+/* Writes lines and returns where the column goes on. */
+uint32_t *redsc_put_lines(const redsc_lines *lines, const int8_t *x, int count, uint32_t *panel, int pixels);
 
 /* All rows for the first `count` pixels of a panel of `pixels` (or of x: 0, and count 1). */
 void redsc_tile_portable(const redsc_conv *conv, const redsc_tile *tile, int pixels, int count);
@@ -73,6 +98,10 @@ void redsc_tile_1_sums(const redsc_tile *tile);
 void redsc_tile_1_bytes(const redsc_tile *tile);
 void redsc_tile_0_sums(const redsc_tile *tile);
 void redsc_tile_0_bytes(const redsc_tile *tile);
+
+/* redsc_put_lines for panels of four pixels and of one. */
+uint32_t *redsc_put_lines_4(const redsc_lines *lines, const int8_t *x, int count, uint32_t *panel);
+uint32_t *redsc_put_lines_1(const redsc_lines *lines, const int8_t *x, int count, uint32_t *panel);
 #endif
 
 #ifdef __cplusplus

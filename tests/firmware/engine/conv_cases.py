@@ -87,8 +87,9 @@ def run_cases(
 def _halfway_layer(dtype: DType, seed: int) -> Layer:
     """Return a 1x1 convolution of every int8 by powers of two: half of the sums lie between two steps of the output."""
     random = np.random.default_rng(seed)
-    points, scales = (int(random.integers(-128, 128)), (-128, -127, 3, 90)[seed]), 2.0 ** -np.arange(2, 15)
-    bias = (random.uniform(-150, 150, len(scales)) / scales).astype(np.int32)
+    points, scales = (int(random.integers(-128, 128)), (-128, -127, 3, 90)[seed]), 2.0 ** -np.arange(2, 15).repeat(2)
+    steps = random.uniform(-150, 150, len(scales)) * random.choice([0, 0.01, 1], len(scales))
+    bias = (steps / scales).astype(np.int32)
     x = np.arange(-128, 128, dtype=np.int8).reshape(1, 16, 16, 1)
     weight = random.choice(np.array([-1, 1], np.int8), (len(scales), 1, 1, 1))
     quant = Quant(tuple(scales.tolist()), (0,) * len(scales))
@@ -107,7 +108,8 @@ def _halfway_layer(dtype: DType, seed: int) -> Layer:
 
 
 _AT_THE_END = (637, 1515, 1757, 1997)  # seeds of layers whose output has the zero point -128
-_LAYERS = [(conv_layer, seed) for seed in (*range(100), *_AT_THE_END)]
+_NARROW = (313, 381, 445, 474, 496, 519)  # of layers whose image is narrower than the kernel
+_LAYERS = [(conv_layer, seed) for seed in (*range(100), *_AT_THE_END, *_NARROW)]
 _LAYERS += [(dense_layer, seed) for seed in (*range(40), *_AT_THE_END)]
 _LAYERS += [(_halfway_layer, seed) for seed in range(4)]
 
