@@ -133,8 +133,9 @@ static uint32_t *redsc_put_edge(const redsc_conv *conv, const redsc_lines *inner
   return redsc_put_lines(&lines, x, count, panel, pixels);
 }
 
-void redsc_put_window(const redsc_conv *conv, const redsc_lines *lines, const int8_t *image, int row, int column,
-                      uint32_t *panel, int pixels) {
+/* A window of which some taps may lie outside the image. */
+static void redsc_put_border(const redsc_conv *conv, const redsc_lines *lines, const int8_t *image, int row, int column,
+                             uint32_t *panel, int pixels) {
   const int channels = conv->input_channels, line_bytes = conv->input_width * channels;
   const redsc_range rows = redsc_steps_inside(row, conv->dilation_h, conv->kernel_height, conv->input_height);
   const redsc_range taps = redsc_steps_inside(column, conv->dilation_w, conv->kernel_width, conv->input_width);
@@ -160,4 +161,15 @@ void redsc_put_window(const redsc_conv *conv, const redsc_lines *lines, const in
     panel = redsc_put_edge(conv, lines, x, taps, rows.inside, panel, pixels);
   }
   redsc_put_zeros((uint32_t)(row_groups * rows.behind), panel, pixels);
+}
+
+void redsc_put_window(const redsc_conv *conv, const redsc_lines *lines, const int8_t *image, int row, int column,
+                      uint32_t *panel, int pixels) {
+  const int width = conv->input_width, kernel = conv->kernel_height;
+  if (row >= 0 && column >= 0 && lines->are_taps == 0 && column + conv->kernel_width <= width &&
+      row + (kernel - 1) * conv->dilation_h < conv->input_height) {
+    redsc_put_lines(lines, image + (row * width + column) * conv->input_channels, kernel, panel, pixels);
+  } else {
+    redsc_put_border(conv, lines, image, row, column, panel, pixels);
+  }
 }

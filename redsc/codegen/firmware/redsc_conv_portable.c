@@ -28,34 +28,29 @@ static inline int32_t redsc_low_half(uint32_t pair) { return (int32_t)((pair & 0
 
 static inline int32_t redsc_high_half(uint32_t pair) { return redsc_low_half(pair >> 16); }
 
-/* sums[2 * p] and [2 * p + 1]: both rows for pixel p. Eight variables, as arrays would stay in memory. */
-static void redsc_sum_4(const redsc_conv *conv, const uint32_t *panel, const int8_t *weight, uint32_t sums[8]) {
+/* Both rows for two pixels side by side in a panel of four. More sums at a time than these do not fit into the
+   registers of most cores. */
+static void redsc_sum_2(const redsc_conv *conv, const uint32_t *panel, const int8_t *weight, uint32_t sums[4]) {
   const int is_sums = conv->form == REDSC_SUMS;
-  uint32_t a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0, segment, i;
+  uint32_t even = 0, odd = 0, next_even = 0, next_odd = 0, segment, i;
   for (segment = conv->segments; segment > 0; --segment) {
     for (i = conv->segment_bytes / 4; i > 0; --i) {
       const redsc_weights w = redsc_weights_at(weight, is_sums);
-      a += redsc_products(w.even, redsc_low_half(panel[0]), redsc_high_half(panel[0]));
-      b += redsc_products(w.odd, redsc_low_half(panel[0]), redsc_high_half(panel[0]));
-      c += redsc_products(w.even, redsc_low_half(panel[1]), redsc_high_half(panel[1]));
-      d += redsc_products(w.odd, redsc_low_half(panel[1]), redsc_high_half(panel[1]));
-      e += redsc_products(w.even, redsc_low_half(panel[2]), redsc_high_half(panel[2]));
-      f += redsc_products(w.odd, redsc_low_half(panel[2]), redsc_high_half(panel[2]));
-      g += redsc_products(w.even, redsc_low_half(panel[3]), redsc_high_half(panel[3]));
-      h += redsc_products(w.odd, redsc_low_half(panel[3]), redsc_high_half(panel[3]));
+      const int32_t low = redsc_low_half(panel[0]), high = redsc_high_half(panel[0]);
+      const int32_t next_low = redsc_low_half(panel[1]), next_high = redsc_high_half(panel[1]);
+      even += redsc_products(w.even, low, high);
+      odd += redsc_products(w.odd, low, high);
+      next_even += redsc_products(w.even, next_low, next_high);
+      next_odd += redsc_products(w.odd, next_low, next_high);
       weight += 4;
       panel += 4;
     }
     weight += conv->skip_bytes;
   }
-  sums[0] = a;
-  sums[1] = b;
-  sums[2] = c;
-  sums[3] = d;
-  sums[4] = e;
-  sums[5] = f;
-  sums[6] = g;
-  sums[7] = h;
+  sums[0] = even;
+  sums[1] = odd;
+  sums[2] = next_even;
+  sums[3] = next_odd;
 }
 
 static void redsc_sum_1(const redsc_conv *conv, const uint32_t *panel, const int8_t *weight, uint32_t sums[2]) {
@@ -101,11 +96,12 @@ static int8_t redsc_result(const redsc_conv *conv, const redsc_channel_pair *pai
   return (int8_t)redsc_clamp(value, conv->minimum, conv->maximum);
 }
 
-/* The sums of a pair of rows over the panel, or over x where there is none. */
+/* The sums of a pair of rows over the panel, or over x where there is none: both of the first pixel, and so on. */
 static void redsc_sum(const redsc_conv *conv, const redsc_tile *tile, int pixels, const int8_t *weight,
                       uint32_t sums[8]) {
   if (pixels == 4) {
-    redsc_sum_4(conv, (const uint32_t *)tile->panel, weight, sums);
+    redsc_sum_2(conv, (const uint32_t *)tile->panel, weight, sums);
+    redsc_sum_2(conv, (const uint32_t *)tile->panel + 2, weight, sums + 4);
   } else if (pixels == 1) {
     redsc_sum_1(conv, (const uint32_t *)tile->panel, weight, sums);
   } else {
