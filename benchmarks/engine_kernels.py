@@ -72,6 +72,7 @@ class Layer:
     pixels: int = 4
     zero_point: int = -128
     form: str = "REDSC_SUMS"
+    rescale: str = "REDSC_SHIFTS_RIGHT"
     stored: int | None = None
     bar: float | None = None
 
@@ -95,7 +96,7 @@ class Layer:
             segments, segment_bytes = taps, groups(channels) * 8
             skip, pair_bytes = groups(self.stored) * 8 - segment_bytes, taps * groups(self.stored) * 8
         sizes = (*self.image, *self.result, 1, *self.kernel, self.stride, self.stride, 1, 1, *pads)
-        rest = f"3, {self.zero_point}, -128, 127, {self.form}, REDSC_SHIFTS_RIGHT, {self.pixels}, {int(apart)}"
+        rest = f"3, {self.zero_point}, -128, 127, {self.form}, {self.rescale}, {self.pixels}, {int(apart)}"
         stretch = f"{segments}, {segment_bytes}, {skip}, {pair_bytes}"
         return f"{{{', '.join(map(str, sizes))}, {rest}, {stretch}, weight, channels}}"
 
@@ -104,6 +105,7 @@ LAYERS = (
     Layer("1x1 64->64 25x5", (25, 5, 64), (25, 5, 64), bar=1.05),
     Layer("  other zero point", (25, 5, 64), (25, 5, 64), zero_point=0),
     Layer("  REDSC_BYTES", (25, 5, 64), (25, 5, 64), form="REDSC_BYTES"),
+    Layer("  any shifts", (25, 5, 64), (25, 5, 64), rescale="REDSC_SHIFTS_ANY"),
     Layer("  one pixel at a time", (25, 5, 64), (25, 5, 64), pixels=1),
     Layer("  without a panel", (25, 5, 64), (25, 5, 64), pixels=0),
     Layer("  48 of 64", (25, 5, 48), (25, 5, 48), stored=64),

@@ -1,80 +1,128 @@
 /*
  * redsc: the tiles of the convolution kernel in plain C. This file carries no licence obligation.
  *
- * They serve every core, layers that the tiles in assembly do not take, and as the definition of those.
+ * They serve every core, and layers that the tiles in assembly do not take.
  */
+#include <string.h>
+
 #include "redsc_conv_tiles.h"
 
-/* The weights of two rows for the two elements of a panel word. */
+/* The high byte of 256 * odd + even is one less than the odd weight where the even one is negative: all bits, to be
+   masked with the sign, or none. */
+static inline int redsc_borrow(const redsc_conv *conv) { return conv->form == REDSC_SUMS ? -1 : 0; }
+
+#if REDSC_DSP
+
+/* The weights of a row for the two elements of a panel word. */
+typedef uint32_t redsc_row;
+
+/* Two rows; where they are packed as sums, `odd` is 256 * odd + even. */
 typedef struct {
-  int32_t even[2], odd[2];
+  redsc_row even, odd;
 } redsc_weights;
 
-/* The high byte of 256 * odd + even is one less than the odd weight where the even one is negative. */
-static inline redsc_weights redsc_weights_at(const int8_t *bytes, int is_sums) {
+static inline redsc_weights redsc_weights_at(const int8_t *bytes, int borrow) {
   redsc_weights w;
-  w.even[0] = bytes[0];
-  w.even[1] = bytes[2];
-  w.odd[0] = bytes[1] + (is_sums & (bytes[0] < 0));
-  w.odd[1] = bytes[3] + (is_sums & (bytes[2] < 0));
+  uint32_t word;
+  memcpy(&word, bytes, sizeof(word));
+  w.odd = word;
+  __asm__("sxtb16 %0, %1" : "=r"(w.even) : "r"(word));
+  if (borrow == 0) {
+    __asm__("sxtb16 %0, %1, ror #8" : "=r"(w.odd) : "r"(word));
+  }
   return w;
 }
 
-static inline uint32_t redsc_products(const int32_t w[2], int32_t low, int32_t high) {
-  return (uint32_t)(w[0] * low) + (uint32_t)(w[1] * high);
+static inline uint32_t redsc_add_products(uint32_t sum, redsc_row weights, uint32_t pair) {
+  uint32_t result;
+  __asm__("smlad %0, %1, %2, %3" : "=r"(result) : "r"(weights), "r"(pair), "r"(sum));
+  return result;
 }
 
-static inline int32_t redsc_low_half(uint32_t pair) { return (int32_t)((pair & 0xFFFFu) ^ 0x8000u) - 0x8000; }
+static inline uint32_t redsc_odd_sum(uint32_t even, uint32_t odd, int borrow) {
+  return borrow == 0 ? odd : (uint32_t)(redsc_signed(odd - even) >> 8);
+}
 
-static inline int32_t redsc_high_half(uint32_t pair) { return redsc_low_half(pair >> 16); }
+#else
+
+typedef struct {
+  int32_t low, high;
+} redsc_row;
+
+typedef struct {
+  redsc_row even, odd;
+} redsc_weights;
+
+static inline redsc_weights redsc_weights_at(const int8_t *bytes, int borrow) {
+  redsc_weights w;
+  w.even.low = bytes[0];
+  w.even.high = bytes[2];
+  w.odd.low = bytes[1] - (borrow & (bytes[0] >> 7));
+  w.odd.high = bytes[3] - (borrow & (bytes[2] >> 7));
+  return w;
+}
+
+/* memcpy, as redsc_signed: compilers make one instruction of it. And two additions, as cores multiply and add at once. */
+static inline uint32_t redsc_add_products(uint32_t sum, redsc_row weights, uint32_t pair) {
+  const uint16_t bits = (uint16_t)(pair & 0xFFFFu);
+  int16_t low;
+  memcpy(&low, &bits, sizeof(low));
+  sum += (uint32_t)(weights.low * low);
+  return sum + (uint32_t)(weights.high * (redsc_signed(pair) >> 16));
+}
+
+static inline uint32_t redsc_odd_sum(uint32_t even, uint32_t odd, int borrow) {
+  (void)even;
+  (void)borrow;
+  return odd;
+}
+
+#endif
 
 /* Both rows for two pixels side by side in a panel of four. More sums at a time than these do not fit into the
    registers of most cores. */
 static void redsc_sum_2(const redsc_conv *conv, const uint32_t *panel, const int8_t *weight, uint32_t sums[4]) {
-  const int is_sums = conv->form == REDSC_SUMS;
+  const int borrow = redsc_borrow(conv);
   uint32_t even = 0, odd = 0, next_even = 0, next_odd = 0, segment, i;
   for (segment = conv->segments; segment > 0; --segment) {
     for (i = conv->segment_bytes / 4; i > 0; --i) {
-      const redsc_weights w = redsc_weights_at(weight, is_sums);
-      const int32_t low = redsc_low_half(panel[0]), high = redsc_high_half(panel[0]);
-      const int32_t next_low = redsc_low_half(panel[1]), next_high = redsc_high_half(panel[1]);
-      even += redsc_products(w.even, low, high);
-      odd += redsc_products(w.odd, low, high);
-      next_even += redsc_products(w.even, next_low, next_high);
-      next_odd += redsc_products(w.odd, next_low, next_high);
+      const redsc_weights w = redsc_weights_at(weight, borrow);
+      even = redsc_add_products(even, w.even, panel[0]);
+      odd = redsc_add_products(odd, w.odd, panel[0]);
+      next_even = redsc_add_products(next_even, w.even, panel[1]);
+      next_odd = redsc_add_products(next_odd, w.odd, panel[1]);
       weight += 4;
       panel += 4;
     }
     weight += conv->skip_bytes;
   }
   sums[0] = even;
-  sums[1] = odd;
+  sums[1] = redsc_odd_sum(even, odd, borrow);
   sums[2] = next_even;
-  sums[3] = next_odd;
+  sums[3] = redsc_odd_sum(next_even, next_odd, borrow);
 }
 
 static void redsc_sum_1(const redsc_conv *conv, const uint32_t *panel, const int8_t *weight, uint32_t sums[2]) {
-  const int is_sums = conv->form == REDSC_SUMS;
+  const int borrow = redsc_borrow(conv);
   uint32_t even = 0, odd = 0, segment, i;
   for (segment = conv->segments; segment > 0; --segment) {
     for (i = conv->segment_bytes / 4; i > 0; --i) {
-      const redsc_weights w = redsc_weights_at(weight, is_sums);
-      const int32_t low = redsc_low_half(*panel), high = redsc_high_half(*panel);
-      even += redsc_products(w.even, low, high);
-      odd += redsc_products(w.odd, low, high);
+      const redsc_weights w = redsc_weights_at(weight, borrow);
+      even = redsc_add_products(even, w.even, *panel);
+      odd = redsc_add_products(odd, w.odd, *panel);
       weight += 4;
       ++panel;
     }
     weight += conv->skip_bytes;
   }
   sums[0] = even;
-  sums[1] = odd;
+  sums[1] = redsc_odd_sum(even, odd, borrow);
 }
 
 /* Straight from x. What lies behind the last element of a pixel is left out. */
 static void redsc_sum_0(const redsc_conv *conv, const int8_t *x, const int8_t *weight, uint32_t sums[2]) {
   static const uint8_t place[4] = {0, 2, 1, 3};
-  const int is_sums = conv->form == REDSC_SUMS;
+  const int borrow = redsc_borrow(conv);
   const uint32_t stretch = redsc_pixel_elements(conv) / conv->segments;
   uint32_t even = 0, odd = 0, segment, k;
   for (segment = conv->segments; segment > 0; --segment) {
@@ -82,7 +130,7 @@ static void redsc_sum_0(const redsc_conv *conv, const int8_t *x, const int8_t *w
       const int8_t *pair = weight + 2 * ((k & ~3u) + place[k & 3u]);
       const int32_t value = *x++ - conv->input_zero_point;
       even += (uint32_t)(pair[0] * value);
-      odd += (uint32_t)((pair[1] + (is_sums & (pair[0] < 0))) * value);
+      odd += (uint32_t)((pair[1] - (borrow & (pair[0] >> 7))) * value);
     }
     weight += conv->segment_bytes + conv->skip_bytes;
   }
