@@ -66,7 +66,8 @@ Operand = Value | Part | Constant | State
 class Call:
     """One call: `function(&params, operands..., scratch)`.
 
-    source: the file of the firmware that defines the function; a header of the same name declares it.
+    source: the file of the firmware that defines the function.
+    header: the one that declares it, None for that of the same name.
     operands: what is read, then what is written; constants of the graph lie in flash.
     takes_scratch: whether the last argument is the node's working buffer (`redsc.cost.engine`), NULL without one.
     is_copy: whether the call only copies operand 0 to operand 1: needless where both lie in one place.
@@ -78,6 +79,12 @@ class Call:
     operands: tuple[Operand, ...]
     takes_scratch: bool = False
     is_copy: bool = False
+    header: str | None = None
+
+    @property
+    def declared_in(self) -> str:
+        """The header that declares the function."""
+        return self.header or self.source.replace(".c", ".h")
 
 
 Emit = Callable[[Node], Iterable[Call]]

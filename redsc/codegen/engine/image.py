@@ -61,7 +61,7 @@ def build_image(symbol: str, programs: Sequence[Program]) -> Image:
     writer = _Writer(symbol, pool, _name_params(symbol, calls, pool), variables)
     sources = sorted({call.source for call in calls})
     return Image(
-        headers=tuple(source.replace(".c", ".h") for source in sources),
+        headers=tuple(sorted({call.declared_in for call in calls})),
         sources=tuple(sources),
         params=tuple((kind, name, text) for (kind, text), name in writer.names.items()),
         words=tuple(_lines(pool.data)),

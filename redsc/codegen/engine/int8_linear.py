@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -119,7 +120,8 @@ def _depthwise(node: Node, held: Held, kernels: Kernels) -> Iterator[Call]:
     function = "redsc_depthwise_planar_s8" if way.is_planar else "redsc_depthwise_direct_s8"
     source = "redsc_depthwise_planar.c" if way.is_planar else "redsc_depthwise_direct.c"
     operands = (node.operand(0), node.outputs[0])
-    yield Call(function, source, Params("redsc_depthwise", params), operands, takes_scratch=way.is_planar)
+    call = Call(function, source, Params("redsc_depthwise", params), operands, header="redsc_depthwise.h")
+    yield replace(call, takes_scratch=way.is_planar)
 
 
 def _window(node: Node) -> dict[str, int]:

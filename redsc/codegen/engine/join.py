@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
+from typing import Any
 
 from redsc.codegen.engine.box import View, move
 from redsc.codegen.engine.call import Call, Emit
@@ -43,12 +44,13 @@ def _split(node: Node, whole_index: int, axis_index: int) -> Iterator[Call]:
 
 def _slice(node: Node) -> Iterator[Call]:
     """A negative stride is one in the copy too. The dots make a view of a single element as well."""
-    taken = (*sliced_axes(node), ...)
+    taken: tuple[Any, ...] = (*sliced_axes(node), ...)
     return move(node.operand(0), node.outputs[0], take=lambda whole: whole[taken])
 
 
 def _at(axis: int, place: int) -> View:
-    return lambda whole: whole[(*(slice(None),) * axis, place, ...)]
+    taken: tuple[Any, ...] = (*(slice(None),) * axis, place, ...)
+    return lambda whole: whole[taken]
 
 
 def _in_a_row(axis: int, sizes: Sequence[int]) -> list[View]:

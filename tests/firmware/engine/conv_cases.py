@@ -87,7 +87,10 @@ def run_cases(
 def _halfway_layer(dtype: DType, seed: int) -> Layer:
     """Return a 1x1 convolution of every int8 by powers of two: half of the sums lie between two steps of the output."""
     random = np.random.default_rng(seed)
-    points, scales = (int(random.integers(-128, 128)), (-128, -127, 3, 90)[seed]), 2.0 ** -np.arange(2, 15).repeat(2)
+    points, scales = (
+        (int(random.integers(-128, 128)), (-128, -127, 3, 90)[seed]),
+        2.0 ** -np.arange(2, 15).repeat(2),
+    )
     steps = random.uniform(-150, 150, len(scales)) * random.choice([0, 0.01, 1], len(scales))
     bias = (steps / scales).astype(np.int32)
     x = np.arange(-128, 128, dtype=np.int8).reshape(1, 16, 16, 1)
