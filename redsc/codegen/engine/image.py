@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from redsc.ir import Node, Value
 __all__ = ["CStep", "Image", "build_image"]
 
 _WORDS_PER_LINE = 8
+_COLUMNS = 116
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def build_image(symbol: str, programs: Sequence[Program]) -> Image:
     return Image(
         headers=tuple(sorted({call.declared_in for call in calls})),
         sources=tuple(sources),
-        params=tuple((kind, name, text) for (kind, text), name in writer.names.items()),
+        params=tuple((kind, name, _wrapped(text)) for (kind, text), name in writer.names.items()),
         words=tuple(_lines(pool.data)),
         constant_bytes=len(pool.data),
         starts=pool.starts,
@@ -132,6 +134,13 @@ def _name_params(symbol: str, calls: Sequence[Call], pool: ConstantPool) -> dict
 
 def _initializer(params: Params, pool: ConstantPool) -> str:
     return "{" + ", ".join(f".{name} = {_literal(value, pool)}" for name, value in params.fields.items()) + "}"
+
+
+def _wrapped(initializer: str) -> str:
+    """Return an initialiser in lines that can be read."""
+    return fill(
+        initializer[1:-1], _COLUMNS, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
+    )
 
 
 def _literal(value: Field, pool: ConstantPool) -> str:
