@@ -57,14 +57,14 @@ class Toolchain:
         return compiler
 
 
-HOST = Toolchain("gcc")
+HOST = Toolchain("gcc", link_flags=("-lm",))
 HOST_CPP = Toolchain("g++", ("-x", "c++"))
 _M4 = HERE / "cortex_m4"
 CORTEX_M4 = Toolchain(
     "arm-none-eabi-gcc",
     ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-ffunction-sections"),
     (_M4 / "start.c",),
-    ("-T", str(_M4 / "mps2.ld"), "-nostartfiles", "--specs=rdimon.specs", "-Wl,--gc-sections"),
+    ("-T", str(_M4 / "mps2.ld"), "-nostartfiles", "--specs=rdimon.specs", "-Wl,--gc-sections", "-lm"),
     "rdimon.specs",
 )
 

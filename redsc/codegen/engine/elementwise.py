@@ -17,7 +17,7 @@ from redsc.codegen.engine.quant import (
     right_shift_of,
 )
 from redsc.formats.tables import CannotTranslate
-from redsc.ir import Activation, DType, Node, Shape, Value
+from redsc.ir import DType, Node, Shape, Value
 
 __all__ = ["ELEMENTWISE"]
 
@@ -39,47 +39,34 @@ class _Axis:
         return self.a_step == inner.a_step * inner.size and self.b_step == inner.b_step * inner.size
 
 
-def _add(node: Node) -> Iterator[Call]:
-    """Multipliers in float64: tensorflow/lite/micro/kernels/add_common.cc."""
-    a, b = (quant_of(value).scale for value in _operands(node))
-    twice = 2 * max(a, b)
-    ratio = twice / ((1 << _LEFT_SHIFT) * quant_of(node.outputs[0]).scale)
-    return _sum(node, (a / twice, b / twice), ratio, sign=1)
+def _sum(sign: int) -> Emit:
+    """Return the row of a + sign * b; tensorflow/lite/micro/kernels/add_common.cc, multipliers in float64."""
 
+    def emit(node: Node) -> Iterator[Call]:
+        (wide, narrow), output = sorted(_operands(node), key=_scale, reverse=True), node.outputs[0]
+        signs = (1, sign) if wide is node.operand(0) else (sign, 1)
+        twice = 2 * _scale(wide)
+        b_multiplier, b_shift = right_shift_of(_scale(narrow) / twice)
+        multiplier, shift = right_shift_of(twice / ((1 << _LEFT_SHIFT) * _scale(output)))
+        fields = {
+            "a_factor": signs[0] * (1 << (_LEFT_SHIFT - 1)),
+            "b_multiplier": b_multiplier,
+            "multiplier": multiplier,
+            "b_sign": signs[1],
+            "b_shift": b_shift,
+            "shift": shift,
+            **_zero_points(wide, narrow, output),
+            **clamp_fields(output, node.attrs.activation),
+        }
+        return _call("redsc_add_s8", "redsc_add_params_s8", (wide, narrow), output, fields)
 
-def _sub(node: Node) -> Iterator[Call]:
-    """Multipliers in float32: tensorflow/lite/micro/kernels/sub_common.cc."""
-    a, b, y = (np.float32(quant_of(value).scale) for value in (*_operands(node), node.outputs[0]))
-    twice = np.float32(2) * max(a, b)
-    ratio = twice / (np.float32(1 << _LEFT_SHIFT) * y)
-    return _sum(node, (float(a / twice), float(b / twice)), float(ratio), sign=-1)
-
-
-def _sum(node: Node, halves: tuple[float, float], ratio: float, sign: int) -> Iterator[Call]:
-    """Emit a + sign * b; the operand with the larger scale, whose factor is exactly 1/2, goes first."""
-    (wide, narrow), (first, second) = _operands(node), (1, sign)
-    if halves[1] > halves[0]:
-        (narrow, wide), (second, first), halves = (wide, narrow), (first, second), halves[::-1]
-    output = node.outputs[0]
-    b_multiplier, b_shift = right_shift_of(halves[1])
-    multiplier, shift = right_shift_of(ratio)
-    fields = {
-        "a_factor": first * (1 << (_LEFT_SHIFT - 1)),
-        "b_multiplier": b_multiplier,
-        "multiplier": multiplier,
-        "b_sign": second,
-        "b_shift": b_shift,
-        "shift": shift,
-        **_zero_points(wide, narrow, output),
-        **clamp_fields(output, getattr(node.attrs, "activation", Activation.NONE)),
-    }
-    return _call("redsc_add_s8", "redsc_add_params_s8", (wide, narrow), output, fields)
+    return emit
 
 
 def _mul(node: Node) -> Iterator[Call]:
     """tensorflow/lite/micro/kernels/mul_common.cc."""
     (a, b), output = _operands(node), node.outputs[0]
-    multiplier, shift = multiplier_of(quant_of(a).scale * quant_of(b).scale / quant_of(output).scale)
+    multiplier, shift = multiplier_of(_scale(a) * _scale(b) / _scale(output))
     fields = {
         "multiplier": multiplier,
         "shift": shift,
@@ -92,7 +79,7 @@ def _mul(node: Node) -> Iterator[Call]:
 def _prelu(node: Node) -> Iterator[Call]:
     """tensorflow/lite/micro/kernels/prelu_common.cc."""
     (a, b), output = _operands(node), node.outputs[0]
-    x, slope, y = (quant_of(value).scale for value in (a, b, output))
+    x, slope, y = map(_scale, (a, b, output))
     (positive, positive_shift), (negative, negative_shift) = multiplier_of(x / y), multiplier_of(x * slope / y)
     fields = {
         "multiplier": (positive, negative),
@@ -184,6 +171,10 @@ def _merged(axes: Sequence[_Axis]) -> list[_Axis]:
     return found
 
 
+def _scale(value: Value) -> float:
+    return quant_of(value).scale
+
+
 def _operands(node: Node) -> tuple[Value, Value]:
     return node.operand(0), node.operand(1)
 
@@ -194,8 +185,8 @@ def _zero_points(a: Value, b: Value, output: Value) -> dict[str, Field]:
 
 
 _INT8: Mapping[str, Emit] = {
-    "ADD": _add,
-    "SUB": _sub,
+    "ADD": _sum(1),
+    "SUB": _sum(-1),
     "MUL": _mul,
     "PRELU": _prelu,
     "MAXIMUM": _extreme(0),

@@ -31,8 +31,12 @@ class Cases:
         self.outputs: list[Value] = []
 
     def quant(self, least: float = 0.003, most: float = 0.3) -> Quant:
-        """Return a random scale between two, in even proportions, and a zero point."""
+        """Return a random scale between two, in even proportions, and a zero point.
+
+        Half of the scales are short decimals: their ratios are where float32 and float64 give other multipliers.
+        """
         scale = float(np.exp(self.random.uniform(np.log(least), np.log(most))))
+        scale = float(f"{scale:.1g}") if self.random.integers(2) else scale
         return Quant.per_tensor(scale, int(self.random.choice([-128, 0, 127, *self.random.integers(-128, 128, 3)])))
 
     def shape(self, rank: int, most: int = 6) -> Shape:

@@ -1,0 +1,96 @@
+/*
+ * redsc: int8 softmax over the last axis. This file carries no licence obligation.
+ *
+ * Follows tensorflow/lite/kernels/internal/reference/softmax.h in the fixed-point arithmetic of gemmlowp's
+ * fixedpoint/fixedpoint.h: a Qn number has n bits before the point, a sign, and 31 - n bits behind the point.
+ */
+#include "redsc_softmax.h"
+
+/* The product of a Qn and a Qm number is Q(n + m): SaturatingRoundingDoublingHighMul. */
+static inline int32_t redsc_product(int32_t a, int32_t b) {
+  return (int32_t)(((int64_t)a * b + (1 << 30)) >> 31);
+}
+
+/* value / 2^exponent, halves away from zero: RoundingDivideByPOT. */
+static inline int32_t redsc_divided(int32_t value, int32_t exponent) {
+  const int32_t mask = (int32_t)((1u << exponent) - 1u);
+  return (value >> exponent) + ((value & mask) > (mask >> 1) + (value < 0));
+}
+
+/* exp of a Q5 number below 0 as Q0: exp_on_negative_values. */
+static int32_t redsc_exp(int32_t x) {
+  static const int32_t powers[7] = {1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242};
+  const int32_t quarter = 1 << 24, part = (x & (quarter - 1)) - quarter, rest = part - x;
+  const int32_t a = part * 32 + (1 << 28), a2 = redsc_product(a, a); /* from -1/8 on, as Q0 */
+  const int32_t a3 = redsc_product(a2, a), a4 = redsc_product(a2, a2);
+  const int32_t thirds = redsc_product(redsc_divided(a4, 2) + a3, 715827883) + a2;
+  const int32_t root = 1895147668; /* exp(-1/8) */
+  int32_t result = root + redsc_product(root, a + redsc_divided(thirds, 1));
+  int bit;
+  for (bit = 0; bit < 7; ++bit) { /* times exp(-2^(bit - 2)) */
+    if ((rest >> (24 + bit)) & 1) {
+      result = redsc_product(result, powers[bit]);
+    }
+  }
+  return x == 0 ? INT32_MAX : result;
+}
+
+/* 1 / (1 + x) of a Q0 number from 0 on, by Newton's method: one_over_one_plus_x_for_x_in_0_1. */
+static int32_t redsc_reciprocal(int32_t x) {
+  const int32_t half = (x >> 1) + (1 << 30); /* (1 + x) / 2 */
+  int32_t guess = 1515870810 + redsc_product(half, -1010580540), step; /* Q2: 48/17 - 32/17 * half */
+  for (step = 0; step < 3; ++step) {
+    guess += redsc_product(guess, (1 << 29) - redsc_product(half, guess)) * 4;
+  }
+  return guess >= 1 << 30 ? INT32_MAX : guess * 2;
+}
+
+static inline int32_t redsc_leading_zeros(uint32_t value) {
+  int32_t count = 0;
+  for (; (value & 0x80000000u) == 0; value <<= 1) {
+    ++count;
+  }
+  return count;
+}
+
+static inline int32_t redsc_power(const redsc_softmax_params_s8 *params, int32_t difference) {
+  return redsc_exp(redsc_product(difference * (int32_t)(1u << params->shift), params->multiplier));
+}
+
+/* The sum of the powers of a row as Q12. */
+static uint32_t redsc_sum_powers(const redsc_softmax_params_s8 *params, const int8_t *x, int32_t maximum) {
+  uint32_t sum = 0, i;
+  for (i = 0; i < params->depth; ++i) {
+    if (x[i] - maximum >= params->least_difference) {
+      sum += (uint32_t)redsc_divided(redsc_power(params, x[i] - maximum), 12);
+    }
+  }
+  return sum;
+}
+
+static void redsc_softmax_row_s8(const redsc_softmax_params_s8 *params, const int8_t *x, int8_t *y) {
+  int32_t maximum = -128, zeros, exponent, scale;
+  uint32_t i, sum;
+  for (i = 0; i < params->depth; ++i) {
+    maximum = x[i] > maximum ? x[i] : maximum;
+  }
+  sum = redsc_sum_powers(params, x, maximum); /* at least 2^19: the power of the maximum itself */
+  zeros = redsc_leading_zeros(sum);
+  scale = redsc_reciprocal((int32_t)((sum << zeros) & 0x7FFFFFFFu));
+  exponent = 12 - zeros + 31 - 8;
+  exponent = exponent > 31 ? 31 : exponent; /* from 512 equals on, where TFLite gives up */
+  for (i = 0; i < params->depth; ++i) {
+    int32_t value = -128;
+    if (x[i] - maximum >= params->least_difference) {
+      value += redsc_divided(redsc_product(scale, redsc_power(params, x[i] - maximum)), exponent);
+    }
+    y[i] = (int8_t)(value > 127 ? 127 : value);
+  }
+}
+
+void redsc_softmax_s8(const redsc_softmax_params_s8 *params, const int8_t *x, int8_t *y) {
+  uint32_t row;
+  for (row = 0; row < params->rows; ++row) {
+    redsc_softmax_row_s8(params, x + row * params->depth, y + row * params->depth);
+  }
+}

@@ -1,0 +1,77 @@
+"""What computes in the C engine: every row on the sample of its op, in TFLM and in the engine."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from redsc.codegen.engine.compute import COMPUTE
+from redsc.codegen.engine.image import build_image
+from redsc.codegen.engine.program import lower_graph
+from redsc.codegen.engine.shared import Shared
+from redsc.formats.tables import CannotTranslate, Refusal
+from redsc.ir import OPS, DType
+from redsc.ir.rules import Signature
+from tests.firmware.build import CORTEX_M4, FIRMWARE, HOST, HOST_CPP, WARNINGS, Toolchain
+from tests.firmware.engine.compute_cases import check_equal_to_tflm
+from tests.firmware.engine.harness import places_apart
+from tests.op_samples import sample_graph, sample_inputs
+
+STRICT = (*WARNINGS, "-Wconversion", "-Wno-sign-conversion", "-Wshadow", "-O2", "-c")
+
+
+REFUSED = {("DIV", DType.INT8), ("LOG_SOFTMAX", DType.INT8)}
+
+
+def has_kernel(name: str, row: Signature) -> bool:
+    """Whether the engine computes such a sample: int8 and float32, and int32 places of extremes."""
+    is_known = {row.inputs[0], row.output} <= {DType.FLOAT32, DType.INT8} or name.startswith("ARG")
+    return is_known and (name, row.inputs[0]) not in REFUSED
+
+
+def signatures() -> list[tuple[str, Signature]]:
+    return [(name, row) for name in COMPUTE for row in OPS[name].signatures]
+
+
+@pytest.mark.parametrize(("name", "row"), signatures(), ids=str)
+def test_the_sample_of_an_op_is_computed_or_refused(name: str, row: Signature) -> None:
+    assert not isinstance(COMPUTE[name], Refusal)
+    graph = sample_graph(name, row)
+    if has_kernel(name, row):
+        check_equal_to_tflm(graph, samples=sample_inputs(graph))
+    else:
+        with pytest.raises(CannotTranslate, match="no kernel"):
+            lower_graph(graph, places_apart(graph)[0], Shared())
+
+
+def sources() -> list[Path]:
+    graphs = [sample_graph(name, row) for name, row in signatures() if has_kernel(name, row)]
+    programs = [lower_graph(graph, places_apart(graph)[0], Shared()) for graph in graphs]
+    found = {name for program in programs for name in build_image("t", [program]).sources}
+    return sorted(FIRMWARE / name for name in found)
+
+
+@pytest.mark.parametrize(
+    ("toolchain", "flags"),
+    [
+        (HOST, ("-std=c99",)),
+        (HOST_CPP, ("-std=c++11",)),
+        (CORTEX_M4, ("-std=c99",)),
+        (CORTEX_M4, ("-std=c99", "-Os")),
+    ],
+)
+def test_the_sources_compile_without_a_warning(
+    tmp_path: Path, toolchain: Toolchain, flags: tuple[str, ...]
+) -> None:
+    assert len(sources()) > 8
+    for path in sources():
+        command = [toolchain.find(), *toolchain.flags, *STRICT, *flags, str(path), "-o", str(tmp_path / "a.o")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), f"{path.name}: {done.stderr}"
+
+
+def test_only_float_sources_need_libm() -> None:
+    needing = {path.name for path in sources() if "<math.h>" in path.read_text("ascii")}
+    assert needing == {"redsc_libm_f32.c", "redsc_softmax_f32.c"}

@@ -1,0 +1,107 @@
+"""Functions of one operand in the C engine, against TFLM's kernels: int8 for all 256 inputs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from redsc.codegen.engine.rows import emit_calls
+from redsc.codegen.engine.shared import Shared
+from redsc.formats.tables import CannotTranslate
+from redsc.ir import NO_ATTRS, DType, Graph, GraphBuilder, LeakyRelu, Quant
+from tests.firmware.engine.compute_cases import MACHINES, Cases, check_equal_to_tflm
+from tests.firmware.engine.harness import M4, Machine
+
+OWN_SCALE = ("RELU", "ELU", "HARD_SWISH", "ABS", "LEAKY_RELU", "QUANTIZE")
+FIXED = {"LOGISTIC": Quant.per_tensor(1 / 256, -128), "TANH": Quant.per_tensor(1 / 128, 0)}
+FLOAT_OPS = ("RELU", "RELU6", "ELU", "HARD_SWISH", "ABS", "LEAKY_RELU", "LOGISTIC", "TANH", "EXP", "NEG", "SQUARE")
+MORE_FLOAT_OPS = ("CEIL", "COS", "FLOOR", "SIN")
+POSITIVE = ("LOG", "SQRT", "RSQRT")
+EVERY = np.arange(-128, 128, dtype=np.int8)
+
+
+def attrs_of(cases: Cases, op: str) -> object:
+    alpha = float(np.float32(cases.random.choice([0.01, 0.25, 1.5, 0.0])))
+    return LeakyRelu(alpha) if op == "LEAKY_RELU" else NO_ATTRS
+
+
+def add_case(cases: Cases, op: str, least: float, most: float) -> None:
+    quant = cases.quant(least, most)
+    result = FIXED.get(op, quant if op == "RELU6" else cases.quant(quant.scale / 8, quant.scale * 8))
+    cases.node(op, cases.operand((256,), quant=quant), attrs=attrs_of(cases, op), quant=result)
+
+
+@pytest.mark.parametrize("op", [*OWN_SCALE, *FIXED, "RELU6"])
+def test_all_inputs_are_bit_exact(op: str) -> None:
+    cases = Cases(len(op))
+    for least, most in ((0.003, 0.3), (0.02, 0.08), (1e-4, 5)):
+        for _ in range(40):
+            add_case(cases, op, least, most)
+    graph = cases.graph()
+    check_equal_to_tflm(graph, samples=[[EVERY] * len(graph.inputs)])
+
+
+def test_all_inputs_of_an_inverse_square_root() -> None:
+    cases = Cases(1)
+    for _ in range(60):
+        quant = Quant.per_tensor(float(cases.random.uniform(0.003, 0.3)), -128)
+        cases.node("RSQRT", cases.operand((256,), quant=quant), quant=cases.quant(0.005, 0.3))
+    graph = cases.graph()
+    check_equal_to_tflm(graph, samples=[[EVERY] * len(graph.inputs)])
+
+
+@MACHINES
+def test_any_number_of_elements(machine: Machine) -> None:
+    cases = Cases(6)
+    for elements in (1, 2, 3, 4, 5, 7, 255, 1001):
+        cases.node("QUANTIZE", cases.operand((elements,)), quant=cases.quant())
+    check_equal_to_tflm(cases.graph(), machine)
+
+
+@pytest.mark.parametrize("op", [*FLOAT_OPS, *MORE_FLOAT_OPS, *POSITIVE])
+def test_float_is_what_tflm_computes(op: str) -> None:
+    cases = Cases(2)
+    cases.node(op, cases.operand((501,), DType.FLOAT32), attrs=attrs_of(cases, op))
+    reals = np.concatenate([np.random.default_rng(0).normal(0, 5, 500), [0]]).astype(np.float32)
+    sample = np.abs(reals) + np.float32(0.01) if op in POSITIVE else reals
+    check_equal_to_tflm(cases.graph(), samples=[[sample]])
+
+
+def test_a_function_of_libm_on_the_cortex_m4() -> None:
+    cases = Cases(2)
+    for op in ("LOGISTIC", "TANH", "HARD_SWISH"):
+        cases.node(op, cases.operand((40,), DType.FLOAT32))
+    check_equal_to_tflm(cases.graph(), M4)
+
+
+def conversion(op: str, source: DType, quant: Quant) -> Graph:
+    builder = GraphBuilder()
+    operand = builder.input("x", (2048,), source, quant if source is DType.INT8 else None)
+    target = DType.INT8 if source is DType.FLOAT32 else DType.FLOAT32
+    return builder.output(builder.op(op, operand, dtype=target, quant=quant if target is DType.INT8 else None))
+
+
+@pytest.mark.parametrize("scale", [0.0039, 0.0625, 0.37])
+@MACHINES
+def test_quantize_rounds_halves_away_from_zero(scale: float, machine: Machine) -> None:
+    quant = Quant.per_tensor(scale, -7)
+    random = np.random.default_rng(3)
+    steps = np.concatenate([random.uniform(-300, 300, 1000), random.integers(-150, 150, 1024) + 0.5])
+    near = np.nextafter(np.array([0.5, -0.5, 1.5], np.float32), np.float32(0))
+    far = np.array([1e6, -1e6, 2e7, -2e7, 0, -0.0], np.float32)
+    reals = np.concatenate([steps, near, far, np.zeros(15)]).astype(np.float32) * np.float32(scale)
+    check_equal_to_tflm(conversion("QUANTIZE", DType.FLOAT32, quant), machine, [[reals]])
+
+
+def test_dequantize_is_exact() -> None:
+    every = np.tile(EVERY, 8)
+    check_equal_to_tflm(conversion("DEQUANTIZE", DType.INT8, Quant.per_tensor(0.0371, 5)), samples=[[every]])
+
+
+def test_other_integers_are_refused() -> None:
+    builder = GraphBuilder()
+    operand = builder.input("x", (4,), DType.INT16, Quant.per_tensor(0.1))
+    builder.op("QUANTIZE", operand, dtype=DType.INT8, quant=Quant.per_tensor(0.1))
+    (node,) = builder.graph.nodes
+    with pytest.raises(CannotTranslate, match="no kernel from i16 to i8"):
+        list(emit_calls(node, Shared()))
