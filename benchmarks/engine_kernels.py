@@ -2,8 +2,9 @@
 
     python benchmarks/engine_kernels.py [COMPILER FLAGS, by default -O2]
 
-Needs arm-none-eabi-gcc and qemu-system-arm. Layers are those of the MLPerf Tiny networks; data is random. QEMU counts
-instructions, not cycles: one tick of SysTick is 0.625 instructions at -icount shift=6 (25 MHz against 64 ns).
+Needs arm-none-eabi-gcc and qemu-system-arm. Layers are those of the MLPerf Tiny networks; data is random. QEMU
+counts instructions, not cycles: a tick of SysTick is 0.625 instructions at -icount shift=6 (25 MHz against 64 ns).
+Beyond 10 M instructions the counter begins again.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 /*
- * redsc: the loops around the tiles of the int8 convolution and dense kernel. This file carries no licence obligation.
+ * redsc: the loops around the tiles of the convolution kernel. This file carries no licence obligation.
  */
 #include <string.h>
 
@@ -29,20 +29,17 @@ static inline uint32_t redsc_clamp_four(uint32_t values, uint32_t minimum, uint3
 static void redsc_clamp_all(const redsc_conv *conv, int8_t *y, int32_t count) {
   const uint32_t minimum = ((uint32_t)conv->minimum & 0xFFu) * 0x01010101u;
   const uint32_t maximum = ((uint32_t)conv->maximum & 0xFFu) * 0x01010101u;
-  for (; count > 0; count -= 4) {
-    const size_t bytes = count < 4 ? (size_t)count : 4;
-    uint32_t values = 0;
-    if (bytes == 4) {
-      memcpy(&values, y, 4);
-      values = redsc_clamp_four(values, minimum, maximum);
-      memcpy(y, &values, 4);
-    } else {
-      memcpy(&values, y, bytes);
-      values = redsc_clamp_four(values, minimum, maximum);
-      memcpy(y, &values, bytes);
-    }
+  uint32_t values;
+  for (; count >= 4; count -= 4) {
+    memcpy(&values, y, 4);
+    values = redsc_clamp_four(values, minimum, maximum);
+    memcpy(y, &values, 4);
     y += 4;
   }
+  values = 0;
+  memcpy(&values, y, (size_t)count);
+  values = redsc_clamp_four(values, minimum, maximum);
+  memcpy(y, &values, (size_t)count);
 }
 
 static void redsc_run_tile(const redsc_conv *conv, const redsc_tile *tile, int pixels, int count) {

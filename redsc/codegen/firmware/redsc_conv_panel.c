@@ -146,7 +146,9 @@ static void redsc_put_border(const redsc_conv *conv, const redsc_lines *lines, c
     redsc_put_zeros((uint32_t)(row_groups * conv->kernel_height), panel, pixels);
     return;
   }
-  x = image + (row + rows.before * conv->dilation_h) * line_bytes + (column + taps.before * conv->dilation_w) * channels;
+  row += rows.before * conv->dilation_h;
+  column += taps.before * conv->dilation_w;
+  x = image + row * line_bytes + column * channels;
   panel = redsc_put_zeros((uint32_t)(row_groups * rows.before), panel, pixels);
   if (lines->are_taps) {
     for (left = rows.inside; left > 0; --left) {

@@ -62,7 +62,7 @@ static inline redsc_weights redsc_weights_at(const int8_t *bytes, int borrow) {
   return w;
 }
 
-/* memcpy, as redsc_signed: compilers make one instruction of it. And two additions, as cores multiply and add at once. */
+/* memcpy, as redsc_signed: compilers make one instruction of it. Two additions, as cores multiply and add at once. */
 static inline uint32_t redsc_add_products(uint32_t sum, redsc_row weights, uint32_t pair) {
   const uint16_t bits = (uint16_t)(pair & 0xFFFFu);
   int16_t low;

@@ -1,6 +1,5 @@
 /*
- * redsc: the tiles of the convolution kernel for Cortex-M cores with DSP instructions. This file carries no licence
- * obligation.
+ * redsc: tiles of the convolution kernel for Cortex-M with DSP instructions. This file carries no licence obligation.
  *
  * Naked functions: compilers spill eight sums, and inline assembly with as many operands does not survive every
  * optimisation flag. What has no register lies on the stack, so that no core needs an FPU and no task starts to use
@@ -190,8 +189,8 @@ TILE_0(redsc_tile_0_sums, SUMS_PAIR, "40", ONE_SUMS_START, ONE_SUMS_END)
 TILE_0(redsc_tile_0_bytes, BYTES_PAIR, "48", ONE_BYTES_START, ONE_BYTES_END)
 
 /*
- * Lines of a window into a panel: r0 panel, r1 the line in x, r2 lines to go, r4 ... r10 the fields before, whole, rest,
- * behind, filling, offsets, stride. lr walks along the line. Words of x may lie at any address.
+ * Lines of a window into a panel: r0 panel, r1 the line in x, r2 lines to go, r4 ... r10 the fields before, whole,
+ * rest, behind, filling, offsets, stride. lr walks along the line. Words of x may lie at any address.
  */
 #define PUT_WORD(next)                                                       \
   "sxtab16 r12, r9, r3\n sxtab16 r3, r9, r3, ror #8\n str r12, [r0], #" next "\n str r3, [r0], #" next "\n"

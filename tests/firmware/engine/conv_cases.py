@@ -1,9 +1,9 @@
 """The files of conv_driver.c, and convolutions for them: parts of packed weights that larger levels own.
 
 `convs.bin` is a count and as many cases, `results.bin` per case a byte count and the bytes of y. All numbers are
-32-bit little-endian. A case: the numbers of redsc_conv in the order of `_FIELDS`, how many bytes x begins behind y in
-one block (0x7FFFFFFF: in blocks of their own), how many bytes x lies behind an aligned address; then byte counts and
-bytes of x, weights and channel pairs.
+32-bit little-endian. A case: the numbers of redsc_conv in the order of `_FIELDS`, how many bytes x begins behind y
+in one block (0x7FFFFFFF: in blocks of their own), how many bytes x lies behind an aligned address; then byte counts
+and bytes of x, weights and channel pairs.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def run_cases(
 
 
 def _halfway_layer(dtype: DType, seed: int) -> Layer:
-    """Return a 1x1 convolution of every int8 by powers of two: half of the sums lie between two steps of the output."""
+    """Return a 1x1 convolution of every int8 by powers of two: many sums lie halfway between two results."""
     random = np.random.default_rng(seed)
     points, scales = (
         (int(random.integers(-128, 128)), (-128, -127, 3, 90)[seed]),

@@ -1,6 +1,6 @@
 /*
- * Runs the convolutions of the file "convs.bin" and writes what comes out to "results.bin"; conv_cases.py explains both.
- * Every tensor lies in a block of exactly its size, x at an address of any parity, so that a sanitizer sees each byte
+ * Runs the convolutions of the file "convs.bin" and writes what comes out to "results.bin"; conv_cases.py explains
+ * both. Every tensor lies in a block of exactly its size, x at an address of any parity, so that a sanitizer sees each byte
  * read or written beside it; only where a case has a distance, x lies so far behind y in one block.
  */
 #include <limits.h>

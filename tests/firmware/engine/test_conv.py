@@ -159,7 +159,7 @@ def test_a_halfword_holds_no_less_than_minus_32768() -> None:
 def test_packed_rows_are_groups_of_four() -> None:
     weight = np.arange(1, 16, dtype=np.int8).reshape(3, 1, 5)
     assert pack_rows(weight, is_sums=False) == bytes(
-        [1, 6, 3, 8, 2, 7, 4, 9, 5, 10, 0, 0, 0, 0, 0, 0] + [11, 0, 13, 0, 12, 0, 14, 0, 15, 0, 0, 0, 0, 0, 0, 0]
+        [1, 6, 3, 8, 2, 7, 4, 9, 5, 10, 0, 0, 0, 0, 0, 0, 11, 0, 13, 0, 12, 0, 14, 0, 15, 0, 0, 0, 0, 0, 0, 0]
     )
     assert pack_rows(weight, is_sums=True) == pack_rows(weight, is_sums=False)
     assert pack_rows(-weight, is_sums=True)[:2] == (-6 * 256 - 1).to_bytes(2, "little", signed=True)
