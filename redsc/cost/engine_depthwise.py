@@ -19,6 +19,15 @@ SCRATCH_BYTES = {Kernels.ENGINE: MOST_SCRATCH_BYTES, Kernels.ENGINE_SMALL: 1}  #
 _TAPS = 3
 _GROUP = 4  # channels that are widened together
 
+# Instructions of the planar kernel: of a call; of a strip of four channels; to widen a line of four channels, and
+# a word of it; to keep a word for the next strip, by lines kept; of tiles, per line (or two) and two results of it.
+_CALL, _STRIP = 600, 360
+_WIDEN_LINE, _WIDEN_WORD = 34, 16
+_KEEP_WORD = {1: 7, 2: 8}
+_TWO_LINES, _ONE_LINE, _STRIDE_2_LINE = (31, 54), (28, 31), (22, 31)
+# Of the direct kernel: of a pixel, of four of its channels, of a row of taps, of a tap.
+_PIXEL, _FOUR_CHANNELS, _TAP_ROW, _TAP = 160, 63, 11, 14
+
 
 @dataclass(frozen=True, slots=True)
 class DepthwiseWay:
@@ -64,13 +73,6 @@ class _Strips:
         moved = (len(heights) - 1) * _GROUP * self.words * _KEEP_WORD[kept]
         tiles = sum(_GROUP * _tiles(height, pairs, self.stride) for height in heights)
         return widened + moved + tiles + _STRIP * len(heights)
-
-
-_CALL, _STRIP = 400, 170
-_WIDEN_LINE, _WIDEN_WORD = 55, 16
-_KEEP_WORD = {1: 5, 2: 9}
-_TWO_LINES, _ONE_LINE, _STRIDE_2_LINE = (40, 54), (40, 31), (55, 31)  # per line or two, per two results of a line
-_PIXEL, _FOUR_CHANNELS, _TAP_ROW, _TAP = 190, 63, 11, 14
 
 
 def _tiles(height: int, pairs: int, stride: int) -> int:

@@ -33,8 +33,9 @@ typedef struct {
  * For kernels of 3x3, equal strides of 1 or 2, dilation 1, multiplier 1, and pads of 0 or 1 before the image.
  *
  * Four channels at a time, strip by strip: it reads all that a strip of the result depends on, as far as an earlier
- * strip has not read it, and then writes the strip. y may begin where x begins if the strips run along the rows;
- * if they run along the columns, x and y must have the same size, or one strip be the whole image.
+ * strip has not read it, and then writes the strip. So y may begin exactly where x begins (nowhere else over x) if the
+ * strips run along the rows; if they run along the columns, also x and y must have the same size, or one strip be the
+ * whole image.
  *
  * Weights: per channel three lines of four bytes, which are three taps and a zero; 4-byte aligned. A line runs along
  * the strip: it is a row of the kernel, a column of it if swapped.
@@ -44,9 +45,9 @@ typedef struct {
 void redsc_depthwise_planar_s8(const redsc_depthwise *layer, const int8_t *x, int8_t *y, void *scratch);
 
 /*
- * For all others. Pixel by pixel and in a pixel channel by channel: reads all of a channel's window before it writes
- * the result. On cores with DSP instructions four channels are one step: all their windows are read before one of
- * the four is written.
+ * For all others. Pixel by pixel and in a pixel channel by channel: reads a channel's whole window before it writes
+ * the result. Neighbouring channels may be one step: all their windows are then read before one result is written,
+ * so that y may lie over x as far as it may with single channels.
  *
  * Weights: taps in the order of the kernel's rows, with a byte per output channel.
  */

@@ -1,6 +1,6 @@
 /*
- * redsc: the inner loops of the direct depthwise convolution; not for other users. This file carries no licence
- * obligation.
+ * redsc: the inner loops of the direct depthwise convolution; not for other users.
+ * This file carries no licence obligation.
  */
 #ifndef REDSC_DEPTHWISE_WINDOW_H
 #define REDSC_DEPTHWISE_WINDOW_H

@@ -1,6 +1,5 @@
 /*
- * redsc: what becomes of a sum of int8 products, for all layers with weights. This file carries no licence
- * obligation.
+ * redsc: what becomes of a sum of products of int8. This file carries no licence obligation.
  *
  * The rounding is that of redsc_multiply (redsc_arithmetic.h), on every path.
  */

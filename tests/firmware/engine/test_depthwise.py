@@ -157,6 +157,15 @@ def test_results_that_lie_nearer_spoil_the_operands(
     assert all(cases()[number].distance != APART for number in spoilt)
 
 
+def test_planar_results_may_begin_where_the_input_begins_and_nowhere_near(tmp_path: Path) -> None:
+    layer = make_layer(Shape((1, 9, 9, 12)), 1)
+    way = depthwise_way(layer.node)
+    packed = [layer.packed(way, distance) for distance in (0, 16, -16)]
+    results = run_layers(tmp_path, packed, HOST, "-std=c99", "-O2")
+    wanted = expected_output(layer).tobytes()
+    assert [result.data == wanted for result in results] == [True, False, False]
+
+
 def test_strips_along_columns_that_no_rule_allows_spoil_the_operands(tmp_path: Path) -> None:
     """As rule 2 of depthwise_way says: a smaller result moves up, over columns that are not read yet."""
     found = []
