@@ -14,6 +14,7 @@ from redsc.codegen.engine.shared import Shared
 from redsc.formats.tables import CannotTranslate, Refusal
 from redsc.ir import OPS, DType
 from redsc.ir.rules import Signature
+from redsc.options import Kernels
 from tests.firmware.build import CORTEX_M4, FIRMWARE, HOST, HOST_CPP, WARNINGS, Toolchain
 from tests.firmware.engine.compute_cases import check_equal_to_tflm
 from tests.firmware.engine.harness import places_apart
@@ -43,12 +44,12 @@ def test_the_sample_of_an_op_is_computed_or_refused(name: str, row: Signature) -
         check_equal_to_tflm(graph, samples=sample_inputs(graph))
     else:
         with pytest.raises(CannotTranslate, match="no kernel"):
-            lower_graph(graph, places_apart(graph)[0], Shared())
+            lower_graph(graph, places_apart(graph)[0], Shared({}), Kernels.ENGINE)
 
 
 def sources() -> list[Path]:
     graphs = [sample_graph(name, row) for name, row in signatures() if has_kernel(name, row)]
-    programs = [lower_graph(graph, places_apart(graph)[0], Shared()) for graph in graphs]
+    programs = [lower_graph(graph, places_apart(graph)[0], Shared({}), Kernels.ENGINE) for graph in graphs]
     found = {name for program in programs for name in build_image("t", [program]).sources}
     return sorted(FIRMWARE / name for name in found)
 

@@ -9,6 +9,7 @@ from redsc.codegen.engine.rows import emit_calls
 from redsc.codegen.engine.shared import Shared
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import NO_ATTRS, DType, Graph, GraphBuilder, LeakyRelu, Quant
+from redsc.options import Kernels
 from tests.firmware.engine.compute_cases import MACHINES, Cases, check_equal_to_tflm
 from tests.firmware.engine.harness import M4, Machine
 
@@ -104,4 +105,4 @@ def test_other_integers_are_refused() -> None:
     builder.op("QUANTIZE", operand, dtype=DType.INT8, quant=Quant.per_tensor(0.1))
     (node,) = builder.graph.nodes
     with pytest.raises(CannotTranslate, match="no kernel from i16 to i8"):
-        list(emit_calls(node, Shared()))
+        list(emit_calls(node, Shared({}), Kernels.ENGINE))

@@ -9,6 +9,7 @@ from redsc.codegen.engine.rows import emit_calls
 from redsc.codegen.engine.shared import Shared
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import DType, Graph, Quant, Shape, Softmax
+from redsc.options import Kernels
 from tests.firmware.engine.compute_cases import MACHINES, Cases, check_equal_to_tflm
 from tests.firmware.engine.harness import Machine
 
@@ -65,4 +66,4 @@ def test_float_is_what_tflm_computes(op: str) -> None:
 def test_what_does_not_fit_is_refused(shape: Shape, scale: float, reason: str) -> None:
     (node,) = one(shape, scale).nodes
     with pytest.raises(CannotTranslate, match=reason):
-        list(emit_calls(node, Shared()))
+        list(emit_calls(node, Shared({}), Kernels.ENGINE))
