@@ -13,35 +13,6 @@ typedef struct {
 
 #if REDSC_DSP
 
-/* The least and greatest of four int8 in one word, by the flags that SSUB8 sets for each. */
-static inline uint32_t redsc_clamp_four(uint32_t values, uint32_t minimum, uint32_t maximum) {
-  uint32_t scratch;
-  __asm__("ssub8 %1, %0, %2\n\t"
-          "sel %0, %0, %2\n\t"
-          "ssub8 %1, %3, %0\n\t"
-          "sel %0, %0, %3"
-          : "+&r"(values), "=&r"(scratch)
-          : "r"(minimum), "r"(maximum)
-          : "cc");
-  return values;
-}
-
-static void redsc_clamp_all(const redsc_conv *conv, int8_t *y, int32_t count) {
-  const uint32_t minimum = ((uint32_t)conv->minimum & 0xFFu) * 0x01010101u;
-  const uint32_t maximum = ((uint32_t)conv->maximum & 0xFFu) * 0x01010101u;
-  uint32_t values;
-  for (; count >= 4; count -= 4) {
-    memcpy(&values, y, 4);
-    values = redsc_clamp_four(values, minimum, maximum);
-    memcpy(y, &values, 4);
-    y += 4;
-  }
-  values = 0;
-  memcpy(&values, y, (size_t)count);
-  values = redsc_clamp_four(values, minimum, maximum);
-  memcpy(y, &values, (size_t)count);
-}
-
 static void redsc_run_tile(const redsc_conv *conv, const redsc_tile *tile, int pixels, int count) {
   static void (*const tiles[3][2])(const redsc_tile *) = {{redsc_tile_0_sums, redsc_tile_0_bytes},
                                                           {redsc_tile_1_sums, redsc_tile_1_bytes},
@@ -52,7 +23,7 @@ static void redsc_run_tile(const redsc_conv *conv, const redsc_tile *tile, int p
   }
   tiles[pixels == 4 ? 2 : pixels][conv->form](tile);
   if (conv->minimum > INT8_MIN || conv->maximum < INT8_MAX) {
-    redsc_clamp_all(conv, tile->y, count * conv->output_channels);
+    redsc_clamp_all(tile->y, count * conv->output_channels, conv->minimum, conv->maximum);
   }
 }
 
