@@ -10,11 +10,11 @@ import numpy as np
 
 from redsc.codegen.engine.call import Call, Constant, Emit, Field, Params
 from redsc.codegen.engine.quant import (
+    INT8_RANGE,
     by_type,
     clamp_fields,
     multiplier_of,
     quant_of,
-    right_shift_of,
 )
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import DType, Node, Shape, Value
@@ -23,6 +23,7 @@ __all__ = ["ELEMENTWISE"]
 
 _SOURCE, _SOURCE_F32 = "redsc_elementwise.c", "redsc_elementwise_f32.c"
 _LOOPS = 3
+_MOST_SHIFT, _SHORT_SHIFT = 31, 23
 _LEFT_SHIFT = 20  # by which int8 sums are widened: kernels/add.cc
 
 
@@ -46,17 +47,21 @@ def _sum(sign: int) -> Emit:
         (wide, narrow), output = sorted(_operands(node), key=_scale, reverse=True), node.outputs[0]
         signs = (1, sign) if wide is node.operand(0) else (sign, 1)
         twice = 2 * _scale(wide)
-        b_multiplier, b_shift = right_shift_of(_scale(narrow) / twice)
-        multiplier, shift = right_shift_of(twice / ((1 << _LEFT_SHIFT) * _scale(output)))
+        b_multiplier, b_shift = _halving(_scale(narrow) / twice)
+        multiplier, shift = multiplier_of(twice / ((1 << _LEFT_SHIFT) * _scale(output)))
+        if not _is_short(shift):
+            raise CannotTranslate("the scales of the inputs and of the output differ too much")
+        limits = clamp_fields(output, node.attrs.activation)
         fields = {
             "a_factor": signs[0] * (1 << (_LEFT_SHIFT - 1)),
             "b_multiplier": b_multiplier,
             "multiplier": multiplier,
             "b_sign": signs[1],
             "b_shift": b_shift,
-            "shift": shift,
+            "shift": -shift,
             **_zero_points(wide, narrow, output),
-            **clamp_fields(output, node.attrs.activation),
+            **limits,
+            "is_plain": int(_is_plain(limits, (wide, narrow), output)),
         }
         return _call("redsc_add_s8", "redsc_add_params_s8", (wide, narrow), output, fields)
 
@@ -67,13 +72,38 @@ def _mul(node: Node) -> Iterator[Call]:
     """tensorflow/lite/micro/kernels/mul_common.cc."""
     (a, b), output = _operands(node), node.outputs[0]
     multiplier, shift = multiplier_of(_scale(a) * _scale(b) / _scale(output))
+    limits = clamp_fields(output, node.attrs.activation)
+    is_plain = _is_plain(limits, (a, b), output) and _is_short(shift) and multiplier > 0
     fields = {
         "multiplier": multiplier,
         "shift": shift,
         **_zero_points(a, b, output),
-        **clamp_fields(output, node.attrs.activation),
+        **limits,
+        "is_plain": int(is_plain),
     }
     return _call("redsc_mul_s8", "redsc_mul_params_s8", (a, b), output, fields)
+
+
+def _halving(real: float) -> tuple[int, int]:
+    """Return a multiplier from 2^30 to 2^31 and a shift to the right, for even sums and a real number up to 1/2.
+
+    Of even sums 1/2 is exact in any form; what TFLite flushes to zero gets a shift that makes 0 of these sums.
+    """
+    multiplier, shift = multiplier_of(real)
+    if shift == 0 and multiplier:
+        return 1 << 31, 1
+    return (multiplier, -shift) if multiplier else (1 << 30, _MOST_SHIFT)
+
+
+def _is_short(shift: int) -> bool:
+    """Whether half a step and a zero point fit into 32 bits before the shift to the right."""
+    return -_SHORT_SHIFT <= shift <= -1
+
+
+def _is_plain(limits: Mapping[str, Field], operands: tuple[Value, Value], output: Value) -> bool:
+    """Whether the limits are those of int8, and both operands go on by 1 within a row."""
+    row = _merged(_axes(operands, output.type.shape))[-1]
+    return (limits["minimum"], limits["maximum"]) == INT8_RANGE and (row.a_step, row.b_step) == (1, 1)
 
 
 def _prelu(node: Node) -> Iterator[Call]:

@@ -22,7 +22,6 @@ __all__ = [
     "multiplier_of",
     "multiply",
     "quant_of",
-    "right_shift_of",
     "round_away",
 ]
 
@@ -33,7 +32,6 @@ _LIMITS: Mapping[Activation, tuple[float, float]] = {
     Activation.RELU_N1_TO_1: (-1.0, 1.0),
     Activation.RELU6: (0.0, 6.0),
 }
-_LEAST_SHIFT = -31
 _FAR = np.float32(2**23)  # more steps than any limit that int8 reaches
 
 
@@ -90,20 +88,6 @@ def multiplier_of(real: float) -> tuple[int, int]:
     """Return multiplier and shift of a real number: QuantizeMultiplier, see `quantize_multipliers`."""
     multipliers, shifts = quantize_multipliers(np.array([real], np.float64))
     return int(multipliers[0]), int(shifts[0])
-
-
-def right_shift_of(real: float) -> tuple[int, int]:
-    """Return a multiplier of at least 2^30 and the shift to the right of a real number below 1.
-
-    What TFLite flushes to zero gets the largest shift, which makes 0 of any sum below 2^31.
-
-    Raises:
-        CannotTranslate: the number is not below 1; TFLite Micro refuses that as well.
-    """
-    multiplier, shift = multiplier_of(real)
-    if shift > 0:
-        raise CannotTranslate(f"the scales differ too much: {real:g} is not below 1")
-    return (multiplier, -shift) if multiplier else (1 << 30, -_LEAST_SHIFT)
 
 
 def multiply(values: Array, multiplier: int, shift: int) -> Array:

@@ -15,24 +15,28 @@ extern "C" {
 
 /*
  * int8 sum or difference. Of the two operands `a` has the larger scale: its real multiplier is 1/2 or -1/2, as
- * a_factor = +-2^19 says of steps that TFLite widens by 2^20; `b` is multiplied, and added b_sign times. Shifts go to
- * the right.
+ * a_factor = +-2^19 says of steps that TFLite widens by 2^20; `b` is multiplied, and added b_sign times. Multipliers
+ * are 2^30 ... 2^31, shifts 1 ... 23 to the right, b_shift up to 31. is_plain: both operands go on by 1 within a
+ * row, and the limits are those of int8.
  */
 typedef struct {
   redsc_rows rows;
-  int32_t a_factor, b_multiplier, multiplier;
+  int32_t a_factor;
+  uint32_t b_multiplier, multiplier;
   int16_t a_zero_point, b_zero_point, y_zero_point;
   int8_t b_sign, b_shift, shift, minimum, maximum;
+  uint8_t is_plain;
 } redsc_add_params_s8;
 
 void redsc_add_s8(const redsc_add_params_s8 *params, const int8_t *a, const int8_t *b, int8_t *y);
 
-/* int8 product; the shift is that of redsc_multiply. */
+/* int8 product; the shift is that of redsc_multiply. is_plain: as above, and the shift is -1 ... -23. */
 typedef struct {
   redsc_rows rows;
-  int32_t multiplier;
+  uint32_t multiplier;
   int16_t a_zero_point, b_zero_point, y_zero_point;
   int8_t shift, minimum, maximum;
+  uint8_t is_plain;
 } redsc_mul_params_s8;
 
 void redsc_mul_s8(const redsc_mul_params_s8 *params, const int8_t *a, const int8_t *b, int8_t *y);

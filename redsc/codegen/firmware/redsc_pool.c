@@ -37,15 +37,14 @@ static void redsc_average_pixel_s8(const void *params, const redsc_window *windo
 
 static void redsc_max_pixel_s8(const void *params, const redsc_window *window, const void *x, void *y) {
   const redsc_pool_params_s8 *p = (const redsc_pool_params_s8 *)params;
+  const uint32_t minima = redsc_all_lanes(p->minimum), inverse = redsc_all_lanes(~p->maximum);
   const int32_t channels = p->pool.channels;
   const int8_t *from = (const int8_t *)x;
   int8_t *to = (int8_t *)y;
-  int32_t channel = 0, maxima[4], lane;
+  int32_t channel = 0;
   for (; channel + 4 <= channels; channel += 4) {
-    redsc_window_maxima_s8(window, from + channel, 0, maxima);
-    for (lane = 0; lane < 4; ++lane) {
-      to[channel + lane] = redsc_pool_output_s8(p, maxima[lane]);
-    }
+    const uint32_t maxima = redsc_window_max_lanes(window, from + channel, 0);
+    redsc_store_lanes(to + channel, ~redsc_larger_lanes(~redsc_larger_lanes(maxima, minima), inverse));
   }
   for (; channel < channels; ++channel) {
     to[channel] = redsc_pool_output_s8(p, redsc_window_max_s8(window, from + channel, 0));

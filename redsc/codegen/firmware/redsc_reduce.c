@@ -40,15 +40,12 @@ void redsc_reduce_max_s8(const redsc_reduce_max_params_s8 *params, const int8_t 
   const redsc_reduction *r = &params->reduction;
   const uint32_t channel_step = r->channel_step, channels = r->channels;
   const int32_t flip = params->flip;
-  uint32_t pixel, channel, lane;
-  int32_t maxima[4];
+  uint32_t pixel, channel;
   for (pixel = 0; pixel < r->pixels; ++pixel) {
     channel = 0;
     for (; channel_step == 1 && channel + 4 <= channels; channel += 4) {
-      redsc_window_maxima_s8(&r->window, x + channel, flip, maxima);
-      for (lane = 0; lane < 4; ++lane) {
-        *y++ = (int8_t)(maxima[lane] ^ flip);
-      }
+      redsc_store_lanes(y, redsc_window_max_lanes(&r->window, x + channel, flip) ^ (uint32_t)flip);
+      y += 4;
     }
     for (; channel < channels; ++channel) {
       *y++ = (int8_t)(redsc_window_max_s8(&r->window, x + channel * channel_step, flip) ^ flip);

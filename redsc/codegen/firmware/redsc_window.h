@@ -32,6 +32,10 @@ static inline uint32_t redsc_pool_window(const redsc_pool *pool, int32_t out_y, 
   window->columns = (uint32_t)((right < pool->width ? right : pool->width) - first_column);
   window->column_step = (uint32_t)pool->channels;
   window->row_step = (uint32_t)pool->width * window->column_step;
+  if (window->columns == (uint32_t)pool->width) { /* whole rows are one */
+    window->columns *= window->rows;
+    window->rows = 1;
+  }
   return (uint32_t)first_row * window->row_step + (uint32_t)first_column * window->column_step;
 }
 
