@@ -26,7 +26,8 @@ typedef struct {
   const float *weight, *bias;
 } redsc_linear_f32_params;
 
-/* Pixel by pixel and channel by channel: an output is written when its window has been read. */
+/* Pixel by pixel and channel by channel: an output is written when its window has been read; up to four channels of
+   a pixel are read before any of them is written. */
 void redsc_linear_f32(const redsc_linear_f32_params *params, const float *x, float *y);
 
 #ifdef __cplusplus

@@ -5,25 +5,52 @@
 
 #include <string.h>
 
+enum { REDSC_SHORT_BYTES = 64 }; /* up to here a call of memcpy costs more than the loop */
+
 static void redsc_copy_bytes(const redsc_copy_params *params, const uint8_t *from, uint8_t *to) {
-  int32_t step;
-  for (step = 0; step < params->steps; ++step) {
-    to[step * params->y_stride] = from[step * params->x_stride];
+  const int32_t x_stride = params->x_stride, y_stride = params->y_stride;
+  int32_t step = params->steps, x = 0, y = 0;
+  for (; step > 0; --step) {
+    to[y] = from[x];
+    x += x_stride;
+    y += y_stride;
   }
 }
 
 /* Compilers make one load and one store of a copy of four bytes where the core can. */
 static void redsc_copy_words(const redsc_copy_params *params, const uint8_t *from, uint8_t *to) {
-  int32_t step;
-  for (step = 0; step < params->steps; ++step) {
-    memcpy(to + step * params->y_stride, from + step * params->x_stride, 4);
+  const int32_t x_stride = params->x_stride, y_stride = params->y_stride;
+  int32_t step = params->steps, x = 0, y = 0;
+  for (; step > 0; --step) {
+    memcpy(to + y, from + x, 4);
+    x += x_stride;
+    y += y_stride;
+  }
+}
+
+static void redsc_copy_piece(uint8_t *to, const uint8_t *from, uint32_t bytes) {
+  if (bytes > REDSC_SHORT_BYTES) {
+    memcpy(to, from, bytes);
+    return;
+  }
+  for (; bytes >= 4; bytes -= 4) {
+    memcpy(to, from, 4);
+    to += 4;
+    from += 4;
+  }
+  for (; bytes > 0; --bytes) {
+    *to++ = *from++;
   }
 }
 
 static void redsc_copy_pieces(const redsc_copy_params *params, const uint8_t *from, uint8_t *to) {
-  int32_t step;
-  for (step = 0; step < params->steps; ++step) {
-    memcpy(to + step * params->y_stride, from + step * params->x_stride, params->bytes);
+  const uint32_t bytes = params->bytes;
+  const int32_t x_stride = params->x_stride, y_stride = params->y_stride;
+  int32_t step = params->steps, x = 0, y = 0;
+  for (; step > 0; --step) {
+    redsc_copy_piece(to + y, from + x, bytes);
+    x += x_stride;
+    y += y_stride;
   }
 }
 
@@ -52,13 +79,14 @@ void redsc_copy(const redsc_copy_params *params, const void *x, void *y) {
 void redsc_pick(const redsc_pick_params *params, const void *x, void *y) {
   const uint8_t *image = (const uint8_t *)x;
   uint8_t *to = (uint8_t *)y;
+  const uint32_t bytes = params->bytes;
   uint32_t number, row, column;
   for (number = 0; number < params->images; ++number) {
     for (row = 0; row < params->row_count; ++row) {
       const uint8_t *line = image + params->rows[row] * params->row_bytes;
       for (column = 0; column < params->column_count; ++column) {
-        memcpy(to, line + params->columns[column] * params->bytes, params->bytes);
-        to += params->bytes;
+        redsc_copy_piece(to, line + params->columns[column] * bytes, bytes);
+        to += bytes;
       }
     }
     image += params->image_bytes;

@@ -6,27 +6,27 @@
  */
 #include "redsc_resize.h"
 
-enum { REDSC_ONE = 1 << 10, REDSC_HALF_OF_ONE_SQUARED = 1 << 19 };
+enum { REDSC_ONE = 1 << 10, REDSC_BITS = 20, REDSC_HALF = 1 << 19 };
 
 /* To the nearest number, halves away from zero. */
-static int8_t redsc_round_blend(int32_t sum) {
-  const int32_t half = sum > 0 ? REDSC_HALF_OF_ONE_SQUARED : -REDSC_HALF_OF_ONE_SQUARED;
-  return (int8_t)((sum + half) / (REDSC_ONE * REDSC_ONE));
+static inline int8_t redsc_round_blend(int32_t sum) {
+  return (int8_t)((sum + REDSC_HALF - (sum < 0)) >> REDSC_BITS);
 }
 
-/* One row of the output. */
+/* One row of the output, between two of the input. */
 static int8_t *redsc_blend_row_s8(const redsc_resize_s8_params *params, const int8_t *lower, const int8_t *upper,
                                   int32_t weight, int8_t *y) {
+  const int32_t channels = params->channels, columns = params->output_width;
+  const redsc_between_s8 *between = params->columns;
   int32_t column, channel;
-  for (column = 0; column < params->output_width; ++column) {
-    const redsc_between_s8 *between = &params->columns[column];
-    const int32_t left = between->lower * params->channels, right = between->upper * params->channels;
-    const int32_t lower_right = (REDSC_ONE - weight) * between->weight, upper_right = weight * between->weight;
-    const int32_t lower_left = (REDSC_ONE - weight) * REDSC_ONE - lower_right;
-    const int32_t upper_left = weight * REDSC_ONE - upper_right;
-    for (channel = 0; channel < params->channels; ++channel) {
-      *y++ = redsc_round_blend(lower[left + channel] * lower_left + upper[left + channel] * upper_left +
-                               lower[right + channel] * lower_right + upper[right + channel] * upper_right);
+  for (column = 0; column < columns; ++column, ++between) {
+    const int8_t *lower_left = lower + between->lower * channels, *lower_right = lower + between->upper * channels;
+    const int8_t *upper_left = upper + between->lower * channels, *upper_right = upper + between->upper * channels;
+    const int32_t right = (REDSC_ONE - weight) * between->weight, both = weight * between->weight;
+    const int32_t none = (REDSC_ONE - weight) * REDSC_ONE - right, up = weight * REDSC_ONE - both;
+    for (channel = 0; channel < channels; ++channel) {
+      *y++ = redsc_round_blend(lower_left[channel] * none + upper_left[channel] * up +
+                               lower_right[channel] * right + upper_right[channel] * both);
     }
   }
   return y;

@@ -27,22 +27,39 @@ static redsc_reach redsc_find_reach(int32_t at, int32_t stride, int32_t kernel, 
   return reach;
 }
 
-static uint32_t redsc_gather_s8(const redsc_transpose_conv_params *params, const int8_t *image,
-                                const int8_t *weight, redsc_reach rows, redsc_reach columns) {
-  uint32_t sum = 0;
-  int32_t row, column, k;
+/* Adds what one tap gives to the sums of one output channel, or of four. */
+static void redsc_add_tap_s8(const redsc_transpose_conv_params *params, const int8_t *x, const int8_t *w,
+                             int32_t channels, uint32_t *sums) {
+  const int32_t depth = params->input_channels, offset = -params->input_zero_point;
+  const int32_t next = channels == 4 ? params->channel_stride : 0; /* one channel is added four times */
+  const int8_t *w1 = w + next, *w2 = w1 + next, *w3 = w2 + next;
+  uint32_t sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3];
+  int32_t k;
+  for (k = 0; k < depth; ++k) {
+    const int32_t value = x[k] + offset;
+    sum0 += (uint32_t)(value * w[k]);
+    sum1 += (uint32_t)(value * w1[k]);
+    sum2 += (uint32_t)(value * w2[k]);
+    sum3 += (uint32_t)(value * w3[k]);
+  }
+  sums[0] = sum0;
+  sums[1] = sum1;
+  sums[2] = sum2;
+  sums[3] = sum3;
+}
+
+static void redsc_gather_s8(const redsc_transpose_conv_params *params, const int8_t *image, const int8_t *weight,
+                            redsc_reach rows, redsc_reach columns, int32_t channels, uint32_t *sums) {
+  int32_t row, column;
   for (row = 0; row < rows.count; ++row) {
     const int32_t line = (rows.place - row) * params->input_width;
     const int8_t *kernel_line = weight + (rows.tap + row * params->stride_h) * params->line_stride;
     for (column = 0; column < columns.count; ++column) {
       const int8_t *x = image + (line + columns.place - column) * params->input_channels;
       const int8_t *w = kernel_line + (columns.tap + column * params->stride_w) * params->tap_stride;
-      for (k = 0; k < params->input_channels; ++k) {
-        sum += (uint32_t)((x[k] - params->input_zero_point) * w[k]);
-      }
+      redsc_add_tap_s8(params, x, w, channels, sums);
     }
   }
-  return sum;
 }
 
 static float redsc_gather_f32(const redsc_transpose_conv_params *params, const float *image, const float *weight,
@@ -74,15 +91,21 @@ static redsc_reach redsc_columns_reaching(const redsc_transpose_conv_params *par
 static void redsc_transpose_pixel_s8(const redsc_transpose_conv_params *params, const int8_t *image,
                                      redsc_reach rows, redsc_reach columns, int8_t *y) {
   const int8_t *weight = (const int8_t *)params->weight;
-  int32_t channel;
-  for (channel = 0; channel < params->output_channels; ++channel) {
-    const redsc_transpose_conv_channel *own = &params->channels[channel];
-    const uint32_t sum = redsc_gather_s8(params, image, weight, rows, columns) + (uint32_t)own->bias;
-    const uint32_t steps = (uint32_t)redsc_multiply(sum, own->multiplier, own->shift);
-    int32_t value = redsc_signed(steps + (uint32_t)params->output_zero_point);
-    value = value < params->minimum_s8 ? params->minimum_s8 : value;
-    y[channel] = (int8_t)(value > params->maximum_s8 ? params->maximum_s8 : value);
-    weight += params->channel_stride;
+  int32_t channel = 0;
+  while (channel < params->output_channels) {
+    const int32_t together = params->output_channels - channel >= 4 ? 4 : 1;
+    uint32_t sums[4] = {0, 0, 0, 0};
+    int32_t i;
+    redsc_gather_s8(params, image, weight, rows, columns, together, sums);
+    for (i = 0; i < together; ++i, ++channel) {
+      const redsc_transpose_conv_channel *own = &params->channels[channel];
+      const uint32_t sum = sums[i] + (uint32_t)own->bias;
+      const uint32_t steps = (uint32_t)redsc_multiply(sum, own->multiplier, own->shift);
+      int32_t value = redsc_signed(steps + (uint32_t)params->output_zero_point);
+      value = value < params->minimum_s8 ? params->minimum_s8 : value;
+      y[channel] = (int8_t)(value > params->maximum_s8 ? params->maximum_s8 : value);
+    }
+    weight += together * params->channel_stride;
   }
 }
 
