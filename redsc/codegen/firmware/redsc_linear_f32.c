@@ -28,8 +28,8 @@ static redsc_inside redsc_find_inside(int32_t origin, int32_t dilation, int32_t 
 }
 
 /* Adds `count` products of elements that lie so far apart. */
-static REDSC_APART float redsc_add_products(const float *x, int32_t x_step, const float *w, int32_t w_step, int32_t count,
-                                float sum) {
+static REDSC_APART float redsc_add_products(const float *x, int32_t x_step, const float *w, int32_t w_step,
+                                            int32_t count, float sum) {
   int32_t at_x = 0, at_w = 0;
   for (; count > 0; --count) {
     sum += x[at_x] * w[at_w];
@@ -40,7 +40,8 @@ static REDSC_APART float redsc_add_products(const float *x, int32_t x_step, cons
 }
 
 /* The same for four output channels, of elements that lie side by side. */
-static REDSC_APART void redsc_add_four(const float *x, const float *w, int32_t channel_stride, int32_t count, float *sums) {
+static REDSC_APART void redsc_add_four(const float *x, const float *w, int32_t channel_stride, int32_t count,
+                                       float *sums) {
   const float *w1 = w + channel_stride, *w2 = w1 + channel_stride, *w3 = w2 + channel_stride;
   float sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3];
   int32_t k;
@@ -58,8 +59,8 @@ static REDSC_APART void redsc_add_four(const float *x, const float *w, int32_t c
 }
 
 /* What `count` taps give to four channels of a depthwise layer. */
-static REDSC_APART void redsc_add_four_apart(const float *x, int32_t x_step, const float *w, int32_t w_step, int32_t count,
-                                 float *sums) {
+static REDSC_APART void redsc_add_four_apart(const float *x, int32_t x_step, const float *w, int32_t w_step,
+                                             int32_t count, float *sums) {
   float sum0 = sums[0], sum1 = sums[1], sum2 = sums[2], sum3 = sums[3];
   int32_t at_x = 0, at_w = 0;
   for (; count > 0; --count) {

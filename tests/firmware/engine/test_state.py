@@ -14,6 +14,7 @@ from redsc.codegen.engine.program import lower_graph
 from redsc.codegen.engine.shared import find_shared
 from redsc.codegen.firmware import engine_files
 from redsc.codegen.render import render
+from redsc.formats import load_model
 from redsc.ir import (
     Array,
     Concatenation,
@@ -26,9 +27,11 @@ from redsc.ir import (
     Value,
     Variable,
 )
+from tests.conftest import Zoo
 from tests.firmware.build import FIRMWARE, build, run_on_host
 from tests.firmware.engine.harness import HOST_SANITIZED, M4, Machine, places_apart, run_engine
 from tests.firmware.engine.move_cases import expected, samples_of
+from tests.helpers import STREAMING, streaming_net
 
 pytest.importorskip("tflite_micro", reason="the oracle is TFLM's interpreter")
 STEPS = 20
@@ -82,6 +85,21 @@ def test_twenty_steps(graph: Graph, machine: Machine) -> None:
     wanted = expected(graph, samples)
     assert not np.array_equal(wanted[0][1], expected(graph, samples[1:2])[0][1])  # a step depends on those before
     check(run_engine(graph, samples, machine), wanted)
+
+
+@pytest.mark.parametrize("machine", [HOST_SANITIZED, M4], ids=["host", "cortex-m4"])
+@pytest.mark.parametrize("dtype", [DType.INT8, DType.FLOAT32])
+def test_twenty_steps_of_a_network(dtype: DType, machine: Machine) -> None:
+    """Windows, convolutions and pools; the state begins with other numbers than 0."""
+    graph = streaming_net(dtype)
+    (samples,) = samples_of([graph], STEPS)
+    check(run_engine(graph, samples, machine), expected(graph, samples))
+
+
+def test_twenty_steps_of_a_wake_word_model(zoo: Zoo) -> None:
+    graph = load_model(zoo(STREAMING)).graph
+    (samples,) = samples_of([graph], STEPS)
+    check(run_engine(graph, samples), expected(graph, samples))
 
 
 DRIVER = """
