@@ -1,7 +1,8 @@
 /*
  * Runs the convolutions of the file "convs.bin" and writes what comes out to "results.bin"; conv_cases.py explains
- * both. Every tensor lies in a block of exactly its size, x at an address of any parity, so that a sanitizer sees each byte
- * read or written beside it; only where a case has a distance, x lies so far behind y in one block.
+ * both. Every tensor ends where its memory ends, so that reading or writing behind it is seen: on the host it lies in
+ * a block of its size, before a sanitizer's red zone; on a Cortex-M before 32 bytes that the memory protection unit
+ * forbids. Only where a case has a distance, x lies so far behind y in one block.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include "redsc_conv.h"
 
 enum { NUMBERS = 27, GARBAGE = 0x5A };
+enum { X, Y, WEIGHT, CHANNELS, SCRATCH, TENSORS };
 
 static void *allocate(size_t bytes) {
   void *block = malloc(bytes);
@@ -20,6 +22,43 @@ static void *allocate(size_t bytes) {
   return block;
 }
 
+#ifdef __arm__
+
+/* Armv7-M reference manual, B3.5: a region of 32 bytes without access; the default map elsewhere. It begins a page of
+   the emulator, which looks at both ends of an access only where that crosses pages. */
+#define MPU_CTRL (*(volatile uint32_t *)0xE000ED94u)
+#define MPU_RNR (*(volatile uint32_t *)0xE000ED98u)
+#define MPU_RBAR (*(volatile uint32_t *)0xE000ED9Cu)
+#define MPU_RASR (*(volatile uint32_t *)0xE000EDA0u)
+enum { AREA_BYTES = 1 << 17, PAGE_BYTES = 1 << 12, REGION_OF_32_BYTES = 4 << 1 | 1 };
+static int8_t areas[TENSORS][AREA_BYTES + PAGE_BYTES] __attribute__((aligned(PAGE_BYTES)));
+
+static int8_t *take(int which, size_t bytes) {
+  int8_t *guard = areas[which] + AREA_BYTES;
+  if (bytes > AREA_BYTES) {
+    exit(5);
+  }
+  MPU_RNR = (uint32_t)which;
+  MPU_RBAR = (uint32_t)guard;
+  MPU_RASR = REGION_OF_32_BYTES;
+  MPU_CTRL = 5;
+  __asm__ volatile("dsb\n isb" ::: "memory");
+  return guard - bytes;
+}
+
+static void give_back(int8_t *block) { (void)block; }
+
+#else
+
+static int8_t *take(int which, size_t bytes) {
+  (void)which;
+  return (int8_t *)allocate(bytes);
+}
+
+static void give_back(int8_t *block) { free(block); }
+
+#endif
+
 static int32_t read_number(FILE *file) {
   int32_t number;
   if (fread(&number, sizeof(number), 1, file) != 1) {
@@ -28,8 +67,8 @@ static int32_t read_number(FILE *file) {
   return number;
 }
 
-static void *read_block(FILE *file, size_t bytes) {
-  void *block = allocate(bytes);
+static int8_t *read_block(FILE *file, int which, size_t bytes) {
+  int8_t *block = take(which, bytes);
   if (bytes != 0 && fread(block, bytes, 1, file) != 1) {
     exit(4);
   }
@@ -73,46 +112,54 @@ static redsc_conv read_conv(FILE *file) {
   return conv;
 }
 
+/* Room for x, so far behind an aligned address or behind y. */
+static void place(int32_t distance, size_t misalignment, size_t x_bytes, size_t y_bytes, int8_t **block, int8_t **x,
+                  int8_t **y) {
+  const size_t x_at = distance == INT_MAX ? misalignment : distance > 0 ? (size_t)distance : 0;
+  const size_t y_at = distance < 0 ? (size_t)-distance : 0;
+  size_t bytes = x_at + x_bytes;
+  if (distance != INT_MAX && y_at + y_bytes > bytes) {
+    bytes = y_at + y_bytes;
+  }
+  *block = take(X, bytes);
+  *x = *block + x_at;
+  *y = distance == INT_MAX ? take(Y, y_bytes) : *block + y_at;
+}
+
 /* A case: the convolution, the distance, and the byte counts and bytes of x, weights and channels. */
 static void process(FILE *in, FILE *out) {
   redsc_conv conv = read_conv(in);
-  const int32_t distance = read_number(in), misalignment = read_number(in);
-  const size_t x_bytes = (size_t)read_number(in);
-  int8_t *given = (int8_t *)read_block(in, x_bytes);
-  int8_t *weight = (int8_t *)read_block(in, (size_t)read_number(in));
-  redsc_channel_pair *channels = (redsc_channel_pair *)read_block(in, (size_t)read_number(in));
-  const uint32_t y_bytes = (uint32_t)conv.batches * (uint32_t)conv.output_height * (uint32_t)conv.output_width *
-                           (uint32_t)conv.output_channels;
+  const int32_t distance = read_number(in), misalignment = read_number(in), x_bytes = read_number(in);
+  int8_t *given = (int8_t *)allocate((size_t)x_bytes);
+  int8_t *weight, *channels, *scratch, *block, *x, *y;
+  const int pixels = conv.batches * conv.output_height * conv.output_width;
+  const uint32_t y_bytes = (uint32_t)(pixels * conv.output_channels);
   const size_t scratch_bytes = (size_t)conv.segments * conv.segment_bytes * conv.pixels;
-  void *scratch = allocate(scratch_bytes);
-  size_t x_at = (size_t)misalignment, y_at = 0, block_bytes = x_at + x_bytes;
-  int8_t *block, *apart = NULL, *x, *y;
-  if (distance != INT_MAX) {
-    x_at = distance > 0 ? (size_t)distance : 0;
-    y_at = distance < 0 ? (size_t)-distance : 0;
-    block_bytes = x_at + x_bytes > y_at + y_bytes ? x_at + x_bytes : y_at + y_bytes;
-  } else {
-    apart = (int8_t *)allocate(y_bytes);
+  if (fread(given, (size_t)x_bytes, 1, in) != 1) {
+    exit(6);
   }
-  block = (int8_t *)allocate(block_bytes);
-  x = block + x_at;
-  y = apart != NULL ? apart : block + y_at;
+  weight = read_block(in, WEIGHT, (size_t)read_number(in));
+  channels = read_block(in, CHANNELS, (size_t)read_number(in));
+  scratch = take(SCRATCH, scratch_bytes);
+  place(distance, (size_t)misalignment, (size_t)x_bytes, y_bytes, &block, &x, &y);
   memset(y, GARBAGE, y_bytes);
-  memcpy(x, given, x_bytes);
+  memcpy(x, given, (size_t)x_bytes);
   if (scratch_bytes != 0) {
     memset(scratch, GARBAGE, scratch_bytes);
   }
   conv.weight = weight;
-  conv.channels = channels;
+  conv.channels = (const redsc_channel_pair *)(const void *)channels;
   redsc_conv_s8(&conv, x, y, scratch);
   fwrite(&y_bytes, sizeof(y_bytes), 1, out);
   fwrite(y, 1, y_bytes, out);
+  if (distance == INT_MAX) {
+    give_back(y);
+  }
+  give_back(block);
+  give_back(scratch);
+  give_back(channels);
+  give_back(weight);
   free(given);
-  free(weight);
-  free(channels);
-  free(scratch);
-  free(block);
-  free(apart);
 }
 
 int main(void) {
