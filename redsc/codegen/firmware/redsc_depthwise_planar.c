@@ -11,8 +11,7 @@ enum { TAPS = 3, GROUP = 4 };
 /* A call in terms of lines. Distances are in elements. */
 typedef struct {
   const redsc_depthwise *layer;
-  int stride, along_out, across_in, across_out, pad_along, pad_across;
-  int used;                                /* pixels of a line that results depend on */
+  int stride, along_in, along_out, across_in, across_out, pad_along, pad_across;
   int x_pixel, x_line, y_pixel, y_line;    /* from one to the next */
   int lines, words;                        /* of a plane: input lines of a strip, words of a line */
   int pitch, plane;                        /* from one word of a line to the next, from one plane to the next */
@@ -29,9 +28,9 @@ static int redsc_least(int a, int b) { return a < b ? a : b; }
 static void redsc_measure(redsc_strips *strips, const redsc_depthwise *layer, void *scratch) {
   const int channels = layer->input_channels, is_swapped = layer->is_swapped;
   const int x_row = layer->input_width * channels, y_row = layer->output_width * channels;
-  const int along_in = is_swapped ? layer->input_height : layer->input_width;
   strips->layer = layer;
   strips->stride = layer->stride_width;
+  strips->along_in = is_swapped ? layer->input_height : layer->input_width;
   strips->along_out = is_swapped ? layer->output_height : layer->output_width;
   strips->across_in = is_swapped ? layer->input_width : layer->input_height;
   strips->across_out = is_swapped ? layer->output_width : layer->output_height;
@@ -42,8 +41,8 @@ static void redsc_measure(redsc_strips *strips, const redsc_depthwise *layer, vo
   strips->y_pixel = is_swapped ? y_row : channels;
   strips->y_line = is_swapped ? channels : y_row;
   strips->lines = (layer->strip_rows - 1) * strips->stride + TAPS;
+  /* Pairs of results, and what the last one's windows end with: with the pad no line of the image is longer. */
   strips->words = (strips->along_out + 1) / 2 * strips->stride + 1;
-  strips->used = redsc_least(along_in, 2 * strips->words - strips->pad_along);
   strips->pitch = 2 * strips->lines;
   strips->plane = strips->words * strips->pitch;
   strips->planes = (int16_t *)scratch;
@@ -85,7 +84,7 @@ static void redsc_move_line(const redsc_strips *strips, int to, int distance) {
 /* `count` lines of the image into the planes, from `line` on; `x` is their first pixel, of which `channels` are
    read. */
 static void redsc_widen(const redsc_strips *strips, const int8_t *x, int line, int count, int channels) {
-  const int zero_point = strips->layer->input_zero_point, end = strips->pad_along + strips->used;
+  const int zero_point = strips->layer->input_zero_point, end = strips->pad_along + strips->along_in;
   int i, n, channel;
   for (i = 0; i < count; ++i) {
     for (channel = 0; channel < channels; ++channel) {
@@ -144,7 +143,7 @@ static void redsc_convolve(const redsc_strips *strips, const int16_t *plane, int
 
 static void redsc_prepare_widening(redsc_strips *strips) {
   const uint32_t zero_point = (uint32_t)strips->layer->input_zero_point, offset = (0u - zero_point) & 0xFFFFu;
-  const int inner = strips->used - strips->pad_along;
+  const int inner = strips->along_in - strips->pad_along;
   redsc_widening *job = &strips->widening;
   job->pixel_step = strips->x_pixel;
   job->line_step = strips->x_line;

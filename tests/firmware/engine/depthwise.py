@@ -155,10 +155,10 @@ def expected_output(layer: Layer) -> Array:
 
 
 def run_layers(folder: Path, packed: Sequence[bytes], toolchain: Toolchain, *flags: str) -> list[Result]:
-    """Run layers on the host or the Cortex-M4 in a driver compiled with these flags."""
+    """Run layers on the host or a Cortex-M in a driver compiled with these flags."""
     program = build(toolchain, SOURCES, flags)
     (folder / "layers.bin").write_bytes(struct.pack("<I", len(packed)) + b"".join(packed))
-    (run_on_cortex_m4 if toolchain is CORTEX_M4 else run_on_host)(program, folder)
+    (run_on_cortex_m4 if toolchain.compiler == CORTEX_M4.compiler else run_on_host)(program, folder)
     data, results, at = (folder / "results.bin").read_bytes(), [], 0
     while at < len(data):
         ticks, size = struct.unpack_from("<2I", data, at)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -141,6 +141,13 @@ def test_no_layer_makes_a_sanitizer_speak(tmp_path: Path) -> None:
 )
 def test_a_cortex_m4_computes_the_same(tmp_path: Path, flags: tuple[str, ...]) -> None:
     assert wrong(tmp_path, CORTEX_M4, "-std=c99", *STRICT, *flags) == []
+
+
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m3", "cortex-m4"])
+def test_code_for_cores_without_an_fpu_computes_the_same(tmp_path: Path, core: str) -> None:
+    """The emulated M4 runs the code of all three."""
+    toolchain = replace(CORTEX_M4, flags=(f"-mcpu={core}", "-mthumb", "-ffunction-sections"))
+    assert wrong(tmp_path, toolchain, "-std=c99", *STRICT, "-O2") == []
 
 
 @pytest.mark.parametrize(
