@@ -17,6 +17,7 @@ LAYERS = (
     ("formats",),
     ("runtime",),
     ("cost",),
+    ("engine",),
     ("passes",),
     ("codegen",),
     ("report",),

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from redsc.codegen.names import c_comment, c_macro
-from redsc.codegen.numbers import C_TYPES, float_literal
 from redsc.codegen.tflm_ops import custom_registrations, resolver_methods
 from redsc.cost.latency import LATENCY_TABLES, latency_us
 from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_bytes, resident_one_bytes
+from redsc.engine.numbers import C_TYPES, float_literal
 from redsc.formats import SLOT_BYTES, Model
 from redsc.formats.model import Port
 from redsc.ir import Graph, Value, state_reads

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from redsc.codegen.describe import Firmware
-from redsc.codegen.engine.image import Image, build_image
-from redsc.codegen.engine.program import Places, Program, lower_graph
-from redsc.codegen.engine.rows import refusals
-from redsc.codegen.engine.shared import find_shared
+from redsc.codegen.engine_image import Image, build_image
 from redsc.codegen.firmware import engine_files
 from redsc.codegen.names import c_macro
 from redsc.codegen.render import render
 from redsc.cost.memory import NetworkMemory
+from redsc.engine.program import Places, Program, lower_graph
+from redsc.engine.rows import refusals
+from redsc.engine.shared import find_shared
 from redsc.ir import Graph
 from redsc.options import Kernels
 from redsc.version import __version__

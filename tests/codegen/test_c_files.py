@@ -11,9 +11,9 @@ import pytest
 from redsc.codegen.c_files import render_c_files
 from redsc.codegen.describe import Firmware, FirmwareLevel, FirmwarePort
 from redsc.codegen.names import c_comment
-from redsc.codegen.numbers import float_literal
 from redsc.codegen.tflm_ops import TFLM_OPS, resolver_methods
 from redsc.cost.memory import measure_memory
+from redsc.engine.numbers import float_literal
 from redsc.formats import write_models
 from redsc.formats.model import Port
 from redsc.ir import OPS, DType, Graph, state_reads

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redsc.codegen.engine.call import Constant
-from redsc.codegen.engine.constants import pool_constants
+from redsc.engine.call import Constant
+from redsc.engine.constants import pool_constants
 
 CONSTANTS = st.lists(
     st.builds(Constant, st.binary(min_size=1, max_size=12), st.just("int8_t"), st.sampled_from([1, 2, 4])),

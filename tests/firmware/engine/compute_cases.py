@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from redsc.codegen.engine.program import Places
 from redsc.cost.overlap import overlap_distance
+from redsc.engine.program import Places
 from redsc.formats import write_tflite
 from redsc.ir import NO_ATTRS, Array, DType, Graph, GraphBuilder, Quant, Shape, Value
 from redsc.options import Kernels

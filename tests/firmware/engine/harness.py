@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from redsc.codegen.engine.image import build_image
-from redsc.codegen.engine.program import Places, lower_graph
-from redsc.codegen.engine.shared import find_shared
+from redsc.codegen.engine_image import build_image
 from redsc.codegen.firmware import engine_files
 from redsc.codegen.render import render
 from redsc.cost.engine import scratch_bytes
+from redsc.engine.program import Places, lower_graph
+from redsc.engine.shared import find_shared
 from redsc.ir import Array, Graph, Value
 from tests.firmware.build import (
     CORTEX_M4,

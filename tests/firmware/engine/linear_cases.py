@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from redsc.codegen.engine.program import Places
+from redsc.engine.program import Places
 from redsc.ir import (
     Activation,
     Array,

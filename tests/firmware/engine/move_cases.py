@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from redsc.codegen.engine.program import Places
 from redsc.cost.buffer import aligned
 from redsc.cost.overlap import overlap_distance
+from redsc.engine.program import Places
 from redsc.errors import ExecutorError
 from redsc.formats import write_tflite
 from redsc.ir import (

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from redsc.codegen.engine.compute import COMPUTE
-from redsc.codegen.engine.image import build_image
-from redsc.codegen.engine.program import lower_graph
-from redsc.codegen.engine.shared import Shared
+from redsc.codegen.engine_image import build_image
+from redsc.engine.compute import COMPUTE
+from redsc.engine.program import lower_graph
+from redsc.engine.shared import Shared
 from redsc.formats.tables import CannotTranslate, Refusal
 from redsc.ir import OPS, DType
 from redsc.ir.rules import Signature

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from redsc.codegen.engine.compute import COMPUTE
-from redsc.codegen.engine.program import Places
+from redsc.engine.compute import COMPUTE
+from redsc.engine.program import Places
 from redsc.ir import OPS, DType, Graph
 from redsc.ir.rules import InPlace, Signature
 from tests.firmware.engine.compute_cases import Cases, check_equal_to_tflm

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from redsc.codegen.engine.rows import emit_calls
-from redsc.codegen.engine.shared import Shared
+from redsc.engine.rows import emit_calls
+from redsc.engine.shared import Shared
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import NO_ATTRS, DType, Graph, GraphBuilder, LeakyRelu, Quant
 from redsc.options import Kernels

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from redsc.codegen.engine.pack_depthwise import are_shifts_right
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.cost.engine_depthwise import DepthwiseWay, all_ways, depthwise_way
 from redsc.cost.overlap import overlap_distance
+from redsc.engine.pack_depthwise import are_shifts_right
 from redsc.ir import Activation, Array, DepthwiseConv2D, Padding
 from redsc.options import Kernels
 from tests.firmware.build import CORTEX_M4, HOST, HOST_CPP, WARNINGS, Toolchain

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from redsc.codegen.engine.image import build_image
-from redsc.codegen.engine.program import lower_graph
-from redsc.codegen.engine.rows import emit_calls
-from redsc.codegen.engine.shared import find_shared
+from redsc.codegen.engine_image import build_image
 from redsc.cost.buffer import ALIGNMENT_BYTES
+from redsc.engine.program import lower_graph
+from redsc.engine.rows import emit_calls
+from redsc.engine.shared import find_shared
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import DType, FullyConnected, Value
 from redsc.options import Kernels

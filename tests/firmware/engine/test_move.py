@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from redsc.codegen.engine.call import Call, Part
-from redsc.codegen.engine.move import MOVE
-from redsc.codegen.engine.rows import emit_calls
-from redsc.codegen.engine.shared import find_shared
+from redsc.engine.call import Call, Part
+from redsc.engine.move import MOVE
+from redsc.engine.rows import emit_calls
+from redsc.engine.shared import find_shared
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import NO_ATTRS, Concatenation, DType, Gather, Graph, StridedSlice, TensorType, Value
 from redsc.options import Kernels

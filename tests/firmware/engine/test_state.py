@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from redsc.codegen.engine.image import Image, build_image
-from redsc.codegen.engine.program import lower_graph
-from redsc.codegen.engine.shared import find_shared
+from redsc.codegen.engine_image import Image, build_image
 from redsc.codegen.firmware import engine_files
 from redsc.codegen.render import render
+from redsc.engine.program import lower_graph
+from redsc.engine.shared import find_shared
 from redsc.formats import load_model
 from redsc.ir import (
     Array,

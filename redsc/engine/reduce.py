@@ -7,8 +7,8 @@ from math import prod
 
 import numpy as np
 
-from redsc.codegen.engine.call import Call, Emit, Field, Params
-from redsc.codegen.engine.quant import by_type, multiplier_of, quant_of
+from redsc.engine.call import Call, Emit, Field, Params
+from redsc.engine.quant import by_type, multiplier_of, quant_of
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import DType, Node, Shape
 

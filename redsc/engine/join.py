@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
-from redsc.codegen.engine.box import View, move
-from redsc.codegen.engine.call import Call, Emit
+from redsc.engine.box import View, move
+from redsc.engine.call import Call, Emit
 from redsc.ir import Array, Node
 from redsc.ir.ops import axis_of, constant_ints
 from redsc.ir.ops_cut import sliced_axes

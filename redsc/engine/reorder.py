@@ -7,8 +7,8 @@ from itertools import product
 
 import numpy as np
 
-from redsc.codegen.engine.box import move
-from redsc.codegen.engine.call import Call, Emit
+from redsc.engine.box import move
+from redsc.engine.call import Call, Emit
 from redsc.ir import Array, Node, Shape
 from redsc.ir.ops import constant_ints, different_axes
 

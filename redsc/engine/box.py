@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from redsc.codegen.engine.call import Call, Constant, Field, Operand, Params, Part, State
+from redsc.engine.call import Call, Constant, Field, Operand, Params, Part, State
 from redsc.ir import Array, Value
 
 __all__ = ["SOURCE", "View", "beginning_at", "copy_state", "move", "turns"]

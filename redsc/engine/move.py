@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from redsc.codegen.engine.call import Emit
-from redsc.codegen.engine.join import JOINS
-from redsc.codegen.engine.pad import PADS
-from redsc.codegen.engine.reorder import REORDERS
-from redsc.codegen.engine.resize import RESIZES
-from redsc.codegen.engine.state import STATES
+from redsc.engine.call import Emit
+from redsc.engine.join import JOINS
+from redsc.engine.pad import PADS
+from redsc.engine.reorder import REORDERS
+from redsc.engine.resize import RESIZES
+from redsc.engine.state import STATES
 from redsc.formats.tables import Refusal
 
 __all__ = ["MOVE"]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from redsc.codegen.engine.quant import divide_by_power
+from redsc.engine.quant import divide_by_power
 from redsc.ir import Array
 
 __all__ = ["inverse_sqrt", "logistic", "tanh"]

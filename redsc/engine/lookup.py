@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from redsc.codegen.engine.call import Call, Constant, Emit, Field, Params
-from redsc.codegen.engine.fixed_point import inverse_sqrt, logistic, tanh
-from redsc.codegen.engine.quant import (
+from redsc.engine.call import Call, Constant, Emit, Field, Params
+from redsc.engine.fixed_point import inverse_sqrt, logistic, tanh
+from redsc.engine.quant import (
     INT8_RANGE,
     by_type,
     clamp,

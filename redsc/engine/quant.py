@@ -7,7 +7,7 @@ from math import inf
 
 import numpy as np
 
-from redsc.codegen.engine.call import Call, Emit
+from redsc.engine.call import Call, Emit
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Activation, Array, DType, Node, Quant, Value
 from redsc.ir.rescale import quantize_multipliers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from redsc.codegen.engine.call import Constant
+from redsc.engine.call import Constant
 
 __all__ = ["ConstantPool", "pool_constants"]
 

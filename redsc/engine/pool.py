@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from redsc.codegen.engine.call import Call, Emit, Field, Params
-from redsc.codegen.engine.quant import by_type, clamp_fields
+from redsc.engine.call import Call, Emit, Field, Params
+from redsc.engine.quant import by_type, clamp_fields
 from redsc.ir import DType, Node, Padding
 
 __all__ = ["POOLS"]

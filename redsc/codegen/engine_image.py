@@ -8,12 +8,12 @@ from textwrap import fill
 
 import numpy as np
 
-from redsc.codegen.engine.call import Call, Constant, Field, Operand, Params, Part, State
-from redsc.codegen.engine.constants import ConstantPool, pool_constants
-from redsc.codegen.engine.program import Program, as_constant
-from redsc.codegen.engine.state import Variables, lay_out_variables
 from redsc.codegen.names import c_comment
-from redsc.codegen.numbers import C_TYPES, float_literal
+from redsc.engine.call import Call, Constant, Field, Operand, Params, Part, State
+from redsc.engine.constants import ConstantPool, pool_constants
+from redsc.engine.numbers import C_TYPES, float_literal
+from redsc.engine.program import Program, as_constant
+from redsc.engine.state import Variables, lay_out_variables
 from redsc.ir import Node, Value
 
 __all__ = ["CStep", "Image", "build_image"]

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from redsc.codegen.engine.call import Call, Constant, Emit, Field, Params
-from redsc.codegen.engine.quant import (
+from redsc.engine.call import Call, Constant, Emit, Field, Params
+from redsc.engine.quant import (
     INT8_RANGE,
     by_type,
     clamp_fields,

@@ -7,8 +7,8 @@ from math import prod
 
 import numpy as np
 
-from redsc.codegen.engine.box import SOURCE, beginning_at, move
-from redsc.codegen.engine.call import Call, Constant, Emit, Field, Params
+from redsc.engine.box import SOURCE, beginning_at, move
+from redsc.engine.call import Call, Constant, Emit, Field, Params
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, DType, Node
 from redsc.ir.ops import axis_of

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from redsc.codegen.engine.call import Call, Emit
-from redsc.codegen.engine.compute import COMPUTE
-from redsc.codegen.engine.linear import LINEAR
-from redsc.codegen.engine.move import MOVE
-from redsc.codegen.engine.shared import Shared
+from redsc.engine.call import Call, Emit
+from redsc.engine.compute import COMPUTE
+from redsc.engine.linear import LINEAR
+from redsc.engine.move import MOVE
+from redsc.engine.shared import Shared
 from redsc.errors import UnsupportedError
 from redsc.formats.tables import CannotTranslate, Refusal
 from redsc.ir import Graph, Node

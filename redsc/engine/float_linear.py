@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from redsc.codegen.engine.call import Call, Constant, Field, Params
-from redsc.codegen.engine.quant import clamp_fields
-from redsc.codegen.engine.shared import Held
+from redsc.engine.call import Call, Constant, Field, Params
+from redsc.engine.quant import clamp_fields
+from redsc.engine.shared import Held
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Node
 from redsc.ir.ops_conv import padding_before

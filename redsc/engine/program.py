@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from redsc.codegen.engine.call import Call, Constant, Operand, Part
-from redsc.codegen.engine.rows import emit_calls
-from redsc.codegen.engine.shared import Shared
-from redsc.codegen.numbers import C_TYPES
+from redsc.engine.call import Call, Constant, Operand, Part
+from redsc.engine.numbers import C_TYPES
+from redsc.engine.rows import emit_calls
+from redsc.engine.shared import Shared
 from redsc.ir import Graph, Node, Value
 from redsc.options import Kernels
 

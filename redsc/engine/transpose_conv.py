@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from redsc.codegen.engine.call import Call, Constant, Field, Params
-from redsc.codegen.engine.float_linear import constant_bias, strides_of
-from redsc.codegen.engine.quant import clamp, clamp_float, quant_of
-from redsc.codegen.engine.shared import Held
+from redsc.engine.call import Call, Constant, Field, Params
+from redsc.engine.float_linear import constant_bias, strides_of
+from redsc.engine.quant import clamp, clamp_float, quant_of
+from redsc.engine.shared import Held
 from redsc.ir import DType, Node, Padding
 from redsc.ir.rescale import quantize_multipliers
 

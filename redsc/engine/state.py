@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from redsc.codegen.engine.box import copy_state
-from redsc.codegen.engine.call import Call, Constant, Emit, State
+from redsc.engine.box import copy_state
+from redsc.engine.call import Call, Constant, Emit, State
 from redsc.ir import Graph, Node
 
 __all__ = ["STATES", "Variables", "lay_out_variables"]

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from redsc.codegen.engine.box import move, turns
-from redsc.codegen.engine.call import Call, Emit, Field, Params
+from redsc.engine.box import move, turns
+from redsc.engine.call import Call, Emit, Field, Params
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import MirrorMode, Node, Value
 from redsc.ir.ops import constant_ints

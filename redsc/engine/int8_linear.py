@@ -8,14 +8,14 @@ from math import prod
 
 import numpy as np
 
-from redsc.codegen.engine.call import Call, Constant, Field, Params
-from redsc.codegen.engine.float_linear import constant_bias
-from redsc.codegen.engine.pack_conv import fits_sums, pack_rows
-from redsc.codegen.engine.pack_depthwise import are_shifts_right, pack_channels, pack_direct, pack_planar
-from redsc.codegen.engine.quant import clamp_fields, quant_of
-from redsc.codegen.engine.shared import Held
 from redsc.cost.engine_conv import GROUP_ELEMENTS, ConvWay, conv_way
 from redsc.cost.engine_depthwise import SCRATCH_BYTES, depthwise_way
+from redsc.engine.call import Call, Constant, Field, Params
+from redsc.engine.float_linear import constant_bias
+from redsc.engine.pack_conv import fits_sums, pack_rows
+from redsc.engine.pack_depthwise import are_shifts_right, pack_channels, pack_direct, pack_planar
+from redsc.engine.quant import clamp_fields, quant_of
+from redsc.engine.shared import Held
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Node
 from redsc.ir.ops_conv import padding_before

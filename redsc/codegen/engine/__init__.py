@@ -1,1 +1,0 @@
-"""The C engine: levels as straight lines of kernel calls over one array of constants."""
