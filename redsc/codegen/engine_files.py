@@ -9,13 +9,13 @@ import numpy as np
 
 from redsc.codegen.describe import Firmware
 from redsc.codegen.engine_image import Image, build_image
-from redsc.codegen.firmware import engine_files
 from redsc.codegen.names import c_macro
 from redsc.codegen.render import render
 from redsc.cost.memory import NetworkMemory
 from redsc.engine.program import Places, Program, lower_graph
 from redsc.engine.rows import refusals
 from redsc.engine.shared import find_shared
+from redsc.engine.sources import needed_files
 from redsc.ir import Graph
 from redsc.options import Kernels
 from redsc.version import __version__
@@ -68,7 +68,7 @@ def render_engine(firmware: Firmware, programs: Sequence[Program]) -> EngineFile
     }
     files = {name.format(firmware.symbol): render(template, **view) for name, template in _TEMPLATES.items()}
     shared, private = _account(image, programs)
-    return EngineFiles({**files, **engine_files(image.sources)}, image.constant_bytes, shared, private)
+    return EngineFiles({**files, **needed_files(image.sources)}, image.constant_bytes, shared, private)
 
 
 def _account(image: Image, programs: Sequence[Program]) -> tuple[int, tuple[int, ...]]:

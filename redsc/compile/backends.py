@@ -15,6 +15,7 @@ from redsc.codegen.firmware import tflm_files
 from redsc.codegen.oracles import Verification, verify_slots
 from redsc.compile.choice import Choice
 from redsc.cost.flash import kernel_bytes
+from redsc.engine.size import engine_size
 from redsc.formats import write_models
 from redsc.ir import Graph
 from redsc.options import Budgets, Emit, Options, Sharing
@@ -81,6 +82,7 @@ def _build_engine(name: str, choice: Choice, describe: Describe, options: Option
     levels = choice.levels
     progress("writing the levels")
     memory = [network.memory for network in levels.networks]
+    size = engine_size(levels.graphs, options.budgets.kernels)
     programs = lower_levels(levels.graphs, memory, options.budgets.kernels)
     slots = slot_graphs(levels.graphs, Sharing.STRIDED)
     container = build_container(slots, [replace(item, offsets={}) for item in memory])
@@ -92,7 +94,7 @@ def _build_engine(name: str, choice: Choice, describe: Describe, options: Option
         *verify_slots(levels.names, slots, no_plans, container.data),
         *verify_engine(firmware.symbol, made.files, levels.names, levels.graphs),
     )
-    flash = FlashReport(made.constant_bytes, made.shared_bytes, sum(made.private_bytes), 0, {})
+    flash = FlashReport(size.constants + size.params, made.shared_bytes, sum(made.private_bytes), size.code, {})
     return Built({f"{name}.tflite": container.data, **made.files}, verification, flash, made.private_bytes)
 
 

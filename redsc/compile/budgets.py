@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from redsc.cost.flash import flash_bytes
 from redsc.cost.memory import resident_bytes
 from redsc.errors import BudgetError
 from redsc.options import Budgets
+from redsc.passes.flash import levels_flash
 from redsc.passes.levels import Levels
 
 if TYPE_CHECKING:
@@ -68,5 +68,5 @@ def _taken(levels: Levels, budgets: Budgets) -> dict[str, int]:
     if budgets.ram_bytes is not None:
         taken["ram_bytes"] = resident_bytes(memory, budgets.resident)
     if budgets.flash_bytes is not None:
-        taken["flash_bytes"] = flash_bytes(levels.slots, memory)
+        taken["flash_bytes"] = levels_flash(levels.slots, memory, budgets.kernels)
     return taken

@@ -12,7 +12,7 @@ from redsc.engine.shared import Shared
 from redsc.ir import Graph, Node, Value
 from redsc.options import Kernels
 
-__all__ = ["Places", "Program", "Step", "as_constant", "lower_graph"]
+__all__ = ["Places", "Program", "Step", "as_constant", "constants_of", "lower_graph"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,7 @@ class Program:
 
     def constants(self) -> Iterator[Constant]:
         """Yield what the calls need in flash."""
-        for call in self.calls():
-            if call.params is not None:
-                yield from (item for item in call.params.fields.values() if isinstance(item, Constant))
-            yield from (item for item in map(as_constant, call.operands) if item is not None)
+        return (constant for call in self.calls() for constant in constants_of(call))
 
 
 def lower_graph(graph: Graph, places: Places, shared: Shared, kernels: Kernels = Kernels.ENGINE) -> Program:
@@ -68,6 +65,13 @@ def lower_graph(graph: Graph, places: Places, shared: Shared, kernels: Kernels =
         calls = emit_calls(node, shared, kernels)
         steps.append(Step(node, tuple(call for call in calls if not _is_needless(call, places))))
     return Program(graph, tuple(steps), places)
+
+
+def constants_of(call: Call) -> Iterator[Constant]:
+    """Yield what a call needs in flash, but for its parameters."""
+    if call.params is not None:
+        yield from (item for item in call.params.fields.values() if isinstance(item, Constant))
+    yield from (item for item in map(as_constant, call.operands) if item is not None)
 
 
 def as_constant(operand: Operand) -> Constant | None:

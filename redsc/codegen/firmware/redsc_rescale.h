@@ -85,7 +85,7 @@ static inline void redsc_clamp_all(int8_t *y, int count, int32_t minimum, int32_
     uint32_t four, difference;
     memcpy(&four, y + i, sizeof(four));
     __asm__("ssub8 %1, %0, %2\n sel %0, %0, %2\n ssub8 %1, %0, %3\n sel %0, %3, %0"
-            : "+r"(four), "=&r"(difference)
+            : "+&r"(four), "=&r"(difference)
             : "r"(least), "r"(most));
     memcpy(y + i, &four, sizeof(four));
   }

@@ -8,13 +8,13 @@ from itertools import pairwise
 from math import gcd
 
 from redsc.cost.arena import Effort
-from redsc.cost.flash import flash_bytes
 from redsc.cost.latency import LatencyBound, latency_us
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import measure_memory, resident_bytes
 from redsc.ir import Graph
 from redsc.options import Budgets, level_name
 from redsc.passes.blocks import SkipBlock, with_nested
+from redsc.passes.flash import levels_flash
 from redsc.passes.nested import cut_level
 from redsc.passes.permute import permute_channels
 from redsc.passes.plan import Level, LevelPlan, ceiling_macs
@@ -162,6 +162,6 @@ def _budget_problems(networks: Sequence[Graph], rules: Rules) -> Iterator[str]:
     if budgets.ram_bytes is not None and needed > budgets.ram_bytes:
         yield f"{needed:,} B of RAM exceed the budget of {budgets.ram_bytes:,} B"
     if budgets.flash_bytes is not None:
-        needed = flash_bytes(slots, memory)
+        needed = levels_flash(slots, memory, budgets.kernels)
         if needed > budgets.flash_bytes:
             yield f"{needed:,} B of flash exceed the budget of {budgets.flash_bytes:,} B"

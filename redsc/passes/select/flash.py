@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
+from redsc.engine.linear import LINEAR
+from redsc.engine.size import engine_size
 from redsc.formats import shared_constants, write_models
 from redsc.ir import CUSTOM_OPS, Node, Value
 from redsc.passes.plan import Level
@@ -59,6 +61,8 @@ class FlashModel:
     @staticmethod
     def of(problem: Problem, nesting: Nesting) -> FlashModel:
         """Derive the model from the constants of a problem's graph."""
+        if problem.budgets.kernels.are_ours:
+            return _engine_model(problem, nesting)
         groups = defaultdict[tuple[frozenset[str], str | None], list[Term]](list)
         in_place = _read_in_place(problem)
         for spaces, size, home in _stored(problem, nesting, in_place):
@@ -92,6 +96,22 @@ class FlashModel:
             if above is None or any(level.widths[name] != above.widths[name] for name in copies.spaces)
         )
         return sum(evaluate(cost, level.widths, level.skipped) for cost in new)
+
+
+def _engine_model(problem: Problem, nesting: Nesting) -> FlashModel:
+    """Return the model of the C engine: weights are stored once, whatever levels read of them; calls per level."""
+    weights = {node.operand(1).name: node.operand(1) for node in problem.graph.nodes if node.op in LINEAR}
+    stored = set(shared_constants([problem.graph]))
+    terms: list[Term] = []
+    for value in weights.values():
+        if value.data is not None and value.data.tobytes() in stored:
+            stored.remove(value.data.tobytes())
+            size = size_of(problem, value, value.type.dtype.itemsize)
+            terms += polynomial_cost(size, nesting.homes.get(value.name))
+    least = problem.least.graph
+    once, twice = (engine_size([least] * count, problem.budgets.kernels) for count in (1, 2))
+    more = twice.code - once.code
+    return FlashModel((Copies(frozenset(), tuple(terms)),), more, more)
 
 
 def _written(levels: Sequence[Candidate]) -> int:

@@ -11,7 +11,6 @@ from math import gcd
 from typing import Literal
 
 from redsc.cost.arena import Effort
-from redsc.cost.flash import flash_bytes
 from redsc.cost.latency import LatencyBound, latency_us
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import NetworkMemory, measure_memory, resident_bytes
@@ -19,6 +18,7 @@ from redsc.errors import Diagnostic
 from redsc.ir import Graph
 from redsc.options import Budgets, Sharing
 from redsc.passes.blocks import SkipBlock, outermost_blocks
+from redsc.passes.flash import levels_flash
 from redsc.passes.losses import Losses
 from redsc.passes.nested import cut_level
 from redsc.passes.plan import Level, LevelPlan
@@ -185,8 +185,9 @@ class Problem:
         return resident_bytes([level.memory for level in levels], self.budgets.resident)
 
     def flash(self, levels: Sequence[Candidate]) -> int:
-        """Return the bytes of the container with these levels, and of the kernels that they need."""
-        return flash_bytes([level.shipped for level in levels], [level.memory for level in levels])
+        """Return the bytes of these levels in flash, with the kernels that they need."""
+        slots, memory = [level.shipped for level in levels], [level.memory for level in levels]
+        return levels_flash(slots, memory, self.budgets.kernels)
 
     def microseconds(self, level: Candidate) -> int:
         """Return the estimated time of an inference by the table of the bound, 0 where there is no bound."""

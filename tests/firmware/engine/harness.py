@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from redsc.codegen.engine_image import build_image
-from redsc.codegen.firmware import engine_files
 from redsc.codegen.render import render
 from redsc.cost.engine import scratch_bytes
 from redsc.engine.program import Places, lower_graph
 from redsc.engine.shared import find_shared
+from redsc.engine.sources import needed_files
 from redsc.ir import Array, Graph, Value
 from tests.firmware.build import (
     CORTEX_M4,
@@ -98,7 +98,7 @@ def run_engine(
         source = folder / "model.c"
         source.write_text(_DRIVER.format(program=program, arena=max(arena, 1), samples=len(samples), **transfers))
         (folder / "in.bin").write_bytes(b"".join(array.tobytes() for sample in samples for array in sample))
-        kernels = tuple(FIRMWARE / name for name in engine_files(image.sources) if name.endswith(".c"))
+        kernels = tuple(FIRMWARE / name for name in needed_files(image.sources) if name.endswith(".c"))
         binary = build(machine.toolchain, (source, *kernels), machine.flags)
         (run_on_cortex_m4 if machine.is_emulated else run_on_host)(binary, folder)
         return list(_outputs((folder / "out.bin").read_bytes(), graph, len(samples)))

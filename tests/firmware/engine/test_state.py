@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from redsc.codegen.engine_image import Image, build_image
-from redsc.codegen.firmware import engine_files
 from redsc.codegen.render import render
 from redsc.engine.program import lower_graph
 from redsc.engine.shared import find_shared
+from redsc.engine.sources import needed_files
 from redsc.formats import load_model
 from redsc.ir import (
     Array,
@@ -146,7 +146,7 @@ def test_levels_share_their_state_and_a_reset_begins_anew(tmp_path: Path, graph:
     source = tmp_path / "model.c"
     source.write_text(DRIVER.format(program=program, steps=STEPS, reset=reset, **numbers))
     (tmp_path / "in.bin").write_bytes(b"".join(array.tobytes() for sample in samples for array in sample))
-    kernels = tuple(FIRMWARE / name for name in engine_files(image.sources) if name.endswith(".c"))
+    kernels = tuple(FIRMWARE / name for name in needed_files(image.sources) if name.endswith(".c"))
     run_on_host(build(HOST_SANITIZED.toolchain, (source, *kernels), HOST_SANITIZED.flags), tmp_path)
     y = graph.outputs[0].type
     found = np.fromfile(tmp_path / "out.bin", y.dtype.numpy).reshape(STEPS, 1, *y.shape)

@@ -1,0 +1,121 @@
+"""What levels take in flash in the C engine: constants and parameters exactly, code as it was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from redsc.engine.call import Call, Constant, Params
+from redsc.engine.constants import pool_constants
+from redsc.engine.program import constants_of
+from redsc.engine.rows import emit_calls
+from redsc.engine.shared import find_shared
+from redsc.engine.sources import needed_files
+from redsc.ir import Graph
+from redsc.options import Kernels
+
+__all__ = ["CODE_BYTES", "STRUCT_BYTES", "EngineSize", "engine_size"]
+
+# On a Cortex-M4, by arm-none-eabi-gcc 12.2 -Os; tests/firmware/engine/test_size.py holds them to that.
+CODE_BYTES: Mapping[str, int] = {
+    "redsc_conv.c": 996,
+    "redsc_conv_panel.c": 944,
+    "redsc_conv_portable.c": 756,
+    "redsc_conv_tiles.c": 4_120,
+    "redsc_depthwise_direct.c": 1_264,
+    "redsc_depthwise_planar.c": 1_776,
+    "redsc_depthwise_tiles.c": 2_080,
+    "redsc_depthwise_window.c": 616,
+    "redsc_elementwise.c": 1_140,
+    "redsc_elementwise_f32.c": 852,
+    "redsc_libm_f32.c": 460,
+    "redsc_linear_f32.c": 1_020,
+    "redsc_lookup.c": 104,
+    "redsc_move.c": 338,
+    "redsc_pad.c": 176,
+    "redsc_pool.c": 836,
+    "redsc_pool_f32.c": 532,
+    "redsc_quantize.c": 228,
+    "redsc_reduce.c": 772,
+    "redsc_reduce_f32.c": 432,
+    "redsc_resize.c": 562,
+    "redsc_softmax.c": 680,
+    "redsc_softmax_f32.c": 312,
+    "redsc_transpose_conv.c": 1_064,
+    "redsc_unary_f32.c": 280,
+}
+"""Of the functions and tables of a file."""
+STRUCT_BYTES: Mapping[str, int] = {
+    "redsc_add_params_s8": 36,
+    "redsc_arg_max_params_f32": 16,
+    "redsc_arg_max_params_s8": 16,
+    "redsc_binary_params_f32": 20,
+    "redsc_conv": 64,
+    "redsc_copy_params": 24,
+    "redsc_depthwise": 56,
+    "redsc_linear_f32_params": 96,
+    "redsc_lookup_params": 8,
+    "redsc_maximum_params_s8": 16,
+    "redsc_mean_params_f32": 36,
+    "redsc_mean_params_s8": 44,
+    "redsc_mul_params_s8": 28,
+    "redsc_pad_params": 24,
+    "redsc_pick_params": 32,
+    "redsc_pool_params_f32": 56,
+    "redsc_pool_params_s8": 52,
+    "redsc_prelu_params_s8": 28,
+    "redsc_quantize_params": 12,
+    "redsc_reduce_max_params_f32": 36,
+    "redsc_reduce_max_params_s8": 36,
+    "redsc_resize_f32_params": 32,
+    "redsc_resize_s8_params": 32,
+    "redsc_softmax_params_f32": 12,
+    "redsc_softmax_params_s8": 20,
+    "redsc_transpose_conv_params": 100,
+    "redsc_unary_params_f32": 16,
+}
+"""Of parameters in flash."""
+_CALL_BYTES = 20  # of a statement in a level's function
+_LEVEL_BYTES = 60  # of a level's function around its statements, and of its rows in the tables
+_PROGRAM_BYTES = 400  # of the functions that choose levels and run them
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSize:
+    """In bytes: the array of constants, the structs of parameters, code."""
+
+    constants: int
+    params: int
+    code: int
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.constants + self.params + self.code
+
+
+def engine_size(graphs: Sequence[Graph], kernels: Kernels) -> EngineSize:
+    """Return what levels take, the largest first; copies that an arena plan may make needless are counted.
+
+    Raises:
+        CannotTranslate: the engine has no kernel for a node.
+    """
+    shared = find_shared(graphs)
+    levels = [[call for node in graph.nodes for call in emit_calls(node, shared, kernels)] for graph in graphs]
+    calls = [call for level in levels for call in level]
+    structs = {(call.params.type, _content(call.params)) for call in calls if call.params is not None}
+    code = sum(CODE_BYTES[name] for name in needed_files({call.source for call in calls}) if name.endswith(".c"))
+    statements = _CALL_BYTES * len(calls) + _LEVEL_BYTES * len(levels) + _PROGRAM_BYTES
+    return EngineSize(
+        constants=len(pool_constants(_constants(calls)).data),
+        params=sum(STRUCT_BYTES[kind] for kind, _ in structs),
+        code=code + statements,
+    )
+
+
+def _constants(calls: Iterable[Call]) -> Iterable[Constant]:
+    return (constant for call in calls for constant in constants_of(call))
+
+
+def _content(params: Params) -> tuple[tuple[str, object], ...]:
+    return tuple(params.fields.items())
