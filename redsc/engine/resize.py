@@ -120,8 +120,8 @@ def _between(node: Node, axis: int, kind: str) -> Constant:
 def _between_s8(node: Node, axis: int) -> tuple[Array, Array, Array]:
     """Return between which places each of the result lies, and the 1024ths that the upper one counts.
 
-    Source: ComputeInterpolationValuesInteger in tensorflow/lite/kernels/internal/reference/resize_bilinear.h. Its
-    divisions round to zero. Where both places are one, the weights make no difference: the upper one counts 0.
+    Source: ComputeInterpolationValuesInteger in tensorflow/lite/kernels/internal/reference/resize_bilinear.h. Where
+    both places are one, the weights make no difference: the upper one counts 0.
     """
     size, result = node.operand(0).type.shape[axis], node.outputs[0].type.shape[axis]
     attrs, places = node.attrs, np.arange(result, dtype=np.int64)
@@ -129,8 +129,8 @@ def _between_s8(node: Node, axis: int) -> tuple[Array, Array, Array]:
     if attrs.align_corners and result > 1:
         scale = (_ONE * (size - 1) + (result - 1) // 2) // (result - 1)
     scaled = places * scale + (scale // 2 - _ONE // 2 if attrs.half_pixel_centers else 0)
-    lower = np.clip(np.trunc(scaled / _ONE).astype(np.int64), 0, size - 1)
-    upper = np.minimum(np.trunc((scaled + _ONE - 1) / _ONE).astype(np.int64), size - 1)
+    lower = np.clip(scaled // _ONE, 0, size - 1)
+    upper = np.clip((scaled + _ONE - 1) // _ONE, 0, size - 1)
     return lower, upper, np.where(lower == upper, 0, scaled - _ONE * lower)
 
 

@@ -115,15 +115,16 @@ def image(draw: Draw, kernel: Shape, attrs: Conv2D) -> Shape:
 
 
 def conv(draw: Draw, cut: bool = False) -> Graph:
-    """A float32 convolution, one in four grouped; cut ones have fewer rows and columns of its weight."""
-    groups = draw.number(2, 3) if draw.number(0, 3) == 0 and not cut else 1
+    """A float32 convolution, one in four grouped; cut ones have fewer of the weights along every axis."""
+    groups = draw.number(2, 6) if draw.number(0, 3) == 0 and not cut else 1
     depth, outputs, kernel = draw.number(1, 9), groups * draw.number(1, 4), (draw.number(1, 4), draw.number(1, 4))
     attrs = conv_attrs(draw)
     layers, weight = Layers(draw, "CONV_2D", attrs), normal(draw, (outputs, *kernel, depth))
     layers.add((*image(draw, kernel, attrs), groups * depth), weight, outputs)
     for _ in range(2 * cut):
-        rows, columns = draw.number(1, outputs), draw.number(1, depth)
-        layers.add((*image(draw, kernel, attrs), columns), weight[:rows, ..., :columns].copy(), rows)
+        rows, high, wide, columns = (draw.number(1, n) for n in weight.shape)
+        shape = (*image(draw, (high, wide), attrs), columns)
+        layers.add(shape, weight[:rows, :high, :wide, :columns].copy(), rows)
     return layers.graph()
 
 
@@ -154,7 +155,7 @@ def dense(draw: Draw, cut: bool = False) -> Graph:
 
 
 def transpose_conv(draw: Draw, cut: bool = False, dtype: DType = DType.FLOAT32) -> Graph:
-    """A transposed convolution; cut ones have fewer rows and columns of its weight."""
+    """A transposed convolution; cut ones have fewer of the weights along every axis."""
     depth, outputs, kernel = draw.number(1, 9), draw.number(1, 5), (draw.number(1, 5), draw.number(1, 5))
     strides = (draw.number(1, 3), draw.number(1, 3))
     attrs = TransposeConv(_PADDINGS[draw.number(0, 1)], *strides, _ACTIVATIONS[draw.number(0, 3)])
@@ -162,16 +163,11 @@ def transpose_conv(draw: Draw, cut: bool = False, dtype: DType = DType.FLOAT32) 
     if dtype is DType.INT8:
         weight = draw.random.integers(-127, 128, weight.shape, np.int8)
     layers = Layers(draw, "TRANSPOSE_CONV", attrs, dtype)
-    for number in range(1 + 2 * cut):
-        rows, columns = (draw.number(1, outputs), draw.number(1, depth)) if number else (outputs, depth)
-        least = kernel if attrs.padding is Padding.VALID else (1, 1)
-        size = [n + draw.number(0, 6) for n in least]
-        small = [
-            window(n, reach, stride, 1, attrs.padding)
-            for n, reach, stride in zip(size, kernel, strides, strict=True)
-        ]
-        batch = draw.number(1, 2)
-        part = weight[:rows, ..., :columns].copy()
+    for shape in [weight.shape, *(tuple(draw.number(1, n) for n in weight.shape) for _ in range(2 * cut))]:
+        rows, *reach, columns = shape
+        size = [draw.number(1, 6) + (n if attrs.padding is Padding.VALID else 0) for n in reach]
+        small = [window(n, k, stride, 1, attrs.padding) for n, k, stride in zip(size, reach, strides, strict=True)]
+        batch, part = draw.number(1, 2), weight[tuple(map(slice, shape))].copy()
         layers.add((batch, *small, columns), part, rows, size=(batch, *size, rows))
     return layers.graph()
 
