@@ -14,7 +14,18 @@ from redsc.engine.move import MOVE
 from redsc.engine.rows import emit_calls
 from redsc.engine.shared import find_shared
 from redsc.formats.tables import CannotTranslate
-from redsc.ir import NO_ATTRS, Concatenation, DType, Gather, Graph, StridedSlice, TensorType, Value
+from redsc.ir import (
+    NO_ATTRS,
+    Concatenation,
+    DType,
+    Gather,
+    Graph,
+    GraphBuilder,
+    Split,
+    StridedSlice,
+    TensorType,
+    Value,
+)
 from redsc.options import Kernels
 from tests.firmware.engine.harness import HOST_SANITIZED, M4, Machine, run_engine
 from tests.firmware.engine.move_cases import (
@@ -60,6 +71,15 @@ def test_random_nodes(op: str) -> None:
 
 def test_random_nodes_on_a_cortex_m4() -> None:
     check_graphs([graph for seed, op in enumerate(CASES) for graph in random_graphs(op, 100 + seed, 5)], M4)
+
+
+def test_constants_are_cut_in_flash() -> None:
+    builder, data = GraphBuilder(), np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    whole, axis = builder.constant("whole", data), builder.constant("axis", np.array(1, np.int32))
+    graph = builder.output(*builder.split_op("SPLIT", axis, whole, attrs=Split(3), names=("a", "b", "c")))
+    (found,) = run_engine(graph, [[]])
+    for array, wanted in zip(found, np.split(data, 3, axis=1), strict=True):
+        np.testing.assert_array_equal(array, wanted)
 
 
 def emitted(graph: Graph) -> list[Call]:
