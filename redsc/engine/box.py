@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from redsc.engine.call import Call, Constant, Field, Operand, Params, Part, State
+from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Value
 
 __all__ = ["SOURCE", "View", "beginning_at", "copy_state", "move", "turns"]
@@ -19,6 +20,7 @@ View = Callable[[Array], Array]
 
 _Axis = tuple[int, int, int]  # steps, and a step in bytes, in x and in y
 _TURN = struct.Struct("<3i")
+_MOST_TURNS = 6  # REDSC_MOST_TURNS in redsc_turn.h
 
 
 def _all(tensor: Array) -> Array:
@@ -62,7 +64,12 @@ def turns(axes: Sequence[tuple[int, int, int]]) -> dict[str, Field]:
 
     Args:
         axes: of each its steps, and the bytes from the last line before it moves to the next one, in x and in y.
+
+    Raises:
+        CannotTranslate: there are more than kernels take.
     """
+    if len(axes) > _MOST_TURNS:
+        raise CannotTranslate(f"its elements move along {len(axes) + 1} axes, kernels know {_MOST_TURNS + 1}")
     data = b"".join(_TURN.pack(*axis) for axis in axes)
     return {"turn_count": len(axes), "turns": Constant(data, "redsc_turn")} if axes else {}
 

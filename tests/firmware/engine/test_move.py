@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from redsc.engine.box import turns
 from redsc.engine.call import Call, Part
 from redsc.engine.move import MOVE
 from redsc.engine.rows import emit_calls
@@ -27,6 +29,7 @@ from redsc.ir import (
     Value,
 )
 from redsc.options import Kernels
+from tests.firmware.build import FIRMWARE
 from tests.firmware.engine.harness import HOST_SANITIZED, M4, Machine, run_engine
 from tests.firmware.engine.move_cases import (
     CASES,
@@ -71,6 +74,13 @@ def test_random_nodes(op: str) -> None:
 
 def test_random_nodes_on_a_cortex_m4() -> None:
     check_graphs([graph for seed, op in enumerate(CASES) for graph in random_graphs(op, 100 + seed, 5)], M4)
+
+
+def test_turns_fill_what_kernels_have_for_them() -> None:
+    most = int(re.findall(r"REDSC_MOST_TURNS = (\d+)", (FIRMWARE / "redsc_turn.h").read_text())[0])
+    assert turns([(2, 0, 8)] * most)["turn_count"] == most
+    with pytest.raises(CannotTranslate, match=f"along {most + 2} axes, kernels know {most + 1}"):
+        turns([(2, 0, 8)] * (most + 1))
 
 
 def test_constants_are_cut_in_flash() -> None:
