@@ -173,9 +173,11 @@ static void redsc_prepare(redsc_strips *strips) {
   redsc_prepare_widening(strips);
 }
 
-/* With less than four channels, four bytes of the image's last pixel would end behind it. */
+/* With less than four channels, four bytes of the image's last pixel would end behind it; with one channel, those of
+   the two before as well, which may lie in other lines. */
 static void redsc_widen_group(redsc_strips *strips, const int8_t *x, int line, int count, int channels, int is_last) {
-  const int slow = channels < GROUP && is_last ? 1 : 0, fast = count - slow;
+  const int is_narrow = strips->layer->input_channels == 1;
+  const int slow = is_narrow ? count : channels < GROUP && is_last ? 1 : 0, fast = count - slow;
   if (fast > 0) {
     redsc_widen_dsp(x, strips->planes + 2 * line, &strips->widening, fast);
   }

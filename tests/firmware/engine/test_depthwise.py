@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from tests.firmware.engine.depthwise import APART, SOURCES, Layer, Shape, expect
 STRICT = (*WARNINGS, "-Wconversion")
 SANITIZED = ("-std=c99", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 ACTIVATIONS = tuple(Activation)
-PLANAR, DIRECT = 150, 100
+PLANAR, DIRECT = 100, 70
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,6 +149,21 @@ def test_code_for_cores_without_an_fpu_computes_the_same(tmp_path: Path, core: s
     """The emulated M4 runs the code of all three."""
     toolchain = replace(CORTEX_M4, flags=(f"-mcpu={core}", "-mthumb", "-ffunction-sections"))
     assert wrong(tmp_path, toolchain, "-std=c99", *STRICT, "-O2") == []
+
+
+@pytest.mark.parametrize(("toolchain", "flags"), [(HOST, SANITIZED), (CORTEX_M4, ("-O2",))], ids=["host", "dsp"])
+def test_no_byte_behind_tiny_images_is_read(tmp_path: Path, toolchain: Toolchain, flags: tuple[str, ...]) -> None:
+    """Words of four channels reach over several pixels of an image with one."""
+    sizes = product((1, 2, 3), (1, 2, 3), (1, 2, 3, 5), (1, 2))
+    made = [
+        make_layer(Shape((1, height, width, channels), attrs=DepthwiseConv2D(stride_h=stride, stride_w=stride)), 1)
+        for height, width, channels, stride in sizes
+    ]
+    layers = [(layer, way) for layer in made for way in (*all_ways(layer.node), DepthwiseWay(is_planar=False))]
+    wanted = {id(layer): expected_output(layer).tobytes() for layer in made}
+    results = run_layers(tmp_path, [layer.packed(way) for layer, way in layers], toolchain, *flags)
+    pairs = zip(results, layers, strict=True)
+    assert [way for result, (layer, way) in pairs if result.data != wanted[id(layer)]] == []
 
 
 @pytest.mark.parametrize(
