@@ -13,8 +13,8 @@
 extern "C" {
 #endif
 
-/* x is [batches, input_height, input_width, input_channels], y [batches, output_height, output_width, input_channels *
-   multiplier]. */
+/* x is [batches, input_height, input_width, input_channels], y [batches, output_height, output_width,
+   input_channels * multiplier]. */
 typedef struct {
   int16_t batches, input_height, input_width, input_channels;
   int16_t output_height, output_width, multiplier;
@@ -33,14 +33,14 @@ typedef struct {
  * For kernels of 3x3, equal strides of 1 or 2, dilation 1, multiplier 1, and pads of 0 or 1 before the image.
  *
  * Four channels at a time, strip by strip: it reads all that a strip of the result depends on, as far as an earlier
- * strip has not read it, and then writes the strip. So y may begin exactly where x begins (nowhere else over x) if the
- * strips run along the rows; if they run along the columns, also x and y must have the same size, or one strip be the
- * whole image.
+ * strip has not read it, and then writes the strip. So y may begin exactly where x begins (nowhere else over x)
+ * if the strips run along the rows; if they run along the columns, x and y must also have the same size, or one
+ * strip be the whole image.
  *
  * Weights: per channel three lines of four bytes, which are three taps and a zero; 4-byte aligned. A line runs along
  * the strip: it is a row of the kernel, a column of it if swapped.
- * Scratch, 16-byte aligned: 16 * lines * words bytes, where lines = (strip_rows - 1) * stride + 3, and words is half
- * the length of the result along the strip (stride 2: all of it), rounded up, plus 1.
+ * Scratch, 16-byte aligned: 16 * lines * words bytes, where lines = (strip_rows - 1) * stride + 3, and words =
+ * (length + 1) / 2 * stride + 1, where length is that of the result along the strip.
  */
 void redsc_depthwise_planar_s8(const redsc_depthwise *layer, const int8_t *x, int8_t *y, void *scratch);
 

@@ -85,8 +85,10 @@ typedef char redsc_tile_job_has_14_words[sizeof(redsc_tile_job) == 56 ? 1 : -1];
 /* What the words x of a line add to a left and a right result: the first word of their four pixels, the second word.
    BEGIN is FIRST onto the bias in r3. */
 #define BEGIN(x, w, left, right) "smlad " left ", " x ", " w ", r3\n smlatb " right ", " x ", " w ", r3\n"
-#define FIRST(x, w, left, right) "smlad " left ", " x ", " w ", " left "\n smlatb " right ", " x ", " w ", " right "\n"
-#define SECOND(x, w, left, right) "smlabt " left ", " x ", " w ", " left "\n smlad " right ", " x ", " w ", " right "\n"
+#define FIRST(x, w, left, right) \
+  "smlad " left ", " x ", " w ", " left "\n smlatb " right ", " x ", " w ", " right "\n"
+#define SECOND(x, w, left, right) \
+  "smlabt " left ", " x ", " w ", " left "\n smlad " right ", " x ", " w ", " right "\n"
 
 /* From doubled sums to int8. r10 and r11 are multiplier and rounding, then shift and NEXT. (2 * sum * multiplier +
    2^31) >> 32 is SaturatingRoundingDoublingHighMul, and one instruction with the rounding (redsc_shift_right). */

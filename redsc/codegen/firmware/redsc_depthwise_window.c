@@ -70,7 +70,8 @@ typedef char redsc_channel_pair_has_5_words[sizeof(redsc_channel_pair) == 20 ? 1
   "ldr r2, [r2, #28]\n" \
   "ldr r12, " PAIRS \
   "ldr r3, " Y \
-  FINISH("r4", "8", "16", "0") FINISH("r5", "12", "17", "1") FINISH("r6", "28", "36", "2") FINISH("r7", "32", "37", "3") \
+  FINISH("r4", "8", "16", "0") FINISH("r5", "12", "17", "1") \
+  FINISH("r6", "28", "36", "2") FINISH("r7", "32", "37", "3") \
   "add r12, r12, #40\n" \
   "add r3, r3, #4\n" \
   "str r12, " PAIRS \

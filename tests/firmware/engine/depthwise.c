@@ -1,7 +1,7 @@
 /*
  * Runs the depthwise layers of the file "layers.bin" and writes what comes out to "results.bin"; depthwise.py
- * explains both. Every tensor lies in a block of exactly its size, so that a sanitizer sees each byte read or written
- * beside it; only where a layer has a distance, x lies so far behind y in one block. On Cortex-M the memory protection
+ * explains both. Every tensor lies in a block of exactly its size: a sanitizer sees each byte read or written beside
+ * it; only where a layer has a distance, x lies so far behind y in one block. On Cortex-M the memory protection
  * unit faults where a byte behind a block is touched.
  */
 #include <limits.h>
