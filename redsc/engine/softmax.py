@@ -13,27 +13,41 @@ from redsc.ir import DType, Node
 
 __all__ = ["SOFTMAX"]
 
+_SOURCE = "redsc_softmax.c"
 _INPUT_BITS = 5  # before the point of scaled logits: kScaledDiffIntegerBits
-_MOST_DEPTH = 1 << 12  # powers, each at most 1, that the sum with 12 bits before the point holds
+_MOST_DEPTH = (1 << 12) - 1  # powers, each at most 1, that the sum with 12 bits before the point holds
 
 
 def _softmax(node: Node) -> Iterator[Call]:
-    """PreprocessSoftmaxScaling and CalculateInputRadius in kernels/internal/quantization_util.cc."""
-    shape = _rows(node)
-    real = float(np.float32(node.attrs.beta)) * quant_of(node.operand(0)).scale * 2.0 ** (31 - _INPUT_BITS)
+    params = Params("redsc_softmax_params_s8", _logits(node, float(np.float32(node.attrs.beta))))
+    yield Call("redsc_softmax_s8", _SOURCE, params, (node.operand(0), node.outputs[0]))
+
+
+def _log_softmax(node: Node) -> Iterator[Call]:
+    """PreprocessLogSoftmaxScalingExp in kernels/internal/quantization_util.cc."""
+    logits = _logits(node, beta=1.0)
+    divisor, shift = multiplier_of(2.0 ** (31 - logits["shift"]) / logits["multiplier"])
+    if shift > 0:
+        raise CannotTranslate("the scale of the input is too small for fixed-point logits")
+    fields: dict[str, Field] = {
+        **{f"logits.{name}": number for name, number in logits.items()},
+        "divisor": divisor,
+        "divisor_shift": -shift,
+    }
+    params = Params("redsc_log_softmax_params_s8", fields)
+    yield Call("redsc_log_softmax_s8", _SOURCE, params, (node.operand(0), node.outputs[0]))
+
+
+def _logits(node: Node, beta: float) -> dict[str, int]:
+    """Return shape and scaling: PreprocessSoftmaxScaling and CalculateInputRadius in quantization_util.cc."""
+    shape, real = _rows(node), beta * quant_of(node.operand(0)).scale * 2.0 ** (31 - _INPUT_BITS)
     if not real > 1:
         raise CannotTranslate("the scale of the input is too small for fixed-point logits")
     if shape["depth"] > _MOST_DEPTH:
         raise CannotTranslate(f"{shape['depth']} elements are more than the {_MOST_DEPTH} that a sum holds")
     multiplier, shift = multiplier_of(min(real, 2.0**31 - 1))
-    fields: dict[str, Field] = {
-        **shape,
-        "multiplier": multiplier,
-        "shift": shift,
-        "least_difference": -int(np.floor((2.0**_INPUT_BITS - 1) * 2.0 ** (31 - _INPUT_BITS - shift))),
-    }
-    params = Params("redsc_softmax_params_s8", fields)
-    yield Call("redsc_softmax_s8", "redsc_softmax.c", params, (node.operand(0), node.outputs[0]))
+    radius = np.floor((2.0**_INPUT_BITS - 1) * 2.0 ** (31 - _INPUT_BITS - shift))
+    return {**shape, "multiplier": multiplier, "shift": shift, "least_difference": -int(radius)}
 
 
 def _float(function: str) -> Emit:
@@ -53,5 +67,5 @@ def _rows(node: Node) -> dict[str, int]:
 
 SOFTMAX: Mapping[str, Emit] = {
     "SOFTMAX": by_type({DType.INT8: _softmax, DType.FLOAT32: _float("redsc_softmax_f32")}),
-    "LOG_SOFTMAX": by_type({DType.FLOAT32: _float("redsc_log_softmax_f32")}),
+    "LOG_SOFTMAX": by_type({DType.INT8: _log_softmax, DType.FLOAT32: _float("redsc_log_softmax_f32")}),
 }

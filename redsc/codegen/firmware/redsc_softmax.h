@@ -1,5 +1,5 @@
 /*
- * redsc: int8 softmax over the last axis. This file carries no licence obligation.
+ * redsc: int8 softmax and its logarithm, over the last axis. This file carries no licence obligation.
  *
  * Row by row: reads a row twice, and a third time element by element before it writes that of y.
  */
@@ -23,6 +23,16 @@ typedef struct {
 } redsc_softmax_params_s8;
 
 void redsc_softmax_s8(const redsc_softmax_params_s8 *params, const int8_t *x, int8_t *y);
+
+/* What is less than the logarithm holds is found with divisor * 2^(-31 - divisor_shift). y has scale 1/16 and zero
+   point 127. */
+typedef struct {
+  redsc_softmax_params_s8 logits;
+  int32_t divisor;
+  uint8_t divisor_shift;
+} redsc_log_softmax_params_s8;
+
+void redsc_log_softmax_s8(const redsc_log_softmax_params_s8 *params, const int8_t *x, int8_t *y);
 
 #ifdef __cplusplus
 }

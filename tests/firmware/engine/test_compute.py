@@ -23,7 +23,7 @@ from tests.op_samples import sample_graph, sample_inputs
 STRICT = (*WARNINGS, "-Wconversion", "-Wno-sign-conversion", "-Wshadow", "-O2", "-c")
 
 
-REFUSED = {("DIV", DType.INT8), ("LOG_SOFTMAX", DType.INT8)}
+REFUSED = {("DIV", DType.INT8)}
 
 
 def has_kernel(name: str, row: Signature) -> bool:
