@@ -29,28 +29,8 @@ typedef struct {
 typedef void redsc_row(const void *params, const void *a, const void *b, void *y);
 
 /* Calls `row` for every row of y, each of so many bytes. */
-static inline void redsc_each_row(const redsc_rows *rows, uint32_t row_bytes, redsc_row *row, const void *params,
-                                  const void *a, const void *b, void *y) {
-  const redsc_loops *loops = rows->loops;
-  uint8_t *to = (uint8_t *)y;
-  uint32_t i, j, k;
-  if (loops == 0) {
-    row(params, a, b, y);
-    return;
-  }
-  for (i = 0; i < loops->count[0]; ++i) {
-    for (j = 0; j < loops->count[1]; ++j) {
-      const uint8_t *a_row = (const uint8_t *)a + i * loops->a_step[0] + j * loops->a_step[1];
-      const uint8_t *b_row = (const uint8_t *)b + i * loops->b_step[0] + j * loops->b_step[1];
-      for (k = 0; k < loops->count[2]; ++k) {
-        row(params, a_row, b_row, to);
-        a_row += loops->a_step[2];
-        b_row += loops->b_step[2];
-        to += row_bytes;
-      }
-    }
-  }
-}
+void redsc_each_row(const redsc_rows *rows, uint32_t row_bytes, redsc_row *row, const void *params, const void *a,
+                    const void *b, void *y);
 
 #ifdef __cplusplus
 }
