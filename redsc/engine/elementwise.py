@@ -47,21 +47,20 @@ def _sum(sign: int) -> Emit:
         (wide, narrow), output = sorted(_operands(node), key=_scale, reverse=True), node.outputs[0]
         signs = (1, sign) if wide is node.operand(0) else (sign, 1)
         twice = 2 * _scale(wide)
-        b_multiplier, b_shift = _halving(_scale(narrow) / twice)
-        multiplier, shift = multiplier_of(twice / ((1 << _LEFT_SHIFT) * _scale(output)))
-        if not _is_short(shift):
-            raise CannotTranslate("the scales of the inputs and of the output differ too much")
+        b_multiplier, b_shift = _right(_scale(narrow) / twice)
+        multiplier, shift = _right(twice / ((1 << _LEFT_SHIFT) * _scale(output)))
         limits = clamp_fields(output, node.attrs.activation)
+        is_plain = _is_plain(limits, (wide, narrow), output) and _is_short(shift)
         fields = {
             "a_factor": signs[0] * (1 << (_LEFT_SHIFT - 1)),
             "b_multiplier": b_multiplier,
             "multiplier": multiplier,
             "b_sign": signs[1],
             "b_shift": b_shift,
-            "shift": -shift,
+            "shift": shift,
             **_zero_points(wide, narrow, output),
             **limits,
-            "is_plain": int(_is_plain(limits, (wide, narrow), output)),
+            "is_plain": int(is_plain),
         }
         return _call("redsc_add_s8", "redsc_add_params_s8", (wide, narrow), output, fields)
 
@@ -73,7 +72,7 @@ def _mul(node: Node) -> Iterator[Call]:
     (a, b), output = _operands(node), node.outputs[0]
     multiplier, shift = multiplier_of(_scale(a) * _scale(b) / _scale(output))
     limits = clamp_fields(output, node.attrs.activation)
-    is_plain = _is_plain(limits, (a, b), output) and _is_short(shift) and multiplier > 0
+    is_plain = _is_plain(limits, (a, b), output) and _is_short(-shift) and multiplier > 0
     fields = {
         "multiplier": multiplier,
         "shift": shift,
@@ -84,20 +83,23 @@ def _mul(node: Node) -> Iterator[Call]:
     return _call("redsc_mul_s8", "redsc_mul_params_s8", (a, b), output, fields)
 
 
-def _halving(real: float) -> tuple[int, int]:
-    """Return a multiplier from 2^30 to 2^31 and a shift to the right, for even sums and a real number up to 1/2.
+def _right(real: float) -> tuple[int, int]:
+    """Return a multiplier of at least 2^30 and the shift to the right of a real number below 1.
 
-    Of even sums 1/2 is exact in any form; what TFLite flushes to zero gets a shift that makes 0 of these sums.
+    What TFLite flushes to zero gets the largest shift, which makes 0 of sums of int8.
+
+    Raises:
+        CannotTranslate: the number is not below 1; TFLM refuses that as well.
     """
     multiplier, shift = multiplier_of(real)
-    if shift == 0 and multiplier:
-        return 1 << 31, 1
+    if shift > 0:
+        raise CannotTranslate("the scales of the inputs and of the output differ too much")
     return (multiplier, -shift) if multiplier else (1 << 30, _MOST_SHIFT)
 
 
 def _is_short(shift: int) -> bool:
-    """Whether half a step and a zero point fit into 32 bits before the shift to the right."""
-    return -_SHORT_SHIFT <= shift <= -1
+    """Whether there is a shift to the right, and half a step and a zero point fit into 32 bits before it."""
+    return 1 <= shift <= _SHORT_SHIFT
 
 
 def _is_plain(limits: Mapping[str, Field], operands: tuple[Value, Value], output: Value) -> bool:

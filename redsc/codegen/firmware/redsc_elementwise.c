@@ -29,43 +29,78 @@ static inline int32_t redsc_saturated(int32_t value) {
 #endif
 }
 
+/*
+ * SaturatingRoundingDoublingHighMul of gemmlowp's fixedpoint/fixedpoint.h, for multipliers from 2^30 to 2^31. With
+ * DSP instructions it takes one, given the doubled multiplier: (x * 2^32 + x * (2 * multiplier - 2^32) + 2^31) >> 32.
+ */
+static inline uint32_t redsc_prepared(uint32_t multiplier) {
+  return REDSC_HAS_SMMLAR ? multiplier << 1 : multiplier;
+}
+
+static inline int32_t redsc_high_half(int32_t x, uint32_t prepared) {
+  int32_t high;
+#if REDSC_HAS_SMMLAR
+  __asm__("smmlar %0, %1, %2, %1" : "=r"(high) : "r"(x), "r"(prepared));
+#else
+  high = (int32_t)(((int64_t)x * prepared + (1 << 30)) >> 31);
+#endif
+  return high;
+}
+
 /* multiplier * 2^(-31 - shift), and what is added before the shift: half a step and the zero point. */
 typedef struct {
-  uint32_t multiplier;
+  uint32_t prepared;
   int32_t rounding, shift;
 } redsc_scale;
 
 static inline redsc_scale redsc_scale_of(uint32_t multiplier, int32_t shift, int32_t zero_point) {
   redsc_scale scale;
-  scale.multiplier = REDSC_HAS_SMMLAR ? multiplier << 1 : multiplier;
+  scale.prepared = redsc_prepared(multiplier);
   scale.rounding = redsc_signed((uint32_t)(2 * zero_point + 1) << (shift - 1));
   scale.shift = shift;
   return scale;
 }
 
-/*
- * As redsc_multiply, plus the zero point, for |x| up to 2^28, multipliers from 2^30 to 2^31 and shifts to the right.
- * With DSP instructions the rounded high half of the product takes one: x * 2^32 + x * (2 * multiplier - 2^32).
- */
+/* As redsc_multiply, plus the zero point, for |x| up to 2^28 and shifts of 1 and more to the right. */
 static inline int32_t redsc_scaled(const redsc_scale *scale, int32_t x) {
-  int32_t high;
-#if REDSC_HAS_SMMLAR
-  __asm__("smmlar %0, %1, %2, %1" : "=r"(high) : "r"(x), "r"(scale->multiplier));
-#else
-  high = (int32_t)(((int64_t)x * scale->multiplier + (1 << 30)) >> 31);
-#endif
+  const int32_t high = redsc_high_half(x, scale->prepared);
   return (high + (high >> 31) + scale->rounding) >> scale->shift;
 }
 
-/* The two factors of a sum as its rows need them: both operands come in as they are. */
+/* As redsc_multiply, for |x| up to 2^28 and shifts of 0 to 31 to the right. */
+static inline int32_t redsc_scaled_any(uint32_t prepared, int32_t shift, int32_t x) {
+  const int32_t half = (int32_t)((1u << shift) >> 1), tie = shift > 0 ? -1 : 0;
+  const int32_t high = redsc_high_half(x, prepared);
+  return (high + ((high >> 31) & tie) + half) >> shift;
+}
+
+static void redsc_add_row_s8(const void *params, const void *a, const void *b, void *y) {
+  const redsc_add_params_s8 *p = (const redsc_add_params_s8 *)params;
+  const uint32_t b_prepared = redsc_prepared(p->b_multiplier), prepared = redsc_prepared(p->multiplier);
+  const int32_t b_shift = p->b_shift, shift = p->shift, minimum = p->minimum, maximum = p->maximum;
+  const uint32_t a_step = p->rows.a_step, b_step = p->rows.b_step;
+  const int8_t *x = (const int8_t *)a, *w = (const int8_t *)b;
+  int8_t *to = (int8_t *)y, *end = to + p->rows.length;
+  while (to != end) {
+    const int32_t narrow = redsc_scaled_any(b_prepared, b_shift, (*w - p->b_zero_point) * (1 << 20));
+    const int32_t sum = (*x - p->a_zero_point) * p->a_factor + narrow * p->b_sign;
+    *to++ = (int8_t)redsc_limited(redsc_scaled_any(prepared, shift, sum) + p->y_zero_point, minimum, maximum);
+    x += a_step;
+    w += b_step;
+  }
+}
+
+/* The factors of a sum as a plain row needs them: both operands come in as they are. */
 typedef struct {
   redsc_scale b, y;
   int32_t a_factor, a_base, b_base, b_sign;
 } redsc_sum;
 
+/* A multiplier of 1/2 without a shift is one of 1 with a shift: the same, as what it multiplies is even. */
 static inline redsc_sum redsc_sum_of(const redsc_add_params_s8 *params) {
+  const int is_half = params->b_shift == 0;
   redsc_sum sum;
-  sum.b = redsc_scale_of(params->b_multiplier, params->b_shift, 0);
+  sum.b = redsc_scale_of(is_half ? 1u << 31 : params->b_multiplier, is_half ? 1 : params->b_shift, 0);
   sum.y = redsc_scale_of(params->multiplier, params->shift, params->y_zero_point);
   sum.a_factor = params->a_factor;
   sum.a_base = -params->a_zero_point * params->a_factor;
@@ -74,32 +109,15 @@ static inline redsc_sum redsc_sum_of(const redsc_add_params_s8 *params) {
   return sum;
 }
 
-static inline int32_t redsc_added(const redsc_sum *sum, int32_t a, int32_t b) {
-  const int32_t narrow = redsc_scaled(&sum->b, b * (1 << 20) + sum->b_base);
-  return redsc_scaled(&sum->y, a * sum->a_factor + sum->a_base + narrow * sum->b_sign);
-}
-
-static void redsc_add_row_s8(const void *params, const void *a, const void *b, void *y) {
-  const redsc_add_params_s8 *p = (const redsc_add_params_s8 *)params;
-  const redsc_sum sum = redsc_sum_of(p);
-  const int32_t minimum = p->minimum, maximum = p->maximum;
-  const uint32_t a_step = p->rows.a_step, b_step = p->rows.b_step;
-  const int8_t *x = (const int8_t *)a, *w = (const int8_t *)b;
-  int8_t *to = (int8_t *)y, *end = to + p->rows.length;
-  while (to != end) {
-    *to++ = (int8_t)redsc_limited(redsc_added(&sum, *x, *w), minimum, maximum);
-    x += a_step;
-    w += b_step;
-  }
-}
-
 static void redsc_add_plain_row_s8(const void *params, const void *a, const void *b, void *y) {
   const redsc_add_params_s8 *p = (const redsc_add_params_s8 *)params;
   const redsc_sum sum = redsc_sum_of(p);
   const int8_t *x = (const int8_t *)a, *w = (const int8_t *)b;
   int8_t *to = (int8_t *)y, *end = to + p->rows.length;
   while (to != end) {
-    *to++ = (int8_t)redsc_saturated(redsc_added(&sum, *x++, *w++));
+    const int32_t narrow = redsc_scaled(&sum.b, *w++ * (1 << 20) + sum.b_base);
+    const int32_t total = *x++ * sum.a_factor + sum.a_base + narrow * sum.b_sign;
+    *to++ = (int8_t)redsc_saturated(redsc_scaled(&sum.y, total));
   }
 }
 

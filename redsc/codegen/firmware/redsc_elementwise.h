@@ -16,8 +16,8 @@ extern "C" {
 /*
  * int8 sum or difference. Of the two operands `a` has the larger scale: its real multiplier is 1/2 or -1/2, as
  * a_factor = +-2^19 says of steps that TFLite widens by 2^20; `b` is multiplied, and added b_sign times. Multipliers
- * are 2^30 ... 2^31, shifts 1 ... 23 to the right, b_shift up to 31. is_plain: both operands go on by 1 within a
- * row, and the limits are those of int8.
+ * are at least 2^30, shifts 0 ... 31 to the right. is_plain: both operands go on by 1 within a row, the limits are
+ * those of int8, and the shift of the sum is 1 ... 23.
  */
 typedef struct {
   redsc_rows rows;
@@ -30,7 +30,7 @@ typedef struct {
 
 void redsc_add_s8(const redsc_add_params_s8 *params, const int8_t *a, const int8_t *b, int8_t *y);
 
-/* int8 product; the shift is that of redsc_multiply. is_plain: as above, and the shift is -1 ... -23. */
+/* int8 product; the shift is that of redsc_multiply. is_plain: as above, with a shift of -1 ... -23. */
 typedef struct {
   redsc_rows rows;
   uint32_t multiplier;

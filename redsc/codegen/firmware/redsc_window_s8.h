@@ -6,8 +6,6 @@
 #ifndef REDSC_WINDOW_S8_H
 #define REDSC_WINDOW_S8_H
 
-#include <string.h>
-
 #include "redsc_window.h"
 
 /* Define REDSC_NO_DSP to get the portable code on cores that have the DSP instructions as well. */
@@ -21,14 +19,18 @@
 extern "C" {
 #endif
 
-/* Compilers make one load or store of these where words may lie at any address. */
+/* Byte by byte: compilers make one load or store of four where words may lie at any address. */
 static inline uint32_t redsc_load_lanes(const int8_t *x) {
-  uint32_t lanes;
-  memcpy(&lanes, x, sizeof(lanes));
-  return lanes;
+  return (uint32_t)(uint8_t)x[0] | (uint32_t)(uint8_t)x[1] << 8 | (uint32_t)(uint8_t)x[2] << 16 |
+         (uint32_t)(uint8_t)x[3] << 24;
 }
 
-static inline void redsc_store_lanes(int8_t *y, uint32_t lanes) { memcpy(y, &lanes, sizeof(lanes)); }
+static inline void redsc_store_lanes(int8_t *y, uint32_t lanes) {
+  y[0] = (int8_t)lanes;
+  y[1] = (int8_t)(lanes >> 8);
+  y[2] = (int8_t)(lanes >> 16);
+  y[3] = (int8_t)(lanes >> 24);
+}
 
 static inline uint32_t redsc_all_lanes(int32_t value) { return ((uint32_t)value & 0xFFu) * 0x01010101u; }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -75,10 +77,21 @@ def test_all_pairs_of_elements(op: str) -> None:
         for _ in range(8):
             operands = [cases.operand((256, 256), quant=cases.quant(least, most)) for _ in range(2)]
             scale = sum(value.type.quant.scale for value in operands if value.type.quant is not None)
-            quant = cases.quant(scale / 4, scale * 4)
+            quant = cases.quant(scale / 4, scale * (4 if most < 1 else 1e4))
             cases.node(op, *operands, attrs=ATTRS[op]() if op in ATTRS else NO_ATTRS, quant=quant)
     every = np.meshgrid(np.arange(-128, 128, dtype=np.int8), np.arange(-128, 128, dtype=np.int8))
     check_equal_to_tflm(cases.graph(), samples=[[*every] * 24])
+
+
+@MACHINES
+def test_scales_that_differ_by_much(machine: Machine) -> None:
+    cases = Cases(8)
+    scales = itertools.product((1e-6, 0.02, 0.5, 1.0), (0.02, 1.0, 300.0), (1e-3, 0.04, 1e3, 1e6))
+    for first, second, result in scales:
+        operands = [cases.operand((64,), quant=cases.quant(scale, scale)) for scale in (first, second)]
+        for op in ("ADD", "SUB"):
+            cases.node(op, *operands, attrs=ATTRS[op](), quant=cases.quant(result, result))
+    check_equal_to_tflm(cases.graph(), machine)
 
 
 def test_scales_that_differ_too_much_are_refused() -> None:
