@@ -86,15 +86,18 @@ def _mul(node: Node) -> Iterator[Call]:
 def _right(real: float) -> tuple[int, int]:
     """Return a multiplier of at least 2^30 and the shift to the right of a real number below 1.
 
-    What TFLite flushes to zero gets the largest shift, which makes 0 of sums of int8.
-
     Raises:
         CannotTranslate: the number is not below 1; TFLM refuses that as well.
     """
-    multiplier, shift = multiplier_of(real)
+    multiplier, shift = _never_zero(multiplier_of(real))
     if shift > 0:
         raise CannotTranslate("the scales of the inputs and of the output differ too much")
-    return (multiplier, -shift) if multiplier else (1 << 30, _MOST_SHIFT)
+    return multiplier, -shift
+
+
+def _never_zero(scale: tuple[int, int]) -> tuple[int, int]:
+    """Return a multiplier of at least 2^30; for what TFLite flushes to zero the shift that makes 0 of int8 sums."""
+    return scale if scale[0] else (1 << 30, -_MOST_SHIFT)
 
 
 def _is_short(shift: int) -> bool:
@@ -112,10 +115,10 @@ def _prelu(node: Node) -> Iterator[Call]:
     """tensorflow/lite/micro/kernels/prelu_common.cc."""
     (a, b), output = _operands(node), node.outputs[0]
     x, slope, y = map(_scale, (a, b, output))
-    (positive, positive_shift), (negative, negative_shift) = multiplier_of(x / y), multiplier_of(x * slope / y)
+    scales = [_never_zero(multiplier_of(real)) for real in (x / y, x * slope / y)]
     fields = {
-        "multiplier": (positive, negative),
-        "shift": (positive_shift, negative_shift),
+        "multiplier": tuple(multiplier for multiplier, _ in scales),
+        "shift": tuple(shift for _, shift in scales),
         **_zero_points(a, b, output),
     }
     return _call("redsc_prelu_s8", "redsc_prelu_params_s8", (a, b), output, fields)

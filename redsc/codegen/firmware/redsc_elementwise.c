@@ -67,7 +67,7 @@ static inline int32_t redsc_scaled(const redsc_scale *scale, int32_t x) {
   return (high + (high >> 31) + scale->rounding) >> scale->shift;
 }
 
-/* As redsc_multiply, for |x| up to 2^28 and shifts of 0 to 31 to the right. */
+/* As redsc_multiply, for shifts of 0 to 31 to the right, before which |x| is up to 2^28. */
 static inline int32_t redsc_scaled_any(uint32_t prepared, int32_t shift, int32_t x) {
   const int32_t half = (int32_t)((1u << shift) >> 1), tie = shift > 0 ? -1 : 0;
   const int32_t high = redsc_high_half(x, prepared);
@@ -161,16 +161,18 @@ void redsc_mul_s8(const redsc_mul_params_s8 *params, const int8_t *a, const int8
 
 static void redsc_prelu_row_s8(const void *params, const void *a, const void *b, void *y) {
   const redsc_prelu_params_s8 *p = (const redsc_prelu_params_s8 *)params;
-  const uint32_t y_zero_point = (uint32_t)p->y_zero_point;
+  const uint32_t prepared[2] = {redsc_prepared(p->multiplier[0]), redsc_prepared(p->multiplier[1])};
+  const int32_t left[2] = {p->shift[0] > 0 ? p->shift[0] : 0, p->shift[1] > 0 ? p->shift[1] : 0};
+  const int32_t right[2] = {left[0] - p->shift[0], left[1] - p->shift[1]};
+  const int32_t a_zero_point = p->a_zero_point, b_zero_point = p->b_zero_point, y_zero_point = p->y_zero_point;
   const uint32_t a_step = p->rows.a_step, b_step = p->rows.b_step;
   const int8_t *x = (const int8_t *)a, *w = (const int8_t *)b;
   int8_t *to = (int8_t *)y, *end = to + p->rows.length;
   while (to != end) {
-    const int32_t input = *x - p->a_zero_point;
-    const int is_negative = input < 0;
-    const int32_t sum = is_negative ? input * (*w - p->b_zero_point) : input;
-    const int32_t steps = redsc_multiply((uint32_t)sum, p->multiplier[is_negative], p->shift[is_negative]);
-    *to++ = (int8_t)redsc_limited(redsc_signed((uint32_t)steps + y_zero_point), -128, 127);
+    const int32_t input = *x - a_zero_point, is_negative = input < 0;
+    const uint32_t product = (uint32_t)(is_negative ? input * (*w - b_zero_point) : input) << left[is_negative];
+    const int32_t steps = redsc_scaled_any(prepared[is_negative], right[is_negative], redsc_signed(product));
+    *to++ = (int8_t)redsc_saturated(redsc_signed((uint32_t)steps + (uint32_t)y_zero_point));
     x += a_step;
     w += b_step;
   }

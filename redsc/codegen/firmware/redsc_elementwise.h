@@ -41,10 +41,10 @@ typedef struct {
 
 void redsc_mul_s8(const redsc_mul_params_s8 *params, const int8_t *a, const int8_t *b, int8_t *y);
 
-/* a where it is positive, else a times b, the slope. Index 0 is for the positive. */
+/* a where it is positive, else a times b, the slope. Index 0 is for the positive; multipliers are at least 2^30. */
 typedef struct {
   redsc_rows rows;
-  int32_t multiplier[2];
+  uint32_t multiplier[2];
   int16_t a_zero_point, b_zero_point, y_zero_point;
   int8_t shift[2];
 } redsc_prelu_params_s8;

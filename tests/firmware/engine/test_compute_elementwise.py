@@ -89,8 +89,10 @@ def test_scales_that_differ_by_much(machine: Machine) -> None:
     scales = itertools.product((1e-6, 0.02, 0.5, 1.0), (0.02, 1.0, 300.0), (1e-3, 0.04, 1e3, 1e6))
     for first, second, result in scales:
         operands = [cases.operand((64,), quant=cases.quant(scale, scale)) for scale in (first, second)]
-        for op in ("ADD", "SUB"):
-            cases.node(op, *operands, attrs=ATTRS[op](), quant=cases.quant(result, result))
+        for op in ("ADD", "SUB", "MUL", "PRELU"):
+            cases.node(
+                op, *operands, attrs=ATTRS[op]() if op in ATTRS else NO_ATTRS, quant=cases.quant(result, result)
+            )
     check_equal_to_tflm(cases.graph(), machine)
 
 
