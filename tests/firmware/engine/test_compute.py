@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from redsc.engine.compute import COMPUTE
 from redsc.codegen.engine_image import build_image
+from redsc.engine.compute import COMPUTE
 from redsc.engine.program import lower_graph
 from redsc.engine.shared import Shared
-from redsc.engine.sources import needed_files
 from redsc.formats.tables import CannotTranslate, Refusal
 from redsc.ir import OPS, DType
 from redsc.ir.rules import Signature
+from redsc.options import Kernels
 from tests.firmware.build import CORTEX_M4, FIRMWARE, HOST, HOST_CPP, WARNINGS, Toolchain
 from tests.firmware.engine.compute_cases import check_equal_to_tflm
 from tests.firmware.engine.harness import places_apart
@@ -51,7 +51,7 @@ def sources() -> list[Path]:
     graphs = [sample_graph(name, row) for name, row in signatures() if has_kernel(name, row)]
     programs = [lower_graph(graph, places_apart(graph)[0], Shared({}), Kernels.ENGINE) for graph in graphs]
     found = {name for program in programs for name in build_image("t", [program]).sources}
-    return sorted(FIRMWARE / name for name in engine_files(found) if name.endswith(".c"))
+    return sorted(FIRMWARE / name for name in needed_files(found) if name.endswith(".c"))
 
 
 @pytest.mark.parametrize(
