@@ -127,6 +127,11 @@ class Budgets:
     target: str | None = None
     sharing: Sharing = Sharing.STRIDED
 
+    @property
+    def slots(self) -> Sharing:
+        """How the graphs of slots share: the C engine's levels stay as they are, its writer shares their weights."""
+        return Sharing.COPIES if self.kernels.are_ours else self.sharing
+
     @staticmethod
     def parse(
         ram: str | None = None,
@@ -159,7 +164,7 @@ class Budgets:
                 raise UsageError(message, code="U203", hint=did_you_mean(text, known))
         if Backend(backend) is Backend.C:
             _refuse_flags("c", "tflm", (("kernels", kernels, "safe"), ("share", share, "strided")))
-            kernels, share = _ENGINES[Prefer(prefer)].value, Sharing.COPIES.value
+            kernels = _ENGINES[Prefer(prefer)].value
         else:
             _refuse_flags("tflm", "c", (("prefer", prefer, "speed"),))
         return Budgets(

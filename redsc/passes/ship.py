@@ -15,7 +15,7 @@ __all__ = ["ship"]
 
 def ship(networks: Sequence[Candidate], budgets: Budgets) -> tuple[Candidate, ...]:
     """Return networks, the largest first, as slots beside each other, their arenas planned with all effort."""
-    slots = slot_graphs([network.graph for network in networks], budgets.sharing)
+    slots = slot_graphs([network.graph for network in networks], budgets.slots)
     return tuple(
         replace(network, shipped=slot, memory=measure_memory(slot, budgets.kernels))
         for network, slot in zip(networks, slots, strict=True)

@@ -156,7 +156,7 @@ def _budget_problems(networks: Sequence[Graph], rules: Rules) -> Iterator[str]:
         yield f"{latency_us(networks[0], latency.table):,} us exceed the budget of {latency.microseconds:,} us"
     if budgets.ram_bytes is None and budgets.flash_bytes is None:
         return
-    slots = slot_graphs(networks, budgets.sharing)
+    slots = slot_graphs(networks, budgets.slots)
     memory = [measure_memory(slot, budgets.kernels, effort=Effort.QUICK) for slot in slots]
     needed = resident_bytes(memory, budgets.resident)
     if budgets.ram_bytes is not None and needed > budgets.ram_bytes:

@@ -154,7 +154,7 @@ class Problem:
 
     def shipped(self, graph: Graph) -> Graph:
         """Return a level, or a part of one, as its slot has it."""
-        if self.first is None or self.budgets.sharing is Sharing.COPIES:
+        if self.first is None or self.budgets.slots is Sharing.COPIES:
             return graph
         return share_with(self.first.graph, graph)
 

@@ -11,6 +11,7 @@ from redsc.codegen.engine_image import build_image
 from redsc.engine.compute import COMPUTE
 from redsc.engine.program import lower_graph
 from redsc.engine.shared import Shared
+from redsc.engine.sources import needed_files
 from redsc.formats.tables import CannotTranslate, Refusal
 from redsc.ir import OPS, DType
 from redsc.ir.rules import Signature
