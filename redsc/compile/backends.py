@@ -89,9 +89,8 @@ def _build_engine(name: str, choice: Choice, describe: Describe, options: Option
     firmware = describe(slots, container.data)
     made = render_engine(firmware, programs)
     progress("asking the runtimes")
-    no_plans: list[dict[str, int]] = [{} for _ in slots]
     verification = (
-        *verify_slots(levels.names, slots, no_plans, container.data),
+        *verify_slots(levels.names, slots, None, container.data),
         *verify_engine(firmware.symbol, made.files, levels.names, levels.graphs),
     )
     flash = FlashReport(size.constants + size.params, made.shared_bytes, sum(made.private_bytes), size.code, {})

@@ -76,7 +76,11 @@ class BudgetReport:
 
 @dataclass(frozen=True, slots=True)
 class ArenaReport:
-    """The RAM of one level on a 32-bit target; `status` says whether the head is proven least for its order."""
+    """The RAM of one level on a 32-bit target; `status` says whether the head is proven least for its order.
+
+    Of the C engine the head is its arena, the tail its state, and the greedy head what no sharing of bytes between
+    an operand and a result would leave.
+    """
 
     head_bytes: int
     tail_bytes: int

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from redsc.codegen.oracles import Verification
 from redsc.errors import printable
-from redsc.report.data import LevelReport, Report
+from redsc.options import Kernels
+from redsc.report.data import ArenaReport, LevelReport, Report
 from redsc.units import size_with_unit
 
 __all__ = ["print_report", "print_table", "verification_lines"]
@@ -23,10 +24,8 @@ def print_report(report: Report, files: Mapping[str, bytes], where: str | None) 
     """Print a report to stdout, and the files; `where` is their directory, None if nothing was written."""
     model = report.model
     print(f"\n{model.path}: {model.format}, {model.ops} ops, {model.macs:,} MACs; sizes in bytes\n")
-    print_table(
-        ["level", "MACs", "%", "head", "TFLM head", "tail", "arena", "private", _metric(report)],
-        [_level_row(level) for level in report.levels],
-    )
+    header = ["level", "MACs", "%", *_arena_columns(report.levels[0].arena), "private", _metric(report)]
+    print_table(header, [_level_row(level) for level in report.levels])
     print()
     lines = (
         *_ram_lines(report),
@@ -71,18 +70,30 @@ def verification_lines(rows: Sequence[Verification]) -> list[str]:
 
 
 def _level_row(level: LevelReport) -> list[str]:
-    arena = level.arena
     return [
         level.name,
         f"{level.macs / 1e6:.3f}M",
         f"{100 * level.macs_fraction:.1f}",
-        f"{arena.head_bytes:,}",
-        f"{arena.tflm_greedy_head_bytes:,}",
-        f"{arena.tail_bytes:,}",
-        f"{arena.total_bytes:,}",
+        *(f"{nbytes:,}" for nbytes in _arena_columns(level.arena).values()),
         f"{level.private_bytes:,}",
         _quality_text(level),
     ]
+
+
+def _arena_columns(arena: ArenaReport) -> dict[str, int]:
+    """Return the columns about RAM; the C engine has no interpreter to keep anything."""
+    if Kernels(arena.kernels).are_ours:
+        return {
+            "nothing shared": arena.tflm_greedy_head_bytes,
+            "arena": arena.head_bytes,
+            "state": arena.tail_bytes,
+        }
+    return {
+        "head": arena.head_bytes,
+        "TFLM head": arena.tflm_greedy_head_bytes,
+        "tail": arena.tail_bytes,
+        "arena": arena.total_bytes,
+    }
 
 
 def _metric(report: Report) -> str:
@@ -105,6 +116,9 @@ def _ram_lines(report: Report) -> list[str]:
     budget = report.budget
     bounds = {budget.resident: "" if budget.ram_bytes is None else f", budget {budget.ram_bytes:,} B"}
     arena = report.arena
+    if Kernels(report.levels[0].arena.kernels).are_ours:
+        bound = bounds.get("all") or bounds.get("one") or ""
+        return [f"RAM     {size_with_unit(arena.resident_one_bytes)} for all levels, everything counted{bound}"]
     return [
         f"RAM     {size_with_unit(arena.resident_all_bytes)} with every level ready{bounds.get('all', '')}",
         f"        {size_with_unit(arena.resident_one_bytes)} with one level at a time{bounds.get('one', '')}",
