@@ -89,11 +89,49 @@ static inline int32_t redsc_window_sum_s8(const redsc_window *window, const int8
   return sum;
 }
 
+#if REDSC_HAS_SEL
+
+/* Adds the even and the odd lanes to two int16 each. */
+static inline void redsc_add_lanes(uint32_t lanes, uint32_t *even, uint32_t *odd) {
+  __asm__("sxtab16 %0, %0, %1" : "+r"(*even) : "r"(lanes));
+  __asm__("sxtab16 %0, %0, %1, ror #8" : "+r"(*odd) : "r"(lanes));
+}
+
+/* The sums of four windows of so few elements that they fit into int16. */
+static inline void redsc_small_window_sums_s8(const redsc_window *window, const int8_t *x, int32_t *sums) {
+  const uint32_t column_step = window->column_step, row_bytes = window->columns * column_step;
+  uint32_t even = 0, odd = 0, row;
+  for (row = 0; row < window->rows; ++row) {
+    const int8_t *at = x, *end = x + row_bytes;
+    if (window->columns % 2 != 0) {
+      redsc_add_lanes(redsc_load_lanes(at), &even, &odd);
+      at += column_step;
+    }
+    for (; at != end; at += 2 * column_step) {
+      redsc_add_lanes(redsc_load_lanes(at), &even, &odd);
+      redsc_add_lanes(redsc_load_lanes(at + column_step), &even, &odd);
+    }
+    x += window->row_step;
+  }
+  sums[0] = (int16_t)even;
+  sums[1] = (int16_t)odd;
+  sums[2] = (int16_t)(even >> 16);
+  sums[3] = (int16_t)(odd >> 16);
+}
+
+#endif
+
 /* The sums of four windows that begin at neighbours: one loop for four channels. */
 static inline void redsc_window_sums_s8(const redsc_window *window, const int8_t *x, int32_t *sums) {
   const uint32_t column_step = window->column_step, row_bytes = window->columns * column_step;
   int32_t a = 0, b = 0, c = 0, d = 0;
   uint32_t row;
+#if REDSC_HAS_SEL
+  if (window->rows * window->columns <= 256) {
+    redsc_small_window_sums_s8(window, x, sums);
+    return;
+  }
+#endif
   for (row = 0; row < window->rows; ++row) {
     const int8_t *at = x, *end = x + row_bytes;
     for (; at != end; at += column_step) {
