@@ -129,7 +129,7 @@ class Budgets:
 
     @property
     def slots(self) -> Sharing:
-        """How the graphs of slots share: those of the C engine stay as they are, its writer shares their weights."""
+        """How the graphs of slots share: those of the C engine stay as they are, the writer shares weights."""
         return Sharing.COPIES if self.kernels.are_ours else self.sharing
 
     @staticmethod
