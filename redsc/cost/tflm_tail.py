@@ -24,6 +24,7 @@ __all__ = [
     "kernel_of",
     "kernel_scratch_bytes",
     "planned_tail",
+    "ports_tail",
     "prepare_tail",
     "prepared",
     "stacked",
@@ -46,7 +47,7 @@ _LIBRARIES = {
 
 def tail_bytes(graph: Graph, abi: Abi = ARM_32) -> int:
     """Return the bytes that TFLM keeps at the arena's tail for the file that we write of a graph."""
-    return stacked([*planned_tail(graph, abi), *_ports_tail(graph, abi)])
+    return stacked([*planned_tail(graph, abi), *ports_tail(graph, abi)])
 
 
 def kernel_scratch_bytes(node: Node, abi: Abi = ARM_32) -> tuple[int, ...]:
@@ -143,7 +144,7 @@ def align_up(offset: int, align: int) -> int:
     return -(-offset // align) * align
 
 
-def _ports_tail(graph: Graph, abi: Abi) -> Iterator[Layout]:
+def ports_tail(graph: Graph, abi: Abi) -> Iterator[Layout]:
     """Yield the persistent allocations for the inputs and outputs, which come after planning."""
     for values in (graph.inputs, graph.outputs):
         yield in_arena(abi.layout("ptr").size * len(values))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
@@ -16,10 +16,11 @@ from redsc.passes.blocks import SkipBlock
 from redsc.passes.simplify.drop_dead_nodes import DropDeadNodes
 from redsc.passes.simplify.fuse_activation import FUSABLE
 
-__all__ = ["skip_blocks"]
+__all__ = ["passed_on", "skip_blocks"]
 
 _LOWEST, _HIGHEST = -128, 127
 _EVERYTHING = (-inf, inf)
+_PASSING = frozenset({*FUSABLE, "MAX_POOL_2D"})
 _LIMITS: Mapping[Activation, tuple[float, float]] = {
     Activation.NONE: _EVERYTHING,
     Activation.RELU: (0, inf),
@@ -101,6 +102,17 @@ class _Skipper:
         return new
 
 
+def passed_on(value: Value) -> Iterator[Value]:
+    """Yield a value, and those before it of which the nodes on the way do no more than clamp or move numbers.
+
+    What stands in for a block depends on no more than how these are made.
+    """
+    yield value
+    while (node := value.producer) and (node.op in _PASSING or isinstance(op_def(node.op).alias, View)):
+        value = node.operand(0)
+        yield value
+
+
 def _substitute(activation: Activation, rescales: bool, old: Value) -> tuple[str, list[Value], Any]:
     """Return the op that makes the old value of a source, its other operands and its attributes."""
     if activation is Activation.NONE and not rescales:
@@ -126,12 +138,9 @@ def _activation(node: Node) -> Activation:
 def _limits(value: Value) -> tuple[float, float]:
     """Return limits of a value's numbers, as far as the nodes right before it tell."""
     low, high = _representable(value)
-    while (node := value.producer) is not None:
-        least, most = _LIMITS[_activation(node)]
+    for node in (passed.producer for passed in passed_on(value)):
+        least, most = _LIMITS[_activation(node)] if node else _EVERYTHING
         low, high = max(low, least), min(high, most)
-        if not (node.op in FUSABLE or node.op == "MAX_POOL_2D" or isinstance(op_def(node.op).alias, View)):
-            break
-        value = node.operand(0)
     return low, high
 
 

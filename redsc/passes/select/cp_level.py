@@ -38,6 +38,7 @@ class LevelModel:
     def __init__(self, costs: Costs, slot: Slot, cp: Any) -> None:
         self.costs, self.slot, self.cp = costs, slot, cp
         self.tables: dict[tuple[tuple[str, ...], str | None], _Choices] = {}
+        self.absent: dict[frozenset[str], Any] = {}
         self.skipped = {name: self._skip(name) for name in costs.nesting.parents}
         for inner, outer in costs.nesting.parents.items():
             if outer is not None:
@@ -73,10 +74,16 @@ class LevelModel:
         literals: list[Any] = []
         factors: list[int] = []
         for term in cost:
-            choices = self._choices(term.spaces, term.block)
+            choices = self._without(term.without) if term.without else self._choices(term.spaces, term.block)
             literals += [taken for _, taken in choices]
             factors += [term.of(*widths) for widths, _ in choices]
         return cp_model.LinearExpr.weighted_sum(literals, factors)
+
+    def rounded(self, cost: Cost, multiple: int) -> Any:
+        """Return a cost rounded up to a multiple."""
+        count = self.cp.new_int_var(0, -(-self.most(cost) // multiple), "")
+        self.cp.add(multiple * count >= self.sum(cost))
+        return multiple * count
 
     def most(self, cost: Cost) -> int:
         """Return what a cost cannot exceed."""
@@ -101,6 +108,8 @@ class LevelModel:
             is_gone = self._is_gone(space, level.skipped)
             for width, literal in taken.items():
                 self.cp.add_hint(literal, width == level.widths[space] and not is_gone)
+        for blocks, literal in self.absent.items():
+            self.cp.add_hint(literal, blocks <= set(level.skipped))
         for (spaces, block), choices in self.tables.items():
             chosen = tuple(level.widths[space] for space in spaces)
             for widths, literal in choices:
@@ -146,6 +155,15 @@ class LevelModel:
                 self._single(*spaces, block) if len(spaces) == 1 else self._pair(spaces, block)
             )
         return self.tables[spaces, block]
+
+    def _without(self, blocks: frozenset[str]) -> _Choices:
+        """Return a literal for whether all of some blocks are skipped."""
+        if len(blocks) == 1:
+            return [((), self.skipped[name]) for name in blocks]
+        if blocks not in self.absent:
+            self.absent[blocks] = self.cp.new_bool_var("")
+            self.cp.add_min_equality(self.absent[blocks], [self.skipped[name] for name in sorted(blocks)])
+        return [((), self.absent[blocks])]
 
     def _single(self, space: str, block: str | None) -> _Choices:
         """Return the widths of a space that exists without the block as well."""

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.options import Resident
 from redsc.passes.plan import Level
 from redsc.passes.select.costs import Costs
 from redsc.passes.select.cp_level import LevelModel, Slot
 from redsc.passes.select.problem import Candidate
 from redsc.passes.select.ram import shared_bytes
+from redsc.passes.select.tail import TailModel
 
 __all__ = ["EFFORT", "QUICK_EFFORT", "Query", "Solved", "solve"]
 
@@ -97,7 +99,7 @@ def _bound_ram(costs: Costs, query: Query, cp: Any, levels: Sequence[LevelModel]
     if ram is None or limit is None:
         return
     beside = (*query.above, *query.below)
-    tails = [level.sum(ram.tail) for level in levels]
+    tails = [_tail(ram.tail, level) for level in levels]
     if ram.resident is Resident.ONE:
         cp.add(max([ram.loading, *(other.memory.arena_bytes for other in beside)]) <= limit)
         for level, tail in zip(levels, tails, strict=True):
@@ -112,6 +114,10 @@ def _bound_ram(costs: Costs, query: Query, cp: Any, levels: Sequence[LevelModel]
         for cost in ram.heads:
             if level.most(cost) > floor:
                 cp.add(shared >= level.sum(cost))
+
+
+def _tail(tail: TailModel, level: LevelModel) -> Any:
+    return tail.ports + sum(level.rounded(stack, ALIGNMENT_BYTES) for stack in tail.stacks)
 
 
 def _bound_flash(costs: Costs, query: Query, cp: Any, levels: Sequence[LevelModel]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from redsc.cost.arena import most_shared
@@ -13,17 +13,23 @@ from redsc.cost.tflm_structs import Abi
 from redsc.cost.tflm_tail import kernel_of
 from redsc.ir import CUSTOM_OPS, Graph, Node
 from redsc.passes.select.problem import Problem
-from redsc.passes.select.terms import Widths, touched_spaces
+from redsc.passes.select.terms import Cost, Nesting, Term, Widths, at_least, touched_spaces
 from redsc.passes.slice import slice_channels
 
-__all__ = ["NodeBytes", "NodeMeasures", "kept_bytes", "spaces_of"]
+__all__ = ["MOST_SPACES", "NodeBytes", "NodeMeasures", "kept_bytes", "node_cost", "node_part", "spaces_of"]
+
+MOST_SPACES = 2  # of a term
 
 
 @dataclass(frozen=True, slots=True)
 class NodeBytes:
-    """In bytes: what a kernel takes while it runs, what it keeps, what its result may share with each operand."""
+    """In bytes: what a kernel takes while it runs, the handles of that, what a node keeps, what its result shares.
+
+    `shared` is what the result may share with each operand.
+    """
 
     scratch: int
+    handles: int
     kept: int
     shared: Mapping[str, int]
 
@@ -47,10 +53,9 @@ class NodeMeasures:
         inputs = [value for value in node.present_inputs() if not value.is_constant]
         alone = Graph("", inputs, list(node.outputs), [node])
         (cut,) = self.problem.shipped(slice_channels(alone, self.problem.groups, widths)).nodes
-        kernels = self.problem.budgets.kernels
-        scratch = sum(map(aligned, working_bytes(cut, kernels, self.abi)))
-        kept = 0 if kernels.are_ours else kept_bytes(cut, self.abi)
-        return NodeBytes(scratch, kept, self._shared(cut))
+        scratch = kernel_scratch_bytes(cut, self.abi)
+        handles = len(scratch) * self.abi.layout("ScratchBufferHandle").size
+        return NodeBytes(sum(map(aligned, scratch)), handles, kept_bytes(cut, self.abi), self._shared(cut))
 
     def _shared(self, node: Node) -> dict[str, int]:
         found = dict[str, int]()
@@ -65,15 +70,30 @@ class NodeMeasures:
 
 
 def kept_bytes(node: Node, abi: Abi) -> int:
-    """Return the bytes of a tail that depend on how a node reads its weights, at least: structs share alignment."""
+    """Return the bytes that a node takes of a tail: its entry, parameters, buffers, and a tensor that is added."""
     kernel, is_added = kernel_of(node, abi), node.op in CUSTOM_OPS and not node.attrs.has_bias
     buffers = (*kernel.tail(node, abi), abi.layout(kernel.op_data).size if kernel.op_data else 0)
-    structs = (kernel.params, "TfLiteEvalTensor" if is_added else None)
-    close = sum(abi.layout(struct).size for struct in structs if struct)
-    return sum(map(aligned, buffers)) + close // ALIGNMENT_BYTES * ALIGNMENT_BYTES
+    structs = ("NodeAndRegistration", kernel.params, "TfLiteEvalTensor" if is_added else None)
+    return sum(map(aligned, buffers)) + sum(abi.layout(struct).size for struct in structs if struct)
 
 
 def spaces_of(problem: Problem, node: Node) -> list[str]:
     """Return the spaces of what a node reads and writes in RAM, by name: in the order of those of its weight."""
     values = [value for value in (*node.present_inputs(), *node.outputs) if not value.is_constant]
     return sorted({name for value in values for name in touched_spaces(problem, value)})
+
+
+def node_cost(measures: NodeMeasures, nesting: Nesting, node: Node, part: Callable[[NodeBytes], int]) -> Cost:
+    """Return a part of what a node takes: exact where that depends on two spaces, else at least that."""
+    problem, block = measures.problem, nesting.block_of(node)
+    spaces, ends = spaces_of(problem, node), (problem.narrowest, problem.full)
+    if len(spaces) > MOST_SPACES:
+        return at_least(problem, block, spaces, lambda w: part(measures.of(node, w)), ALIGNMENT_BYTES)
+    is_there = any(part(measures.of(node, widths)) for widths in ends)
+    return (Term(node_part(measures, node, part), tuple(spaces), block),) if is_there else ()
+
+
+def node_part(measures: NodeMeasures, node: Node, part: Callable[[NodeBytes], int]) -> Callable[..., int]:
+    """Return a part of what a node takes as a function of the widths of its spaces."""
+    narrowest, spaces = measures.problem.narrowest, spaces_of(measures.problem, node)
+    return lambda *widths: part(measures.of(node, {**narrowest, **dict(zip(spaces, widths, strict=True))}))

@@ -7,30 +7,26 @@ order of the whole network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
 from redsc.cost.liveness import live_ranges
 from redsc.cost.overlap import find_overlaps
-from redsc.cost.tflm_structs import ARM_32, ARM_32_CMSIS_NN, Abi
-from redsc.cost.tflm_tail import tail_bytes
+from redsc.cost.tflm_structs import ARM_32, ARM_32_CMSIS_NN
 from redsc.cost.views import find_views
-from redsc.ir import Graph, Node, Value
+from redsc.ir import Node, Value
 from redsc.options import Kernels, Resident
-from redsc.passes.blocks import SkipBlock
 from redsc.passes.plan import Level
-from redsc.passes.select.node_bytes import NodeBytes, NodeMeasures, kept_bytes, spaces_of
+from redsc.passes.select.node_bytes import MOST_SPACES, NodeMeasures, node_cost, node_part, spaces_of
 from redsc.passes.select.problem import Candidate, Problem
+from redsc.passes.select.tail import TailModel
 from redsc.passes.select.terms import Cost, Nesting, Term, Widths, at_least, evaluate, size_of, touched_spaces
-from redsc.passes.skip import skip_blocks
 from redsc.passes.slice import slice_channels
 
 __all__ = ["RamModel", "shared_bytes"]
 
-_GAP_BYTES = 2 * ALIGNMENT_BYTES  # what is lost to alignment may differ by so much
-_MOST_SPACES = 2  # of a term
 _STAND_IN_BYTES = 160  # more than a node that stands in for a skipped block takes, with its tensors
 
 
@@ -44,7 +40,7 @@ class RamModel:
 
     resident: Resident
     heads: tuple[Cost, ...]
-    tail: Cost
+    tail: TailModel
     loading: int
     state: int
 
@@ -56,13 +52,13 @@ class RamModel:
         slack = ALIGNMENT_BYTES + _STAND_IN_BYTES * len(problem.blocks)
         loading = max(0, least.planning_bytes + least.tail_bytes - slack) if least.planning_bytes else 0
         measures = NodeMeasures(problem, abi)
-        heads, tail = _Heads(problem, nesting, measures).of_steps(), _tail(problem, nesting, measures)
-        return RamModel(problem.budgets.resident, tuple(heads), tuple(tail), loading, least.state_bytes)
+        heads, tail = _Heads(problem, nesting, measures).of_steps(), TailModel.of(problem, nesting, measures)
+        return RamModel(problem.budgets.resident, tuple(heads), tail, loading, least.state_bytes)
 
     def bound(self, levels: Sequence[Level], beside: Sequence[Candidate]) -> int:
         """Return what these levels beside others need at least."""
         heads = [max(evaluate(cost, level.widths, level.skipped) for cost in self.heads) for level in levels]
-        tails = [evaluate(self.tail, level.widths, level.skipped) for level in levels]
+        tails = [self.tail.least(level) for level in levels]
         needed = [max(head, self.loading - tail) for head, tail in zip(heads, tails, strict=True)]
         if self.resident is Resident.ONE:
             arenas = [head + tail for head, tail in zip(needed, tails, strict=True)]
@@ -98,7 +94,7 @@ class _Heads:
             parts = {part for part, whole in views if part in live and whole in live}
             shared = [pair for pair in overlaps if pair[0] in live and pair[1] in live]
             costs = {n: self.tensor(node, value, set(live)) for n, value in live.items() if n not in parts}
-            costs[""] = _of_node(self.measures, self.nesting, node, lambda taken: taken.scratch)
+            costs[""] = node_cost(self.measures, self.nesting, node, lambda taken: taken.scratch)
             if len(shared) == 1 and (saved := self.overlap(node, *shared[0], costs)):
                 yield (*(term for cost in costs.values() for term in cost), saved)
                 continue
@@ -114,9 +110,9 @@ class _Heads:
         block, spaces = self.nesting.block_of(node), spaces_of(self.problem, node)
         is_counted = all(costs.get(name) and costs[name][0].block == block for name in (dying, born))
         read, made = ({value.name for value in values} for values in (node.present_inputs(), node.outputs))
-        if dying not in read or born not in made or not is_counted or len(spaces) > _MOST_SPACES:
+        if dying not in read or born not in made or not is_counted or len(spaces) > MOST_SPACES:
             return None
-        saved = _term(self.measures, node, lambda taken: -taken.shared.get(dying, 0))
+        saved = node_part(self.measures, node, lambda taken: -taken.shared.get(dying, 0))
         return Term(saved, tuple(spaces), block)
 
     def tensor(self, node: Node, value: Value, live: set[str]) -> Cost:
@@ -170,64 +166,3 @@ def _sharing(problem: Problem) -> tuple[set[tuple[str, str]], set[tuple[str, str
         shared = find_overlaps(graph, problem.budgets.kernels, found)
         overlaps |= {(dying.name, born.name) for dying, born, _ in shared}
     return views, overlaps
-
-
-def _tail(problem: Problem, nesting: Nesting, measures: NodeMeasures) -> Iterator[Term]:
-    """Yield what a level keeps at the arena's tail: what kernels keep, and structs; these go with their block.
-
-    In the C engine there is no such thing, but the state, which is the same for all levels.
-    """
-    if problem.budgets.kernels.are_ours:
-        yield Term(lambda nbytes=problem.least.memory.tail_bytes: nbytes, (), None)
-        return
-    abi = measures.abi
-    for node in problem.graph.nodes:
-        yield from _of_node(measures, nesting, node, lambda taken: taken.kept)
-    saved = {name: _saved(problem, block, abi) for name, block in nesting.blocks.items()}
-    for outer in (None, *nesting.blocks):
-        inside = sum(saved[name] for name, parent in nesting.parents.items() if parent == outer)
-        own = _structs(_leanest(problem), abi) if outer is None else saved[outer]
-        yield Term(lambda nbytes=own - inside: nbytes, (), outer)
-
-
-def _leanest(problem: Problem) -> Graph:
-    """Return the network without anything skipped, with the structs that a level needs at least."""
-    return problem.shipped(slice_channels(problem.graph, problem.groups, problem.narrowest))
-
-
-def _saved(problem: Problem, block: SkipBlock, abi: Abi) -> int:
-    """Return by how much skipping a block shortens the tail, but for what its kernels keep; at most, with others.
-
-    A node that stands in for the block may not be needed where others are skipped before or after it.
-    """
-    rest = skip_blocks(problem.graph, [block])
-    saved = _structs(problem.graph, abi) - _structs(rest, abi)
-    if len(problem.blocks) == 1:
-        return saved
-    for node in rest.nodes:
-        if any(value.name == block.result for value in node.outputs):
-            inputs = [value for value in node.present_inputs() if not value.is_constant]
-            alone = Graph("", inputs, list(node.outputs), [node])
-            saved += _structs(alone, abi) - _structs(Graph("", inputs), abi) + _GAP_BYTES
-    return saved + _GAP_BYTES
-
-
-def _structs(graph: Graph, abi: Abi) -> int:
-    """Return the bytes of a tail without what nodes keep."""
-    return tail_bytes(graph, abi) - sum(kept_bytes(node, abi) for node in graph.nodes)
-
-
-def _of_node(measures: NodeMeasures, nesting: Nesting, node: Node, part: Callable[[NodeBytes], int]) -> Cost:
-    """Return a part of what a node takes: exact where that depends on two spaces, else at least that."""
-    problem, block = measures.problem, nesting.block_of(node)
-    spaces, ends = spaces_of(problem, node), (problem.narrowest, problem.full)
-    if len(spaces) > _MOST_SPACES:
-        return at_least(problem, block, spaces, lambda w: part(measures.of(node, w)), ALIGNMENT_BYTES)
-    is_there = any(part(measures.of(node, widths)) for widths in ends)
-    return (Term(_term(measures, node, part), tuple(spaces), block),) if is_there else ()
-
-
-def _term(measures: NodeMeasures, node: Node, part: Callable[[NodeBytes], int]) -> Callable[..., int]:
-    """Return a part of what a node takes as a function of the widths of its spaces."""
-    narrowest, spaces = measures.problem.narrowest, spaces_of(measures.problem, node)
-    return lambda *widths: part(measures.of(node, {**narrowest, **dict(zip(spaces, widths, strict=True))}))

@@ -40,11 +40,15 @@ Polynomial = Mapping[tuple[str, ...], int]  # the factor of each product of widt
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """`of` the widths of these spaces, in their order; nothing where the block is skipped."""
+    """`of` the widths of these spaces, in their order; nothing where the block is skipped.
+
+    `without` are blocks of which all must be skipped for the term to be there.
+    """
 
     of: Callable[..., int]
     spaces: tuple[str, ...] = ()
     block: str | None = None
+    without: frozenset[str] = frozenset()
 
 
 Cost = tuple[Term, ...]
@@ -52,7 +56,9 @@ Cost = tuple[Term, ...]
 
 def evaluate(cost: Iterable[Term], widths: Widths, skipped: Collection[str]) -> int:
     """Return the sum of the terms for one level; it skips with a block those inside."""
-    return sum(term.of(*(widths[s] for s in term.spaces)) for term in cost if term.block not in skipped)
+    gone = set(skipped)
+    there = (term for term in cost if term.block not in gone and term.without <= gone)
+    return sum(term.of(*(widths[s] for s in term.spaces)) for term in there)
 
 
 @dataclass(frozen=True, slots=True)
