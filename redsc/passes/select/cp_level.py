@@ -15,7 +15,7 @@ from typing import Any
 from redsc.passes.plan import Level
 from redsc.passes.select.costs import Costs
 from redsc.passes.select.flash import Copies
-from redsc.passes.select.terms import Cost
+from redsc.passes.select.terms import Cost, evaluate
 
 __all__ = ["LevelModel", "Slot"]
 
@@ -39,6 +39,7 @@ class LevelModel:
         self.costs, self.slot, self.cp = costs, slot, cp
         self.tables: dict[tuple[tuple[str, ...], str | None], _Choices] = {}
         self.absent: dict[frozenset[str], Any] = {}
+        self.counts: list[tuple[Cost, int, Any]] = []
         self.skipped = {name: self._skip(name) for name in costs.nesting.parents}
         for inner, outer in costs.nesting.parents.items():
             if outer is not None:
@@ -83,6 +84,7 @@ class LevelModel:
         """Return a cost rounded up to a multiple."""
         count = self.cp.new_int_var(0, -(-self.most(cost) // multiple), "")
         self.cp.add(multiple * count >= self.sum(cost))
+        self.counts.append((cost, multiple, count))
         return multiple * count
 
     def most(self, cost: Cost) -> int:
@@ -108,6 +110,8 @@ class LevelModel:
             is_gone = self._is_gone(space, level.skipped)
             for width, literal in taken.items():
                 self.cp.add_hint(literal, width == level.widths[space] and not is_gone)
+        for cost, multiple, count in self.counts:
+            self.cp.add_hint(count, -(-evaluate(cost, level.widths, level.skipped) // multiple))
         for blocks, literal in self.absent.items():
             self.cp.add_hint(literal, blocks <= set(level.skipped))
         for (spaces, block), choices in self.tables.items():

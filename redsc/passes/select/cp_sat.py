@@ -16,10 +16,9 @@ from redsc.passes.select.problem import Candidate
 from redsc.passes.select.ram import shared_bytes
 from redsc.passes.select.tail import TailModel
 
-__all__ = ["EFFORT", "QUICK_EFFORT", "Query", "Solved", "solve"]
+__all__ = ["QUICK_EFFORT", "Query", "Solved", "solve"]
 
-EFFORT = 12.0  # of deterministic time, about two seconds each
-QUICK_EFFORT = 3.0  # for a single level, and for improvements
+QUICK_EFFORT = 3.0  # of deterministic time: for a single level, and for bounds that are moved
 _SEED = 1
 
 
@@ -77,6 +76,7 @@ def solve(costs: Costs, query: Query, effort: float, hint: Sequence[Level] = ())
     solver.parameters.linearization_level = 2
     solver.parameters.cp_model_probing_level = 0  # the relaxation is tight: probing and cuts only take time
     solver.parameters.cut_level = 0
+    solver.parameters.exploit_best_solution = True
     solver.parameters.max_deterministic_time = effort
     if solver.solve(cp) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return None

@@ -11,6 +11,7 @@ from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Select
 from redsc.passes.select.search import Found, Neighbours, Search
 from redsc.passes.select.shortfall import budget_error, level_misfit
 from redsc.passes.select.slots import levels_below, levels_that_fit, make_plan
+from redsc.passes.select.uniform import select_uniform
 
 __all__ = ["choose_first", "select_joint"]
 
@@ -24,6 +25,8 @@ def select_joint(problem: Problem) -> Selection:
     2. The others are chosen together beside it. One whose least form has no place beside the least forms of the
        smaller ones is left out, with a diagnostic.
     3. Real MACs, the real arena and the real container keep their bounds, and each level is full.
+    4. Where not all widths are searched, levels chosen one by one or as `uniform` does are taken if they lose
+       less.
 
     Raises:
         BudgetError: the least legal network does not fit.
@@ -41,8 +44,19 @@ def select_joint(problem: Problem) -> Selection:
         parts, misfits = [first, *found], [*misfits, *more]
     levels = [level for part in parts for level in part.levels]
     names = [name, *(request.name for request in kept)]
+    facts = _facts(problem, levels, parts)
+    if len(levels) > 1 and (facts.status != "optimal" or facts.grid):
+        levels = _better(problem, names, levels)
     plan = make_plan(problem, list(zip(names, levels, strict=True)))
     return Selection(plan, (*notes, *misfits), _facts(problem, levels, parts))
+
+
+def _better(problem: Problem, names: Sequence[str], levels: list[Candidate]) -> list[Candidate]:
+    """Return the levels of `uniform` if these lose less."""
+    plan = select_uniform(problem).plan
+    if [level.name for level in plan.levels] != list(names):
+        return levels
+    return min(levels, problem.networks(plan.levels), key=lambda found: sum(map(problem.loss, found)))
 
 
 def _choose_most(

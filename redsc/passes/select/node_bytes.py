@@ -41,10 +41,13 @@ class NodeMeasures:
     problem: Problem
     abi: Abi  # of TFLM; the C engine has none
     _known: dict[tuple[object, ...], NodeBytes] = field(default_factory=dict)
+    _spaces: dict[Node, list[str]] = field(default_factory=dict)
 
     def of(self, node: Node, widths: Widths) -> NodeBytes:
         """Return what a node takes."""
-        key = (node, *(widths[space] for space in spaces_of(self.problem, node)))
+        if node not in self._spaces:
+            self._spaces[node] = spaces_of(self.problem, node)
+        key = (node, *(widths[space] for space in self._spaces[node]))
         if key not in self._known:
             self._known[key] = self._measure(node, widths)
         return self._known[key]

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from redsc.passes.plan import Level
 from redsc.passes.select.costs import Costs
 from redsc.passes.select.cp_level import Slot
-from redsc.passes.select.cp_sat import EFFORT, QUICK_EFFORT, Query, solve
+from redsc.passes.select.cp_sat import QUICK_EFFORT, Query, solve
 from redsc.passes.select.fill import fill
+from redsc.passes.select.narrow import solve_narrowing
 from redsc.passes.select.problem import Candidate, LevelRequest, Problem
 from redsc.passes.select.refine import MOST_OPTIONS, is_coarse, refine, thinned
 from redsc.passes.select.settle import as_networks, is_kept, settle
@@ -60,13 +61,15 @@ class Search:
     def choose(self, requests: Sequence[LevelRequest], near: Neighbours = Neighbours()) -> Found | None:
         """Return full levels that lose the least in sum; None where not even the narrowest keep the bounds."""
         query, scale = self._query(requests, near), self.costs.losing.scale
-        first = solve(self.costs, query, EFFORT, self._top_down(query))
+        first = solve_narrowing(self.costs, query, self._top_down(query))
         settled = settle(self.costs, query, first) if first else None
         starts: list[tuple[Candidate, ...]] = []
         if settled is not None:
             starts.append(refine(self.costs, settled[0], as_networks(self.problem, settled[1].levels)))
         if settled is None or not settled[1].is_optimal:
             starts += self._one_by_one(requests, near, query)
+        if settled is None or not settled[1].is_optimal or is_coarse(self.problem):
+            starts += self._from_smallest(requests, near)
         if not starts:
             starts += self._narrowest(query)
         if not starts:
@@ -92,12 +95,10 @@ class Search:
         return tuple(found)
 
     def _query(self, requests: Sequence[LevelRequest], near: Neighbours) -> Query:
-        """Return the query, with what each of several levels loses at least without the others: a large help."""
+        """Return what these levels may be between their neighbours."""
         budgets = self.problem.budgets
         slots = tuple(self._slot(request, near) for request in requests)
-        query = Query(slots, near.above, near.below, budgets.ram_bytes, budgets.flash_bytes)
-        alone = (solve(self.costs, replace(query, slots=(slot,)), QUICK_EFFORT) for slot in slots)
-        return replace(query, least_losses=tuple(s.bound if s else 0 for s in alone)) if len(slots) > 1 else query
+        return Query(slots, near.above, near.below, budgets.ram_bytes, budgets.flash_bytes)
 
     def _slot(self, request: LevelRequest, near: Neighbours) -> Slot:
         """Return what a level may be: at most what is above it, and at least the inner level."""
@@ -138,6 +139,18 @@ class Search:
             levels += found.levels if found else ()
         if levels and len(levels) == len(requests):
             yield refine(self.costs, query, tuple(levels))
+
+    def _from_smallest(self, requests: Sequence[LevelRequest], near: Neighbours) -> Iterator[tuple[Candidate, ...]]:
+        """Yield several levels chosen from the smallest up, if each has a place."""
+        levels: tuple[Candidate, ...] = ()
+        for request in reversed(requests) if len(requests) > 1 else ():
+            inner = levels[0] if levels else near.inner
+            found = self.choose([request], Neighbours(near.above, (*levels, *near.below), inner))
+            if found is None:
+                return
+            levels = (*found.levels, *levels)
+        if levels:
+            yield levels
 
     def _narrowest(self, query: Query) -> Iterator[tuple[Candidate, ...]]:
         """Yield the least that levels may be, if they keep the bounds."""

@@ -76,12 +76,14 @@ class _Tail:
         """Return the most that is saved where the first buffer is aligned together with the structs before it."""
         if state_reads(self.problem.graph):
             return 2 * (ALIGNMENT_BYTES - 1)
-        most = 0
+        abi, most = self.measures.abi, 0
         for node, lean in zip(self.problem.graph.nodes, self.leanest().nodes, strict=True):
-            kinds = [kernel_of(form, self.measures.abi).op_data for form in (node, lean)]
-            sizes = [self.measures.abi.layout(kind).size for kind in kinds if kind]
+            if self.nesting.block_of(node) is not None:
+                break
+            kinds = [kernel_of(form, abi).op_data for form in (node, lean)]
+            sizes = [abi.layout(kind).size for kind in kinds if kind]
             most = max([most, *(aligned(size) - size for size in sizes)])
-            if all(sizes) and len(sizes) == len(kinds) and self.nesting.block_of(node) is None:
+            if len(sizes) == len(kinds):
                 return most
         return ALIGNMENT_BYTES - 1
 

@@ -42,7 +42,7 @@ Polynomial = Mapping[tuple[str, ...], int]  # the factor of each product of widt
 class Term:
     """`of` the widths of these spaces, in their order; nothing where the block is skipped.
 
-    `without` are blocks of which all must be skipped for the term to be there.
+    `without` are blocks of which all must be skipped for the term to be there; the solver then knows no spaces.
     """
 
     of: Callable[..., int]

@@ -1,0 +1,135 @@
+"""Leave out widths that cannot be part of better levels than those that are known: bounds by dynamic programming.
+
+What a level loses at least is found by going once over its spaces, for every number of MACs that are spent until
+then. RAM, which all levels share, has a price per byte instead: what levels lose with it, less the price of all
+there is, is never more than what they lose (Lagrangian relaxation). That they nest is left out, and MACs are
+counted in units, rounded down.
+
+Source: Handler and Zang, A dual algorithm for the constrained shortest path problem (Networks 10, 1980).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import floor, inf
+
+from redsc.options import Resident
+from redsc.passes.plan import Level
+from redsc.passes.select.costs import Costs
+from redsc.passes.select.cp_level import Slot
+from redsc.passes.select.cp_sat import Query, Solved, solve
+from redsc.passes.select.ram import shared_bytes
+from redsc.passes.select.sweep import Choices, Sweep, Variable
+from redsc.passes.select.terms import Term
+
+__all__ = ["narrowed", "solve_narrowing"]
+
+_EFFORTS = (0.5, 1.5, 4.5, 13.5)  # of deterministic time, about two seconds each
+_NEVER = 10**12  # more than any loss
+_RAISE = 3.0  # of the price, as long as that raises the bound
+_MOST_RAISES = 8
+
+
+def solve_narrowing(costs: Costs, query: Query, hint: Sequence[Level] = ()) -> Solved | None:
+    """Return what `solve` does, with more and more effort: what is found narrows the query."""
+    best: Solved | None = None
+    for effort in _EFFORTS:
+        query = narrowed(costs, query, best.objective if best else inf)
+        solved = solve(costs, query, effort, best.levels if best else hint)
+        if solved is not None:
+            least = max(min(solved.bound, solved.objective), best.bound if best else 0)
+            best = Solved(solved.levels, solved.objective, least)
+        if best is not None and best.is_optimal:
+            break
+    return best
+
+
+def narrowed(costs: Costs, query: Query, most_lost: float) -> Query:
+    """Return the query without what only levels have that lose more in sum, and with what each loses at least."""
+    sweeps = [sweep for slot in query.slots if (sweep := _sweep(costs, slot))]
+    if len(sweeps) < len(query.slots):
+        return query
+    query = replace(query, least_losses=tuple(floor(min(max(sweep.least(0.0), 0), _NEVER)) for sweep in sweeps))
+    if most_lost == inf:
+        return query
+    price, bound = _best_price(sweeps, _room(costs, query), most_lost)
+    slots = (
+        _without(slot, sweep.least_by_choice(price), most_lost - bound + sweep.least(price))
+        for slot, sweep in zip(query.slots, sweeps, strict=True)
+    )
+    return replace(query, slots=tuple(slots))
+
+
+def _best_price(sweeps: Sequence[Sweep], room: int | None, most_lost: float) -> tuple[float, float]:
+    """Return a price per byte of RAM and what all levels lose at least by it, the most of a few prices."""
+    best = 0.0, sum(sweep.least(0.0) for sweep in sweeps)
+    if not room or room < 0:
+        return best
+    price = max(most_lost - best[1], 1) / room
+    for _ in range(_MOST_RAISES):
+        bound = sum(sweep.least(price) for sweep in sweeps) - price * room
+        if bound <= best[1]:
+            break
+        best, price = (price, bound), price * _RAISE
+    return best
+
+
+def _room(costs: Costs, query: Query) -> int | None:
+    """Return the bytes that the stacks of all levels may take together, None where they have no such bound."""
+    ram, limit = costs.ram, query.ram_bytes
+    if ram is None or limit is None or ram.resident is Resident.ONE:
+        return None
+    beside = (*query.above, *query.below)
+    shared, count = max(map(shared_bytes, beside), default=0), len(query.slots)
+    return limit - shared - ram.others_bytes(count, beside) - count * ram.tail.ports
+
+
+def _sweep(costs: Costs, slot: Slot) -> Sweep | None:
+    most = costs.problem.budgets.macs
+    tail = [term for stack in costs.ram.tail.stacks for term in stack] if costs.ram else []
+    ceiling = slot.ceiling_macs if most is None else min(slot.ceiling_macs, most)
+    return Sweep.of(_choices(costs, slot), costs.macs, tuple(tail), tuple(_losses(costs, slot)), ceiling)
+
+
+def _choices(costs: Costs, slot: Slot) -> Choices:
+    """Return what a level may choose, in the order of the network: a block right before the spaces it has alone."""
+    choices = dict[Variable, tuple[int, ...]]()
+    own = {space: block for space, blocks in costs.nesting.spaces.items() for block in blocks if len(blocks) == 1}
+    for space, widths in slot.options.items():
+        if (block := own.get(space)) is not None:
+            choices["skip", block] = _skips(slot, block)
+        choices["width", space] = widths
+    return choices | {("skip", name): _skips(slot, name) for name in costs.nesting.parents}
+
+
+def _skips(slot: Slot, block: str) -> tuple[int, ...]:
+    return (1,) if block in slot.must_skip else (0, 1) if block in slot.may_skip else (0,)
+
+
+def _losses(costs: Costs, slot: Slot) -> Iterator[Term]:
+    """Yield what choices lose, at least: a space of several blocks loses nothing."""
+    losing, nesting = costs.losing, costs.nesting
+    for space, (narrowest, *_) in slot.options.items():
+        if len(nesting.spaces[space]) == 1:
+            (block,) = nesting.spaces[space]
+            yield Term(losing.widths[space].__getitem__, (space,), block)
+            if block is not None:  # a space that is gone has its narrowest width
+                gone = frozenset({block})
+                yield Term(lambda width, least=narrowest: _NEVER * (width > least), (space,), None, gone)
+    for name, outer in nesting.parents.items():
+        yield Term(lambda loss=losing.skips[name]: loss, (), None, frozenset({name}))
+        if outer is not None:
+            yield Term(lambda: _NEVER, (), name, frozenset({outer}))
+
+
+def _without(slot: Slot, least: dict[Variable, dict[int, float]], most: float) -> Slot:
+    """Return a slot without the choices that lose more than that."""
+    kept = {v: tuple(c for c, lost in by.items() if lost <= most + 1) or tuple(by) for v, by in least.items()}
+    skips = {name: choices for (kind, name), choices in kept.items() if kind == "skip"}
+    return replace(
+        slot,
+        options={space: kept["width", space] for space in slot.options},
+        must_skip=frozenset(name for name, choices in skips.items() if 0 not in choices),
+        may_skip=frozenset(name for name, choices in skips.items() if 1 in choices),
+    )
