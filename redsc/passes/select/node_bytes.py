@@ -56,9 +56,13 @@ class NodeMeasures:
         inputs = [value for value in node.present_inputs() if not value.is_constant]
         alone = Graph("", inputs, list(node.outputs), [node])
         (cut,) = self.problem.shipped(slice_channels(alone, self.problem.groups, widths)).nodes
-        scratch = kernel_scratch_bytes(cut, self.abi)
-        handles = len(scratch) * self.abi.layout("ScratchBufferHandle").size
-        return NodeBytes(sum(map(aligned, scratch)), handles, kept_bytes(cut, self.abi), self._shared(cut))
+        kernels = self.problem.budgets.kernels
+        buffers = working_bytes(cut, kernels, self.abi)
+        scratch = sum(map(aligned, buffers))
+        if kernels.are_ours:
+            return NodeBytes(scratch, 0, 0, self._shared(cut))
+        handles = len(buffers) * self.abi.layout("ScratchBufferHandle").size
+        return NodeBytes(scratch, handles, kept_bytes(cut, self.abi), self._shared(cut))
 
     def _shared(self, node: Node) -> dict[str, int]:
         found = dict[str, int]()

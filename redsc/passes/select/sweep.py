@@ -89,7 +89,7 @@ class Sweep:
         *units, fixed = (np.minimum(array // unit, count + 1).astype(int) for array in sums[0])
         closing = (
             tuple(axis for axis, variable in enumerate(state) if variable not in later)
-            for state, later in zip(steps, (*steps[1:], ()), strict=True)
+            for state, later in zip(steps, (*steps[1:], ()), strict=False)  # no steps: nothing
         )
         found = map(_Step, closing, units, sums[1], sums[2])
         return Sweep(choices, tuple(found), max(count - int(fixed), 0), int(sums[1][-1]), int(sums[2][-1]))

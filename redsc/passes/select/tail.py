@@ -39,7 +39,9 @@ class TailModel:
 
     @staticmethod
     def of(problem: Problem, nesting: Nesting, measures: NodeMeasures) -> TailModel:
-        """Derive the model from the graph of a problem."""
+        """Derive the model from the graph of a problem; in the C engine there is the state, and nothing else."""
+        if problem.budgets.kernels.are_ours:
+            return TailModel((), problem.least.memory.tail_bytes)
         tail = _Tail(problem, nesting, measures)
         first, *ports = ports_tail(problem.graph, measures.abi)
         return TailModel((tuple(tail.packed()), (_constant(first.size), *tail.handles())), stacked(ports))
