@@ -85,7 +85,7 @@ def replace_section(page: Path, section: str) -> None:
 
 
 def _number(count: float) -> str:
-    return f"{count:,}" if isinstance(count, int) else f"{count:.2f}"
+    return f"{count:,}" if isinstance(count, int) else f"{count:.3f}"
 
 
 def _share(part: float, whole: float) -> str:
