@@ -95,6 +95,7 @@ class Network:
     weight_bytes: int8 weights and int32 biases of the largest level.
     private_bytes: arrays that a smaller level reads and no larger one, all levels together.
     container_bytes: the same levels for TFLM.
+    file_macs: of the model file, before any pass.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Network:
     weight_bytes: int
     private_bytes: int
     container_bytes: int
+    file_macs: int
 
     def build(self, prefer: Prefer = Prefer.SPEED, flag: str = "-O2") -> Build:
         """Return one of the builds."""
@@ -126,7 +128,8 @@ def measure_network(name: str, folder: Path, flags: Sequence[str], samples: int,
         builds += (_measure(case, prefer, flag, plugin) for flag in flags)
     private = sum(level.private_bytes for level in made.report.levels[1:])
     container = _compile(name, Budgets()).report.flash.container_bytes
-    return Network(name, tuple(builds), _weight_bytes(made.choice.levels.graphs[0]), private, container)
+    weights = _weight_bytes(made.choice.levels.graphs[0])
+    return Network(name, tuple(builds), weights, private, container, made.report.model.macs)
 
 
 def _budgets(prefer: Prefer) -> Budgets:
