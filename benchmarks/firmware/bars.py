@@ -13,7 +13,7 @@ from .networks import Network
 __all__ = ["MEMORY_FUNCTIONS", "Bar", "find_bars"]
 
 MEMORY_FUNCTIONS = {"memcpy", "memmove", "memset"}
-_MOST_CONSTANTS = 1.03  # of the weights' bytes and the private ones
+_MOST_CONSTANTS = 1.03  # of the weights' bytes and what levels have of their own: per channel, and per call
 _SMALL_LEVEL = ("kws_ref_model", "25", 0.35)  # network, level, share of the largest level's instructions
 _MOST_OF_CMSIS_NN = 1.0
 
@@ -50,13 +50,10 @@ def _bars(network: Network) -> Iterator[Bar]:
         if most is not None:
             ram = network.build(prefer).sizes.ram
             yield Bar(f"{name}: static RAM{' with --prefer ram' * (prefer is Prefer.RAM)}, bytes", ram, most)
-    useful = network.weight_bytes + network.private_bytes
-    yield Bar(f"{name}: constants, of weights and private bytes", _constants(network) / useful, _MOST_CONSTANTS)
+    sizes, arrays = network.build().sizes, network.build().array_bytes
+    useful = network.weight_bytes + network.channel_bytes + sizes.constants - arrays
+    yield Bar(f"{name}: constants, of weights and private bytes", sizes.constants / useful, _MOST_CONSTANTS)
     for level in levels:
         if (name, level.name) == _SMALL_LEVEL[:2]:
             part = level.cost.instructions / levels[0].cost.instructions
             yield Bar(f"{name}: instructions of level {level.name}, of level 100's", part, _SMALL_LEVEL[2])
-
-
-def _constants(network: Network) -> int:
-    return network.build().sizes.constants

@@ -11,11 +11,16 @@ import numpy as np
 
 from redsc.codegen.names import c_macro
 from redsc.compile import Artefact, compile_model
+from redsc.engine.call import Constant
+from redsc.engine.constants import pool_constants
+from redsc.engine.program import constants_of
+from redsc.engine.rows import emit_calls
+from redsc.engine.shared import find_shared
 from redsc.engine.size import engine_size
 from redsc.errors import UnsupportedError
 from redsc.formats import write_tflite
 from redsc.ir import Array, Graph
-from redsc.options import Backend, Budgets, Options, Prefer, parse_levels
+from redsc.options import Backend, Budgets, Kernels, Options, Prefer, parse_levels
 from redsc.runtime import tflm
 from redsc.runtime.compare import random_samples
 
@@ -92,7 +97,8 @@ class Build:
 class Network:
     """A network: its builds, and bytes that depend on no flag.
 
-    weight_bytes: int8 weights and int32 biases of the largest level.
+    weight_bytes: int8 weights of the largest level.
+    channel_bytes: what levels keep per channel, all together and each once: biases, multipliers and shifts.
     private_bytes: arrays that a smaller level reads and no larger one, all levels together.
     container_bytes: the same levels for TFLM.
     file_macs: of the model file, before any pass.
@@ -101,6 +107,7 @@ class Network:
     name: str
     builds: tuple[Build, ...]
     weight_bytes: int
+    channel_bytes: int
     private_bytes: int
     container_bytes: int
     file_macs: int
@@ -129,7 +136,8 @@ def measure_network(name: str, folder: Path, flags: Sequence[str], samples: int,
     private = sum(level.private_bytes for level in made.report.levels[1:])
     container = _compile(name, Budgets()).report.flash.container_bytes
     weights = _weight_bytes(made.choice.levels.graphs[0])
-    return Network(name, tuple(builds), weights, private, container, made.report.model.macs)
+    channels = _channel_bytes(made.choice.levels.graphs)
+    return Network(name, tuple(builds), weights, channels, private, container, made.report.model.macs)
 
 
 def _budgets(prefer: Prefer) -> Budgets:
@@ -216,8 +224,16 @@ def _output_bytes(graph: Graph) -> int:
 
 
 def _weight_bytes(graph: Graph) -> int:
-    operands = (value for node in graph.nodes if node.op in _WEIGHTS for value in node.inputs[1:])
-    return sum({value: value.type.nbytes for value in operands if value is not None}.values())
+    weights = {node.operand(1) for node in graph.nodes if node.op in _WEIGHTS}
+    return sum(weight.type.nbytes for weight in weights)
+
+
+def _channel_bytes(graphs: Sequence[Graph]) -> int:
+    shared, found = find_shared(graphs), list[Constant]()
+    for graph in graphs:
+        for node in graph.nodes:
+            found += [c for call in emit_calls(node, shared, Kernels.ENGINE) for c in constants_of(call)]
+    return len(pool_constants(item for item in found if item.c_type == "redsc_channel_pair").data)
 
 
 def _bytes(rows: Sequence[Sequence[Array]]) -> bytes:

@@ -37,8 +37,8 @@ typedef struct {
  * if the strips run along the rows; if they run along the columns, x and y must also have the same size, or one
  * strip be the whole image.
  *
- * Weights: per channel three lines of four bytes, which are three taps and a zero; 4-byte aligned. A line runs along
- * the strip: it is a row of the kernel, a column of it if swapped.
+ * Weights: per channel three lines of three taps; one byte more, which does not count, lies behind those of the last
+ * channel. A line runs along the strip: it is a row of the kernel, a column of it if swapped.
  * Scratch, 16-byte aligned: 16 * lines * words bytes, where lines = (strip_rows - 1) * stride + 3, and words =
  * (length + 1) / 2 * stride + 1, where length is that of the result along the strip.
  */

@@ -102,8 +102,8 @@ static void redsc_widen(const redsc_strips *strips, const int8_t *x, int line, i
 /* A kernel's three taps at three pixels of each of three lines. */
 static inline uint32_t redsc_products(const int8_t *weight, const int16_t *a, const int16_t *b, const int16_t *c) {
   int32_t sum = a[0] * weight[0] + b[0] * weight[1] + c[0] * weight[2];
-  sum += a[2] * weight[4] + b[2] * weight[5] + c[2] * weight[6];
-  return (uint32_t)(sum + a[4] * weight[8] + b[4] * weight[9] + c[4] * weight[10]);
+  sum += a[2] * weight[3] + b[2] * weight[4] + c[2] * weight[5];
+  return (uint32_t)(sum + a[4] * weight[6] + b[4] * weight[7] + c[4] * weight[8]);
 }
 
 static int8_t redsc_result(const redsc_depthwise *layer, const redsc_channel_pair *pair, int which, uint32_t sum) {
@@ -121,7 +121,7 @@ static void redsc_convolve(const redsc_strips *strips, const int16_t *plane, int
 static void redsc_convolve(const redsc_strips *strips, const int16_t *plane, int8_t *y, int channel, int count) {
   const redsc_depthwise *layer = strips->layer;
   const redsc_channel_pair *pair = &layer->channels[channel >> 1];
-  const int8_t *weight = layer->weight + channel * TAPS * 4;
+  const int8_t *weight = layer->weight + channel * TAPS * TAPS;
   const int which = channel & 1, pitch = strips->pitch;
   int line, n;
   for (line = 0; line < count; ++line) {
@@ -197,7 +197,7 @@ static void redsc_convolve_group(redsc_strips *strips, int8_t *y, int channel, i
       job->shift = pair->shift[which];
       job->rounding = redsc_signed(redsc_rounding(job->shift, layer->output_zero_point));
       job->bias = 2 * pair->bias[which];
-      strips->tiles(layer->weight + channel * TAPS * 4, plane, y, count, *job);
+      strips->tiles(layer->weight + channel * TAPS * TAPS, plane, y, count, *job);
     } else {
       redsc_convolve(strips, plane, y, channel, count);
     }

@@ -23,7 +23,7 @@
 #define COUNT "[sp, #88]\n"
 typedef char redsc_tile_job_has_14_words[sizeof(redsc_tile_job) == 56 ? 1 : -1];
 
-/* A line (a, b, c, 0) of the kernel as the pairs (2a, 2b) and (2b, 2c). */
+/* A line (a, b, c) of the kernel as the pairs (2a, 2b) and (2b, 2c); what lies behind it does not count. */
 #define UNPACK(line, first, second) \
   "ldr r10, [r0, #" line "]\n" \
   "sxtb16 r2, r10\n" \
@@ -42,7 +42,7 @@ typedef char redsc_tile_job_has_14_words[sizeof(redsc_tile_job) == 56 ? 1 : -1];
   "cmp r3, #1\n" \
   "mov r12, r1\n" \
   "mov lr, r2\n" \
-  UNPACK("0", "r4", "r5") UNPACK("4", "r6", "r7") UNPACK("8", "r8", "r9")
+  UNPACK("0", "r4", "r5") UNPACK("3", "r6", "r7") UNPACK("6", "r8", "r9")
 
 #define BEGIN_LINE(tile, odd) \
   "strd r12, lr, " X_AND_Y \
