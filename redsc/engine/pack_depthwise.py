@@ -25,7 +25,8 @@ def pack_planar(weight: Array, is_swapped: bool) -> bytes:
     from each line on: a byte that does not count lies behind the last one.
     """
     taps = weight[0].transpose(2, 1, 0) if is_swapped else weight[0].transpose(2, 0, 1)
-    return taps.astype(np.int8).tobytes() + b"\0"
+    data: bytes = taps.astype(np.int8).tobytes()
+    return data + b"\0"
 
 
 def pack_direct(weight: Array) -> bytes:
