@@ -18,7 +18,7 @@ __all__ = ["CODE_BYTES", "STRUCT_BYTES", "EngineSize", "engine_size"]
 
 # On a Cortex-M4, by arm-none-eabi-gcc 12.2 -Os; tests/firmware/engine/test_size.py holds them to that.
 CODE_BYTES: Mapping[str, int] = {
-    "redsc_conv.c": 996,
+    "redsc_conv.c": 1_124,
     "redsc_conv_panel.c": 944,
     "redsc_conv_portable.c": 756,
     "redsc_conv_tiles.c": 4_120,
@@ -52,7 +52,7 @@ STRUCT_BYTES: Mapping[str, int] = {
     "redsc_arg_max_params_f32": 16,
     "redsc_arg_max_params_s8": 16,
     "redsc_binary_params_f32": 20,
-    "redsc_conv": 64,
+    "redsc_conv": 68,
     "redsc_copy_params": 24,
     "redsc_depthwise": 56,
     "redsc_linear_f32_params": 96,

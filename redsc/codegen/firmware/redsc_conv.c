@@ -11,7 +11,20 @@ typedef struct {
   int row, column;
 } redsc_position;
 
+/* Channels of a layer that are computed together for all pixels. */
+typedef struct {
+  int first, count;
+} redsc_block;
+
 #if REDSC_DSP
+
+static void redsc_clamp_tile(const redsc_conv *conv, const redsc_tile *tile, int count) {
+  int8_t *y = tile->y;
+  for (; count > 0; --count) {
+    redsc_clamp_all(y, tile->rows, conv->minimum, conv->maximum);
+    y += conv->output_channels;
+  }
+}
 
 static void redsc_run_tile(const redsc_conv *conv, const redsc_tile *tile, int pixels, int count) {
   static void (*const tiles[3][2])(const redsc_tile *) = {{redsc_tile_0_sums, redsc_tile_0_bytes},
@@ -23,7 +36,7 @@ static void redsc_run_tile(const redsc_conv *conv, const redsc_tile *tile, int p
   }
   tiles[pixels == 4 ? 2 : pixels][conv->form](tile);
   if (conv->minimum > INT8_MIN || conv->maximum < INT8_MAX) {
-    redsc_clamp_all(tile->y, count * conv->output_channels, conv->minimum, conv->maximum);
+    redsc_clamp_tile(conv, tile, count);
   }
 }
 
@@ -61,17 +74,18 @@ static void redsc_read(const redsc_conv *conv, const redsc_lines *lines, redsc_p
   redsc_next(conv, at);
 }
 
-static redsc_tile redsc_new_tile(const redsc_conv *conv, int8_t *y) {
+static redsc_tile redsc_new_tile(const redsc_conv *conv, redsc_block block, int8_t *y) {
   redsc_tile tile;
   memset(&tile, 0, sizeof(tile));
-  tile.channels = conv->channels;
-  tile.y = y;
+  tile.channels = conv->channels + block.first / 2;
+  tile.y = y + block.first;
   tile.centre = 2 * conv->output_zero_point + 1;
-  tile.channels_end = (const int8_t *)conv->channels + conv->output_channels * ((int)sizeof(redsc_channel_pair) / 2);
+  tile.channels_end = (const int8_t *)tile.channels + block.count * ((int)sizeof(redsc_channel_pair) / 2);
   tile.skip_bytes = conv->skip_bytes;
   tile.pair_step =
       conv->pair_bytes - conv->segments * conv->segment_bytes - (conv->segments - 1u) * conv->skip_bytes;
-  tile.weight = conv->weight;
+  tile.weight = conv->weight + (uint32_t)block.first / 2 * conv->pair_bytes;
+  tile.rows = block.count;
   return tile;
 }
 
@@ -95,10 +109,11 @@ static void redsc_set_panel(const redsc_conv *conv, redsc_tile *tile, const uint
 }
 
 /* Windows that lie in x one after the other are read there. */
-static void redsc_conv_without_panel(const redsc_conv *conv, const int8_t *x, int8_t *y, int32_t pixels) {
+static void redsc_conv_without_panel(const redsc_conv *conv, redsc_block block, const int8_t *x, int8_t *y,
+                                     int32_t pixels) {
   const uint32_t elements = redsc_pixel_elements(conv), stretch = elements / conv->segments, rest = elements % 4;
   const uint32_t filling = redsc_filling(conv, rest);
-  redsc_tile tile = redsc_new_tile(conv, y);
+  redsc_tile tile = redsc_new_tile(conv, block, y);
   tile.entry = redsc_entry(stretch / 4);
   tile.after = (rest != 0 ? 1u : 0u) + (conv->segments > 1 ? 2u : 0u);
   tile.stretch_bytes = stretch;
@@ -116,7 +131,7 @@ static void redsc_conv_without_panel(const redsc_conv *conv, const int8_t *x, in
   }
 }
 
-void redsc_conv_s8(const redsc_conv *conv, const int8_t *x, int8_t *y, void *scratch) {
+static void redsc_conv_block(const redsc_conv *conv, redsc_block block, const int8_t *x, int8_t *y, void *scratch) {
   const int is_pointwise = redsc_is_pointwise(conv);
   int32_t left = (int32_t)conv->batches * conv->output_height * conv->output_width;
   uint32_t *panel = (uint32_t *)scratch;
@@ -125,11 +140,11 @@ void redsc_conv_s8(const redsc_conv *conv, const int8_t *x, int8_t *y, void *scr
   redsc_tile tile;
   int pixels = 0, count, i;
   if (conv->pixels == 0) {
-    redsc_conv_without_panel(conv, x, y, left);
+    redsc_conv_without_panel(conv, block, x, y, left);
     return;
   }
   lines = redsc_lines_of(conv);
-  tile = redsc_new_tile(conv, y);
+  tile = redsc_new_tile(conv, block, y);
   for (; left > 0; left -= count) {
     count = left < conv->pixels ? (int)left : conv->pixels;
     if (pixels == 0 || count != pixels) {
@@ -146,5 +161,14 @@ void redsc_conv_s8(const redsc_conv *conv, const int8_t *x, int8_t *y, void *scr
     }
     redsc_run_tile(conv, &tile, pixels, count);
     tile.y += count * conv->output_channels;
+  }
+}
+
+void redsc_conv_s8(const redsc_conv *conv, const int8_t *x, int8_t *y, void *scratch) {
+  const int channels = conv->output_channels, step = conv->block_channels != 0 ? conv->block_channels : channels;
+  redsc_block block;
+  for (block.first = 0; block.first < channels; block.first += step) {
+    block.count = channels - block.first < step ? channels - block.first : step;
+    redsc_conv_block(conv, block, x, y, scratch);
   }
 }

@@ -47,6 +47,7 @@ typedef struct {
   uint32_t pair_bytes;    /* from one packed row to the next */
   const int8_t *weight;   /* 4-byte aligned */
   const redsc_channel_pair *channels; /* (output_channels + 1) / 2 */
+  uint16_t block_channels; /* even: so many channels of all pixels, then the next; 0: all channels of a pixel */
 } redsc_conv;
 
 /*
@@ -58,6 +59,8 @@ typedef struct {
  * once for each pair of rows: channels 2i and 2i + 1 of a pixel are written before its next pair of rows reads the
  * window again. That is for windows that lie in x one after the other without a border (1x1 with stride 1, dense
  * layers); with more than one segment input_channels is then a multiple of 4.
+ * With block_channels all this is done for a block of channels, and again for the next one: x is read once per block,
+ * so y must lie apart from x. It is for weights that do not fit into the cache before the flash, when a block does.
  * The order is the same in every build.
  */
 void redsc_conv_s8(const redsc_conv *conv, const int8_t *x, int8_t *y, void *scratch);

@@ -160,18 +160,17 @@ static void redsc_sum(const redsc_conv *conv, const redsc_tile *tile, int pixels
 void redsc_tile_portable(const redsc_conv *conv, const redsc_tile *tile, int pixels, int count) {
   const redsc_channel_pair *pair = tile->channels;
   const int8_t *weight = tile->weight;
-  const int channels = conv->output_channels;
   int channel, pixel;
-  for (channel = 0; channel < channels; channel += 2) {
+  for (channel = 0; channel < tile->rows; channel += 2) {
     int8_t *y = tile->y + channel;
     uint32_t sums[8];
     redsc_sum(conv, tile, pixels, weight, sums);
     for (pixel = 0; pixel < count; ++pixel) {
       y[0] = redsc_result(conv, pair, 0, sums[2 * pixel]);
-      if (channel + 1 < channels) {
+      if (channel + 1 < tile->rows) {
         y[1] = redsc_result(conv, pair, 1, sums[2 * pixel + 1]);
       }
-      y += channels;
+      y += conv->output_channels;
     }
     weight += conv->pair_bytes;
     ++pair;

@@ -13,11 +13,13 @@
  * (((x + (x >> 31)) >> (e - 1)) + 2 * zero point + 1) >> 1. Without x >> 31 it differs for negative x only, and then
  * stays at or below the zero point: nobody sees it when that is -128. (fixedpoint/fixedpoint.h of gemmlowp.)
  */
+#include <stddef.h>
+
 #include "redsc_conv_tiles.h"
 
 #if REDSC_DSP
 
-typedef char redsc_check_sizes[sizeof(redsc_tile) == 72 && sizeof(redsc_channel_pair) == 20 ? 1 : -1];
+typedef char redsc_check_sizes[offsetof(redsc_tile, rows) == 72 && sizeof(redsc_channel_pair) == 20 ? 1 : -1];
 
 /* In basic assembly the fields of a tile are numbers: these are where it lies on the stack. */
 #define CHANNELS "[sp]"

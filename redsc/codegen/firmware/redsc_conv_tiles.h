@@ -11,7 +11,7 @@ extern "C" {
 #endif
 
 /*
- * One tile: all rows for the pixels of one panel. The tiles in assembly copy it to their stack and address it there
+ * One tile: the rows of a block for the pixels of one panel. The tiles in assembly copy it to their stack and address it there
  * by the offsets at the right.
  */
 typedef struct {
@@ -31,6 +31,7 @@ typedef struct {
   const int8_t *weight;                   /* 60 */
   uint32_t offsets;                       /* 64 without a panel: minus the input zero point, as two int16 */
   uint32_t last_group;                    /* 68 without a panel: elements that are no whole group, padded with it */
+  int rows;                               /* for plain C: up to channels_end */
 } redsc_tile;
 
 /* Minus the input zero point, as two int16. */
@@ -84,7 +85,7 @@ void redsc_put_window(const redsc_conv *conv, const redsc_lines *lines, const in
 /* Writes lines and returns where the column goes on. */
 uint32_t *redsc_put_lines(const redsc_lines *lines, const int8_t *x, int count, uint32_t *panel, int pixels);
 
-/* All rows for the first `count` pixels of a panel of `pixels` (or of x: 0, and count 1). */
+/* All of a tile's rows for the first `count` pixels of a panel of `pixels` (or of x: 0, and count 1). */
 void redsc_tile_portable(const redsc_conv *conv, const redsc_tile *tile, int pixels, int count);
 
 #if REDSC_DSP

@@ -41,6 +41,7 @@ _FIELDS = (
     *("batches", "kernel_height", "kernel_width", "stride_h", "stride_w", "dilation_h", "dilation_w"),
     *("pad_top", "pad_left", "input_zero_point", "output_zero_point", "minimum", "maximum"),
     *("form", "rescale", "pixels", "taps_apart", "segments", "segment_bytes", "skip_bytes", "pair_bytes"),
+    "block_channels",
 )
 
 
@@ -137,8 +138,13 @@ def cases() -> tuple[Case, ...]:
 
 
 def distance_of(case: Case) -> int:
-    """Return how far behind y its operand must begin at least, pixel by pixel as redsc_conv.h promises."""
+    """Return how far behind y its operand must begin at least, pixel by pixel as redsc_conv.h promises.
+
+    What comes in blocks of channels is read again for every block: y ends before x, or begins behind it.
+    """
     p = case.params
+    if p["block_channels"]:
+        return p["batches"] * p["output_height"] * p["output_width"] * p["output_channels"]
     outputs, reads = p["output_channels"], _first_reads(p)
     # what lies in y before the window is read for the last time
     ahead = 0 if p["pixels"] else 2 * ((outputs - 1) // 2)
@@ -196,10 +202,16 @@ def _cases_of(number: int) -> Iterator[Case]:
                     "form": int(not is_sums),
                     "rescale": _rescale(layer, random),
                     "pixels": pixels,
+                    "block_channels": 0,
                     "taps_apart": int(apart),
                     **_stretches(kernel, whole, apart),
                 }
-                yield Case(number, params, layer.x, pack_rows(_rows(whole, apart), is_sums), channels)
+                packed = pack_rows(_rows(whole, apart), is_sums)
+                yield Case(number, params, layer.x, packed, channels)
+                if len(kernel) > 2 and is_nested == (number % 2 == 0):
+                    yield Case(
+                        number, params | {"block_channels": _block(kernel, random)}, layer.x, packed, channels
+                    )
     if is_one_piece and kernel.shape[3] % 8 == 0:
         yield _flattened(number, geometry, kernel, channels, random)
 
@@ -212,7 +224,7 @@ def _flattened(
     image = kernel.reshape(len(kernel), 1, 2, half)
     whole = _larger(image, random)
     changes = {"input_height": rows, "input_width": 2, "input_channels": half, "kernel_width": 2}
-    changes |= {"output_height": rows, "output_width": 1, "form": 1, "taps_apart": 1}
+    changes |= {"output_height": rows, "output_width": 1, "form": 1, "taps_apart": 1, "block_channels": 0}
     params = (
         geometry | changes | {"rescale": _rescale(_layer(number), random), "pixels": int(random.choice([0, 1, 4]))}
     )
@@ -263,6 +275,11 @@ def _rescale(layer: Layer, random: np.random.Generator) -> int:
     """Return REDSC_SHIFTS_RIGHT (1) where it may be said, most of the time."""
     _, multipliers, shifts = layer.parameters
     return int(min(multipliers) > 0 and max(shifts) < 0 and random.integers(4) > 0)
+
+
+def _block(kernel: Array, random: np.random.Generator) -> int:
+    """Return an even number of channels, fewer than there are."""
+    return 2 * int(random.integers(1, (len(kernel) + 1) // 2))
 
 
 def _larger(kernel: Array, random: np.random.Generator) -> Array:

@@ -11,7 +11,7 @@
 
 #include "redsc_conv.h"
 
-enum { NUMBERS = 27, GARBAGE = 0x5A };
+enum { NUMBERS = 28, GARBAGE = 0x5A };
 enum { X, Y, WEIGHT, CHANNELS, SCRATCH, TENSORS };
 
 static void *allocate(size_t bytes) {
@@ -109,6 +109,7 @@ static redsc_conv read_conv(FILE *file) {
   conv.segment_bytes = (uint32_t)n[24];
   conv.skip_bytes = (uint32_t)n[25];
   conv.pair_bytes = (uint32_t)n[26];
+  conv.block_channels = (uint16_t)n[27];
   return conv;
 }
 

@@ -34,13 +34,17 @@ def check(results: Sequence[bytes]) -> None:
         assert result == wanted, f"case {number}: {case.params}"
 
 
-def kinds(*fields: str) -> set[tuple[int, ...]]:
-    return {tuple(case.params[field] for field in fields) for case in cases()}
+def kinds(*fields: str, is_blocked: bool | None = None) -> set[tuple[int, ...]]:
+    chosen = [p for p in (case.params for case in cases()) if is_blocked in (None, p["block_channels"] > 0)]
+    return {tuple(p[field] for field in fields) for p in chosen}
 
 
 def test_the_cases_are_of_every_kind() -> None:
     assert len(kinds("form", "rescale", "pixels")) == 2 * 2 * 3
     assert len(kinds("form", "taps_apart", "pixels")) == 2 * 2 * 3
+    assert len(kinds("form", "rescale", "pixels", is_blocked=True)) == 2 * 2 * 3
+    rests = {channels % block for channels, block in kinds("output_channels", "block_channels", is_blocked=True)}
+    assert rests >= {0, 1, 2, 3}
     assert {case.params["output_channels"] % 2 for case in cases()} == {0, 1}
     assert {case.params["segment_bytes"] // 8 % 4 for case in cases() if case.params["segments"] > 1} == {
         0,
