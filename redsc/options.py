@@ -20,6 +20,7 @@ __all__ = [
     "Calibration",
     "DenseScales",
     "Emit",
+    "FlashCache",
     "Importance",
     "Kernels",
     "Options",
@@ -104,6 +105,16 @@ class Prefer(Enum):
     RAM = "ram"
 
 
+class FlashCache(Enum):
+    """The cache between flash and core: for which one the C engine orders its reads (`redsc.cost.cache`)."""
+
+    NONE = "none"
+    RP2040 = "rp2040"
+    ESP32_S3 = "esp32-s3"
+    STM32F7 = "stm32f7"
+    STM32H7 = "stm32h7"
+
+
 _ENGINES = {Prefer.SPEED: Kernels.ENGINE, Prefer.RAM: Kernels.ENGINE_SMALL}
 TFLM_KERNELS = (Kernels.SAFE, Kernels.REFERENCE, Kernels.CMSIS_NN)
 
@@ -126,6 +137,7 @@ class Budgets:
     latency_us: int | None = None
     target: str | None = None
     sharing: Sharing = Sharing.STRIDED
+    cache: FlashCache = FlashCache.NONE
 
     @property
     def slots(self) -> Sharing:
@@ -144,6 +156,7 @@ class Budgets:
         share: str = "strided",
         backend: str = "tflm",
         prefer: str = "speed",
+        cache: str = "none",
     ) -> Budgets:
         """Return budgets from texts like `200KB`, `2.5M` and `50ms`.
 
@@ -156,6 +169,7 @@ class Budgets:
             ("share", share, Sharing),
             ("backend", backend, Backend),
             ("prefer", prefer, Prefer),
+            ("cache", cache, FlashCache),
         )
         for flag, text, choices in given:
             known = [item.value for item in choices]
@@ -166,7 +180,7 @@ class Budgets:
             _refuse_flags("c", "tflm", (("kernels", kernels, "safe"), ("share", share, "strided")))
             kernels = _ENGINES[Prefer(prefer)].value
         else:
-            _refuse_flags("tflm", "c", (("prefer", prefer, "speed"),))
+            _refuse_flags("tflm", "c", (("prefer", prefer, "speed"), ("cache", cache, "none")))
         return Budgets(
             ram_bytes=None if ram is None else parse_size(ram),
             flash_bytes=None if flash is None else parse_size(flash),
@@ -178,6 +192,7 @@ class Budgets:
             latency_us=None if latency is None else parse_time(latency),
             target=target,
             sharing=Sharing(share),
+            cache=FlashCache(cache),
         )
 
 

@@ -58,6 +58,13 @@ _BUDGET_FLAGS = (
         show_default=True,
         help="What the C engine's working buffers are for: fast kernels, or the least arena.",
     ),
+    click.option(
+        "--cache",
+        type=click.Choice(["none", "rp2040", "esp32-s3", "stm32f7", "stm32h7"]),
+        default="none",
+        show_default=True,
+        help="The flash's cache, which the C engine's weights pass through in the order that suits it.",
+    ),
     click.option("--freeze", metavar="SPACE", multiple=True, help="Keep the width of a channel space. Repeatable."),
     click.option("--plan", type=click.Path(path_type=Path), help="Use this plan instead of searching one."),
     click.option(
@@ -145,6 +152,7 @@ _DEFAULTS: Mapping[str, Any] = {  # of flags that some commands lack
     "share": "strided",
     "backend": "tflm",
     "prefer": "speed",
+    "cache": "none",
 }
 
 
@@ -213,7 +221,19 @@ def options_of(flags: Mapping[str, Any], name: str | None = None) -> Options:
 def _budgets(found: Mapping[str, Any]) -> Budgets:
     from redsc.options import Budgets
 
-    names = ("ram", "flash", "macs", "resident", "kernels", "latency", "target", "share", "backend", "prefer")
+    names = (
+        "ram",
+        "flash",
+        "macs",
+        "resident",
+        "kernels",
+        "latency",
+        "target",
+        "share",
+        "backend",
+        "prefer",
+        "cache",
+    )
     return Budgets.parse(**{name: found[name] for name in names})
 
 

@@ -25,8 +25,13 @@ __all__ = ["EngineFiles", "lower_levels", "render_engine"]
 _TEMPLATES = {"{}.h": "engine.h.j2", "{}.c": "engine.c.j2", "{}_manager.h": "manager.h.j2"}
 
 
-def lower_levels(graphs: Sequence[Graph], memory: Sequence[NetworkMemory], kernels: Kernels) -> list[Program]:
-    """Return the programs of levels, the largest first, in their arena plans.
+def lower_levels(
+    graphs: Sequence[Graph],
+    memory: Sequence[NetworkMemory],
+    kernels: Kernels,
+    blocks: Sequence[Mapping[str, int]] = (),
+) -> list[Program]:
+    """Return the programs of levels, the largest first, in their arena plans; `blocks` are those of every level.
 
     Raises:
         UnsupportedError: the engine has no kernel for some nodes; all are named.
@@ -35,8 +40,8 @@ def lower_levels(graphs: Sequence[Graph], memory: Sequence[NetworkMemory], kerne
     if error := refusals(graphs, shared, kernels):
         raise error
     return [
-        lower_graph(graph, _places(graph, plan), shared, kernels)
-        for graph, plan in zip(graphs, memory, strict=True)
+        lower_graph(graph, _places(graph, plan), shared, kernels, chosen)
+        for graph, plan, chosen in zip(graphs, memory, blocks or [{}] * len(graphs), strict=True)
     ]
 
 

@@ -13,7 +13,7 @@ from redsc.engine.call import Call, Constant, Field, Operand, Params, Part, Stat
 from redsc.engine.constants import ConstantPool, pool_constants
 from redsc.engine.numbers import C_TYPES, float_literal
 from redsc.engine.program import Program, as_constant
-from redsc.engine.state import Variables, lay_out_variables
+from redsc.engine.state import Variables, is_even, lay_out_variables
 from redsc.ir import Node, Value
 
 __all__ = ["CStep", "Image", "build_image"]
@@ -58,7 +58,7 @@ def build_image(symbol: str, programs: Sequence[Program]) -> Image:
     """Return the C parts of programs that share constants and parameters."""
     variables = lay_out_variables(program.graph for program in programs)
     constants = [constant for program in programs for constant in program.constants()]
-    pool = pool_constants([*constants, *(value for value in variables.initial.values() if not _is_even(value))])
+    pool = pool_constants([*constants, *variables.stored])
     calls = [call for program in programs for call in program.calls()]
     writer = _Writer(symbol, pool, _name_params(symbol, calls, pool), variables)
     sources = sorted({call.source for call in calls})
@@ -110,20 +110,15 @@ class _Writer:
     def resets(self) -> Iterator[str]:
         """Yield what gives the variables their initial values; most are zeros, or all bytes alike."""
         initial = self.variables.initial
-        fills = {value.data[0] if _is_even(value) else None for value in initial.values()}
+        fills = {value.data[0] if is_even(value) else None for value in initial.values()}
         if len(fills) == 1 and (fill := fills.pop()) is not None:
             yield f"memset(STATE(uint8_t, 0), {fill}, {self.variables.nbytes});"
             return
         for name, value in initial.items():
             at, nbytes = f"STATE(uint8_t, {self.variables.starts[name]})", len(value.data)
-            is_even = _is_even(value)
-            source = str(value.data[0]) if is_even else _address(value, self.pool)
-            yield f"{'memset' if is_even else 'memcpy'}({at}, {source}, {nbytes});"
-
-
-def _is_even(value: Constant) -> bool:
-    """Whether all bytes are alike."""
-    return len(set(value.data)) == 1
+            is_filled = is_even(value)
+            source = str(value.data[0]) if is_filled else _address(value, self.pool)
+            yield f"{'memset' if is_filled else 'memcpy'}({at}, {source}, {nbytes});"
 
 
 def _name_params(symbol: str, calls: Sequence[Call], pool: ConstantPool) -> dict[tuple[str, str], str]:

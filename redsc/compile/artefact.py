@@ -11,6 +11,7 @@ from redsc.codegen.describe import Firmware, describe_firmware
 from redsc.codegen.names import c_identifier
 from redsc.codegen.oracles import Verification, verify_import
 from redsc.compile.backends import backend_of
+from redsc.compile.cached import order_for_cache
 from redsc.compile.choice import Choice, plan_levels
 from redsc.compile.measure import cascade_of, measure_quality
 from redsc.errors import Diagnostic
@@ -68,6 +69,7 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
     choice = plan_levels(path, options, progress, log)
     choice, quality, dropped = measure_quality(choice, options, progress)
     cascade, doubts = cascade_of(choice, options, progress)
+    choice, cache = order_for_cache(choice, options.budgets, progress)
     model, data = choice.model, choice.data
     levels = choice.levels
     name = c_identifier(options.name or model.path.stem)
@@ -96,6 +98,7 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
         built.flash,
         built.private_bytes,
         cascade,
+        cache,
     )
     files |= arranged({f"{name}.report.json": report.to_json().encode()}, name, options.emit)
     return Artefact(name, report, files, log, choice)

@@ -83,7 +83,7 @@ def _build_engine(name: str, choice: Choice, describe: Describe, options: Option
     progress("writing the levels")
     memory = [network.memory for network in levels.networks]
     size = engine_size(levels.graphs, options.budgets.kernels)
-    programs = lower_levels(levels.graphs, memory, options.budgets.kernels)
+    programs = lower_levels(levels.graphs, memory, options.budgets.kernels, choice.blocks)
     slots = slot_graphs(levels.graphs, Sharing.STRIDED)
     container = build_container(slots, [replace(item, offsets={}) for item in memory])
     firmware = describe(slots, container.data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class Choice:
     """A model, the levels made of it, and what they were made with.
 
     `quantized` is the int8 form of a float network, `study` what data said about it, `cuts` and `weights` are the
-    levels in float; all None where there was no need.
+    levels in float; all None where there was no need. `blocks` are the C engine's, for every level.
     """
 
     model: Model
@@ -51,6 +51,7 @@ class Choice:
     study: Study | None = None
     cuts: LevelSet | None = None
     weights: NestedWeights | None = None
+    blocks: tuple[Mapping[str, int], ...] = ()
 
 
 def read_model(

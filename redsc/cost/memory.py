@@ -6,7 +6,7 @@ the C engine the head is all: its tail are the variables of networks that keep s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from redsc.cost.arena import ArenaProblem, Effort, Overlap, View, lower_bound_bytes, plan_arena
@@ -79,7 +79,11 @@ class NetworkMemory:
 
 
 def measure_memory(
-    graph: Graph, kernels: Kernels = Kernels.SAFE, abi: Abi | None = None, effort: Effort = Effort.FULL
+    graph: Graph,
+    kernels: Kernels = Kernels.SAFE,
+    abi: Abi | None = None,
+    effort: Effort = Effort.FULL,
+    apart: Collection[str] = (),
 ) -> NetworkMemory:
     """Plan the arena of a graph, in its given order, and add up what TFLM allocates around it.
 
@@ -88,9 +92,10 @@ def measure_memory(
         kernels: what may lie over what.
         abi: how TFLM is built; that of the kernels on a 32-bit Arm where it is not given.
         effort: how long to look for a plan.
+        apart: names of results that lie over no operand, whatever the kernels may do; in the C engine only.
     """
     if kernels.are_ours:
-        return _measure_engine(graph, kernels, effort)
+        return _measure_engine(graph, kernels, effort, apart)
     abi = abi or _ABIS[kernels]
     problem = arena_problem(graph, kernels, abi)
     plan = plan_arena(problem, effort)
@@ -110,9 +115,9 @@ def measure_memory(
     )
 
 
-def _measure_engine(graph: Graph, kernels: Kernels, effort: Effort) -> NetworkMemory:
-    problem = arena_problem(graph, kernels)
-    plan, apart = plan_arena(problem, effort), plan_arena(ArenaProblem(problem.buffers), Effort.QUICK)
+def _measure_engine(graph: Graph, kernels: Kernels, effort: Effort, apart: Collection[str]) -> NetworkMemory:
+    problem = arena_problem(graph, kernels, apart=apart)
+    plan, unshared = plan_arena(problem, effort), plan_arena(ArenaProblem(problem.buffers), Effort.QUICK)
     values, peak = graph.activations(), peak_working_set(graph)
     busy = [node for node in graph.nodes if scratch_bytes(node, kernels)]
     state = sum(aligned(node.outputs[0].type.nbytes) for node in state_reads(graph))
@@ -121,7 +126,7 @@ def _measure_engine(graph: Graph, kernels: Kernels, effort: Effort) -> NetworkMe
         packing_bound_bytes=lower_bound_bytes(ArenaProblem(problem.buffers)),
         lower_bound_bytes=plan.lower_bound,
         head_bytes=plan.height,
-        greedy_head_bytes=apart.height,
+        greedy_head_bytes=unshared.height,
         tail_bytes=state,
         planning_bytes=0,
         offsets={value.name: offset for value, offset in zip(values, plan.offsets, strict=False)},
@@ -130,8 +135,13 @@ def _measure_engine(graph: Graph, kernels: Kernels, effort: Effort) -> NetworkMe
     )
 
 
-def arena_problem(graph: Graph, kernels: Kernels = Kernels.SAFE, abi: Abi = ARM_32) -> ArenaProblem:
-    """Return what is planned for a graph: its buffers, what is a view of what, and what may lie over what."""
+def arena_problem(
+    graph: Graph, kernels: Kernels = Kernels.SAFE, abi: Abi = ARM_32, apart: Collection[str] = ()
+) -> ArenaProblem:
+    """Return what is planned for a graph: its buffers, what is a view of what, and what may lie over what.
+
+    Results named in `apart` may lie over nothing.
+    """
     places = {value: index for index, value in enumerate(graph.activations())}
     parts = find_views(graph)
     views = tuple(View(places[part], places[whole], start) for part, whole, start in parts)
@@ -139,6 +149,7 @@ def arena_problem(graph: Graph, kernels: Kernels = Kernels.SAFE, abi: Abi = ARM_
     overlaps = tuple(
         Overlap(places[dying], places[born], distance, is_exact=_is_exact(born, kernels))
         for dying, born, distance in found
+        if born.name not in apart
     )
     return ArenaProblem(tuple(ram_buffers(graph, abi, kernels)), overlaps, views)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from redsc.engine.blocks import in_blocks
 from redsc.engine.call import Call, Constant, Operand, Part
 from redsc.engine.numbers import C_TYPES
 from redsc.engine.rows import emit_calls
@@ -54,8 +56,16 @@ class Program:
         return (constant for call in self.calls() for constant in constants_of(call))
 
 
-def lower_graph(graph: Graph, places: Places, shared: Shared, kernels: Kernels = Kernels.ENGINE) -> Program:
+def lower_graph(
+    graph: Graph,
+    places: Places,
+    shared: Shared,
+    kernels: Kernels = Kernels.ENGINE,
+    blocks: Mapping[str, int] = MappingProxyType({}),
+) -> Program:
     """Return the program of a graph; a copy between tensors that lie in one place is left out.
+
+    `blocks` are the channels of a block (`redsc.engine.blocks`), by the name of a layer's result.
 
     Raises:
         CannotTranslate: the engine has no kernel for a node.
@@ -63,6 +73,8 @@ def lower_graph(graph: Graph, places: Places, shared: Shared, kernels: Kernels =
     steps = []
     for node in graph.nodes:
         calls = emit_calls(node, shared, kernels)
+        if block := blocks.get(node.outputs[0].name, 0) if node.outputs else 0:
+            calls = tuple(in_blocks(call, block) for call in calls)
         steps.append(Step(node, tuple(call for call in calls if not _is_needless(call, places))))
     return Program(graph, tuple(steps), places)
 

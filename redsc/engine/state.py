@@ -9,7 +9,7 @@ from redsc.engine.box import copy_state
 from redsc.engine.call import Call, Constant, Emit, State
 from redsc.ir import Graph, Node
 
-__all__ = ["STATES", "Variables", "lay_out_variables"]
+__all__ = ["STATES", "Variables", "is_even", "lay_out_variables"]
 
 _ALIGNMENT = 4
 
@@ -25,6 +25,16 @@ class Variables:
     nbytes: int
     starts: Mapping[str, int]
     initial: Mapping[str, Constant]
+
+    @property
+    def stored(self) -> tuple[Constant, ...]:
+        """What of the initial values lies in flash: those that no memset makes."""
+        return tuple(value for value in self.initial.values() if not is_even(value))
+
+
+def is_even(value: Constant) -> bool:
+    """Whether all bytes are alike."""
+    return len(set(value.data)) == 1
 
 
 def lay_out_variables(graphs: Iterable[Graph]) -> Variables:

@@ -19,6 +19,7 @@ from redsc.report.data import (
     SCHEMA_VERSION,
     ArenaReport,
     BudgetReport,
+    CacheReport,
     CascadeReport,
     CascadeStep,
     FileReport,
@@ -49,6 +50,7 @@ def build_report(
     flash: FlashReport,
     private_bytes: Sequence[int],
     cascade: Cascade | None = None,
+    cache: CacheReport | None = None,
 ) -> Report:
     """Return the report of a compile; `files` are all files but the report itself, `private_bytes` by level."""
     memory = [network.memory for network in levels.networks]
@@ -70,6 +72,7 @@ def build_report(
         arena=ResidentReport(resident_all_bytes(memory), resident_one_bytes(memory)),
         solver=_solver(levels),
         flash=flash,
+        cache=cache,
         cascade=None if cascade is None else _cascade(cascade, levels),
         state=_state(levels.graphs[0], budgets.resident),
         verification=tuple(verification),

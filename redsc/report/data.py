@@ -16,6 +16,8 @@ __all__ = [
     "SCHEMA_VERSION",
     "ArenaReport",
     "BudgetReport",
+    "CacheLevel",
+    "CacheReport",
     "CascadeReport",
     "CascadeStep",
     "FileReport",
@@ -147,6 +149,34 @@ class FlashReport:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheLevel:
+    """Lines of the cache that int8 convolutions and dense layers of one level fill with weights and biases.
+
+    `lines` is how many different ones they read, layer by layer; `fills_before` what they fill without blocks.
+    `blocks` are output channels that a layer goes through at a time, by its result. `saved_cycles` is an estimate;
+    `without_room` counts layers that would save some more in an arena larger than there may be.
+    """
+
+    level: str
+    lines: int
+    fills_before: int
+    fills: int
+    saved_cycles: int
+    blocks: Mapping[str, int]
+    without_room: int
+
+
+@dataclass(frozen=True, slots=True)
+class CacheReport:
+    """The simulated cache before the flash; a line takes the core `fill_cycles`."""
+
+    name: str
+    line_bytes: int
+    fill_cycles: int
+    levels: tuple[CacheLevel, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CascadeStep:
     """A level of the cascade: the next one runs where the margin of its output is below the threshold.
 
@@ -208,6 +238,7 @@ class Report:
     arena: ResidentReport
     solver: SolverReport
     flash: FlashReport
+    cache: CacheReport | None
     cascade: CascadeReport | None
     state: StateReport | None
     verification: tuple[Verification, ...]

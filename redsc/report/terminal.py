@@ -30,6 +30,7 @@ def print_report(report: Report, files: Mapping[str, bytes], where: str | None) 
     lines = (
         *_ram_lines(report),
         *_flash_lines(report),
+        *_cache_lines(report),
         *_solver_lines(report),
         *_cascade_lines(report),
         *_state_lines(report),
@@ -141,6 +142,19 @@ def _flash_lines(report: Report) -> list[str]:
         if nbytes != flash.container_bytes
     )
     return [f"flash   {size_with_unit(flash.container_bytes)}{bound}: {', '.join(parts)}", *others]
+
+
+def _cache_lines(report: Report) -> list[str]:
+    """Return how often lines of the cache are filled with weights, and how often they would be without blocks."""
+    cache = report.cache
+    if cache is None:
+        return []
+    lines = []
+    for row in cache.levels:
+        was = f" (was {row.fills_before:,})" if row.fills < row.fills_before else ""
+        room = f"; layers without RAM for blocks: {row.without_room}" if row.without_room else ""
+        lines.append(f"{row.fills:,} line fills at level {row.level}{was}{room}")
+    return [f"cache   {cache.name}: {lines[0]}", *(f"        {line}" for line in lines[1:])]
 
 
 def _cascade_lines(report: Report) -> list[str]:

@@ -64,6 +64,7 @@ def test_the_report_has_the_keys_of_the_schema(artefact: Artefact) -> None:
             **dict.fromkeys(("container_bytes", "shared_weight_bytes", "private_bytes", "kernel_bytes")),
             "by_sharing": dict.fromkeys(("copies", "strided")),
         },
+        "cache": None,
         "cascade": None,
         "verification": [dict.fromkeys(("level", "oracle", "result"))],
         "files": [dict.fromkeys(("path", "bytes", "sha256"))],
