@@ -14,6 +14,7 @@ from redsc.cost.engine import engine_reads, runs_in_place
 from redsc.cost.liveness import live_ranges
 from redsc.cost.order import Credits
 from redsc.cost.replay import Replay
+from redsc.cost.tflm_tail import kernel_scratch_bytes
 from redsc.cost.views import Part
 from redsc.ir import Array, Graph, Node, Value, op_def
 from redsc.ir.rules import InPlace, View
@@ -122,9 +123,14 @@ def _is_narrow(node: Node) -> bool:
     return node.operand(0).type.shape[-1] <= _VECTOR_CHANNELS
 
 
+def _strided_reads(node: Node) -> Array:
+    """redsc_conv_rows.h: a panel is read before its pixels are written; else channels, four at a time, read anew."""
+    return replay.by_pixels(node) if kernel_scratch_bytes(node) else replay.by_elements(node)
+
+
 _READS: Mapping[str, Replay] = {
     "CONV_2D": replay.by_elements,
-    "REDSC_CONV_2D": replay.by_elements,  # redsc_conv_2d.c has the loops of the reference kernels
+    "REDSC_CONV_2D": _strided_reads,
     "DEPTHWISE_CONV_2D": replay.depthwise,
     "AVERAGE_POOL_2D": replay.pool,
     "MAX_POOL_2D": replay.pool,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 from redsc.cost.tflm_structs import Abi
 from redsc.ir import CUSTOM_OPS, DType, Node, Value
@@ -129,6 +130,19 @@ def _mirror_scratch(node: Node, _abi: Abi) -> tuple[int, ...]:
 def _transpose_conv_scratch(node: Node, _abi: Abi) -> tuple[int, ...]:
     """The int8 sums (transpose_conv.cc)."""
     return (node.outputs[0].type.elements * _INT_BYTES,) if is_int8(node, 2) else ()
+
+
+_WORTH_A_PANEL = 3  # pixels: fewer are read where they are
+_PANEL_BYTES = 32  # of a group of four elements: int16 for each, and for four pixels
+
+
+def _strided_scratch(node: Node, _abi: Abi) -> tuple[int, ...]:
+    """The panel of redsc_conv_rows.c, for int8: each stretch of a row that is read is filled up to groups."""
+    weight, output, runs = node.operand(1).type.shape, node.outputs[0].type, node.attrs.runs
+    if not is_int8(node) or output.elements // output.shape[-1] < _WORTH_A_PANEL:
+        return ()
+    groups = sum(-(-length // 4) * count for length, count in zip(runs[1::4], runs[2::4], strict=True))
+    return (prod(weight[1:-1]) * groups * _PANEL_BYTES,)
 
 
 # What Prepare asks for.
@@ -269,5 +283,5 @@ STATE_KERNELS: dict[str, Kernel] = {
     "CALL_ONCE": Kernel("TfLiteCallOnceParams", "CallOnceOpData", reads=_nothing),
     "VAR_HANDLE": Kernel("TfLiteVarHandleParams", "VarHandleOpData", reads=_nothing),
 }
-# redsc_tflm.h: options stay in flash, multipliers are constants, nothing is allocated.
-CUSTOM_KERNELS: dict[str, Kernel] = _same(" ".join(CUSTOM_OPS), Kernel(reads=_nothing))
+# redsc_tflm.h: options stay in flash, multipliers are constants, the tail gets nothing.
+CUSTOM_KERNELS: dict[str, Kernel] = _same(" ".join(CUSTOM_OPS), Kernel(scratch=_strided_scratch, reads=_nothing))

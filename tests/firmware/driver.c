@@ -1,25 +1,26 @@
 /*
  * Runs the layers of the file "layers.bin" and writes what comes out to "results.bin"; layers.py explains both.
- * Every tensor lies in a block of exactly its size, so that a sanitizer sees each byte read or written beside it;
- * only where a layer has a distance, x lies so far behind y in one block.
+ * Every tensor ends before a fence, and the scratch, which is full of rubbish; only where a layer has a distance, x lies
+ * so far behind y in one block.
  * With UNCHECKED defined the kernels run whatever the checks say: the sanitizers then have something to find.
  */
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
+#include "fences.h"
 #include "redsc_kernels.h"
 
-enum { MAX_RUN_BYTES = 1 << 24, X = 0, WEIGHT = 1, PARAMETERS = 2, Y = 3, TENSORS = 4 };
-enum { CONV_2D = 0, WRONG_ELEMENT = 4, TOO_LARGE = 5 };
+enum { MAX_RUN_BYTES = 1 << 24, X = 0, WEIGHT = 1, PARAMETERS = 2, Y = 3, TENSORS = 4, SCRATCH = 4 };
+enum { CONV_2D = 0, WRONG_ELEMENT = 4, TOO_LARGE = 5, GARBAGE = 0x5A };
 
 typedef struct {
   redsc_dims dims;
   size_t given_bytes;
   uint8_t *given;
   int64_t bytes;
-  void *block, *data;
+  int8_t *block, *data;
 } tensor;
 
 typedef struct {
@@ -29,14 +30,6 @@ typedef struct {
   uint8_t *options;
   tensor tensors[TENSORS];
 } layer;
-
-static void *allocate(size_t bytes) {
-  void *block = malloc(bytes);
-  if (block == NULL && bytes != 0) {
-    exit(2);
-  }
-  return block;
-}
 
 static uint32_t read_word(FILE *file) {
   uint32_t word;
@@ -89,7 +82,7 @@ static void free_layer(layer *item) {
   for (which = 0; which < TENSORS; ++which) {
     free((void *)(uintptr_t)item->tensors[which].dims.size);
     free(item->tensors[which].given);
-    free(item->tensors[which].block);
+    give_back(item->tensors[which].block);
   }
   free(item->options);
 }
@@ -100,13 +93,13 @@ static void place(layer *item) {
   for (which = 0; which < TENSORS; ++which) {
     tensor *one = &item->tensors[which];
     if (item->distance == INT_MAX || (which != X && which != Y)) {
-      one->block = one->data = allocate((size_t)one->bytes);
+      one->block = one->data = take(which, (size_t)one->bytes);
     }
   }
   if (item->distance != INT_MAX) {
     const int64_t x_at = item->distance > 0 ? item->distance : 0, y_at = x_at - item->distance;
     const int64_t bytes = x_at + x->bytes > y_at + y->bytes ? x_at + x->bytes : y_at + y->bytes;
-    uint8_t *block = (uint8_t *)allocate((size_t)bytes);
+    int8_t *block = take(X, (size_t)bytes);
     x->block = block;
     x->data = block + x_at;
     y->data = block + y_at;
@@ -117,7 +110,7 @@ static void place(layer *item) {
 static void fill(tensor *one) {
   int64_t i;
   for (i = 0; i < one->bytes; ++i) {
-    ((uint8_t *)one->data)[i] = one->given_bytes == 0 ? 0 : one->given[(size_t)i % one->given_bytes];
+    one->data[i] = one->given_bytes == 0 ? 0 : (int8_t)one->given[(size_t)i % one->given_bytes];
   }
 }
 
@@ -139,17 +132,31 @@ static uint32_t check(const layer *item, redsc_options *options) {
 #endif
 }
 
+static uint32_t scratch_bytes(const layer *item, const redsc_options *options) {
+  const tensor *t = item->tensors;
+  return item->element != REDSC_INT8
+             ? 0
+             : (item->op == CONV_2D ? redsc_conv_2d_scratch_bytes : redsc_fully_connected_scratch_bytes)(
+                   options, &t[X].dims, &t[WEIGHT].dims, &t[Y].dims);
+}
+
 static void run(const layer *item, const redsc_options *options) {
   const tensor *t = item->tensors;
+  const uint32_t bytes = scratch_bytes(item, options);
+  int8_t *scratch = bytes == 0 ? NULL : take(SCRATCH, bytes);
+  if (bytes != 0) {
+    memset(scratch, GARBAGE, bytes);
+  }
   if (item->element == REDSC_INT8) {
     (item->op == CONV_2D ? redsc_conv_2d_s8 : redsc_fully_connected_s8)(
-        options, &t[X].dims, (const int8_t *)t[X].data, &t[WEIGHT].dims, (const int8_t *)t[WEIGHT].data,
-        (const int32_t *)t[PARAMETERS].data, &t[Y].dims, (int8_t *)t[Y].data);
+        options, &t[X].dims, t[X].data, &t[WEIGHT].dims, t[WEIGHT].data,
+        (const int32_t *)(const void *)t[PARAMETERS].data, &t[Y].dims, t[Y].data, scratch);
   } else {
     (item->op == CONV_2D ? redsc_conv_2d_f32 : redsc_fully_connected_f32)(
-        options, &t[X].dims, (const float *)t[X].data, &t[WEIGHT].dims, (const float *)t[WEIGHT].data,
-        (const float *)t[PARAMETERS].data, &t[Y].dims, (float *)t[Y].data);
+        options, &t[X].dims, (const float *)(const void *)t[X].data, &t[WEIGHT].dims, (const float *)(const void *)t[WEIGHT].data,
+        (const float *)(const void *)t[PARAMETERS].data, &t[Y].dims, (float *)(void *)t[Y].data);
   }
+  give_back(scratch);
 }
 
 static uint32_t process(layer *item) {
@@ -163,6 +170,9 @@ static uint32_t process(layer *item) {
     if (item->tensors[which].bytes > MAX_RUN_BYTES) {
       return TOO_LARGE;
     }
+  }
+  if (scratch_bytes(item, &options) > MAX_RUN_BYTES) {
+    return TOO_LARGE;
   }
   place(item);
   for (which = TENSORS - 1; which >= 0; --which) { /* x after y, over which it may lie */

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from redsc.formats import write_tflite
+from redsc.formats.tflite.custom import decode_options
 from redsc.ir import Activation, Array, Conv2D, DType, FullyConnected, Graph, GraphBuilder, Padding, Quant, Value
 from redsc.runtime import tflm
 
-__all__ = ["FLOAT_MAX", "Layer", "Run", "conv_layer", "dense_layer", "expected_output", "layers", "pack_options"]
+__all__ = ["FLOAT_MAX", "Layer", "Run", "conv_layer", "dense_layer", "expected_output", "layers", "pack_options", "strided_graph"]
 
 FLOAT_MAX = float(np.finfo(np.float32).max)
 ACTIVATIONS = tuple(Activation)
@@ -89,6 +90,15 @@ def pack_options(
 def expected_output(layer: Layer) -> Array:
     """Return what the stock kernel of TFLM's interpreter makes of the layer's input."""
     return tflm.run(write_tflite(layer.stock), [[layer.x]], _ARENA_BYTES)[0][0]
+
+
+def strided_graph(layer: Layer) -> Graph:
+    """Return the graph of redsc's own op that the layer stands for."""
+    op, builder = f"REDSC_{layer.op}", GraphBuilder()
+    quants = [value.type.quant for value in (layer.stock.inputs[0], layer.stock.outputs[0])]
+    operands = [builder.input("x", layer.x.shape, layer.dtype, quants[0])]
+    operands += [builder.constant(name, array) for name, array in zip(("w", "p"), layer.inputs()[1:], strict=True)]
+    return builder.output(builder.op(op, *operands, attrs=decode_options(op, layer.options), quant=quants[1]))
 
 
 @cache

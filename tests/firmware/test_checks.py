@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from tests.firmware.build import HOST
 from tests.firmware.layers import conv_layer, dense_layer, layers
 from tests.firmware.records import OK, Record, record_of, run_layers
 
-BAD_OPTIONS, BAD_SHAPES = 1, 2
+BAD_OPTIONS, BAD_SHAPES, TOO_LARGE = 1, 2, 5
 X, WEIGHT, PARAMETERS, Y = range(4)
 NAN = struct.pack("<f", np.nan)
 
@@ -135,6 +136,23 @@ def test_shapes_of_another_rank_are_refused(tmp_path: Path) -> None:
 def test_positions_that_no_int_holds_are_refused(tmp_path: Path) -> None:
     good = with_bytes(layer("CONV_2D"), 8, b"\xff\xff")
     assert statuses(tmp_path, with_dim(good, Y, 1, 4097)) == [BAD_SHAPES]
+
+
+def test_sizes_beyond_those_of_the_kernels_are_refused(tmp_path: Path) -> None:
+    conv, dense = layer("CONV_2D"), layer("FULLY_CONNECTED")
+    taken = with_dim(conv, X, 1, 0x7FFF)
+    long = with_run(with_dim(with_dim(dense, X, 1, 0x8000), WEIGHT, 1, 0x8000), 0, 0x8000, 1, 0x8000)
+    faults = [with_dim(conv, X, 1, 0x8000), with_bytes(conv, 16, b"\0\x80"), with_bytes(conv, 12, b"\0\x80"), long]
+    assert statuses(tmp_path, taken, *faults) == [OK] + [BAD_SHAPES] * len(faults)
+
+
+def test_a_scratch_that_no_arena_holds_is_refused(tmp_path: Path) -> None:
+    conv = with_dim(layer("CONV_2D"), Y, 1, 4)
+    for which, axis in ((WEIGHT, 0), (PARAMETERS, 1), (Y, 3)):
+        conv = with_dim(conv, which, axis, 1)
+    side = int(sqrt((1 << 28) // conv.tensors[WEIGHT][0][3]))
+    larger, smaller = (with_dim(with_dim(conv, WEIGHT, 1, size), WEIGHT, 2, size) for size in (side, side // 4))
+    assert statuses(tmp_path, larger, smaller) == [BAD_SHAPES, TOO_LARGE]
 
 
 def test_every_layer_is_taken(tmp_path: Path) -> None:

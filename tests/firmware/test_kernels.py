@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 from dataclasses import replace
 from functools import cache
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from tests.firmware.build import (
     build,
     tool,
 )
-from tests.firmware.layers import Layer, expected_output, layers
+from tests.firmware.layers import Layer, expected_output, layers, strided_graph
 from tests.firmware.records import DRIVER, OK, Record, Result, damaged, record_of, run_layers
 
 STRICT = (*WARNINGS, "-Wconversion", "-O2")
@@ -62,6 +63,9 @@ def test_the_layers_are_of_every_kind() -> None:
     assert {layer.options[14] for layer in convs} == {1, 2, 3}  # dilation_w
     assert {len(layer.options) for layer in convs} == {40 + 16 * runs for runs in (1, 2, 3)}
     assert {layer.x.shape[3] % 4 for layer in convs} == {0, 1, 2, 3}
+    panels = {(prod(layer.y_shape[:3]) > 2, prod(layer.y_shape[:3]) % 4, len(layer.options)) for layer in convs}
+    assert {(is_panel, options) for is_panel, _, options in panels} >= {(n, 56 + 16 * runs) for n in (False, True) for runs in (0, 1)}
+    assert {rest for is_panel, rest, _ in panels if is_panel} == {0, 1, 2, 3}
     shifts = np.concatenate([layer.parameters[2] for layer in layers() if layer.dtype is DType.INT8])
     assert shifts.min() < -5
     assert shifts.max() > 0
@@ -89,7 +93,7 @@ def overlapping(nearer: int = 0) -> list[Record]:
     """Return the layers with each result over its operand as far as plans let it lie, or nearer."""
     found = []
     for layer in layers():
-        record, distance = record_of(layer), overlap_distance(layer.stock.nodes[0], 0, Kernels.REFERENCE)
+        record, distance = record_of(layer), overlap_distance(strided_graph(layer).nodes[0], 0, Kernels.SAFE)
         found.append(record if distance is None else replace(record, distance=distance - nearer))
     return found
 

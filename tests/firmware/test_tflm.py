@@ -8,12 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from redsc.cost.memory import head_bytes
+from redsc.cost.tflm_structs import X86_64_RECORDING
+from redsc.cost.tflm_tail import kernel_scratch_bytes
 from redsc.errors import ExecutorError
 from redsc.formats import write_tflite
 from redsc.ir import DType
 from redsc.runtime.tflm import measure_arena
 from tests.firmware.build import HERE, HOST_CPP, WARNINGS, build
-from tests.firmware.layers import Layer, conv_layer, dense_layer, expected_output, layers
+from tests.firmware.layers import Layer, conv_layer, dense_layer, expected_output, layers, strided_graph
 from tests.firmware.strided_file import strided_file
 from tests.firmware.wheel import ABI, measure_strided_arena, run_strided
 
@@ -43,14 +46,21 @@ def test_every_sample_is_computed() -> None:
 
 
 def test_the_ops_take_nothing_from_the_tail() -> None:
-    """A stock layer keeps two numbers per output channel there: its tail grows with the channels, ours does not."""
+    """A stock layer keeps two numbers per output channel there; ours grows with nothing but what TFLM keeps itself."""
     made = [make(DType.INT8, seed) for make in (conv_layer, dense_layer) for seed in range(12)]
-    by_rank: dict[int, set[int]] = {}
+    alike: dict[tuple[int, bool], set[int]] = {}
     for layer in made:
         tail = measure_strided_arena(file_of(layer)).tail_bytes
         assert tail < measure_arena(write_tflite(layer.stock)).tail_bytes
-        by_rank.setdefault(layer.x.ndim, set()).add(tail)
-    assert [len(tails) for tails in by_rank.values()] == [1] * len(by_rank)
+        alike.setdefault((layer.x.ndim, bool(kernel_scratch_bytes(strided_graph(layer).nodes[0]))), set()).add(tail)
+    assert {has_scratch for _, has_scratch in alike} == {False, True}
+    assert [len(tails) for tails in alike.values()] == [1] * len(alike)
+
+
+def test_the_scratch_is_as_computed() -> None:
+    for layer in layers():
+        head = head_bytes(strided_graph(layer), {}, X86_64_RECORDING)
+        assert measure_strided_arena(file_of(layer)).head_bytes == head
 
 
 @pytest.mark.parametrize("make", [conv_layer, dense_layer])

@@ -24,10 +24,16 @@ __all__ = ["ABI", "measure_strided_arena", "run_strided"]
 ABI = f"-I{HERE / 'abi'}"
 _REGISTERER = "redsc_register_ops"
 _FLAGS = ("-std=c++11", *WARNINGS, "-O2", "-fPIC", "-shared", "-fvisibility=hidden", ABI)
-# tflite::micro::GetEvalInput and GetEvalOutput as the wheel's compiler named them
+# of tflite::micro, as the wheel's compiler named them: GetEvalInput and GetEvalOutput, then those of the context
+_CONTEXT, _NODE = "NS0_13TfLiteContextE", "NS0_10TfLiteNodeE"
 _FUNCTIONS = tuple(
-    f"_ZN6tflite5micro{len(name)}{name}EPKNS0_13TfLiteContextEPKNS0_10TfLiteNodeEi"
-    for name in ("GetEvalInput", "GetEvalOutput")
+    f"_ZN6tflite5micro{len(name)}{name}E{arguments}"
+    for name, arguments in (
+        ("GetEvalInput", f"PK{_CONTEXT}PK{_NODE}i"),
+        ("GetEvalOutput", f"PK{_CONTEXT}PK{_NODE}i"),
+        ("MicroContextRequestScratchBufferInArena", f"P{_CONTEXT}mPi"),
+        ("MicroContextGetScratchBuffer", f"P{_CONTEXT}i"),
+    )
 )
 
 

@@ -6,7 +6,15 @@ from redsc.engine.sources import needed_files
 
 __all__ = ["TFLM_SOURCES", "tflm_files"]
 
-TFLM_SOURCES = ("redsc_arithmetic.c", "redsc_conv_2d.c", "redsc_fully_connected.c", "redsc_options.c")
+TFLM_SOURCES = (
+    "redsc_arithmetic.c",
+    "redsc_conv_2d.c",
+    "redsc_conv_panel.c",
+    "redsc_conv_rows.c",
+    "redsc_conv_rows_tiles.c",
+    "redsc_fully_connected.c",
+    "redsc_options.c",
+)
 
 
 def tflm_files() -> dict[str, bytes]:

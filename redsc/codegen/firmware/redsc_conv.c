@@ -5,12 +5,6 @@
 
 #include "redsc_conv_tiles.h"
 
-/* The pixel whose window is read next. */
-typedef struct {
-  const int8_t *image;
-  int row, column;
-} redsc_position;
-
 /* Channels of a layer that are computed together for all pixels. */
 typedef struct {
   int first, count;
@@ -48,32 +42,6 @@ static void redsc_run_tile(const redsc_conv *conv, const redsc_tile *tile, int p
 
 #endif
 
-/* A 1x1 convolution without a border, or a dense layer: a window is a pixel of x. */
-static int redsc_is_pointwise(const redsc_conv *conv) {
-  return conv->kernel_height == 1 && conv->kernel_width == 1 && conv->stride_h == 1 && conv->stride_w == 1 &&
-         conv->pad_top == 0 && conv->pad_left == 0;
-}
-
-static void redsc_next(const redsc_conv *conv, redsc_position *at) {
-  if (++at->column < conv->output_width) {
-    return;
-  }
-  at->column = 0;
-  if (++at->row < conv->output_height) {
-    return;
-  }
-  at->row = 0;
-  at->image += conv->input_height * conv->input_width * conv->input_channels;
-}
-
-/* Reads the next window. */
-static void redsc_read(const redsc_conv *conv, const redsc_lines *lines, redsc_position *at, uint32_t *panel,
-                       int pixels) {
-  redsc_put_window(conv, lines, at->image, at->row * conv->stride_h - conv->pad_top,
-                   at->column * conv->stride_w - conv->pad_left, panel, pixels);
-  redsc_next(conv, at);
-}
-
 static redsc_tile redsc_new_tile(const redsc_conv *conv, redsc_block block, int8_t *y) {
   redsc_tile tile;
   memset(&tile, 0, sizeof(tile));
@@ -88,9 +56,6 @@ static redsc_tile redsc_new_tile(const redsc_conv *conv, redsc_block block, int8
   tile.rows = block.count;
   return tile;
 }
-
-/* How many units of a loop unrolled over four its first round leaves out. */
-static uint32_t redsc_entry(uint32_t units) { return units == 0 ? 4 : (0u - units) % 4; }
 
 /* A panel of `pixels`, of which `count` are there. A unit is a group, or two with one pixel. */
 static void redsc_set_panel(const redsc_conv *conv, redsc_tile *tile, const uint32_t *panel, int pixels, int count) {
@@ -143,7 +108,7 @@ static void redsc_conv_block(const redsc_conv *conv, redsc_block block, const in
     redsc_conv_without_panel(conv, block, x, y, left);
     return;
   }
-  lines = redsc_lines_of(conv);
+  lines = redsc_lines_of(conv, conv->input_channels, 1);
   tile = redsc_new_tile(conv, block, y);
   for (; left > 0; left -= count) {
     count = left < conv->pixels ? (int)left : conv->pixels;
@@ -156,7 +121,9 @@ static void redsc_conv_block(const redsc_conv *conv, redsc_block block, const in
         redsc_put_lines(&lines, at.image, 1, panel + i, pixels);
         at.image += conv->input_channels;
       } else {
-        redsc_read(conv, &lines, &at, panel + i, pixels);
+        redsc_put_window(conv, &lines, at.image, at.row * conv->stride_h - conv->pad_top,
+                         at.column * conv->stride_w - conv->pad_left, panel + i, pixels);
+        redsc_advance(conv, &at);
       }
     }
     redsc_run_tile(conv, &tile, pixels, count);

@@ -5,6 +5,7 @@
  * image add nothing.
  */
 #include "redsc_arithmetic.h"
+#include "redsc_conv_rows.h"
 
 /* The taps first ... end - 1 of a window axis lie inside the image; tap 0 lies at `origin`. */
 typedef struct {
@@ -43,22 +44,30 @@ redsc_status redsc_check_conv_2d(const redsc_options *options, const redsc_dims 
       !redsc_is_axis_countable(y->size[2], options->stride_w)) {
     return REDSC_BAD_SHAPES;
   }
+  if (options->element == REDSC_INT8) {
+    const redsc_sizes sizes = {x->size, weight->size, y->size};
+    return redsc_are_rows_legal(options, &sizes) ? REDSC_OK : REDSC_BAD_SHAPES;
+  }
   return REDSC_OK;
 }
 
-static uint32_t redsc_window_sum_s8(const redsc_options *options, const redsc_dims *x_dims, const int8_t *image,
-                                    const redsc_dims *weight_dims, const int8_t *filter, redsc_taps rows,
-                                    redsc_taps columns) {
-  uint32_t sum = 0;
-  int ky, kx;
-  for (ky = rows.first; ky < rows.end; ++ky) {
-    const int8_t *line = image + (rows.origin + ky * options->dilation_h) * x_dims->size[2] * x_dims->size[3];
-    for (kx = columns.first; kx < columns.end; ++kx) {
-      const int8_t *pixel = line + (columns.origin + kx * options->dilation_w) * x_dims->size[3];
-      sum += redsc_row_sum_s8(options, pixel, filter + (ky * weight_dims->size[2] + kx) * weight_dims->size[3]);
-    }
-  }
-  return sum;
+static redsc_conv_rows redsc_conv_2d_rows(const redsc_options *options, const redsc_dims *x, const redsc_dims *weight,
+                                          const redsc_dims *y) {
+  const redsc_sizes sizes = {x->size, weight->size, y->size};
+  return redsc_rows_of(options, &sizes);
+}
+
+uint32_t redsc_conv_2d_scratch_bytes(const redsc_options *options, const redsc_dims *x, const redsc_dims *weight,
+                                     const redsc_dims *y) {
+  const redsc_conv_rows rows = redsc_conv_2d_rows(options, x, weight, y);
+  return redsc_rows_scratch_bytes(&rows);
+}
+
+void redsc_conv_2d_s8(const redsc_options *options, const redsc_dims *x_dims, const int8_t *x,
+                      const redsc_dims *weight_dims, const int8_t *weight, const int32_t *parameters,
+                      const redsc_dims *y_dims, int8_t *y, void *scratch) {
+  redsc_conv_rows rows = redsc_conv_2d_rows(options, x_dims, weight_dims, y_dims);
+  redsc_run_rows(&rows, weight, parameters, x, y, scratch);
 }
 
 static float redsc_window_sum_f32(const redsc_options *options, const redsc_dims *x_dims, const float *image,
@@ -87,30 +96,6 @@ static redsc_taps redsc_columns_at(const redsc_options *options, const redsc_dim
                                    int y) {
   const int origin = y * options->stride_w - options->pad_left;
   return redsc_taps_inside(origin, options->dilation_w, weight->size[2], x->size[2]);
-}
-
-void redsc_conv_2d_s8(const redsc_options *options, const redsc_dims *x_dims, const int8_t *x,
-                      const redsc_dims *weight_dims, const int8_t *weight, const int32_t *parameters,
-                      const redsc_dims *y_dims, int8_t *y) {
-  const int channels = y_dims->size[3];
-  const int image_size = x_dims->size[1] * x_dims->size[2] * x_dims->size[3];
-  const int filter_size = weight_dims->size[1] * weight_dims->size[2] * weight_dims->size[3];
-  const int32_t *multiplier = parameters + channels, *shift = multiplier + channels;
-  int batch, row, column, channel;
-  for (batch = 0; batch < y_dims->size[0]; ++batch) {
-    const int8_t *image = x + batch * image_size;
-    for (row = 0; row < y_dims->size[1]; ++row) {
-      const redsc_taps rows = redsc_rows_at(options, x_dims, weight_dims, row);
-      for (column = 0; column < y_dims->size[2]; ++column) {
-        const redsc_taps columns = redsc_columns_at(options, x_dims, weight_dims, column);
-        for (channel = 0; channel < channels; ++channel) {
-          const uint32_t sum = redsc_window_sum_s8(options, x_dims, image, weight_dims,
-                                                   weight + channel * filter_size, rows, columns);
-          *y++ = redsc_output_s8(options, sum + (uint32_t)parameters[channel], multiplier[channel], shift[channel]);
-        }
-      }
-    }
-  }
 }
 
 void redsc_conv_2d_f32(const redsc_options *options, const redsc_dims *x_dims, const float *x,

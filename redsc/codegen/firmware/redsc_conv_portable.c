@@ -62,13 +62,10 @@ static inline redsc_weights redsc_weights_at(const int8_t *bytes, int borrow) {
   return w;
 }
 
-/* memcpy, as redsc_signed: compilers make one instruction of it. Two additions, as cores multiply and add at once. */
+/* Two additions, as cores multiply and add at once. */
 static inline uint32_t redsc_add_products(uint32_t sum, redsc_row weights, uint32_t pair) {
-  const uint16_t bits = (uint16_t)(pair & 0xFFFFu);
-  int16_t low;
-  memcpy(&low, &bits, sizeof(low));
-  sum += (uint32_t)(weights.low * low);
-  return sum + (uint32_t)(weights.high * (redsc_signed(pair) >> 16));
+  sum += (uint32_t)(weights.low * redsc_first(pair));
+  return sum + (uint32_t)(weights.high * redsc_second(pair));
 }
 
 static inline uint32_t redsc_odd_sum(uint32_t even, uint32_t odd, int borrow) {

@@ -190,37 +190,4 @@ TILE_1(redsc_tile_1_bytes, BYTES_PAIR, "72", ONE_BYTES_START, ONE_BYTES_END)
 TILE_0(redsc_tile_0_sums, SUMS_PAIR, "40", ONE_SUMS_START, ONE_SUMS_END)
 TILE_0(redsc_tile_0_bytes, BYTES_PAIR, "48", ONE_BYTES_START, ONE_BYTES_END)
 
-/*
- * Lines of a window into a panel: r0 panel, r1 the line in x, r2 lines to go, r4 ... r10 the fields before, whole,
- * rest, behind, filling, offsets, stride. lr walks along the line. Words of x may lie at any address.
- */
-#define PUT_WORD(next)                                                       \
-  "sxtab16 r12, r9, r3\n sxtab16 r3, r9, r3, ror #8\n str r12, [r0], #" next "\n str r3, [r0], #" next "\n"
-#define PUT_GROUP(next) "ldr r3, [lr], #4\n" PUT_WORD(next)
-#define PUT_ZEROS(count, next)                                               \
-  "cbz " count ", 3f\n mov r11, " count "\n mov r12, #0\n"                   \
-  "2: str r12, [r0], #" next "\n str r12, [r0], #" next "\n subs r11, r11, #1\n bne 2b\n" \
-  "3:\n"
-
-#define PUT_LINES(name, next)                                                \
-  __attribute__((naked)) uint32_t *name(                                     \
-      const redsc_lines *lines __attribute__((unused)), const int8_t *x __attribute__((unused)), \
-      int count __attribute__((unused)), uint32_t *panel __attribute__((unused))) { \
-    __asm__ volatile(                                                        \
-        "push {r4-r11, lr}\n ldm r0, {r4-r10}\n mov r0, r3\n"                \
-        "1:\n" PUT_ZEROS("r4", next)                                         \
-        "mov lr, r1\n subs r11, r5, #4\n blo 5f\n"                           \
-        "4:\n" PUT_GROUP(next) PUT_GROUP(next) PUT_GROUP(next) PUT_GROUP(next) "subs r11, r11, #4\n bhs 4b\n" \
-        "5: adds r11, r11, #4\n beq 7f\n"                                    \
-        "6:\n" PUT_GROUP(next) "subs r11, r11, #1\n bne 6b\n"                \
-        "7: cbz r6, 9f\n ldrb r3, [lr]\n orr r3, r3, r8\n cmp r6, #2\n blo 8f\n" \
-        "ldrb r12, [lr, #1]\n orr r3, r3, r12, lsl #8\n beq 8f\n ldrb r12, [lr, #2]\n orr r3, r3, r12, lsl #16\n" \
-        "8:\n" PUT_WORD(next)                                                \
-        "9:\n" PUT_ZEROS("r7", next)                                         \
-        "add r1, r1, r10\n subs r2, r2, #1\n bne 1b\n pop {r4-r11, pc}\n"); \
-  }
-
-PUT_LINES(redsc_put_lines_4, "16")
-PUT_LINES(redsc_put_lines_1, "4")
-
 #endif

@@ -1,10 +1,10 @@
 /*
- * redsc: the parts of the convolution kernel; not for other users. This file carries no licence obligation.
+ * redsc: the tiles of the convolution kernel; not for other users. This file carries no licence obligation.
  */
 #ifndef REDSC_CONV_TILES_H
 #define REDSC_CONV_TILES_H
 
-#include "redsc_conv.h"
+#include "redsc_conv_panel.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,58 +34,12 @@ typedef struct {
   int rows;                               /* for plain C: up to channels_end */
 } redsc_tile;
 
-/* Minus the input zero point, as two int16. */
-static inline uint32_t redsc_offsets(const redsc_conv *conv) {
-  const uint32_t offset = 0u - (uint32_t)conv->input_zero_point;
-  return (offset & 0xFFFFu) | offset << 16;
-}
-
 /* Of a window that lies in x in one piece. */
 static inline uint32_t redsc_pixel_elements(const redsc_conv *conv) {
   return (uint32_t)conv->kernel_height * (uint32_t)conv->kernel_width * (uint32_t)conv->input_channels;
 }
 
-/* Input zero points in the bytes of a word from `rest` on. */
-static inline uint32_t redsc_filling(const redsc_conv *conv, uint32_t rest) {
-  return ((uint32_t)conv->input_zero_point & 0xFFu) * 0x01010101u << 8 * rest;
-}
-
-/* A group of which only `rest` elements are there, 1 to 3. */
-static inline uint32_t redsc_get_rest(const int8_t *x, uint32_t rest, uint32_t filling) {
-  uint32_t word = filling | (uint8_t)x[0];
-  if (rest > 1) {
-    word |= (uint32_t)(uint8_t)x[1] << 8;
-  }
-  if (rest > 2) {
-    word |= (uint32_t)(uint8_t)x[2] << 16;
-  }
-  return word;
-}
-
-/* How the lines of a window go into a panel: groups of padding, whole groups of x, elements that are no whole group,
-   groups of padding. Assembly reads the first seven words by their order. */
-typedef struct {
-  uint32_t before, whole, rest, behind;
-  uint32_t filling; /* of the rest */
-  uint32_t offsets; /* minus the input zero point, as two int16 */
-  int32_t stride;   /* from a line of x to the next */
-  uint32_t groups;  /* of a line */
-  int are_taps;     /* lines are the taps of a kernel row; else kernel rows */
-} redsc_lines;
-
-redsc_lines redsc_lines_of(const redsc_conv *conv);
-
-/*
- * A panel: word j * pixels + p is the pair j of pixel p, in the order of the weights, minus the input zero point.
- * Writes the column of the pixel whose window has its first tap at this row and column of the image.
- */
-void redsc_put_window(const redsc_conv *conv, const redsc_lines *lines, const int8_t *image, int row, int column,
-                      uint32_t *panel, int pixels);
-
-/* Writes lines and returns where the column goes on. */
-uint32_t *redsc_put_lines(const redsc_lines *lines, const int8_t *x, int count, uint32_t *panel, int pixels);
-
-/* All of a tile's rows for the first `count` pixels of a panel of `pixels` (or of x: 0, and count 1). */
+/* All rows for the first `count` pixels of a panel of `pixels` (or of x: 0, and count 1). */
 void redsc_tile_portable(const redsc_conv *conv, const redsc_tile *tile, int pixels, int count);
 
 #if REDSC_DSP
@@ -99,10 +53,6 @@ void redsc_tile_1_sums(const redsc_tile *tile);
 void redsc_tile_1_bytes(const redsc_tile *tile);
 void redsc_tile_0_sums(const redsc_tile *tile);
 void redsc_tile_0_bytes(const redsc_tile *tile);
-
-/* redsc_put_lines for panels of four pixels and of one. */
-uint32_t *redsc_put_lines_4(const redsc_lines *lines, const int8_t *x, int count, uint32_t *panel);
-uint32_t *redsc_put_lines_1(const redsc_lines *lines, const int8_t *x, int count, uint32_t *panel);
 #endif
 
 #ifdef __cplusplus

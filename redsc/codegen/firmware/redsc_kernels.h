@@ -78,20 +78,26 @@ redsc_status redsc_check_fully_connected(const redsc_options *options, const red
                                          const redsc_dims *weight, const redsc_dims *parameters,
                                          const redsc_dims *y);
 
+/* The bytes of scratch that an int8 kernel needs, for shapes that a check accepted; often 0. */
+uint32_t redsc_conv_2d_scratch_bytes(const redsc_options *options, const redsc_dims *x, const redsc_dims *weight,
+                                     const redsc_dims *y);
+uint32_t redsc_fully_connected_scratch_bytes(const redsc_options *options, const redsc_dims *x,
+                                             const redsc_dims *weight, const redsc_dims *y);
+
 /*
  * The kernels. Parameters in int8: a row of biases, one of multipliers, one of shifts, where a sum counts
  * multiplier * 2^(shift - 31) steps of y (TFLite's QuantizeMultiplier). In float32: a row of biases.
- * x and y must not overlap.
+ * scratch: 4-byte aligned. x and y must not overlap but in the order of redsc_conv_rows.h.
  */
 void redsc_conv_2d_s8(const redsc_options *options, const redsc_dims *x_dims, const int8_t *x,
                       const redsc_dims *weight_dims, const int8_t *weight, const int32_t *parameters,
-                      const redsc_dims *y_dims, int8_t *y);
+                      const redsc_dims *y_dims, int8_t *y, void *scratch);
 void redsc_conv_2d_f32(const redsc_options *options, const redsc_dims *x_dims, const float *x,
                        const redsc_dims *weight_dims, const float *weight, const float *parameters,
                        const redsc_dims *y_dims, float *y);
 void redsc_fully_connected_s8(const redsc_options *options, const redsc_dims *x_dims, const int8_t *x,
                               const redsc_dims *weight_dims, const int8_t *weight, const int32_t *parameters,
-                              const redsc_dims *y_dims, int8_t *y);
+                              const redsc_dims *y_dims, int8_t *y, void *scratch);
 void redsc_fully_connected_f32(const redsc_options *options, const redsc_dims *x_dims, const float *x,
                                const redsc_dims *weight_dims, const float *weight, const float *parameters,
                                const redsc_dims *y_dims, float *y);

@@ -6,9 +6,10 @@
  *   redsc::register_conv_2d(resolver);         // REDSC_CONV_2D
  *   redsc::register_fully_connected(resolver); // REDSC_FULLY_CONNECTED
  *
- * The ops take nothing from the arena beyond what TFLM itself keeps per op: the options stay in flash. Prepare
- * refuses options and shapes that do not fit together. TFLM's own types are deduced from the resolver, as they have
- * moved from the global namespace to tflite::micro.
+ * The ops take nothing from the arena's tail beyond what TFLM itself keeps per op: the options stay in flash. int8
+ * layers of three pixels or more request a scratch buffer at its head. Prepare refuses options and shapes that do not
+ * fit together. TFLM's own types are deduced from the resolver, as they have moved from the global namespace to
+ * tflite::micro.
  */
 #ifndef REDSC_TFLM_H
 #define REDSC_TFLM_H
@@ -34,14 +35,18 @@ struct Conv2D {
                             const redsc_dims& parameters, const redsc_dims& y) {
     return redsc_check_conv_2d(&options, &x, &weight, &parameters, &y);
   }
+  static std::uint32_t scratch_bytes(const redsc_options& options, const redsc_dims& x, const redsc_dims& weight,
+                                     const redsc_dims& y) {
+    return redsc_conv_2d_scratch_bytes(&options, &x, &weight, &y);
+  }
   static void run(const redsc_options& options, const redsc_dims& x_dims, const int8_t* x,
                   const redsc_dims& weight_dims, const int8_t* weight, const int32_t* parameters,
-                  const redsc_dims& y_dims, int8_t* y) {
-    redsc_conv_2d_s8(&options, &x_dims, x, &weight_dims, weight, parameters, &y_dims, y);
+                  const redsc_dims& y_dims, int8_t* y, void* scratch) {
+    redsc_conv_2d_s8(&options, &x_dims, x, &weight_dims, weight, parameters, &y_dims, y, scratch);
   }
   static void run(const redsc_options& options, const redsc_dims& x_dims, const float* x,
                   const redsc_dims& weight_dims, const float* weight, const float* parameters,
-                  const redsc_dims& y_dims, float* y) {
+                  const redsc_dims& y_dims, float* y, void* /*scratch*/) {
     redsc_conv_2d_f32(&options, &x_dims, x, &weight_dims, weight, parameters, &y_dims, y);
   }
 };
@@ -52,14 +57,18 @@ struct FullyConnected {
                             const redsc_dims& parameters, const redsc_dims& y) {
     return redsc_check_fully_connected(&options, &x, &weight, &parameters, &y);
   }
+  static std::uint32_t scratch_bytes(const redsc_options& options, const redsc_dims& x, const redsc_dims& weight,
+                                     const redsc_dims& y) {
+    return redsc_fully_connected_scratch_bytes(&options, &x, &weight, &y);
+  }
   static void run(const redsc_options& options, const redsc_dims& x_dims, const int8_t* x,
                   const redsc_dims& weight_dims, const int8_t* weight, const int32_t* parameters,
-                  const redsc_dims& y_dims, int8_t* y) {
-    redsc_fully_connected_s8(&options, &x_dims, x, &weight_dims, weight, parameters, &y_dims, y);
+                  const redsc_dims& y_dims, int8_t* y, void* scratch) {
+    redsc_fully_connected_s8(&options, &x_dims, x, &weight_dims, weight, parameters, &y_dims, y, scratch);
   }
   static void run(const redsc_options& options, const redsc_dims& x_dims, const float* x,
                   const redsc_dims& weight_dims, const float* weight, const float* parameters,
-                  const redsc_dims& y_dims, float* y) {
+                  const redsc_dims& y_dims, float* y, void* /*scratch*/) {
     redsc_fully_connected_f32(&options, &x_dims, x, &weight_dims, weight, parameters, &y_dims, y);
   }
 };
@@ -118,10 +127,15 @@ struct Operands {
     return Op::check(options, dims_of(*x), dims_of(*weight), dims_of(*parameters), dims_of(*y));
   }
 
+  template <typename Op>
+  std::uint32_t scratch_bytes(const redsc_options& options) const {
+    return options.element == REDSC_INT8 ? Op::scratch_bytes(options, dims_of(*x), dims_of(*weight), dims_of(*y)) : 0;
+  }
+
   template <typename Op, typename Element, typename Parameter>
-  void run(const redsc_options& options) const {
+  void run(const redsc_options& options, void* scratch) const {
     Op::run(options, dims_of(*x), data_of<const Element>(*x), dims_of(*weight), data_of<const Element>(*weight),
-            data_of<const Parameter>(*parameters), dims_of(*y), data_of<Element>(*y));
+            data_of<const Parameter>(*parameters), dims_of(*y), data_of<Element>(*y), scratch);
   }
 };
 
@@ -132,13 +146,31 @@ bool read_options(const Node& node, redsc_options* options) {
                             options) == REDSC_OK;
 }
 
+// Requests a scratch buffer. The node keeps one more than its index, 0 for none: no memory is needed to remember it.
+template <typename Context, typename Node>
+bool request_scratch(Context* context, Node* node, std::uint32_t bytes) {
+  int index = -1;
+  if (bytes != 0 && static_cast<int>(context->RequestScratchBufferInArena(context, bytes, &index)) != kOk) {
+    return false;
+  }
+  node->user_data = reinterpret_cast<void*>(static_cast<std::uintptr_t>(index + 1));
+  return true;
+}
+
+template <typename Context, typename Node>
+void* find_scratch(Context* context, const Node& node) {
+  const std::uintptr_t kept = reinterpret_cast<std::uintptr_t>(node.user_data);
+  return kept == 0 ? nullptr : context->GetScratchBuffer(context, static_cast<int>(kept) - 1);
+}
+
 template <typename Op, typename Status, typename Context, typename Node>
 Status prepare(Context* context, Node* node) {
   redsc_options options;
   Operands<Context, Node> operands;
   const bool is_legal = read_options(*node, &options) && operands.find(context, node) &&
                         operands.have_types_of(options) && operands.template check<Op>(options) == REDSC_OK;
-  return static_cast<Status>(is_legal ? kOk : kError);
+  const bool is_ready = is_legal && request_scratch(context, node, operands.template scratch_bytes<Op>(options));
+  return static_cast<Status>(is_ready ? kOk : kError);
 }
 
 // Reads the options anew: that costs less than a place for them in the arena.
@@ -149,10 +181,11 @@ Status invoke(Context* context, Node* node) {
   if (!read_options(*node, &options) || !operands.find(context, node) || !operands.are_readable()) {
     return static_cast<Status>(kError);
   }
+  void* const scratch = find_scratch(context, *node);
   if (options.element == REDSC_INT8) {
-    operands.template run<Op, std::int8_t, std::int32_t>(options);
+    operands.template run<Op, std::int8_t, std::int32_t>(options, scratch);
   } else {
-    operands.template run<Op, float, float>(options);
+    operands.template run<Op, float, float>(options, scratch);
   }
   return static_cast<Status>(kOk);
 }

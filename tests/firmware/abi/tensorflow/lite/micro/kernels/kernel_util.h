@@ -18,8 +18,6 @@ namespace micro {
 enum TfLiteStatus { kTfLiteOk = 0, kTfLiteError = 1 };
 enum TfLiteType { kTfLiteNoType = 0, kTfLiteFloat32 = 1 };
 
-struct TfLiteContext;
-
 struct TfLiteIntArray {
   int size;
   int data[1];  // as many as `size`
@@ -39,6 +37,17 @@ struct TfLiteNode {
   void *user_data, *builtin_data;
   const void* custom_initial_data;
   int custom_initial_data_size;
+};
+
+// Older sources have function pointers here, the wheel functions, which it calls like these.
+struct TfLiteContext {
+#ifdef TFLM_GLOBAL_TYPES
+  TfLiteStatus (*RequestScratchBufferInArena)(TfLiteContext* context, std::size_t bytes, int* buffer_idx);
+  void* (*GetScratchBuffer)(TfLiteContext* context, int buffer_idx);
+#else
+  static TfLiteStatus RequestScratchBufferInArena(TfLiteContext* context, std::size_t bytes, int* buffer_idx);
+  static void* GetScratchBuffer(TfLiteContext* context, int buffer_idx);
+#endif
 };
 
 struct TFLMRegistration {
@@ -83,6 +92,8 @@ using ::PythonOpsResolver;
 
 namespace tflite {
 namespace micro {
+TfLiteStatus MicroContextRequestScratchBufferInArena(TfLiteContext* context, std::size_t bytes, int* buffer_idx);
+void* MicroContextGetScratchBuffer(TfLiteContext* context, int buffer_idx);
 const TfLiteEvalTensor* GetEvalInput(const TfLiteContext* context, const TfLiteNode* node, int index);
 TfLiteEvalTensor* GetEvalOutput(const TfLiteContext* context, const TfLiteNode* node, int index);
 }  // namespace micro
