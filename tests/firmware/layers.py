@@ -16,7 +16,17 @@ from redsc.formats.tflite.custom import decode_options
 from redsc.ir import Activation, Array, Conv2D, DType, FullyConnected, Graph, GraphBuilder, Padding, Quant, Value
 from redsc.runtime import tflm
 
-__all__ = ["FLOAT_MAX", "Layer", "Run", "conv_layer", "dense_layer", "expected_output", "layers", "pack_options", "strided_graph"]
+__all__ = [
+    "FLOAT_MAX",
+    "Layer",
+    "Run",
+    "conv_layer",
+    "dense_layer",
+    "expected_output",
+    "layers",
+    "pack_options",
+    "strided_graph",
+]
 
 FLOAT_MAX = float(np.finfo(np.float32).max)
 ACTIVATIONS = tuple(Activation)

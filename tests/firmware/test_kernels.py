@@ -64,7 +64,9 @@ def test_the_layers_are_of_every_kind() -> None:
     assert {len(layer.options) for layer in convs} == {40 + 16 * runs for runs in (1, 2, 3)}
     assert {layer.x.shape[3] % 4 for layer in convs} == {0, 1, 2, 3}
     panels = {(prod(layer.y_shape[:3]) > 2, prod(layer.y_shape[:3]) % 4, len(layer.options)) for layer in convs}
-    assert {(is_panel, options) for is_panel, _, options in panels} >= {(n, 56 + 16 * runs) for n in (False, True) for runs in (0, 1)}
+    assert {(is_panel, options) for is_panel, _, options in panels} >= {
+        (n, 56 + 16 * runs) for n in (False, True) for runs in (0, 1)
+    }
     assert {rest for is_panel, rest, _ in panels if is_panel} == {0, 1, 2, 3}
     shifts = np.concatenate([layer.parameters[2] for layer in layers() if layer.dtype is DType.INT8])
     assert shifts.min() < -5
