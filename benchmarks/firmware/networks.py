@@ -11,6 +11,7 @@ import numpy as np
 
 from redsc.codegen.names import c_macro
 from redsc.compile import Artefact, compile_model
+from redsc.cost.macs import graph_macs
 from redsc.engine.call import Constant
 from redsc.engine.constants import pool_constants
 from redsc.engine.program import constants_of
@@ -18,7 +19,7 @@ from redsc.engine.rows import emit_calls
 from redsc.engine.shared import find_shared
 from redsc.engine.size import engine_size
 from redsc.errors import UnsupportedError
-from redsc.formats import write_tflite
+from redsc.formats import load_model, write_tflite
 from redsc.ir import Array, Graph
 from redsc.options import Backend, Budgets, Kernels, Options, Prefer, parse_levels
 from redsc.runtime import tflm
@@ -137,19 +138,24 @@ def measure_network(name: str, folder: Path, flags: Sequence[str], samples: int,
     container = _compile(name, Budgets()).report.flash.container_bytes
     weights = _weight_bytes(made.choice.levels.graphs[0])
     channels = _channel_bytes(made.choice.levels.graphs)
-    return Network(name, tuple(builds), weights, channels, private, container, made.report.model.macs)
+    macs = graph_macs(load_model(_path(name)).graph)
+    return Network(name, tuple(builds), weights, channels, private, container, macs)
 
 
 def _budgets(prefer: Prefer) -> Budgets:
     return Budgets.parse(backend=Backend.C.value, prefer=prefer.value)
 
 
-def _compile(name: str, budgets: Budgets) -> Artefact:
+def _path(name: str) -> Path:
     path = _FOLDER / f"{name}.tflite"
     if not path.is_file():
         raise NotCompiled("not there: set REDSC_ZOO")
+    return path
+
+
+def _compile(name: str, budgets: Budgets) -> Artefact:
     try:
-        return compile_model(path, Options(budgets=budgets, levels=parse_levels(LEVELS)))
+        return compile_model(_path(name), Options(budgets=budgets, levels=parse_levels(LEVELS)))
     except UnsupportedError as error:
         raise NotCompiled(" ".join(str(error).split("\n")[:2])) from error
 
