@@ -21,8 +21,8 @@ _MOST_TERMS = (1 << 28) // (255 * 128)
 def pack_planar(weight: Array, is_swapped: bool) -> bytes:
     """Return weights [1, 3, 3, C] for the planar kernel: 9 bytes per channel, so a level's are a prefix.
 
-    A channel has three lines of three taps; lines are rows of the kernel, columns if it is swapped. The kernel loads
-    words from each line on: a byte that does not count lies behind the last one.
+    A channel has three lines of three taps; lines are rows of the kernel, columns if it is swapped. Words
+    are loaded from each line on: a byte that does not count lies behind the last one.
     """
     taps = weight[0].transpose(2, 1, 0) if is_swapped else weight[0].transpose(2, 0, 1)
     data: bytes = taps.astype(np.int8).tobytes()

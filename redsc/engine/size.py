@@ -19,7 +19,7 @@ __all__ = ["CODE_BYTES", "STRUCT_BYTES", "EngineSize", "engine_size"]
 # On a Cortex-M4, by arm-none-eabi-gcc 12.2 -Os; tests/firmware/engine/test_size.py holds them to that.
 CODE_BYTES: Mapping[str, int] = {
     "redsc_conv.c": 1_092,
-    "redsc_conv_panel.c": 1_452,
+    "redsc_conv_panel.c": 1_624,
     "redsc_conv_portable.c": 752,
     "redsc_conv_tiles.c": 3_644,
     "redsc_depthwise_direct.c": 1_264,

@@ -46,6 +46,8 @@ static uint32_t *redsc_put_word(uint32_t word, uint32_t offsets, uint32_t *panel
       int count __attribute__((unused)), uint32_t *panel __attribute__((unused))) { \
     __asm__ volatile(                                                        \
         "push {r4-r11, lr}\n ldm r0, {r4-r10}\n mov r0, r3\n"                \
+        "orr r11, r4, r6\n orrs r11, r11, r7\n it eq\n cmpeq r5, #1\n bne 1f\n" \
+        "0: ldr r3, [r1]\n add r1, r1, r10\n" PUT_WORD(next) "subs r2, r2, #1\n bne 0b\n pop {r4-r11, pc}\n" \
         "1:\n" PUT_ZEROS("r4", next)                                         \
         "mov lr, r1\n subs r11, r5, #4\n blo 5f\n"                           \
         "4:\n" PUT_GROUP(next) PUT_GROUP(next) PUT_GROUP(next) PUT_GROUP(next) "subs r11, r11, #4\n bhs 4b\n" \
@@ -147,37 +149,29 @@ void redsc_advance(const redsc_conv *conv, redsc_position *at) {
   at->image += conv->input_height * conv->input_width * conv->input_channels;
 }
 
-/* A kernel row of which a part lies in the image, elements first ... end - 1, and the first begins no group. */
-static uint32_t *redsc_put_shifted(const redsc_conv *conv, const redsc_lines *lines, const int8_t *x, uint32_t first,
-                                   uint32_t end, uint32_t *panel, int pixels) {
-  const uint32_t zero = (uint32_t)conv->input_zero_point & 0xFFu;
-  uint32_t k, i;
-  panel = redsc_put_zeros(first / 4, panel, pixels);
-  for (k = first & ~3u; k < end; k += 4) {
-    uint32_t word = 0;
-    for (i = 0; i < 4; ++i) {
-      word |= (k + i >= first && k + i < end ? (uint32_t)(uint8_t)x[k + i - first] : zero) << 8 * i;
-    }
-    panel = redsc_put_word(word, lines->offsets, panel, pixels);
-  }
-  return redsc_put_zeros(lines->groups - (end + 3) / 4, panel, pixels);
-}
-
 /* `count` kernel rows that cross the left or the right edge of the image; x is where their inner part begins. */
 static uint32_t *redsc_put_edge(const redsc_conv *conv, const redsc_lines *inner, const int8_t *x, redsc_range taps,
                                 int count, uint32_t *panel, int pixels) {
-  const uint32_t first = (uint32_t)(taps.before * conv->input_channels);
+  const uint32_t first = (uint32_t)(taps.before * conv->input_channels), shift = 8 * (first % 4);
   const uint32_t elements = (uint32_t)(taps.inside * conv->input_channels);
+  const uint32_t begun = elements < 4 - first % 4 ? elements : 4 - first % 4; /* of a group that began before them */
+  const uint32_t filling = redsc_filling(conv, 0) & ~(((1u << 8 * (begun % 4)) - 1u) << shift);
   redsc_lines lines = *inner;
-  if (first % 4 != 0) {
-    for (; count > 0; --count) {
-      panel = redsc_put_shifted(conv, inner, x, first, first + elements, panel, pixels);
-      x += inner->stride;
-    }
-    return panel;
+  if (shift == 0) {
+    redsc_set_lines(conv, &lines, first / 4, elements);
+    return redsc_put_lines(&lines, x, count, panel, pixels);
   }
-  redsc_set_lines(conv, &lines, first / 4, elements);
-  return redsc_put_lines(&lines, x, count, panel, pixels);
+  redsc_set_lines(conv, &lines, first / 4 + 1, elements - begun);
+  lines.before = 0;
+  for (; count > 0; --count) {
+    panel = redsc_put_zeros(first / 4, panel, pixels);
+    panel = redsc_put_word(redsc_get_rest(x, begun, 0) << shift | filling, lines.offsets, panel, pixels);
+    if (lines.whole + lines.rest + lines.behind != 0) {
+      panel = redsc_put_lines(&lines, x + begun, 1, panel, pixels);
+    }
+    x += inner->stride;
+  }
+  return panel;
 }
 
 /* A window of which some taps may lie outside the image. */
