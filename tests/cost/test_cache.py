@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redsc.cost.cache import CACHES, Cache, Stretch, count_fills, distinct_lines
+from redsc.cost.cache import CACHES, Cache, Stretch, count_fills, distinct_lines, fills_of_walks
+from redsc.options import FlashCache
 
 CACHE = st.builds(
     lambda sets, ways, line: Cache(sets * ways * line, ways, line, "made up"),
@@ -19,11 +20,11 @@ WALKS = st.lists(
 )
 
 
-def fills_by_definition(cache: Cache, walk: list[Stretch], times: int) -> int:
+def fills_by_definition(cache: Cache, walk: list[Stretch]) -> int:
     """Keep the time of every line's last use; a miss takes the place of the least recent one of its set."""
     used: dict[int, int] = {}
     fills = clock = 0
-    for start, end in walk * times:
+    for start, end in walk:
         for byte in range(start, end):
             line = byte // cache.line_bytes
             clock += 1
@@ -38,7 +39,13 @@ def fills_by_definition(cache: Cache, walk: list[Stretch], times: int) -> int:
 
 @given(CACHE, WALKS, st.integers(1, 4))
 def test_fills_are_those_of_the_definition(cache: Cache, walk: list[Stretch], times: int) -> None:
-    assert count_fills(cache, walk, times) == fills_by_definition(cache, walk, times)
+    assert count_fills(cache, walk, times) == fills_by_definition(cache, walk * times)
+
+
+@given(CACHE, st.lists(st.tuples(WALKS, st.integers(0, 4)), max_size=3))
+def test_a_walk_finds_what_others_left(cache: Cache, walks: list[tuple[list[Stretch], int]]) -> None:
+    whole = [stretch for walk, times in walks for stretch in walk * times]
+    assert fills_of_walks(cache, walks) == fills_by_definition(cache, whole)
 
 
 @given(CACHE, WALKS)
@@ -57,3 +64,8 @@ def test_what_fits_is_filled_once(name: str) -> None:
 def test_geometries_are_whole() -> None:
     for cache in CACHES.values():
         assert cache.sets * cache.ways * cache.line_bytes == cache.size_bytes
+
+
+def test_every_cache_has_a_name_and_says_what_a_fill_costs() -> None:
+    assert {item.value for item in FlashCache} == {*CACHES, "none"}
+    assert all(cache.fill_cycles > 1 and "estimated" in cache.source for cache in CACHES.values())
