@@ -102,12 +102,19 @@ def run_on_host(program: Path, folder: Path) -> None:
     assert (done.returncode, done.stderr) == (0, ""), f"status {done.returncode}: {done.stderr}"
 
 
-def run_on_cortex_m4(program: Path, folder: Path) -> str:
-    """Run a program for the Cortex-M4 in an emulator, which lends it the folder's files; return what it printed."""
+def run_on_cortex_m4(program: Path, folder: Path, *options: str) -> str:
+    """Run a program for the Cortex-M4 in an emulator, which lends it the folder's files; return what it printed.
+
+    `options` are more of the emulator's.
+    """
     machine = ["-M", "mps2-an386", "-nographic", "-monitor", "none", "-serial", "none", "-icount", "shift=6"]
     command = [tool("qemu-system-arm"), *machine, "-semihosting-config", "enable=on,target=native"]
     done = subprocess.run(
-        [*command, "-kernel", str(program)], cwd=folder, capture_output=True, timeout=RUN_SECONDS, check=False
+        [*command, *options, "-kernel", str(program)],
+        cwd=folder,
+        capture_output=True,
+        timeout=RUN_SECONDS,
+        check=False,
     )
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     return done.stdout.decode()

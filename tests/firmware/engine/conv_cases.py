@@ -33,6 +33,7 @@ __all__ = ["CONV", "Case", "cases", "distance_of", "expected", "run_cases"]
 
 _HERE = Path(__file__).parent
 CONV = tuple(FIRMWARE / f"redsc_conv{part}.c" for part in ("", "_panel", "_portable", "_tiles"))
+_SOURCES = (_HERE / "conv_driver.c", *CONV)
 _APART = 0x7FFFFFFF
 _GROUP = 4
 _FIELDS = (
@@ -69,11 +70,10 @@ def run_cases(
     toolchain: Toolchain,
     flags: Sequence[str],
     distances: Sequence[int | None] | None = None,
-    driver: str = "conv_driver.c",
 ) -> list[bytes]:
     """Run all cases in a driver compiled with these flags, x so far behind y; return what lies in y."""
     found = cases()
-    program = build(toolchain, (_HERE / driver, *CONV), tuple(flags))
+    program = build(toolchain, _SOURCES, tuple(flags))
     packed = (case.packed(distance) for case, distance in zip(found, distances or [None] * len(found), strict=True))
     (folder / "convs.bin").write_bytes(struct.pack("<i", len(found)) + b"".join(packed))
     run(program, folder)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
@@ -19,42 +20,83 @@ from redsc.engine.rows import emit_calls
 from redsc.engine.shared import find_shared
 from redsc.ir import Graph
 from redsc.options import Kernels
-from tests.firmware.build import HOST, run_on_host
+from tests.firmware.build import CORTEX_M4, run_on_cortex_m4, tool
 from tests.firmware.engine.conv_cases import Case, cases, expected, run_cases
 from tests.helpers import NetBuilder
 
 GROUP_BYTES = 8
-WITHOUT_DSP = Cache(1024, 1, 8, "made up", has_dsp=False)
-RECORDING = (
-    *("-std=c99", "-O1", "-fsanitize=kernel-address", "--param", "asan-instrumentation-with-call-threshold=0"),
-    *("--param", "asan-globals=0", "--param", "asan-stack=0"),
-)
+AREA, GUARDED, PAGE = 1 << 17, (2, 3), 1 << 12  # conv_driver.c: weights and channel pairs end where an area does
+CORES = {True: ("-O2",), False: ("-O2", "-DREDSC_NO_DSP")}
 
 
-def recorded(folder: Path) -> list[list[int]]:
-    """Return what every case reads of its constants, in order: groups of weights, and channel pairs below 0."""
-    results = run_cases(folder, run_on_host, HOST, RECORDING, driver="conv_recorder.c")
-    assert results == list(expected())
-    numbers = iter(np.fromfile(folder / "reads.bin", "<i4").tolist())
-    return [[next(numbers) for _ in range(count)] for count in numbers]
+def loads_plugin(folder: Path) -> Path:
+    """Return the emulator's plugin; skips the test where it takes none."""
+    plugin = folder / "loads.so"
+    source = Path(__file__).parent / "loads.c"
+    subprocess.run([tool("gcc"), "-O2", "-shared", "-fPIC", str(source), "-o", str(plugin)], check=True)
+    attempt = [
+        tool("qemu-system-arm"),
+        "-M",
+        "mps2-an386",
+        "-display",
+        "none",
+        "-serial",
+        "none",
+        "-monitor",
+        "stdio",
+    ]
+    attempt += ["-S", "-plugin", f"file={plugin},out={folder / 'none'}"]
+    done = subprocess.run(attempt, input="quit\n", capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"QEMU loads no plugins: {done.stderr.strip()}")
+    return plugin
 
 
-def simulated(case: Case) -> Iterator[int]:
-    """Yield the same from the walks of the simulation."""
-    pairs_at = len(case.weight)
-    reads = ConvReads(case.params, case.params["rescale"] == 1, weight=0, pairs=pairs_at, code=0)
-    for walk, times in reads.walks(WITHOUT_DSP, case.params["block_channels"]):
-        for start, end in walk * times:
-            if start >= pairs_at:
-                assert end == start + PAIR_BYTES
-                yield -1 - (start - pairs_at) // PAIR_BYTES
-            else:
-                yield from range(start // GROUP_BYTES, end // GROUP_BYTES)
+def recorded(folder: Path, flags: tuple[str, ...]) -> list[list[int]]:
+    """Return what every case reads of its constants on a Cortex-M4, in order: see `tokens`."""
+    plugin, starts = loads_plugin(folder), list[int]()
+
+    def run(program: Path, where: Path) -> None:
+        names = subprocess.run([tool("arm-none-eabi-nm"), str(program)], capture_output=True, text=True, check=True)
+        symbols = {parts[-1]: int(parts[0], 16) for parts in map(str.split, names.stdout.splitlines())}
+        areas, entry = symbols["areas"], symbols["redsc_conv_s8"]
+        starts.extend(areas + which * (AREA + PAGE) + AREA for which in GUARDED)
+        part = f"from={areas + GUARDED[0] * (AREA + PAGE):x},to={areas + (GUARDED[1] + 1) * (AREA + PAGE):x}"
+        run_on_cortex_m4(program, where, "-plugin", f"file={plugin},out=loads.bin,{part},entry={entry & ~1:x}")
+
+    assert run_cases(folder, run, CORTEX_M4, flags) == list(expected())
+    loads = np.fromfile(folder / "loads.bin", "<u4").astype(np.int64)
+    found = np.split(loads, np.flatnonzero(loads == 0))[1:]
+    weights_end, pairs_end = starts
+    return [
+        tokens(rows[1:].tolist(), weights_end - len(case.weight), pairs_end - len(case.channels))
+        for case, rows in zip(cases(), found, strict=True)
+    ]
 
 
-def test_the_simulated_reads_are_those_of_the_kernel(tmp_path: Path) -> None:
-    for number, (case, reads) in enumerate(zip(cases(), recorded(tmp_path), strict=True)):
-        assert [read for read, _ in groupby(simulated(case))] == reads, f"case {number}: {case.params}"
+def tokens(addresses: Iterable[int], weights: int, pairs: int) -> list[int]:
+    """Return numbers of groups of weights, and -1 minus those of channel pairs; what is repeated at once is one."""
+    found = (
+        -1 - (address - pairs) // PAIR_BYTES if address >= pairs else (address - weights) // GROUP_BYTES
+        for address in addresses
+    )
+    return [token for token, _ in groupby(found)]
+
+
+def simulated(case: Case, has_dsp: bool) -> list[int]:
+    """Return the same from the walks of the simulation, word by word."""
+    cache, pairs = Cache(1024, 1, 8, "made up", has_dsp=has_dsp), len(case.weight)
+    reads = ConvReads(case.params, case.params["rescale"] == 1, weight=0, pairs=pairs, code=0)
+    walks = reads.walks(cache, case.params["block_channels"])
+    stretches = (stretch for walk, times in walks for stretch in walk * times)
+    return tokens((word for start, end in stretches for word in range(start, end, 4)), 0, pairs)
+
+
+@pytest.mark.parametrize("has_dsp", CORES)
+def test_the_simulated_reads_are_those_of_the_kernel(tmp_path: Path, has_dsp: bool) -> None:
+    found = recorded(tmp_path, CORES[has_dsp])
+    for number, (case, reads) in enumerate(zip(cases(), found, strict=True)):
+        assert simulated(case, has_dsp) == reads, f"case {number}: {case.params}"
 
 
 @st.composite
@@ -142,8 +184,8 @@ def test_only_convolutions_get_blocks() -> None:
     net = NetBuilder()
     graph = net.outputs(net.depthwise(net.conv(net.input(1, 6, 6, 3), 8)))
     calls = [call for node in graph.nodes for call in emit_calls(node, find_shared([graph]), Kernels.ENGINE)]
-    fields = [in_blocks(call, 4).params.fields.get("block_channels") for call in calls if call.params]
-    assert fields == [4, None]
+    params = [in_blocks(call, 4).params for call in calls]
+    assert [item.fields.get("block_channels") for item in params if item is not None] == [4, None]
 
 
 def test_a_layer_that_fits_keeps_its_order() -> None:
