@@ -157,11 +157,6 @@ class Firmware:
         return max(level.memory.head_bytes for level in self.levels)
 
     @property
-    def engine_state_bytes(self) -> int:
-        """The C engine's variables."""
-        return self.levels[0].memory.state_bytes
-
-    @property
     def arena_bytes(self) -> int:
         """The arena that was asked for."""
         return resident_bytes([level.memory for level in self.levels], self.budgets.resident)

@@ -69,6 +69,7 @@ def render_engine(firmware: Firmware, programs: Sequence[Program]) -> EngineFile
         "image": image,
         "suffixes": [level.suffix for level in firmware.levels],
         "ports": [_ports(program) for program in programs],
+        "state_bytes": image.state_bytes,
         "is_placed": True,
     }
     files = {name.format(firmware.symbol): render(template, **view) for name, template in _TEMPLATES.items()}
