@@ -177,7 +177,8 @@ class Budgets:
                 message = f"--{flag} {text}: write {', '.join(known[:-1])} or {known[-1]}"
                 raise UsageError(message, code="U203", hint=did_you_mean(text, known))
         if Backend(backend) is Backend.C:
-            _refuse_flags("c", "tflm", (("kernels", kernels, "safe"), ("share", share, "strided")))
+            others = (("kernels", kernels, "safe"), ("share", share, "strided"), ("resident", resident, "all"))
+            _refuse_flags("c", "tflm", others)
             kernels = _ENGINES[Prefer(prefer)].value
         else:
             _refuse_flags("tflm", "c", (("prefer", prefer, "speed"), ("cache", cache, "none")))
@@ -279,7 +280,7 @@ class Options:
     its weights, bit for bit. `uses_cache` is whether slow results are kept on disk for the next time.
 
     Raises:
-        UsageError: a level is no percentage.
+        UsageError: a level is no percentage, or the C engine's files cannot have the form.
     """
 
     budgets: Budgets = Budgets()
@@ -305,6 +306,8 @@ class Options:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "levels", _largest_first(self.levels))
+        if self.budgets.kernels.are_ours:
+            _refuse_flags("c", "tflm", (("array", self.array.value, "hex"),))
 
     @property
     def cuts(self) -> bool:

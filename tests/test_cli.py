@@ -16,10 +16,10 @@ from redsc import cli
 from redsc.codegen.container import is_same_model
 from redsc.errors import RedscError
 from redsc.formats import read_tflite, write_tflite
-from redsc.ir import DType
+from redsc.ir import DType, Graph
 from redsc.runtime.compare import random_samples
 from tests.conftest import Golden
-from tests.helpers import small_net
+from tests.helpers import NetBuilder, small_net
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -135,10 +135,25 @@ ERRORS: dict[str, tuple[int, str]] = {
     "no level that fits": (5, "compile net.tflite --ram 1KB --levels 50,100"),
     "no level under its ceiling": (5, "compile net.tflite --levels 1"),
     "a flash budget": (5, "compile net.tflite --flash 1KB"),
+    "kernels of TFLM for the C engine": (2, "compile net.tflite --backend c --kernels reference"),
+    "a way to share for the C engine": (2, "compile net.tflite --backend c --share copies"),
+    "one resident level of the C engine": (2, "levels net.tflite --backend c --resident one"),
+    "an assembled array for the C engine": (2, "compile net.tflite --backend c --array incbin"),
+    "a preference without the C engine": (2, "compile net.tflite --prefer ram"),
+    "a network that the C engine has no kernels for": (4, "compile odd.tflite --backend c --levels 50,100"),
     "a slice of no level": (2, "slice out/net.tflite --level 10 -o x.tflite"),
     "a container that is none": (2, "verify foreign.tflite"),
     "a directory that is a file": (7, "compile net.tflite -o net.tflite"),
 }
+
+
+def odd_net() -> Graph:
+    """Two operators that the C engine has no kernels for, and one that it has."""
+    net = NetBuilder(DType.FLOAT32)
+    x = net.dense(net.input(1, 4), 4)
+    return net.outputs(net.node("L2_NORMALIZATION", net.node("FLOOR_MOD", x, x)))
+
+
 OTHER_PLAN = '{"plan_version": 1, "levels": [{"name": "100", "widths": {"dense": 7}}], "order": {}}'
 
 
@@ -149,6 +164,7 @@ def test_error(run: Run, model: Path, golden: Golden, name: str) -> None:
     Path("garbage.onnx").write_bytes(b"garbage!" * 9)
     os.mkfifo("pipe")
     Path("other.plan.json").write_text(OTHER_PLAN)
+    Path("odd.tflite").write_bytes(write_tflite(odd_net()))
     if "real" in ERRORS[name][1]:
         write_float(Path())
         run("compile", "real.tflite", "--data", "good.npz", "--levels", "50,100", "-o", "int8")
@@ -227,6 +243,23 @@ def test_levels_that_share_in_place_are_rebuilt_without_a_compiler(run: Run, mod
     assert run("slice", model, "--level", "50", "--plan", "out/net.plan.json", "-o", "again.tflite")[0] == 0
     assert is_same_file("half.tflite", "again.tflite")
     assert run("compile", "half.tflite", "-o", "half")[0] == 0
+
+
+@pytest.mark.parametrize("prefer", ["speed", "ram"])
+def test_levels_of_the_c_engine_are_rebuilt_with_its_flags(run: Run, model: Path, prefer: str) -> None:
+    flags = ("--backend", "c", "--prefer", prefer)
+    code, out, _ = run("compile", model, "--levels", "50,100", *flags)
+    assert code == 0
+    assert "100, 50: the C engine on this machine, against tflm: equal bit for bit" in out
+    code, out, _ = run("verify", "out/net.tflite", "--model", model, "--plan", "out/net.plan.json", *flags)
+    assert code == 0
+    assert "the same graph and numbers" in out
+    assert run("slice", "out/net.tflite", "--level", "50", "-o", "half.tflite", *flags)[0] == 0
+    assert run("slice", model, "--level", "50", "--plan", "out/net.plan.json", "-o", "a.tflite", *flags)[0] == 0
+    assert is_same_file("half.tflite", "a.tflite")
+    code, out, _ = run("compile", "half.tflite", *flags, "-o", "half")
+    assert code == 0
+    assert run("levels", model, "--plan", "out/net.plan.json", *flags)[0] == 0
 
 
 def test_a_float_model_with_data_becomes_int8_and_is_rebuilt_from_the_same_data(run: Run, tmp_path: Path) -> None:

@@ -45,20 +45,6 @@ _BUDGET_FLAGS = (
         help="Read shared weights in place by redsc's kernels, or copy what TFLM's own cannot share.",
     ),
     click.option(
-        "--backend",
-        type=click.Choice(["tflm", "c"]),
-        default="tflm",
-        show_default=True,
-        help="Firmware for TensorFlow Lite Micro, or C that needs no interpreter.",
-    ),
-    click.option(
-        "--prefer",
-        type=click.Choice(["speed", "ram"]),
-        default="speed",
-        show_default=True,
-        help="What the C engine's working buffers are for: fast kernels, or the least arena.",
-    ),
-    click.option(
         "--cache",
         type=click.Choice(["none", "rp2040", "esp32-s3", "stm32f7", "stm32h7"]),
         default="none",
@@ -85,6 +71,20 @@ SHAPE = click.option(
 _NETWORK_FLAGS = (  # on them the network depends, and with it what a container is compared with
     SHAPE,
     _KERNELS,
+    click.option(
+        "--backend",
+        type=click.Choice(["tflm", "c"]),
+        default="tflm",
+        show_default=True,
+        help="Firmware for TensorFlow Lite Micro, or C that needs no interpreter.",
+    ),
+    click.option(
+        "--prefer",
+        type=click.Choice(["speed", "ram"]),
+        default="speed",
+        show_default=True,
+        help="What the C engine's working buffers are for: fast kernels, or the least arena.",
+    ),
     click.option(
         "--int8-io", is_flag=True, help="Drop conversions from and to float at the borders of an int8 model."
     ),
@@ -150,8 +150,6 @@ _DEFAULTS: Mapping[str, Any] = {  # of flags that some commands lack
     "array": "hex",
     "emit": "files",
     "share": "strided",
-    "backend": "tflm",
-    "prefer": "speed",
     "cache": "none",
 }
 

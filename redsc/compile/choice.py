@@ -10,11 +10,13 @@ from threadpoolctl import threadpool_limits
 
 from redsc.compile.budgets import within_budgets
 from redsc.cost.macs import graph_macs
+from redsc.engine.rows import refusals
+from redsc.engine.shared import find_shared
 from redsc.errors import Diagnostic, LimitExceeded
 from redsc.formats import Model, load_model
 from redsc.ir import Graph, Shape, keeps_state
 from redsc.limits import DEFAULT_LIMITS, Limits
-from redsc.options import Budgets, Options, Recovery
+from redsc.options import Budgets, Kernels, Options, Recovery
 from redsc.passes import SIMPLIFY
 from redsc.passes.base import Log, load_pass, run_passes
 from redsc.passes.dequantize import real_samples
@@ -82,6 +84,7 @@ def plan_levels(path: Path | str, options: Options, progress: Progress = silent,
     2. With data, what cuts cost is measured on the float form of the network, and levels are recovered there; then
        every level becomes int8, over the integers that all share. An int8 model is dequantised for it.
     3. Without data levels are plain slices, and so are those of a network that keeps state.
+    4. What the C engine has no kernel for is refused before an order or levels are looked for.
 
     The same inputs give the same bits, on any number of cores.
 
@@ -95,8 +98,10 @@ def plan_levels(path: Path | str, options: Options, progress: Progress = silent,
 def _plan_levels(path: Path | str, options: Options, progress: Progress, log: Log) -> Choice:
     progress("reading the model")
     model = read_model(path, log, shapes=options.shapes)
-    borders = [DropBorderConversions()] if options.int8_io else []
-    run_passes(model.graph, [*borders, Schedule(options.budgets.kernels)], log)
+    run_passes(model.graph, [DropBorderConversions()] if options.int8_io else [], log)
+    if not is_quantizable(model.graph, options.data is not None, options.quantization):
+        _require_kernels(model.graph, options.budgets.kernels)
+    run_passes(model.graph, [Schedule(options.budgets.kernels)], log)
     if options.cuts:
         model = replace(model, graph=own_biases(model.graph))
     data = None if options.data is None else load_data(options.data, model)
@@ -104,10 +109,11 @@ def _plan_levels(path: Path | str, options: Options, progress: Progress, log: Lo
     if data is not None and is_int8(model.graph):
         data = replace(data, samples=real_samples(model.graph, data.samples))
     quantized = _quantize(model.graph, source, data, options, progress, log)
+    network = _network(model.graph, source, quantized)
+    _require_kernels(network, options.budgets.kernels)
     study = None
     if source is not None and data is not None:
         study = Study.of(quantized.source if quantized else source, data, _store(options))
-    network = _network(model.graph, source, quantized)
 
     def choose(budgets: Budgets) -> Choice:
         levels = choose_levels(network, replace(options, budgets=budgets), study, progress)
@@ -143,6 +149,12 @@ def _network(graph: Graph, source: Graph | None, quantized: Quantized | None) ->
     if is_int8(graph):
         return graph
     return quantized.graph if quantized else without_annotations(source or graph)
+
+
+def _require_kernels(network: Graph, kernels: Kernels) -> None:
+    """Check that the C engine can run a network, if it is to."""
+    if kernels.are_ours and (error := refusals([network], find_shared([network]), kernels)):
+        raise error
 
 
 def _store(options: Options) -> Store:

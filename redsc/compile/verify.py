@@ -13,7 +13,7 @@ from redsc.cost.memory import measure_memory
 from redsc.errors import UsageError
 from redsc.formats import load_model, planned_offsets, read_tflite, write_tflite
 from redsc.ir import DType, Graph
-from redsc.options import Options, Sharing, level_name
+from redsc.options import Kernels, Options, Sharing, level_name
 from redsc.passes.strided import as_stock, has_strided, slot_graphs
 from redsc.progress import Progress, silent
 
@@ -23,7 +23,7 @@ _NO_OPTIONS = Options()
 
 
 def slice_level(path: Path, level: str, plan: Path | None = None, options: Options = _NO_OPTIONS) -> bytes:
-    """Return one level as an ordinary stand-alone TFLite file.
+    """Return one level as an ordinary stand-alone TFLite file, with an arena plan for TFLM.
 
     Args:
         path: a container, or with `plan` the model file it was made of.
@@ -42,8 +42,8 @@ def slice_level(path: Path, level: str, plan: Path | None = None, options: Optio
     level = level_name(level)
     if level not in graphs:
         raise UsageError(f"there is no level {level!r}", code="U210", hint=f"the levels are {', '.join(graphs)}")
-    graph = graphs[level]
-    return write_tflite(graph, measure_memory(graph, options.budgets.kernels).offsets)
+    graph, kernels = graphs[level], options.budgets.kernels
+    return write_tflite(graph, measure_memory(graph, Kernels.SAFE if kernels.are_ours else kernels).offsets)
 
 
 def verify_container(

@@ -49,4 +49,4 @@ def refusals(graphs: Iterable[Graph], shared: Shared, kernels: Kernels) -> Unsup
         return None
     message = f"the C engine has no kernel for {len(found)} operator(s)"
     hint = "leave out --backend c: TensorFlow Lite Micro has kernels for all that redsc reads"
-    return UnsupportedError(message, code="N410", evidence=list(found), hint=hint)
+    return UnsupportedError(message, code="N411", evidence=list(found), hint=hint)

@@ -8,8 +8,11 @@ from typing import Any
 
 from redsc.cost.memory import NetworkMemory, measure_memory
 from redsc.cost.order import order_free_bound, order_problem, reuse_distance, unas_peak_bytes
+from redsc.engine.rows import refusals
+from redsc.engine.shared import find_shared
 from redsc.errors import printable
 from redsc.formats import Model, write_tflite
+from redsc.ir import Graph
 from redsc.options import Kernels
 from redsc.passes.base import Log
 from redsc.passes.groups import find_channel_groups
@@ -20,6 +23,8 @@ from redsc.report.data import ModelReport
 from redsc.report.terminal import print_table
 
 __all__ = ["Analysis", "KernelMemory", "analyze_model", "print_analysis"]
+
+_FLAGS = {"redsc": "--backend c", "redsc-small": "--backend c --prefer ram"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,8 @@ class Analysis:
     """The numbers of one network in bytes; `peak` says where the working set is largest.
 
     Peaks, the packing bound and TFLM's own head are those of the order in the file; `order` is what the search for
-    a better one found; `reuse_distance_bytes` and `kernels`, what redsc plans for each library, are those of that.
+    a better one found; `reuse_distance_bytes` and `kernels`, what redsc plans for each library that has kernels for
+    all of its operators, are those of that.
     """
 
     model: ModelReport
@@ -78,13 +84,19 @@ def analyze_model(model: Model) -> Analysis:
         tflm_greedy_head_bytes=given.greedy_head_bytes,
         reuse_distance_bytes=reuse_distance(ordered, range(len(ordered.steps))),
         order=log.entries[-1].text,
-        kernels={kernels.value: _with_kernels(measure_memory(graph, kernels)) for kernels in Kernels},
+        kernels={kernels.value: _with_kernels(measure_memory(graph, kernels)) for kernels in _that_run(graph)},
         flash_bytes=len(write_tflite(graph, measure_memory(graph).offsets)),
         weight_bytes=sum(value.type.nbytes for value in graph.constants()),
         free_spaces=len(groups.free),
         frozen_spaces=len(groups.spaces) - len(groups.free),
         peak=peak,
     )
+
+
+def _that_run(graph: Graph) -> list[Kernels]:
+    """Return the kernels that run a graph: TFLM's all that redsc reads, the C engine's all but some operators."""
+    refused = refusals([graph], find_shared([graph]), Kernels.ENGINE)
+    return [kernels for kernels in Kernels if not (kernels.are_ours and refused)]
 
 
 def _with_kernels(memory: NetworkMemory) -> KernelMemory:
@@ -131,10 +143,10 @@ def print_analysis(analysis: Analysis) -> None:
     print("\npeak " + "\n     ".join(printable(line) for line in analysis.peak))
     print(f"order {analysis.order}\n")
     print_table(
-        ["--kernels", "head", "tail", "planning", "arena", "head is"],
+        ["kernels", "head", "tail", "planning", "arena", "head is"],
         [
             (
-                name,
+                _FLAGS.get(name, f"--kernels {name}"),
                 *(f"{n:,}" for n in (row.head_bytes, row.tail_bytes, row.planning_bytes, row.total_bytes)),
                 row.status,
             )

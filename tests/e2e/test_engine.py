@@ -99,5 +99,5 @@ def test_every_level_on_a_cortex_m4(zoo: Zoo, name: str) -> None:
 def test_a_network_without_kernels_is_refused_with_all_its_nodes(zoo: Zoo, name: str) -> None:
     with pytest.raises(UnsupportedError) as caught:
         write_engine(zoo(name), OPTIONS)
-    assert caught.value.diagnostic.code == "N410"
+    assert caught.value.diagnostic.code == "N411"
     assert [line.split()[0] for line in caught.value.diagnostic.evidence] == NO_KERNELS[name]
