@@ -1,9 +1,9 @@
-"""How often a cache before the flash is filled with weights, with and without blocks of channels; what blocks cost.
+"""How often a cache before the flash is filled with weights, with and without blocks of channels; their cost.
 
     PYTHONPATH=. python benchmarks/cache_lines.py [--nested]
 
-Four levels of MLPerf Tiny's networks with `--backend c`, simulated (`redsc.cost.cache`). What blocks cost is counted
-on an emulated Cortex-M4 with random data: it needs arm-none-eabi-gcc and qemu-system-arm.
+Four levels of MLPerf Tiny's networks with `--backend c`, simulated (`redsc.cost.cache`). What blocks cost is
+counted on an emulated Cortex-M4 with random data: it needs arm-none-eabi-gcc and qemu-system-arm.
 
 `--nested` simulates another layout: in a packed row the channels of the smallest level come first, of all taps,
 then those that the next one adds. Every level then reads a beginning of each row, and panels are built in as many
@@ -40,7 +40,7 @@ ANY_RAM = 1 << 30
 NETWORKS = ("kws_ref_model", "vww_96_int8", "pretrainedResnet_quant", "ad01_int8")
 # Instructions per pixel of a 3x3 layer when its lines are the taps, not the rows of the kernel: counted like the
 # others on a Cortex-M4. Two calls and six lines more; p pieces make 3 p calls and 9 p lines of one call and three.
-PER_PIXEL = 183
+PER_PIXEL = 213
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ _BIAS_BYTES = 8  # of a channel pair; the tiles in assembly load them first
 _FAST_PIXELS = 4
 # Instructions of a further block on a Cortex-M4, fitted to what QEMU counts (benchmarks/cache_lines.py): a panel,
 # of a window of more than one tap, of an element that is widened.
-_PANEL, _WINDOW, _ELEMENT = 200, 70, 1.5
+_PANEL, _WINDOW, _ELEMENT = 280, 118, 1.34
 
 Walks = list[tuple[list[Stretch], int]]
 
