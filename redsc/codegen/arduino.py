@@ -29,6 +29,7 @@ _FOLDERS: Mapping[Emit, Mapping[str, str]] = {  # by the end of a file's name, b
         ".json": "{0}/extras",
     },
 }
+_SKETCHES = {False: "arduino.ino.j2", True: "arduino_engine.ino.j2"}  # by whether the C engine runs the levels
 _RANGES = {DType.INT8: (-128, 127), DType.UINT8: (0, 255), DType.INT16: (-32768, 32767)}
 
 
@@ -59,5 +60,5 @@ def arduino_files(firmware: Firmware) -> dict[str, bytes]:
     }
     return {
         "library.properties": render("arduino.properties.j2", **view),
-        f"{firmware.symbol}.ino": render("arduino.ino.j2", **view),
+        f"{firmware.symbol}.ino": render(_SKETCHES[firmware.budgets.kernels.are_ours], **view),
     }

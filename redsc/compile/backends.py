@@ -94,7 +94,10 @@ def _build_engine(name: str, choice: Choice, describe: Describe, options: Option
         *verify_engine(firmware.symbol, made.files, levels.names, levels.graphs),
     )
     flash = FlashReport(size.constants + size.params, made.shared_bytes, sum(made.private_bytes), size.code, {})
-    return Built({f"{name}.tflite": container.data, **made.files}, verification, flash, made.private_bytes)
+    sketch = arduino_files(firmware) if options.emit is Emit.ARDUINO else {}
+    return Built(
+        {f"{name}.tflite": container.data, **made.files, **sketch}, verification, flash, made.private_bytes
+    )
 
 
 def _sizes(levels: Levels, container: Container, sharing: Sharing) -> dict[str, int]:

@@ -11,9 +11,9 @@ __all__ = ["ALIGNMENT_BYTES", "Buffer", "aligned"]
 ALIGNMENT_BYTES = 16  # tensorflow/lite/micro/micro_arena_constants.h: MicroArenaBufferAlignment
 
 
-def aligned(nbytes: int) -> int:
-    """Return the size rounded up to the arena's alignment."""
-    return -(-nbytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+def aligned(nbytes: int, alignment: int = ALIGNMENT_BYTES) -> int:
+    """Return the size rounded up to an alignment, the arena's where no other is given."""
+    return -(-nbytes // alignment) * alignment
 
 
 @dataclass(frozen=True, slots=True)

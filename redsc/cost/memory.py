@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 
+_WORD_BYTES = 4  # the C engine's variables begin at words
 _ABIS = {Kernels.SAFE: ARM_32, Kernels.REFERENCE: ARM_32, Kernels.CMSIS_NN: ARM_32_CMSIS_NN}
 
 
@@ -120,7 +121,7 @@ def _measure_engine(graph: Graph, kernels: Kernels, effort: Effort, apart: Colle
     plan, unshared = plan_arena(problem, effort), plan_arena(ArenaProblem(problem.buffers), Effort.QUICK)
     values, peak = graph.activations(), peak_working_set(graph)
     busy = [node for node in graph.nodes if scratch_bytes(node, kernels)]
-    state = sum(aligned(node.outputs[0].type.nbytes) for node in state_reads(graph))
+    state = sum(aligned(node.outputs[0].type.nbytes, _WORD_BYTES) for node in state_reads(graph))
     return NetworkMemory(
         live_peak_bytes=peak.nbytes if peak else 0,
         packing_bound_bytes=lower_bound_bytes(ArenaProblem(problem.buffers)),

@@ -18,6 +18,8 @@ from redsc.compile import Artefact, compile_model
 from redsc.formats import write_tflite
 from redsc.ir import DType
 from redsc.options import Budgets, Emit, Options, Resident
+from redsc.runtime import EXECUTORS
+from redsc.runtime.ports import quantize_samples
 from tests.codegen.test_c_files import WARNINGS, compiler, firmware
 from tests.conftest import Golden
 from tests.helpers import small_net, streaming_net
@@ -60,14 +62,17 @@ def run_sketch(folder: Path, *more: str) -> list[str]:
     methods = "\n".join(f"TfLiteStatus {name}() {{ return add(); }}" for name in names)
     (folder / "resolver_methods.inc").write_text(methods)
     archives = [archive(folder, name) for name in ("net", *more)]
-    include = [folder, HERE, ABI, folder / "net" / "src", folder / "net" / "examples" / "net"]
-    command = [compiler("g++"), "-std=c++11", "-DTFLM_GLOBAL_TYPES", *WARNINGS, *(f"-I{path}" for path in include)]
+    return linked_sketch(folder, HERE / "main.cc", archives, [folder, HERE, ABI], "-DTFLM_GLOBAL_TYPES")
+
+
+def linked_sketch(
+    folder: Path, main: Path, archives: list[Path], include: list[Path], *flags: str | Path
+) -> list[str]:
+    """Compile a sketch within a program, link it with libraries, run it; return what it printed."""
+    folders = [*include, folder / "net" / "src", folder / "net" / "examples" / "net"]
+    command = [compiler("g++"), "-std=c++11", *WARNINGS, *flags, *(f"-I{path}" for path in folders)]
     built = subprocess.run(
-        [*command, HERE / "main.cc", *archives, "-o", "sketch"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
+        [*command, main, *archives, "-o", "sketch"], cwd=folder, capture_output=True, text=True, check=False
     )
     assert built.returncode == 0, built.stderr
     return subprocess.run(["./sketch"], cwd=folder, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -120,6 +125,39 @@ def test_two_libraries_with_kernels_link_into_one_sketch(tmp_path: Path, artefac
         "ran slot 1",
         "ran slot 0",
     ]
+
+
+@pytest.mark.parametrize("dtype", [DType.INT8, DType.FLOAT32])
+def test_the_sketch_of_the_c_engine_runs_its_levels_without_tflm(tmp_path: Path, dtype: DType) -> None:
+    model = tmp_path / "net.tflite"
+    model.write_bytes(write_tflite(small_net(dtype)))
+    budgets = Budgets.parse(backend="c")
+    artefact = compile_model(model, Options(levels=("100", "50"), emit=Emit.ARDUINO, budgets=budgets))
+    write_files(tmp_path, artefact.files)
+    assert not [path for path in artefact.files if "tflm" in path]
+    assert b"needs no interpreter" in artefact.files["net/library.properties"]
+    said = linked_sketch(tmp_path, HERE / "main_engine.cc", [archive(tmp_path, "net")], [HERE])
+    whole, half = (f"level {name}, output 0: {answer}" for name, answer in answers(artefact))
+    assert said == [whole, half, whole]
+
+
+def answers(artefact: Artefact) -> list[tuple[str, str]]:
+    """Return what each level makes of the sketch's ramp, in tflm."""
+    pytest.importorskip("tflite_micro")
+    found = []
+    for name, graph in zip(artefact.choice.levels.names, artefact.choice.levels.graphs, strict=True):
+        kind, quant = graph.inputs[0].type, graph.outputs[0].type.quant
+        ramp = (np.arange(kind.elements, dtype=np.float32) / np.float32(kind.elements)).reshape(kind.shape)
+        ((answer,),) = EXECUTORS["tflm"].run(write_tflite(graph), quantize_samples(graph, [[ramp]]))
+        real = answer.ravel() if quant is None else (answer.ravel() - quant.zero_point) * np.float32(quant.scale)
+        best = int(np.argmax(real))
+        found.append((name, f"element {best} is largest, {real[best]:.4f}"))
+    return found
+
+
+def test_the_sketch_of_the_c_engine_reads_well(golden: Golden) -> None:
+    item = replace(firmware(), budgets=Budgets.parse(backend="c"))
+    golden(arduino_files(item)["net.ino"].decode(), ".ino")
 
 
 def test_the_library_has_the_folders_of_arduino(artefact: Artefact) -> None:

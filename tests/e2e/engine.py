@@ -18,6 +18,7 @@ from redsc.formats import write_tflite
 from redsc.ir import Array, Graph
 from redsc.options import Options
 from redsc.runtime import EXECUTORS
+from redsc.runtime.cascade import Cascade
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference
 from tests.firmware.build import FIRMWARE, HOST, Toolchain, run_on_cortex_m4, run_on_host
 from tests.firmware.engine.harness import HOST_SANITIZED, M4, Machine
@@ -39,14 +40,15 @@ class Engine:
     levels: Mapping[str, Graph]
 
 
-def write_engine(path: Path, options: Options) -> Engine:
+def write_engine(path: Path, options: Options, symbol: str = SYMBOL, cascade: Cascade | None = None) -> Engine:
     """Return what a compile writes, without its oracles: the tests ask their own."""
     choice = plan_levels(path, options)
     levels, budgets = choice.levels, options.budgets
     memory = [network.memory for network in levels.networks]
     programs = lower_levels(levels.graphs, memory, budgets.kernels)
     unmeasured = [None] * len(levels.names)
-    firmware = describe_firmware(SYMBOL, choice.model, levels, levels.graphs, b"", unmeasured, budgets)
+    facts = (choice.model, levels, levels.graphs, b"", unmeasured, budgets, cascade)
+    firmware = describe_firmware(symbol, *facts)
     return Engine(render_engine(firmware, programs).files, dict(zip(levels.names, levels.graphs, strict=True)))
 
 

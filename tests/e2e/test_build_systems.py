@@ -167,6 +167,30 @@ def test_the_cmake_example_builds_once_and_after_an_edit(examples: Path, generat
     assert rebuilt(build, *command) == set()
 
 
+def test_the_example_of_the_c_engine_runs_every_level(examples: Path) -> None:
+    strict = "-DCMAKE_C_FLAGS=-std=c99 -Wall -Wextra -Werror -pedantic"
+    build = configure(examples / "engine", "Ninja", f"-DARGS={';'.join(QUICK)}", strict)
+    command = (tool("cmake"), "--build", build)
+    first = rebuilt(build, *command)
+    assert {"fashion.c.o", "libfashion.a", "redsc_conv.c.o", "libredsc_kernels.a", "engine"} <= first
+    assert not {name for name in first if "tflm" in name}
+    levels = json.loads((build / "redsc" / "fashion" / "fashion.report.json").read_text())["levels"]
+    said = call(build / "engine", cwd=examples).splitlines()
+    assert [line.split(", class")[0] for line in said[: len(levels)]] == [
+        f"level {level['name']}: {level['macs']} MACs, arena {level['arena']['total_bytes']} B" for level in levels
+    ]
+    chosen = [line.split(", class")[0] for line in said[len(levels) :]]
+    assert chosen == [
+        "battery 100 %: level 100",
+        "battery 70 %: level 50",
+        "battery 40 %: level 25",
+        "battery 10 %: no level",
+    ]
+    classes = [line.split()[-1] for line in said]
+    assert classes[len(levels) : -1] == classes[: len(levels)]
+    assert rebuilt(build, *command) == set()
+
+
 def test_the_make_example_builds_once_and_after_an_edit(examples: Path) -> None:
     if not REDSC.exists():
         pytest.skip("redsc is not installed beside this python")

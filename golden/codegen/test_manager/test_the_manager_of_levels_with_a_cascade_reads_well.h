@@ -111,7 +111,7 @@ static inline net_level net_governor_update(
  * 2800 MACs on average, agreement with level 100 0.9960 (95 % confidence: 0.9856 to 0.9989) on 500 samples.
  *
  *   static const int8_t *infer(void *context, net_level level) {
- *     ... write the input of this level's interpreter, run it, return its output 0, NULL if it failed ...
+ *     ... make this level ready, write its input, run it, return its output 0, NULL if it failed ...
  *   }
  *
  *   const int8_t *output;

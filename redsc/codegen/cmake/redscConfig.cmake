@@ -10,13 +10,13 @@
 #                 [ARGS <argument>...])
 #   Adds a static library (an object library with OBJECT) with the levels of a model, and its headers to whoever links
 #   it: <name>.h, <name>_manager.h, <name>_tflm.h. NAME is the prefix of files and C symbols, by default the target.
-#   Each of RAM FLASH MACS LATENCY TARGET RESIDENT KERNELS SHARE ARRAY takes one value and is the flag of
-#   `redsc compile` with that name, so are the files DATA EVAL PLAN; ARGS are any others. Files are relative to the
-#   current source folder. They, external weights and an update of redsc are what the library depends on: a change
+#   Each of RAM FLASH MACS LATENCY TARGET RESIDENT KERNELS SHARE ARRAY BACKEND PREFER takes one value and is the flag of
+#   `redsc compile` with that name, so are the files DATA EVAL PLAN; ARGS are any others. With BACKEND c there is no
+#   <name>_tflm.h. Files are relative to the current source folder. They, external weights and an update of redsc are what the library depends on: a change
 #   makes it again, and only what differs is compiled again.
 #
 # redsc::kernels
-#   The kernels of levels that share weights in place. One library in a build, with the compile flags of the folder
+#   The kernels of the C engine, and of TFLM's levels that share weights in place. One library in a build, with the compile flags of the folder
 #   that adds the first model; every model links it, nothing of it stays where it is not called.
 #
 # REDSC_EXECUTABLE is the program, of the same installation as this file.
@@ -47,7 +47,7 @@ unset(_redsc_folder)
 unset(_redsc_own)
 
 function(redsc_add_model target)
-  set(flags RAM FLASH MACS LATENCY TARGET RESIDENT KERNELS SHARE ARRAY)
+  set(flags RAM FLASH MACS LATENCY TARGET RESIDENT KERNELS SHARE ARRAY BACKEND PREFER)
   set(files DATA EVAL PLAN)
   cmake_parse_arguments(PARSE_ARGV 1 arg "OBJECT" "MODEL;NAME;${flags};${files}" "LEVELS;ARGS")
   if(NOT arg_NAME)
@@ -80,7 +80,10 @@ function(redsc_add_model target)
   cmake_path(GET arg_MODEL FILENAME model)
   set(folder "${CMAKE_CURRENT_BINARY_DIR}/redsc/${target}")
   set(prefix "${folder}/${arg_NAME}")
-  set(sources "${prefix}.c" "${prefix}.h" "${prefix}_manager.h" "${prefix}_tflm.h")
+  set(sources "${prefix}.c" "${prefix}.h" "${prefix}_manager.h")
+  if(NOT arg_BACKEND STREQUAL "c")
+    list(APPEND sources "${prefix}_tflm.h")
+  endif()
   add_custom_command(
     OUTPUT "${prefix}.report.json" # written by every run; the others stay where they would be equal
     BYPRODUCTS ${sources} "${prefix}.tflite" "${prefix}.plan.json"
@@ -136,4 +139,5 @@ function(_redsc_add_kernels)
   add_library(redsc_kernels STATIC EXCLUDE_FROM_ALL ${sources})
   add_library(redsc::kernels ALIAS redsc_kernels)
   target_include_directories(redsc_kernels PUBLIC "${folder}")
+  target_link_libraries(redsc_kernels PUBLIC "$<$<C_COMPILER_ID:GNU,Clang,AppleClang>:m>") # float32 layers
 endfunction()
