@@ -141,7 +141,16 @@ def test_headers_are_for_cpp_too_and_two_models_link_into_one_image(
 ) -> None:
     (tmp_path / "main.cc").write_bytes((HERE / "engine_api.c").read_bytes())
     made = objects(sources, tmp_path / "objects", "-std=c99")
-    command = [compiler("g++"), f"-std={standard}", *STRICT, f"-I{sources}", "main.cc", *made, "-o", "program"]
+    command: list[str | Path] = [
+        compiler("g++"),
+        f"-std={standard}",
+        *STRICT,
+        f"-I{sources}",
+        "main.cc",
+        *made,
+        "-o",
+        "program",
+    ]
     call(*command, cwd=tmp_path)
     assert call("./program", "two_models_do_not_disturb_each_other", cwd=tmp_path) == ""
 
