@@ -124,7 +124,7 @@ def _is_narrow(node: Node) -> bool:
 
 
 def _strided_reads(node: Node) -> Array:
-    """redsc_conv_rows.h: a panel is read before its pixels are written, else four channels read anew."""
+    """redsc_conv_rows.h: pixels in a panel are read before they are written, others are read for four channels."""
     return replay.by_pixels(node) if kernel_scratch_bytes(node) else replay.by_elements(node)
 
 

@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 _STRIDED = {"CONV_2D": "REDSC_CONV_2D", "FULLY_CONNECTED": "REDSC_FULLY_CONNECTED"}
+_MOST = 2**15 - 1  # of a size in the kernels
 _STOCK = {strided: stock for stock, strided in _STRIDED.items()}
 
 
@@ -101,7 +102,16 @@ def _is_plain(node: Node) -> bool:
     source, weight, output = (value.type for value in (node.operand(0), node.operand(1), node.outputs[0]))
     is_grouped = node.op == "CONV_2D" and source.shape[-1] != weight.shape[-1]
     kinds = {source.dtype, weight.dtype, output.dtype}
-    return not is_grouped and (bias is None or bias.is_constant) and kinds in ({DType.INT8}, {DType.FLOAT32})
+    is_known = kinds == {DType.FLOAT32} or (kinds == {DType.INT8} and _has_known_sizes(node))
+    return is_known and not is_grouped and (bias is None or bias.is_constant)
+
+
+def _has_known_sizes(node: Node) -> bool:
+    """Whether the sizes of an int8 layer are those of redsc_conv.h; the pixels of a dense layer are its rows."""
+    source, weight, output = (value.type for value in (node.operand(0), node.operand(1), node.outputs[0]))
+    window = [getattr(node.attrs, f"{step}_{axis}", 1) for step in ("stride", "dilation") for axis in "hw"]
+    rows = output.elements // output.shape[-1] if isinstance(node.attrs, FullyConnected) else 1
+    return max(*source.shape, *weight.shape, *output.shape, *window, rows) <= _MOST
 
 
 def _parameters(graph: Graph, node: Node) -> Value:

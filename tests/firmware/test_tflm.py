@@ -46,7 +46,7 @@ def test_every_sample_is_computed() -> None:
 
 
 def test_the_ops_take_nothing_from_the_tail() -> None:
-    """A stock layer keeps two numbers per output channel there; ours has nothing but what TFLM keeps itself."""
+    """A stock layer keeps two numbers per output channel there; ours does not grow with a layer."""
     made = [make(DType.INT8, seed) for make in (conv_layer, dense_layer) for seed in range(12)]
     alike: dict[tuple[int, bool], set[int]] = {}
     for layer in made:

@@ -74,6 +74,35 @@ def test_layers_that_share_nothing_stay_as_they_are() -> None:
     assert [print_graph(graph) for graph in share_strided(levels)] == [print_graph(graph) for graph in levels]
 
 
+def without_a_column(rows: int, depth: int, dtype: DType) -> list[Graph]:
+    """Return two dense layers, the second over the columns of the first but one."""
+    nets = [NetBuilder(dtype), NetBuilder(dtype)]
+    whole, part = (
+        net.outputs(net.dense(net.input(rows, size), 2, keep_num_dims=True))
+        for net, size in zip(nets, (depth + 1, depth), strict=True)
+    )
+    weight, columns = whole.nodes[0].operand(1), part.nodes[0].operand(1)
+    assert weight.data is not None
+    columns.data = weight.data[:, 1:].copy()
+    return [whole, part]
+
+
+@pytest.mark.parametrize(
+    ("rows", "depth", "dtype", "is_shared"),
+    [
+        (1, 2**15, DType.INT8, False),
+        (1, 2**15 - 1, DType.INT8, True),
+        (2**15, 4, DType.INT8, False),
+        (2**15 - 1, 4, DType.INT8, True),
+        (2**15, 4, DType.FLOAT32, True),
+    ],
+)
+def test_layers_with_sizes_that_no_kernel_has_stay_as_they_are(
+    rows: int, depth: int, dtype: DType, is_shared: bool
+) -> None:
+    assert has_strided(share_strided(without_a_column(rows, depth, dtype))[1]) is is_shared
+
+
 @given(st.data())
 def test_columns_that_are_left_are_found(data: st.DataObject) -> None:
     rows, depth = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 12))

@@ -11,6 +11,7 @@ TFLM_SOURCES = (
     "redsc_conv_2d.c",
     "redsc_conv_panel.c",
     "redsc_conv_rows.c",
+    "redsc_conv_rows_sizes.c",
     "redsc_conv_rows_tiles.c",
     "redsc_fully_connected.c",
     "redsc_options.c",

@@ -15,6 +15,12 @@
 extern "C" {
 #endif
 
+enum { REDSC_TOGETHER = 4, REDSC_PANEL_BYTES = 8 * REDSC_TOGETHER /* of a group of four elements */ };
+
+static inline uint32_t redsc_count_taps(const redsc_conv *conv) {
+  return (uint32_t)conv->kernel_height * (uint32_t)conv->kernel_width;
+}
+
 /* Stretches of a weight row at even distances. Assembly reads this and what contains it by the order of the words. */
 typedef struct {
   uint32_t entry;      /* groups of four elements that the first round of the unrolled loop leaves out */
