@@ -90,6 +90,11 @@ def test_every_level_in_the_least_ram(zoo: Zoo, name: str) -> None:
     check(zoo(name), replace(OPTIONS, budgets=SMALLEST))
 
 
+@pytest.mark.parametrize("name", LEAST_RAM[:3], ids=name_of)
+def test_every_level_in_an_order_for_a_cache(zoo: Zoo, name: str) -> None:
+    check(zoo(name), replace(OPTIONS, budgets=Budgets.parse(backend="c", cache="rp2040")))
+
+
 @pytest.mark.parametrize("name", ON_CORTEX_M4, ids=name_of)
 def test_every_level_on_a_cortex_m4(zoo: Zoo, name: str) -> None:
     check(zoo(name), OPTIONS, M4)
