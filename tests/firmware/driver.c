@@ -1,7 +1,7 @@
 /*
  * Runs the layers of the file "layers.bin" and writes what comes out to "results.bin"; layers.py explains both.
- * Every tensor ends before a fence, and the scratch, which is full of rubbish; only where a layer has a distance, x lies
- * so far behind y in one block.
+ * Every tensor ends before a fence, and the scratch, which is full of rubbish; only where a layer has a distance, x
+ * lies so far behind y in one block.
  * With UNCHECKED defined the kernels run whatever the checks say: the sanitizers then have something to find.
  */
 #include <limits.h>
@@ -153,7 +153,8 @@ static void run(const layer *item, const redsc_options *options) {
         (const int32_t *)(const void *)t[PARAMETERS].data, &t[Y].dims, t[Y].data, scratch);
   } else {
     (item->op == CONV_2D ? redsc_conv_2d_f32 : redsc_fully_connected_f32)(
-        options, &t[X].dims, (const float *)(const void *)t[X].data, &t[WEIGHT].dims, (const float *)(const void *)t[WEIGHT].data,
+        options, &t[X].dims, (const float *)(const void *)t[X].data, &t[WEIGHT].dims,
+        (const float *)(const void *)t[WEIGHT].data,
         (const float *)(const void *)t[PARAMETERS].data, &t[Y].dims, (float *)(void *)t[Y].data);
   }
   give_back(scratch);

@@ -1,6 +1,6 @@
 /*
  * Memory for tensors that ends where they end, so that reading or writing behind one is seen: on the host a block of
- * its size, before a sanitizer's red zone; on a Cortex-M 32 bytes lie behind it that the memory protection unit forbids.
+ * its size, before a sanitizer's red zone; on a Cortex-M before 32 bytes that the memory protection unit forbids.
  */
 #ifndef REDSC_TESTS_FENCES_H
 #define REDSC_TESTS_FENCES_H

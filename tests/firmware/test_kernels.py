@@ -29,6 +29,7 @@ from tests.firmware.layers import Layer, expected_output, layers, strided_graph
 from tests.firmware.records import DRIVER, OK, Record, Result, damaged, record_of, run_layers
 
 STRICT = (*WARNINGS, "-Wconversion", "-O2")
+CORES = ("cortex-m0", "cortex-m3", "cortex-m4+nofp", "cortex-m7", "cortex-m33", "cortex-m33+nodsp", "cortex-m55")
 SANITIZED = ("-std=c99", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
@@ -88,11 +89,29 @@ def test_no_layer_makes_a_sanitizer_speak(tmp_path: Path) -> None:
     check_equal_to_stock(run_layers(tmp_path, list(map(record_of, layers())), HOST, *SANITIZED))
 
 
-@pytest.mark.parametrize("flags", [(), ("-DREDSC_NO_DSP",)], ids=["dsp", "portable"])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        (),
+        ("-Os", "-fno-schedule-insns", "-fomit-frame-pointer"),
+        ("-O3", "-funroll-loops", "-flto", "-Wl,-u,_fini"),
+        ("-O0",),
+        ("-DREDSC_NO_DSP",),
+    ],
+    ids=["dsp", "Os", "O3", "O0", "portable"],
+)
 def test_a_cortex_m4_computes_the_same(tmp_path: Path, flags: tuple[str, ...]) -> None:
     check_equal_to_stock(
         run_layers(tmp_path, list(map(record_of, layers())), CORTEX_M4, "-std=c99", *STRICT, *flags)
     )
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_every_core_compiles(tmp_path: Path, core: str) -> None:
+    compiler = CORTEX_M4.find()
+    for source in KERNELS:
+        command = [compiler, f"-mcpu={core}", "-mthumb", "-std=c99", *STRICT, "-c", str(source)]
+        subprocess.run([*command, "-o", str(tmp_path / "out.o")], check=True)
 
 
 def overlapping(nearer: int = 0) -> list[Record]:
@@ -138,6 +157,18 @@ def test_damaged_layers_are_refused_or_stay_inside_their_tensors(tmp_path: Path)
     assert len(statuses) == 200
     assert {0, 1, 2} <= set(statuses)
     assert statuses.count(0) < 100
+
+
+def test_no_number_in_the_parameters_makes_a_sanitizer_speak(tmp_path: Path) -> None:
+    """No check looks at them."""
+    wild = np.array([-(2**31), 2**31 - 1, 2**30, 0, -1, 1, -21, -31, -32, 31, 32], np.int32)
+    records = []
+    for layer in (layer for layer in layers() if layer.dtype is DType.INT8):
+        columns = np.array(
+            [np.roll(wild, row * len(records))[np.arange(layer.y_shape[-1]) % len(wild)] for row in range(3)]
+        )
+        records.append(record_of(replace(layer, parameters=columns)))
+    assert {result.status for result in run_layers(tmp_path, records, HOST, *SANITIZED)} == {OK}
 
 
 def test_without_the_checks_the_sanitizers_speak(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ extern "C" {
 /*
  * How two weight rows (output channels 2i and 2i + 1) lie in a packed row: two bytes per element k, little-endian,
  * in groups of four elements in the order 0, 2, 1, 3 (the order in which SXTB16 widens the bytes of a word). A group
- * is 8 bytes, a last one may be part zeros. An odd last row has any partner; nothing of it is kept.
+ * is 8 bytes, a last one may be part zeros. An odd last row has any partner; nothing of it is kept. Rows that are not
+ * packed: redsc_conv_rows.h.
  */
 enum {
   REDSC_SUMS = 0,  /* int16 256 * odd row + even row; |sum of the odd row * (x - zero point)| < 2^23 on every input */

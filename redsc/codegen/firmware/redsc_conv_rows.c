@@ -78,11 +78,18 @@ static void redsc_put_results(const redsc_conv_rows *rows, int channel, const ui
   const int32_t *multiplier = rows->parameters + conv->output_channels + channel;
   const int32_t *shift = multiplier + conv->output_channels;
   const int32_t point = conv->output_zero_point, minimum = conv->minimum, maximum = conv->maximum;
-  const int shifts = conv->rescale;
   int i;
+  if (conv->rescale == REDSC_SHIFTS_RIGHT) {
+    for (i = 0; i < count; ++i) {
+      const int32_t doubled = redsc_signed((uint32_t)multiplier[i] << 1);
+      const int32_t value = redsc_rescale(REDSC_SHIFTS_RIGHT, sums[i], doubled, -shift[i], point);
+      y[i] = (int8_t)redsc_clamp(value, minimum, maximum);
+    }
+    return;
+  }
   for (i = 0; i < count; ++i) {
-    const int32_t doubled = redsc_signed((uint32_t)multiplier[i] << 1);
-    y[i] = (int8_t)redsc_clamp(redsc_rescale(shifts, sums[i], doubled, -shift[i], point), minimum, maximum);
+    const uint32_t steps = (uint32_t)redsc_multiply(sums[i], multiplier[i], shift[i]);
+    y[i] = (int8_t)redsc_clamp(redsc_signed(steps + (uint32_t)point), minimum, maximum);
   }
 }
 
@@ -173,8 +180,8 @@ static void redsc_set_pixel_tile(const redsc_conv_rows *rows, const redsc_inside
   }
 }
 
-/* What a pixel that is read where it is adds to four rows, kernel row by kernel row and piece by piece. The tile is that
-   of the first piece, before and after. */
+/* What a pixel that is read where it is adds to four rows, kernel row by kernel row and piece by piece. The tile is
+   that of the first piece, before and after. */
 static void redsc_sum_pixel(const redsc_conv_rows *rows, const redsc_inside *inside, const int8_t *weight,
                             redsc_pixel_tile *tile, uint32_t *sums) {
   const redsc_conv *conv = &rows->conv;
