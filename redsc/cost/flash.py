@@ -10,7 +10,7 @@ from redsc.ir import CUSTOM_OPS, Graph
 
 __all__ = ["KERNEL_BYTES", "flash_bytes", "kernel_bytes"]
 
-KERNEL_BYTES = 7_146  # of code on a Cortex-M4, by arm-none-eabi-gcc 12.2 -Os; tests/firmware holds it to that
+KERNEL_BYTES = 7_342  # of code on a Cortex-M4, by arm-none-eabi-gcc 12.2 -Os; tests/firmware holds it to that
 
 
 def flash_bytes(slots: Sequence[Graph], memory: Sequence[NetworkMemory]) -> int:

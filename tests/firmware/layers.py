@@ -115,16 +115,27 @@ def strided_graph(layer: Layer) -> Graph:
 def layers() -> tuple[Layer, ...]:
     """Return the layers that every machine runs."""
     make = [(conv_layer, DType.INT8, 60), (dense_layer, DType.INT8, 30)]
-    make += [(conv_layer, DType.FLOAT32, 20), (dense_layer, DType.FLOAT32, 15)]
+    make += [(conv_layer, DType.FLOAT32, 20), (dense_layer, DType.FLOAT32, 15), (pointwise_layer, DType.INT8, 20)]
     return tuple(function(dtype, seed) for function, dtype, count in make for seed in range(count))
 
 
 def conv_layer(dtype: DType, seed: int) -> Layer:
     """Return a random convolution: kernels 1 to 5, strides 1 to 3, dilations 1 to 3."""
+    return _conv_layer(dtype, seed, 5, 3)
+
+
+def pointwise_layer(dtype: DType, seed: int) -> Layer:
+    """Return a random 1x1 convolution whose windows are the pixels of its input."""
+    return _conv_layer(dtype, seed, 1, 1)
+
+
+def _conv_layer(dtype: DType, seed: int, most_kernel: int, most_step: int) -> Layer:
     draw = _Draw(dtype, seed)
-    steps = dict(zip(("stride_h", "stride_w", "dilation_h", "dilation_w"), draw.wholes(1, 4, 4), strict=True))
+    steps = dict(
+        zip(("stride_h", "stride_w", "dilation_h", "dilation_w"), draw.wholes(1, most_step + 1, 4), strict=True)
+    )
     attrs = Conv2D(draw.choice((Padding.SAME, Padding.VALID)), activation=ACTIVATIONS[seed % 4], **steps)
-    kernel = draw.wholes(1, 6, 2)
+    kernel = draw.wholes(1, most_kernel + 1, 2)
     reach = [(size - 1) * step + 1 for size, step in zip(kernel, (attrs.dilation_h, attrs.dilation_w), strict=True)]
     # With SAME the image may be smaller than the kernel: some taps then never meet it.
     least = reach if attrs.padding is Padding.VALID else (1, 1)

@@ -159,10 +159,26 @@ def test_damaged_layers_are_refused_or_stay_inside_their_tensors(tmp_path: Path)
     assert statuses.count(0) < 100
 
 
+def test_pixels_beyond_the_image_add_nothing(tmp_path: Path) -> None:
+    """No check knows how large an image must be: a result may have more pixels than windows fit into it."""
+    convs = [(layer, wanted) for layer, wanted in zip(layers(), expected(), strict=True) if layer.op == "CONV_2D"]
+    records: list[Record] = []
+    for layer, _ in convs:
+        record, (batch, height, width, channels) = record_of(layer), layer.y_shape
+        more = ((batch, height + 3, width + 2, channels), b"")
+        records.append(replace(record, tensors=(*record.tensors[:3], more)))
+    for (layer, wanted), record, result in zip(
+        convs, records, run_layers(tmp_path, records, HOST, *SANITIZED), strict=True
+    ):
+        found = np.frombuffer(result.data, layer.dtype.numpy).reshape(record.tensors[3][0])
+        if layer.dtype is DType.INT8:
+            np.testing.assert_array_equal(found[:, :-3, :-2], wanted)
+
+
 def test_no_number_in_the_parameters_makes_a_sanitizer_speak(tmp_path: Path) -> None:
     """No check looks at them."""
     wild = np.array([-(2**31), 2**31 - 1, 2**30, 0, -1, 1, -21, -31, -32, 31, 32], np.int32)
-    records = []
+    records: list[Record] = []
     for layer in (layer for layer in layers() if layer.dtype is DType.INT8):
         columns = np.array(
             [np.roll(wild, row * len(records))[np.arange(layer.y_shape[-1]) % len(wild)] for row in range(3)]

@@ -57,14 +57,14 @@ static void redsc_put_panel(const redsc_conv_rows *rows, redsc_position *at, int
     uint32_t *next = panel + i;
     for (; piece != NULL; piece = redsc_next_piece(rows, &cursor, &own)) {
       const int8_t *image = at->image + piece->channel;
-      if (redsc_is_pointwise(conv)) {
+      if (rows->is_pointwise) {
         next = redsc_put_lines(&piece->lines, image, piece->lines.parts, next, REDSC_TOGETHER);
       } else {
         next = redsc_put_window(conv, &piece->lines, image, at->row * conv->stride_h - conv->pad_top,
                                 at->column * conv->stride_w - conv->pad_left, next, REDSC_TOGETHER);
       }
     }
-    if (redsc_is_pointwise(conv)) {
+    if (rows->is_pointwise) {
       at->image += conv->input_channels;
     } else {
       redsc_advance(conv, at);
@@ -253,6 +253,8 @@ void redsc_run_rows(redsc_conv_rows *rows, const int8_t *weight, const int32_t *
   rows->weight = weight;
   rows->parameters = parameters;
   rows->conv.rescale = redsc_shifts_of(rows);
+  rows->is_pointwise = redsc_is_pointwise(conv) && conv->output_height == conv->input_height &&
+                       conv->output_width == conv->input_width; /* a file may ask for more */
   redsc_next_piece(rows, &rows->second, &rows->first);
   tile = redsc_new_panel_tile(rows, (const uint32_t *)scratch);
   for (; left > 0; left -= count) {

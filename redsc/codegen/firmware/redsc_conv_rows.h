@@ -51,6 +51,7 @@ typedef struct {
   const int32_t *parameters; /* biases, multipliers and shifts of all channels */
   redsc_piece first;         /* most layers have no other */
   redsc_cursor second;
+  int is_pointwise;          /* windows are the pixels of x */
 } redsc_conv_rows;
 
 /* [batches, height, width, channels], and of the weights [rows, height, width, depth]. */
