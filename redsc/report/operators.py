@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from redsc.engine.linear import LINEAR
+from redsc.engine.rows import ENGINE
 from redsc.formats.onnx.ops import ONNX_OPS
 from redsc.formats.onnx.row import OnnxOp
 from redsc.formats.tables import Refusal
@@ -17,14 +19,16 @@ from redsc.report.terminal import print_table
 __all__ = ["operators_page", "print_operators"]
 
 Rows = list[tuple[str, ...]]
-_HEADER = ("operator", "element types", "int8 scales", "channels")
-_NARROW = 3  # the columns that fit a terminal
+_HEADER = ("operator", "C engine", "element types", "int8 scales", "channels")
+_NARROW = 4  # the columns that fit a terminal
 _INTRO = """\
 # Operators
 
 Written by `redsc ops --markdown` from the tables that do the work; a test compares. What a row says about element
 types holds in LiteRT's reference kernels and in tflite-micro alike. An operator is translated when its row has a
-handler; single nodes may still be refused, with their name and the reason, where the kernel takes less.
+handler; single nodes may still be refused, with their name and the reason, where the kernel takes less. "C engine"
+says whether `--backend c` has kernels: of the element types for int8 and float32 (DIV: float32), for all where
+elements are only moved.
 """
 _FOLDED = "computed when the model is read: its operands must be constants or static shapes"
 _ABSORBED = "becomes the scales of int8 tensors"
@@ -81,7 +85,8 @@ def _markdown(header: tuple[str, ...], rows: Rows) -> Iterator[str]:
 def _tflite_row(op: OpDef) -> tuple[str, ...]:
     data = op.data[0] if op.data else 0
     has_int8 = any(row.inputs[data] is DType.INT8 for row in op.signatures)
-    return op.name, _types(op, data), _scales(op) if has_int8 else "", _channels(op)
+    engine = "yes" if op.name in ENGINE or op.name in LINEAR else "no"
+    return op.name, engine, _types(op, data), _scales(op) if has_int8 else "", _channels(op)
 
 
 def _types(op: OpDef, data: int) -> str:

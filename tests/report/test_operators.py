@@ -4,12 +4,17 @@ import re
 
 import pytest
 
+from redsc.engine.rows import refusals
+from redsc.engine.shared import find_shared
 from redsc.formats.onnx.ops import ONNX_OPS
 from redsc.formats.tflite.ops import TFLITE_OPS
-from redsc.ir import OPS
+from redsc.ir import OPS, DType
 from redsc.ir.registry import FAMILIES
+from redsc.ir.rules import Signature
+from redsc.options import Kernels
 from redsc.report.operators import operators_page, print_operators
 from tests.conftest import ROOT
+from tests.op_samples import sample_graph, signature_cases
 
 PAGE = ROOT / "docs" / "ops.md"
 
@@ -25,6 +30,20 @@ def test_every_operator_of_every_table_is_shown_once(capsys: pytest.CaptureFixtu
     for text in (capsys.readouterr().out, operators_page()):
         words = re.findall(r"\w+", text)
         assert [op for op in (*ONNX_OPS, *TFLITE_OPS) if op not in words] == []
+
+
+ENGINE_TYPES = {DType.INT8, DType.FLOAT32}
+
+
+@pytest.mark.parametrize(("name", "row"), list(signature_cases()), ids=str)
+def test_the_c_engine_has_what_the_page_says(name: str, row: Signature) -> None:
+    graph = sample_graph(name, row)
+    has_kernels = refusals([graph], find_shared([graph]), Kernels.ENGINE) is None
+    (said,) = (line.split(" | ")[1] for line in operators_page().splitlines() if line.startswith(f"| {name} |"))
+    if said == "no":
+        assert not has_kernels
+    elif {value.type.dtype for value in (*graph.inputs, *graph.outputs)} <= ENGINE_TYPES:
+        assert has_kernels == (name != "DIV" or row.output is DType.FLOAT32)
 
 
 def test_every_op_has_one_family() -> None:
