@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ _COMPILERS = ("cc", "gcc", "clang")
 _FLAGS = ("-std=c99", "-O1", "-w")
 _COMPILE_SECONDS, _RUN_SECONDS = 120, 300
 _EXECUTOR = "tflm"  # LiteRT's reference kernels round some functions otherwise
+_PACKAGE = EXECUTORS[_EXECUTOR].package
+_SMALLEST = b"#include <stdio.h>\n#include <string.h>\n#include <math.h>\nint main(void) { return 0; }\n"
 
 
 def verify_engine(
@@ -38,11 +41,9 @@ def verify_engine(
         VerificationError: a level answers differently, or the files do not compile.
     """
     oracle = "the C engine on this machine, against tflm"
-    compiler = next(filter(None, map(shutil.which, _COMPILERS)), None)
-    missing = "there is no C compiler" if compiler is None else None
-    if not installed(_EXECUTOR):
-        missing = f"{EXECUTORS[_EXECUTOR].package} is not installed"
-    if compiler is None or missing:
+    compiler = next(filter(_makes_programs, filter(None, map(shutil.which, _COMPILERS))), None)
+    if compiler is None or not installed(_EXECUTOR):
+        missing = "no C compiler makes programs for it" if compiler is None else f"{_PACKAGE} is not installed"
         yield from (Verification(name, oracle, f"not run: {missing}") for name in names)
         return
     with tempfile.TemporaryDirectory(prefix="redsc-") as folder:
@@ -56,6 +57,14 @@ def verify_engine(
                 hint = "please report this with the model file"
                 raise VerificationError(f"level {name}: {oracle} disagrees", evidence=[problem], hint=hint)
             yield Verification(name, oracle, f"equal within {tolerance:g}" if tolerance else "equal bit for bit")
+
+
+def _makes_programs(compiler: str) -> bool:
+    """Whether a compiler has what a program needs: headers, a linker, a library; constants are little-endian."""
+    with tempfile.TemporaryDirectory(prefix="redsc-") as folder:
+        command = [compiler, "-x", "c", "-", *_FLAGS, "-o", f"{folder}/smallest", "-lm"]
+        done = subprocess.run(command, input=_SMALLEST, capture_output=True, timeout=_COMPILE_SECONDS, check=False)
+    return done.returncode == 0 and sys.byteorder == "little"
 
 
 def _compile(compiler: str, folder: Path, symbol: str, files: Mapping[str, bytes], graph: Graph) -> Path:

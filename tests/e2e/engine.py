@@ -87,6 +87,7 @@ def build_levels(engine: Engine, count: int, machine: Machine, folder: Path) -> 
     defines = [
         f"-DSAMPLES={count}",
         f"-DGUARD_BYTES={0 if machine is HOST_SANITIZED else 64}",
+        *(("-DNET_NO_STATIC_ARENA",) if machine.is_emulated else ()),  # its memory is small
         f"-DARENAS={','.join(map(_arena_macro, engine.levels))}",
         f"-DREADS={' '.join(f'READ({index})' for index in range(len(graph.inputs)))}",
         f"-DWRITES={' '.join(f'WRITE({index})' for index in range(len(graph.outputs)))}",
