@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from redsc.compile import read_model
 from redsc.errors import UnsupportedError
 from redsc.options import Budgets, Options, Recovery
 from tests.conftest import Zoo
-from tests.e2e.engine import HOST_SANITIZED, M4, check_levels, write_engine
+from tests.e2e.engine import HOST_SANITIZED, M4, check_levels, run_levels, write_engine
 from tests.e2e.test_zoo import MODELS, SHAPES, needs_zoo
 from tests.firmware.engine.harness import Machine
 from tests.helpers import MLPERF, REDS, STREAMING, TFLM
@@ -98,6 +99,17 @@ def test_every_level_in_an_order_for_a_cache(zoo: Zoo, name: str) -> None:
 @pytest.mark.parametrize("name", ON_CORTEX_M4, ids=name_of)
 def test_every_level_on_a_cortex_m4(zoo: Zoo, name: str) -> None:
     check(zoo(name), OPTIONS, M4)
+
+
+def test_an_arena_of_fewer_bytes_is_seen(zoo: Zoo) -> None:
+    """A control: the header's number is what the level needs, and these checks would see if it were not."""
+    engine = write_engine(zoo(f"{MLPERF}/kws_ref_model.tflite"), OPTIONS)
+    (said,) = re.findall(rb"NET_LEVEL_100_ARENA_BYTES (\d+)u", engine.files["net.h"])
+    less = b"%du" % (int(said) - 64)
+    files = {name: data.replace(said + b"u", less) for name, data in engine.files.items()}
+    samples = [sample_inputs(graph, 0) for graph in engine.levels.values()]
+    with pytest.raises(AssertionError, match="heap-buffer-overflow"):
+        run_levels(replace(engine, files=files), samples, HOST_SANITIZED)
 
 
 @pytest.mark.parametrize("name", NO_KERNELS, ids=name_of)
