@@ -133,16 +133,17 @@ class LevelModel:
             self.cp.add(skipped == int(name in self.slot.must_skip))
         return skipped
 
-    def _is_there(self, block: str | None) -> Any:
+    def is_there(self, block: str | None) -> Any:
+        """Return a literal for whether a block is not skipped; None stands for what cannot be."""
         return 1 if block is None else ~self.skipped[block]
 
     def _exists(self, space: str) -> Any:
         """Return a literal for whether one of the blocks of a space is not skipped."""
         blocks = self.costs.nesting.spaces[space]
         if len(blocks) == 1:
-            return self._is_there(*blocks)
+            return self.is_there(*blocks)
         exists = self.cp.new_bool_var("")
-        self.cp.add_max_equality(exists, [self._is_there(block) for block in blocks])
+        self.cp.add_max_equality(exists, [self.is_there(block) for block in blocks])
         return exists
 
     def _options(self, spaces: Iterable[str]) -> Iterable[tuple[int, ...]]:
@@ -151,7 +152,7 @@ class LevelModel:
     def _choices(self, spaces: tuple[str, ...], block: str | None) -> _Choices:
         """Return what these spaces may be where a block is there, as literals of which one is true, else none."""
         if not spaces:
-            return [((), self._is_there(block))]
+            return [((), self.is_there(block))]
         if len(spaces) == 1 and self.costs.nesting.spaces[spaces[0]] == {block}:
             return [((width,), taken) for width, taken in self.widths[spaces[0]].items()]
         if (spaces, block) not in self.tables:
@@ -174,7 +175,7 @@ class LevelModel:
         found: _Choices = [((width,), self.cp.new_bool_var("")) for width in self.widths[space]]
         for (_, both), taken in zip(found, self.widths[space].values(), strict=True):
             self.cp.add_implication(both, taken)
-        self.cp.add(sum(both for _, both in found) == self._is_there(block))
+        self.cp.add(sum(both for _, both in found) == self.is_there(block))
         return found
 
     def _pair(self, spaces: tuple[str, ...], block: str | None) -> _Choices:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from redsc.cost.buffer import ALIGNMENT_BYTES
+from redsc.cost.flash import KERNEL_BYTES
 from redsc.options import Resident
 from redsc.passes.plan import Level
 from redsc.passes.select.costs import Costs
@@ -134,5 +135,13 @@ def _bound_flash(costs: Costs, query: Query, cp: Any, levels: Sequence[LevelMode
                 stored.append(level.sum(copies.cost))
             elif copies.spaces:
                 stored.append(level.copied(copies, larger))
+    if flash.needs_kernels(query.above):
+        is_cut = cp.new_bool_var("")
+        for level in levels:
+            for column in flash.in_place:
+                for width, taken in level.widths[column.space].items():
+                    if width < column.whole:
+                        cp.add(is_cut >= taken + level.is_there(column.block) - 1)
+        stored.append(KERNEL_BYTES * is_cut)
     fixed = flash.fixed_bytes(costs.problem, query.above, len(levels) + len(query.below))
     cp.add(sum(stored) <= limit - fixed)

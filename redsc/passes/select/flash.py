@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
+from redsc.cost.flash import KERNEL_BYTES
 from redsc.engine.linear import LINEAR
 from redsc.engine.size import engine_size
 from redsc.formats import shared_constants, write_models
@@ -30,8 +31,9 @@ from redsc.passes.select.terms import (
     touched_spaces,
 )
 from redsc.passes.slice import slice_channels
+from redsc.passes.strided import has_strided
 
-__all__ = ["Copies", "FlashModel"]
+__all__ = ["Column", "Copies", "FlashModel"]
 
 _SCALE_BYTES = 4
 _PARAMETER_BYTES = 8  # of each row of a layer that reads a shared weight; with its bias, which slot 0 may have, 12
@@ -48,15 +50,34 @@ class Copies:
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """The space of the columns of a weight that is read in place, its width in slot 0, and the layer's block."""
+
+    space: str
+    whole: int
+    block: str | None
+
+    def is_cut(self, level: Level) -> bool:
+        """Whether a level has the layer and fewer columns."""
+        return level.widths[self.space] < self.whole and self.block not in level.skipped
+
+
+@dataclass(frozen=True, slots=True)
 class FlashModel:
     """In bytes. The first level of a container stores all `copies`, one below it those that it cuts elsewhere.
 
-    Structures that are no numbers take `first_tables` in the first level, and `more_tables` in each further one.
+    Structures that are no numbers take `first_tables` in the first level, and `more_tables` in each further one. A
+    level that cuts a column of `in_place` needs redsc's kernels, which are stored once.
     """
 
     copies: tuple[Copies, ...]
     first_tables: int
     more_tables: int
+    in_place: tuple[Column, ...] = ()
+
+    def needs_kernels(self, above: Sequence[Candidate]) -> bool:
+        """Whether levels that read a weight in place bring redsc's kernels with them: no larger level has."""
+        return bool(self.in_place) and not any(has_strided(level.shipped) for level in above)
 
     @staticmethod
     def of(problem: Problem, nesting: Nesting) -> FlashModel:
@@ -74,13 +95,16 @@ class FlashModel:
         gaps = _ALIGNMENT_BYTES * (4 + len(least.graph.constants()))
         once, twice = _written([least]), _written([least, least])  # without arena plans
         first = once - FlashModel(copies, 0, 0).numbers(_as_level(least), None)
-        return FlashModel(copies, first - gaps, twice - once - 2 * _ALIGNMENT_BYTES)
+        columns = tuple(_columns(problem, nesting, in_place))
+        return FlashModel(copies, first - gaps, twice - once - 2 * _ALIGNMENT_BYTES, columns)
 
     def bound(self, problem: Problem, above: Sequence[Candidate], levels: Sequence[Level], below: int = 0) -> int:
         """Return what a container needs at least: levels that are there, these, and so many smaller ones."""
         chain = [_as_level(above[-1]) if above else None, *levels]
         numbers = sum(self.numbers(level, larger) for level, larger in zip(levels, chain, strict=False))
-        return self.fixed_bytes(problem, above, len(levels) + below) + numbers
+        is_cut = any(column.is_cut(level) for level in levels for column in self.in_place)
+        kernels = KERNEL_BYTES if is_cut and self.needs_kernels(above) else 0
+        return self.fixed_bytes(problem, above, len(levels) + below) + numbers + kernels
 
     def fixed_bytes(self, problem: Problem, above: Sequence[Candidate], count: int) -> int:
         """Return what a container of some levels and `count` smaller ones needs besides the numbers of these."""
@@ -150,6 +174,16 @@ def _read_in_place(problem: Problem) -> dict[str, Node]:
     cut = {space: max(widths, default=problem.legal(space)[0]) for space, widths in below.items()}
     graph = problem.shipped(slice_channels(problem.graph, problem.groups, cut))
     return {node.operand(1).name: node for node in graph.nodes if node.op in CUSTOM_OPS}
+
+
+def _columns(problem: Problem, nesting: Nesting, in_place: Mapping[str, Node]) -> Iterator[Column]:
+    """Yield the columns of weights, where they are of one space."""
+    for name, node in in_place.items():
+        layout = problem.groups.axes.get(name, {}).get(len(node.operand(1).type.shape) - 1, ())
+        columns = axis_size(problem, layout)
+        if problem.first is not None and len(columns) == 1 and () not in columns:
+            ((space,),) = columns
+            yield Column(space, problem.first.widths[space], nesting.block_of(node))
 
 
 def _parameters(
