@@ -60,15 +60,13 @@ def results(engine: Engine) -> Iterator[str]:
 
 
 def result(engine: Engine, machine: Machine, count: int) -> str:
-    """Return how many inputs agree, or why none were run."""
+    """Return how many inputs agree, what differs, or why none were run."""
     whole, *_ = engine.levels.values()
     samples = [random_samples(graph, count, seed) for seed, graph in enumerate(engine.levels.values())]
     try:
         check_levels(engine, samples, machine, computes_in_float(whole))
     except AssertionError as error:
-        if "overflowed" in str(error):
-            return "too large for the board"
-        raise
+        return "too large for the board" if "overflowed" in str(error) else str(error).splitlines()[0]
     return f"{count} equal"
 
 
