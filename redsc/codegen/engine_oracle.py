@@ -20,7 +20,7 @@ from redsc.ir import Array, Graph
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference
 
-__all__ = ["verify_engine"]
+__all__ = ["run_to_its_end", "verify_engine"]
 
 _COMPILERS = ("cc", "gcc", "clang")
 _FLAGS = ("-std=c99", "-O1", "-w")
@@ -38,7 +38,7 @@ def verify_engine(
     int8 must agree bit for bit, floats within 1e-5; a network that keeps state takes consecutive steps.
 
     Raises:
-        VerificationError: a level answers differently, or the files do not compile.
+        VerificationError: a level answers differently, or the files do not compile, or nothing ends in minutes.
     """
     oracle = "the C engine on this machine, against tflm"
     compiler = next(filter(_makes_programs, filter(None, map(shutil.which, _COMPILERS))), None)
@@ -63,7 +63,12 @@ def _makes_programs(compiler: str) -> bool:
     """Whether a compiler has what a program needs: headers, a linker, a library; constants are little-endian."""
     with tempfile.TemporaryDirectory(prefix="redsc-") as folder:
         command = [compiler, "-x", "c", "-", *_FLAGS, "-o", f"{folder}/smallest", "-lm"]
-        done = subprocess.run(command, input=_SMALLEST, capture_output=True, timeout=_COMPILE_SECONDS, check=False)
+        try:
+            done = subprocess.run(
+                command, input=_SMALLEST, capture_output=True, timeout=_COMPILE_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return False
     return done.returncode == 0 and sys.byteorder == "little"
 
 
@@ -75,17 +80,30 @@ def _compile(compiler: str, folder: Path, symbol: str, files: Mapping[str, bytes
     (folder / "redsc_check.c").write_bytes(driver)
     sources = ["redsc_check.c", *(name for name in files if name.endswith(".c"))]
     command = [compiler, *_FLAGS, *sources, "-o", "check", "-lm"]
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=_COMPILE_SECONDS, check=False
-    )
+    done = run_to_its_end(command, b"", folder, _COMPILE_SECONDS)
     if done.returncode:
-        raise VerificationError("the C engine's files do not compile", evidence=done.stderr.splitlines()[:5])
+        evidence = done.stderr.decode(errors="replace").splitlines()[:5]
+        raise VerificationError("the C engine's files do not compile", evidence=evidence)
     return folder / "check"
+
+
+def run_to_its_end(
+    command: Sequence[str], data: bytes, folder: Path, seconds: int
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command in a folder, with `data` on its stdin, and return what came of it.
+
+    Raises:
+        VerificationError: it takes more than so many seconds.
+    """
+    try:
+        return subprocess.run(command, cwd=folder, input=data, capture_output=True, timeout=seconds, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise VerificationError(f"{Path(command[0]).name} takes more than {seconds} s") from error
 
 
 def _run(program: Path, slot: int, samples: Sequence[Sequence[Array]], graph: Graph) -> list[list[Array]]:
     data = b"".join(np.ascontiguousarray(array).tobytes() for sample in samples for array in sample)
-    done = subprocess.run([program, str(slot)], input=data, capture_output=True, timeout=_RUN_SECONDS, check=False)
+    done = run_to_its_end([str(program), str(slot)], data, program.parent, _RUN_SECONDS)
     if done.returncode:
         raise VerificationError(f"the C engine ends with status {done.returncode}")
     rows, at = [], 0

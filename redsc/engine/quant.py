@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from math import inf
 
 import numpy as np
 
 from redsc.engine.call import Call, Emit
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Activation, Array, DType, Node, Quant, Value
+from redsc.ir.clamp import float_limits, int8_limits
 from redsc.ir.rescale import quantize_multipliers
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "by_type",
     "clamp",
     "clamp_fields",
-    "clamp_float",
     "divide_by_power",
     "multiplier_of",
     "multiply",
@@ -26,13 +25,6 @@ __all__ = [
 ]
 
 INT8_RANGE = (-128, 127)
-_LIMITS: Mapping[Activation, tuple[float, float]] = {
-    Activation.NONE: (-inf, inf),
-    Activation.RELU: (0.0, inf),
-    Activation.RELU_N1_TO_1: (-1.0, 1.0),
-    Activation.RELU6: (0.0, 6.0),
-}
-_FAR = np.float32(2**23)  # more steps than any limit that int8 reaches
 
 
 def by_type(rows: Mapping[DType, Emit]) -> Emit:
@@ -60,27 +52,14 @@ def quant_of(value: Value) -> Quant:
 
 
 def clamp(output: Value, activation: Activation) -> tuple[int, int]:
-    """Return the least and the most that an int8 output may be.
-
-    Source: CalculateActivationRangeQuantized in tensorflow/lite/kernels/kernel_util.cc, in float32 as there.
-    """
-    quant = quant_of(output)
-    bounds = (quant.zero_point + _steps(limit, quant.scale) for limit in clamp_float(activation))
-    low, high = (int(np.clip(bound, *INT8_RANGE)) for bound in bounds)
-    return low, high
-
-
-def clamp_float(activation: Activation) -> tuple[float, float]:
-    """Return the least and the most that a float32 output may be."""
-    most = float(np.finfo(np.float32).max)
-    low, high = _LIMITS[activation]
-    return max(low, -most), min(high, most)
+    """Return the least and the most that an int8 output may be."""
+    return int8_limits(quant_of(output), activation)
 
 
 def clamp_fields(output: Value, activation: Activation) -> dict[str, int | float]:
     """Return the members `minimum` and `maximum` of a kernel's parameters."""
     is_float = output.type.dtype is DType.FLOAT32
-    low, high = clamp_float(activation) if is_float else clamp(output, activation)
+    low, high = float_limits(activation) if is_float else clamp(output, activation)
     return {"minimum": low, "maximum": high}
 
 
@@ -113,10 +92,3 @@ def round_away(reals: Array) -> Array:
     whole = np.trunc(reals)
     rounded: Array = whole + np.where(np.abs(reals - whole) >= 0.5, np.sign(reals), 0).astype(reals.dtype)
     return rounded
-
-
-def _steps(real: float, scale: float) -> float:
-    """Return a limit in steps of a scale, rounded in float32 as TFLite does."""
-    with np.errstate(over="ignore"):
-        steps = np.float32(real) / np.float32(scale)
-    return float(round_away(np.array(np.clip(steps, -_FAR, _FAR))))

@@ -8,9 +8,10 @@ import numpy as np
 
 from redsc.engine.call import Call, Constant, Field, Params
 from redsc.engine.float_linear import constant_bias, strides_of
-from redsc.engine.quant import clamp, clamp_float, quant_of
+from redsc.engine.quant import clamp, quant_of
 from redsc.engine.shared import Held
 from redsc.ir import DType, Node, Padding
+from redsc.ir.clamp import float_limits
 from redsc.ir.rescale import quantize_multipliers
 
 __all__ = ["transpose_conv_calls"]
@@ -65,7 +66,7 @@ def _before(size: int, out: int, kernel: int, stride: int, padding: Padding) -> 
 
 
 def _float_fields(node: Node) -> dict[str, Field]:
-    bias, (low, high) = constant_bias(node, _BIAS), clamp_float(node.attrs.activation)
+    bias, (low, high) = constant_bias(node, _BIAS), float_limits(node.attrs.activation)
     limits: dict[str, Field] = {"minimum_f32": low, "maximum_f32": high}
     return limits if bias is None else {"bias": Constant.of(bias, "float"), **limits}
 

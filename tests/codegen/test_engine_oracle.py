@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from redsc.codegen.engine_oracle import verify_engine
+from redsc.codegen.engine_oracle import run_to_its_end, verify_engine
 from redsc.codegen.oracles import Verification
 from redsc.errors import VerificationError
 from redsc.formats import write_tflite
@@ -83,3 +83,8 @@ def test_a_network_with_state_takes_consecutive_steps(tmp_path: Path) -> None:
     )
     with pytest.raises(VerificationError, match="disagrees"):
         verify(engine, net__c=forgetful)
+
+
+def test_a_program_that_does_not_end_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(VerificationError, match="sleep takes more than 1 s"):
+        run_to_its_end(["sleep", "30"], b"", tmp_path, 1)

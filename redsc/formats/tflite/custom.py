@@ -6,8 +6,6 @@ Readers of a file need the attributes, kernels numbers that they can use as they
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ import numpy as np
 from redsc.errors import MalformedModel
 from redsc.formats.tflite.ops import ACTIVATION_CODES, PADDING_CODES
 from redsc.ir import Activation, DType, Node, Padding, StridedConv2D, StridedFullyConnected, Value
+from redsc.ir.clamp import float_limits, int8_limits
 from redsc.ir.ops_conv import padding_before
 
 __all__ = ["decode_options", "encode_options"]
@@ -24,12 +23,6 @@ _HEAD = struct.Struct("<5B3x6H2i8sI")  # version to flags, strides to paddings, 
 _RUN_NUMBERS = 4
 _HAS_BIAS, _KEEPS_DIMS = 1, 2
 _ELEMENTS = {DType.FLOAT32: 0, DType.INT8: 1}
-_LIMITS: Mapping[Activation, tuple[float, float]] = {
-    Activation.NONE: (-inf, inf),
-    Activation.RELU: (0.0, inf),
-    Activation.RELU_N1_TO_1: (-1.0, 1.0),
-    Activation.RELU6: (0.0, 6.0),
-}
 _NO_WINDOW = (1, 1, 1, 1, 0, 0)
 _PADDINGS = {PADDING_CODES[item]: item for item in Padding}
 _ACTIVATIONS = {ACTIVATION_CODES[item]: item for item in Activation}
@@ -87,17 +80,8 @@ def _zero_point(value: Value) -> int:
 
 
 def _limits(output: Value, activation: Activation) -> bytes:
-    """Return the least and the most that the output may be (kernel_util.cc, CalculateActivationRangeQuantized)."""
-    low, high = _LIMITS[activation]
+    """Return the least and the most that the output may be."""
     quant = output.type.quant
     if output.type.dtype is not DType.INT8 or quant is None:
-        most = float(np.finfo(np.float32).max)
-        return struct.pack("<2f", max(low, -most), min(high, most))
-    bounds = (quant.zero_point + _steps(limit, quant.scale) for limit in (low, high))
-    return struct.pack("<2i", *(int(np.clip(bound, -128, 127)) for bound in bounds))
-
-
-def _steps(real: float, scale: float) -> float:
-    """Return a limit in steps of a scale, rounded half away from zero in float32 as TFLite does."""
-    steps = np.float32(real) / np.float32(scale)
-    return float(np.copysign(np.floor(np.abs(steps) + np.float32(0.5)), steps))
+        return struct.pack("<2f", *float_limits(activation))
+    return struct.pack("<2i", *int8_limits(quant, activation))
