@@ -1,4 +1,7 @@
-"""What one node takes of the arena, by the widths around it: asked of the cut node itself, and only once."""
+"""What one node takes of the arena, by the widths around it: asked of the cut node itself, and only once.
+
+Layers that differ in their numbers alone take the same: of the five equal blocks of a DS-CNN one is asked.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from redsc.cost.memory import working_bytes
 from redsc.cost.overlap import overlap_distance
 from redsc.cost.tflm_structs import Abi
 from redsc.cost.tflm_tail import kernel_of
-from redsc.ir import CUSTOM_OPS, Graph, Node
+from redsc.ir import CUSTOM_OPS, Graph, Node, Value, op_def
+from redsc.ir.rules import Grouped, Produces
 from redsc.passes.select.problem import Problem
 from redsc.passes.select.terms import Cost, Nesting, Term, Widths, at_least, touched_spaces
 from redsc.passes.slice import slice_channels
@@ -25,13 +29,16 @@ MOST_SPACES = 2  # of a term
 class NodeBytes:
     """In bytes: what a kernel takes while it runs, the handles of that, what a node keeps, what its result shares.
 
-    `shared` is what the result may share with each operand.
+    `shared` is what the result may share with each operand, by index.
     """
 
     scratch: int
     handles: int
     kept: int
-    shared: Mapping[str, int]
+    shared: Mapping[int, int]
+
+
+_Known = dict[tuple[int, ...], NodeBytes]  # by the widths of the spaces that a node touches
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +47,19 @@ class NodeMeasures:
 
     problem: Problem
     abi: Abi  # of TFLM; the C engine has none
-    _known: dict[tuple[object, ...], NodeBytes] = field(default_factory=dict)
-    _spaces: dict[Node, list[str]] = field(default_factory=dict)
+    _forms: dict[object, _Known] = field(default_factory=dict)
+    _nodes: dict[Node, tuple[_Known, list[str]]] = field(default_factory=dict)
 
     def of(self, node: Node, widths: Widths) -> NodeBytes:
         """Return what a node takes."""
-        if node not in self._spaces:
-            self._spaces[node] = spaces_of(self.problem, node)
-        key = (node, *(widths[space] for space in self._spaces[node]))
-        if key not in self._known:
-            self._known[key] = self._measure(node, widths)
-        return self._known[key]
+        if node not in self._nodes:
+            form, spaces = _form(self.problem, node)
+            self._nodes[node] = self._forms.setdefault(form, {}), spaces
+        known, spaces = self._nodes[node]
+        cut = tuple(widths[space] for space in spaces)
+        if cut not in known:
+            known[cut] = self._measure(node, widths)
+        return known[cut]
 
     def _measure(self, node: Node, widths: Widths) -> NodeBytes:
         inputs = [value for value in node.present_inputs() if not value.is_constant]
@@ -64,16 +73,43 @@ class NodeMeasures:
         handles = len(buffers) * self.abi.layout("ScratchBufferHandle").size
         return NodeBytes(scratch, handles, kept_bytes(cut, self.abi), self._shared(cut))
 
-    def _shared(self, node: Node) -> dict[str, int]:
-        found = dict[str, int]()
+    def _shared(self, node: Node) -> dict[int, int]:
+        found = dict[int, int]()
         for index, value in enumerate(node.inputs):
             if value is None or value.is_constant or node.inputs.count(value) > 1:
                 continue
             distance = overlap_distance(node, index, self.problem.budgets.kernels)
             if distance is not None:
                 sizes = aligned(value.type.nbytes), aligned(node.outputs[0].type.nbytes)
-                found[value.name] = most_shared(*sizes, distance)
+                found[index] = most_shared(*sizes, distance)
         return found
+
+
+def _form(problem: Problem, node: Node) -> tuple[object, list[str]]:
+    """Return what decides what a node takes, but for the widths of spaces, and these spaces.
+
+    Of a layer with constant weights that are its attributes, its operands without their numbers, and the weight
+    that it may read in place. Constants of other nodes say what they do: no two are alike.
+    """
+    rule = op_def(node.op).channels
+    if not isinstance(rule, (Produces, Grouped)) or not node.operand(rule.weight).is_constant:
+        return node, spaces_of(problem, node)
+    values = (*node.inputs, *node.outputs)
+    layouts = {value: problem.groups.axes.get(value.name, {}) for value in values if value is not None}
+    segments = (segment for axes in layouts.values() for layout in axes.values() for segment in layout)
+    spaces = [problem.groups.space(index) for index in dict.fromkeys(segment.space for segment in segments)]
+    places = {space.id: (place, space.size, space.frozen is None) for place, space in enumerate(spaces)}
+    stored = {value.name: value.type.shape for value in (problem.first.graph.constants() if problem.first else ())}
+
+    def operand(value: Value | None) -> object:
+        if value is None:
+            return None
+        quant, axes = value.type.quant, layouts[value].items()
+        cuts = ((axis, *((places[s.space], s.outer, s.inner) for s in layout)) for axis, layout in axes)
+        kind = (value.type.shape, value.type.dtype, len(quant.scales) if quant else 0, value.is_constant)
+        return kind, tuple(cuts), stored.get(value.name)
+
+    return (node.op, node.attrs, *map(operand, values)), [s.name for s in spaces if s.frozen is None]
 
 
 def kept_bytes(node: Node, abi: Abi) -> int:

@@ -112,7 +112,8 @@ class _Heads:
         read, made = ({value.name for value in values} for values in (node.present_inputs(), node.outputs))
         if dying not in read or born not in made or not is_counted or len(spaces) > MOST_SPACES:
             return None
-        saved = node_part(self.measures, node, lambda taken: -taken.shared.get(dying, 0))
+        index = next(place for place, value in enumerate(node.inputs) if value is not None and value.name == dying)
+        saved = node_part(self.measures, node, lambda taken: -taken.shared.get(index, 0))
         return Term(saved, tuple(spaces), block)
 
     def tensor(self, node: Node, value: Value, live: set[str]) -> Cost:
