@@ -45,7 +45,7 @@ def test_levels_that_lose_least_stay(net: str, seed: int) -> None:
     assert (again.objective, again.bound) == (best.objective, best.objective)
     assert sum(closer.least_losses) <= best.objective
     assert _choices(closer) <= _choices(query)
-    staged = solve_narrowing(costs, query)
+    staged = solve_narrowing(costs, query, (), is_known=False)
     assert staged is not None
     assert (staged.objective, staged.bound) == (best.objective, best.objective)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
+from redsc.passes.plan import Level
 from redsc.passes.select.flash import FlashModel
 from redsc.passes.select.problem import Candidate, Problem
 from redsc.passes.select.ram import RamModel
@@ -79,11 +80,11 @@ class Costs:
             flash=None if budgets.flash_bytes is None else FlashModel.of(problem, nesting),
         )
 
-    def lost(self, levels: Iterable[Candidate]) -> int:
+    def lost(self, levels: Iterable[Candidate | Level]) -> int:
         """Return what levels lose in sum, as the solver counts it."""
         return sum(self._lost(level) for level in levels)
 
-    def _lost(self, level: Candidate) -> int:
+    def _lost(self, level: Candidate | Level) -> int:
         there = (name for name, blocks in self.nesting.spaces.items() if not blocks <= set(level.skipped))
         widths = sum(self.losing.widths[name][level.widths[name]] for name in there)
         return widths + sum(self.losing.skips[name] for name in level.skipped)

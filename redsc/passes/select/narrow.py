@@ -31,10 +31,15 @@ _RAISE = 3.0  # of the price, as long as that raises the bound
 _MOST_RAISES = 8
 
 
-def solve_narrowing(costs: Costs, query: Query, hint: Sequence[Level] = ()) -> Solved | None:
-    """Return what `solve` does, with more and more effort: what is found narrows the query."""
-    best: Solved | None = None
-    for effort in _EFFORTS:
+def solve_narrowing(
+    costs: Costs, query: Query, hint: Sequence[Level], *, is_known: bool, efforts: Sequence[float] = _EFFORTS
+) -> Solved | None:
+    """Return what `solve` does, with more and more effort: what is found narrows the query.
+
+    `is_known` is whether the hint is levels that keep all bounds.
+    """
+    best: Solved | None = Solved(tuple(hint), costs.lost(hint), 0) if is_known else None
+    for effort in efforts:
         query = narrowed(costs, query, best.objective if best else inf)
         solved = solve(costs, query, effort, best.levels if best else hint)
         if solved is not None:

@@ -51,7 +51,7 @@ class NodeMeasures:
     _nodes: dict[Node, tuple[_Known, list[str]]] = field(default_factory=dict)
 
     def of(self, node: Node, widths: Widths) -> NodeBytes:
-        """Return what a node takes."""
+        """Return what a node takes under widths of the spaces that it touches."""
         if node not in self._nodes:
             form, spaces = _form(self.problem, node)
             self._nodes[node] = self._forms.setdefault(form, {}), spaces
@@ -138,5 +138,5 @@ def node_cost(measures: NodeMeasures, nesting: Nesting, node: Node, part: Callab
 
 def node_part(measures: NodeMeasures, node: Node, part: Callable[[NodeBytes], int]) -> Callable[..., int]:
     """Return a part of what a node takes as a function of the widths of its spaces."""
-    narrowest, spaces = measures.problem.narrowest, spaces_of(measures.problem, node)
-    return lambda *widths: part(measures.of(node, {**narrowest, **dict(zip(spaces, widths, strict=True))}))
+    spaces = spaces_of(measures.problem, node)
+    return lambda *widths: part(measures.of(node, dict(zip(spaces, widths, strict=True))))

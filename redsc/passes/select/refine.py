@@ -8,8 +8,8 @@ from dataclasses import replace
 from redsc.passes.plan import Level
 from redsc.passes.select.costs import Costs
 from redsc.passes.select.cp_level import Slot
-from redsc.passes.select.cp_sat import Query, solve
-from redsc.passes.select.narrow import narrowed
+from redsc.passes.select.cp_sat import Query
+from redsc.passes.select.narrow import solve_narrowing
 from redsc.passes.select.problem import Candidate, Problem
 from redsc.passes.select.settle import as_networks, is_kept
 
@@ -17,7 +17,7 @@ __all__ = ["MOST_OPTIONS", "is_coarse", "refine", "thinned"]
 
 MOST_OPTIONS = 16  # widths per space: pairs of them are the variables of the solver
 _MOST_REFINED = 5
-_EFFORT = 0.7  # of deterministic time for each step: these need no proof
+_EFFORTS = (0.2, 0.5)  # of deterministic time for each step: these need no proof
 
 
 def is_coarse(problem: Problem) -> bool:
@@ -43,8 +43,8 @@ def refine(costs: Costs, query: Query, levels: tuple[Candidate, ...]) -> tuple[C
         slots = tuple(_closer(problem, slot, level) for slot, level in zip(query.slots, levels, strict=True))
         query = replace(query, slots=slots, least_losses=())
         hint = [Level("", level.widths, level.skipped) for level in levels]
-        solved = solve(costs, narrowed(costs, query, costs.lost(levels)), _EFFORT, hint)
-        if solved is None or solved.objective > costs.lost(levels):
+        solved = solve_narrowing(costs, query, hint, is_known=True, efforts=_EFFORTS)
+        if solved is None:
             break
         found = as_networks(problem, solved.levels)
         if not is_kept(problem, query, found):

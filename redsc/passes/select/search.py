@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from redsc.passes.plan import Level
@@ -61,15 +61,19 @@ class Search:
     def choose(self, requests: Sequence[LevelRequest], near: Neighbours = Neighbours()) -> Found | None:
         """Return full levels that lose the least in sum; None where not even the narrowest keep the bounds."""
         query, scale = self._query(requests, near), self.costs.losing.scale
-        first = solve_narrowing(self.costs, query, self._top_down(query))
+        hint, smallest = self._top_down(query), list[tuple[Candidate, ...]]()
+        if not self._is_kept(query, hint):  # the larger ones leave too little room
+            smallest += self._from_smallest(requests, near)
+            hint = _on_grid(query, smallest[0]) if smallest else hint
+        first = solve_narrowing(self.costs, query, hint, is_known=self._is_kept(query, hint))
         settled = settle(self.costs, query, first) if first else None
-        starts: list[tuple[Candidate, ...]] = []
+        starts = list(smallest)
         if settled is not None:
             starts.append(refine(self.costs, settled[0], as_networks(self.problem, settled[1].levels)))
         if settled is None or not settled[1].is_optimal:
             starts += self._one_by_one(requests, near, query)
         if settled is None or not settled[1].is_optimal or is_coarse(self.problem):
-            starts += self._from_smallest(requests, near)
+            starts += [] if smallest else self._from_smallest(requests, near)
         if not starts:
             starts += self._narrowest(query)
         if not starts:
@@ -128,6 +132,11 @@ class Search:
             above += as_networks(self.problem, solved.levels)
         return chosen
 
+    def _is_kept(self, query: Query, levels: Sequence[Level]) -> bool:
+        """Whether there are as many levels as are asked for, and they keep their bounds."""
+        is_whole = len(levels) == len(query.slots)
+        return is_whole and is_kept(self.problem, query, as_networks(self.problem, levels))
+
     def _one_by_one(
         self, requests: Sequence[LevelRequest], near: Neighbours, query: Query
     ) -> Iterator[tuple[Candidate, ...]]:
@@ -184,3 +193,13 @@ def _inside(slot: Slot, outer: Level) -> Slot:
     """Return a level that nests in another."""
     options = {s: tuple(w for w in widths if w <= outer.widths[s]) for s, widths in slot.options.items()}
     return replace(slot, options=options, must_skip=slot.must_skip | set(outer.skipped))
+
+
+def _on_grid(query: Query, levels: Sequence[Candidate]) -> list[Level]:
+    """Return the largest levels inside these that have widths of a query."""
+    pairs = zip(query.slots, levels, strict=True)
+    return [Level("", _largest(slot.options, level.widths), level.skipped) for slot, level in pairs]
+
+
+def _largest(options: Mapping[str, Sequence[int]], widths: Widths) -> Widths:
+    return {space: max(w for w in known if w <= widths[space]) for space, known in options.items()}
