@@ -22,6 +22,7 @@ from pathlib import Path
 from engine_kernels import INSTRUCTIONS_PER_TICK, PROGRAM, SOURCES
 from models import LEVELS, MODELS
 
+from redsc.budgets import Budgets, FlashCache, Kernels
 from redsc.compile import Choice, plan_levels
 from redsc.compile.cached import order_for_cache
 from redsc.cost.cache import CACHES, Cache
@@ -32,7 +33,7 @@ from redsc.engine.program import constants_of
 from redsc.engine.rows import emit_calls
 from redsc.engine.shared import find_shared
 from redsc.ir import Node
-from redsc.options import Budgets, FlashCache, Kernels, Options, parse_levels
+from redsc.options import Options, parse_levels
 from redsc.progress import silent
 from tests.firmware.build import CORTEX_M4, build, run_on_cortex_m4
 

@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from redsc.budgets import Budgets
 from redsc.codegen.oracles import computes_in_float
 from redsc.cost.macs import graph_macs
 from redsc.errors import UnsupportedError
-from redsc.options import Budgets, Options
+from redsc.options import Options
 from redsc.runtime.compare import random_samples
 from tests.e2e.engine import HOST_SANITIZED, M4, Engine, check_levels, write_engine
 from tests.e2e.test_zoo import FOLDER, MODELS, SHAPES

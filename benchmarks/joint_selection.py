@@ -26,10 +26,11 @@ from typing import Any
 import numpy as np
 from models import ZOO
 
+from redsc.budgets import Budgets
 from redsc.compile import read_model
 from redsc.ir import Array, DType, Graph, Padding, Value, op_def, real_values
 from redsc.ir.rules import Produces
-from redsc.options import Budgets, Options
+from redsc.options import Options
 from redsc.passes.base import Log
 from redsc.passes.int8 import without_annotations
 from redsc.passes.losses import Losses

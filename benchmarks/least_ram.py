@@ -14,13 +14,13 @@ from pathlib import Path
 
 from models import ZOO
 
+from redsc.budgets import Kernels
 from redsc.compile import read_model
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import arena_bytes, head_bytes, measure_memory
 from redsc.cost.tflm_structs import X86_64_RECORDING
 from redsc.formats import load_model, write_tflite
 from redsc.ir import Graph
-from redsc.options import Kernels
 from redsc.passes.base import Log
 from redsc.passes.schedule import Schedule
 from redsc.runtime import EXECUTORS

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from models import LEVELS, MODELS
 
+from redsc.budgets import Budgets
 from redsc.compile import compile_model
-from redsc.options import Budgets, Options, parse_levels
+from redsc.options import Options, parse_levels
 
 
 def main() -> None:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from redsc.version import __version__
 
 if TYPE_CHECKING:
+    from redsc.budgets import Budgets
     from redsc.codegen.files import write_files
     from redsc.compile import Artefact, compile_model, read_model
     from redsc.errors import RedscError
-    from redsc.options import Budgets, Options
+    from redsc.options import Options
     from redsc.report.data import Report
 
 __all__ = [
@@ -34,7 +35,7 @@ __all__ = [
 
 _HOMES = {
     "Artefact": "redsc.compile",
-    "Budgets": "redsc.options",
+    "Budgets": "redsc.budgets",
     "Options": "redsc.options",
     "RedscError": "redsc.errors",
     "Report": "redsc.report.data",

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from redsc.budgets import Budgets
 from redsc.compile import Artefact, compile_model
 from redsc.cost.cache import CACHES
 from redsc.errors import UsageError
 from redsc.formats import write_tflite
 from redsc.ir import Graph
-from redsc.options import Budgets, Options
+from redsc.options import Options
 from redsc.report.terminal import print_report
 from tests.helpers import NetBuilder
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from redsc.budgets import Budgets
 from redsc.compile import compile_model, plan_levels, verify_container
 from redsc.errors import BudgetError, UsageError
 from redsc.formats import read_tflite, write_tflite
 from redsc.ir import DType, print_graph
-from redsc.options import Budgets, Importance, Options, Recovery, Tuning
+from redsc.options import Importance, Options, Recovery, Tuning
 from redsc.runtime.compare import random_samples
 from tests.helpers import small_net
 

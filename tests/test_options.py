@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from redsc.errors import UsageError
-from redsc.options import Budgets, Options, Resident, parse_levels, parse_shapes
+from redsc.options import Options, parse_levels, parse_shapes
 
 
 def test_levels_are_sorted_by_percent_and_lose_their_sign() -> None:
@@ -24,18 +24,6 @@ def test_options_keep_levels_largest_first_and_check_them() -> None:
     assert Options(levels=("25", "50.0", "100")).levels == ("100", "50", "25")
     with pytest.raises(UsageError):
         Options(levels=("half",))
-
-
-def test_budgets_keep_how_ram_was_written() -> None:
-    budgets = Budgets.parse("200KB", "1MiB", "2.5M", "one")
-    assert budgets == Budgets(200_000, 1_048_576, 2_500_000, Resident.ONE, "200KB", "1MiB")
-    assert Budgets.parse() == Budgets()
-
-
-def test_a_wrong_way_to_be_resident_suggests_one() -> None:
-    with pytest.raises(UsageError) as caught:
-        Budgets.parse(resident="on")
-    assert caught.value.diagnostic.hint == "did you mean one?"
 
 
 def test_shapes_are_names_and_sizes() -> None:

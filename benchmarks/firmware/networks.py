@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from redsc.budgets import Backend, Budgets, Kernels, Prefer
 from redsc.codegen.names import c_macro
 from redsc.compile import Artefact, compile_model
 from redsc.cost.macs import graph_macs
@@ -21,7 +22,7 @@ from redsc.engine.size import engine_size
 from redsc.errors import UnsupportedError
 from redsc.formats import load_model, write_tflite
 from redsc.ir import Array, Graph
-from redsc.options import Backend, Budgets, Kernels, Options, Prefer, parse_levels
+from redsc.options import Options, parse_levels
 from redsc.runtime import tflm
 from redsc.runtime.compare import random_samples
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from redsc.options import Budgets, Options, Quantization
+    from redsc.budgets import Budgets
+    from redsc.options import Options, Quantization
 
 __all__ = ["MODEL", "SHAPE", "budget_flags", "network_flags", "options_of"]
 
@@ -217,7 +218,7 @@ def options_of(flags: Mapping[str, Any], name: str | None = None) -> Options:
 
 
 def _budgets(found: Mapping[str, Any]) -> Budgets:
-    from redsc.options import Budgets
+    from redsc.budgets import Budgets
 
     names = (
         "ram",

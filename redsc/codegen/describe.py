@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
+from redsc.budgets import Budgets, Kernels
 from redsc.codegen.names import c_comment, c_macro
 from redsc.codegen.tflm_ops import custom_registrations, resolver_methods
 from redsc.cost.latency import LATENCY_TABLES, latency_us
@@ -14,7 +15,6 @@ from redsc.engine.numbers import C_TYPES, float_literal
 from redsc.formats import SLOT_BYTES, Model
 from redsc.formats.model import Port
 from redsc.ir import Graph, Value, state_reads
-from redsc.options import Budgets, Kernels
 from redsc.passes.levels import Levels
 from redsc.runtime.cascade import Cascade
 from redsc.runtime.quality import Quality

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from redsc.budgets import Kernels
 from redsc.codegen.describe import Firmware
 from redsc.codegen.engine_image import Image, build_image
 from redsc.codegen.names import c_macro
@@ -17,7 +18,6 @@ from redsc.engine.rows import refusals
 from redsc.engine.shared import find_shared
 from redsc.engine.sources import needed_files
 from redsc.ir import Graph
-from redsc.options import Kernels
 from redsc.version import __version__
 
 __all__ = ["EngineFiles", "lower_levels", "render_engine"]

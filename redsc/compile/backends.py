@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from redsc.budgets import Budgets, Sharing
 from redsc.codegen.arduino import arduino_files
 from redsc.codegen.c_files import render_c_files
 from redsc.codegen.container import Container, build_container
@@ -18,7 +19,7 @@ from redsc.cost.flash import kernel_bytes
 from redsc.engine.size import engine_size
 from redsc.formats import write_models
 from redsc.ir import Graph
-from redsc.options import Budgets, Emit, Options, Sharing
+from redsc.options import Emit, Options
 from redsc.passes.levels import Levels
 from redsc.passes.strided import slot_graphs
 from redsc.progress import Progress

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from redsc.budgets import Budgets
 from redsc.cost.memory import resident_bytes
 from redsc.errors import BudgetError
-from redsc.options import Budgets
 from redsc.passes.flash import levels_flash
 from redsc.passes.levels import Levels
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from redsc.budgets import Budgets, FlashCache
 from redsc.compile.choice import Choice
 from redsc.cost.cache import CACHES
 from redsc.cost.memory import NetworkMemory, measure_memory, resident_bytes
@@ -13,7 +14,6 @@ from redsc.engine.orders import find_orders
 from redsc.engine.rows import refusals
 from redsc.engine.shared import find_shared
 from redsc.ir import Graph
-from redsc.options import Budgets, FlashCache
 from redsc.progress import Progress
 from redsc.report.data import CacheLevel, CacheReport
 

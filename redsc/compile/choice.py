@@ -8,6 +8,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from redsc.budgets import Budgets, Kernels
 from redsc.compile.budgets import within_budgets
 from redsc.cost.macs import graph_macs
 from redsc.engine.rows import refusals
@@ -16,7 +17,7 @@ from redsc.errors import Diagnostic, LimitExceeded
 from redsc.formats import Model, load_model
 from redsc.ir import Graph, Shape, keeps_state
 from redsc.limits import DEFAULT_LIMITS, Limits
-from redsc.options import Budgets, Kernels, Options, Recovery
+from redsc.options import Options, Recovery
 from redsc.passes import SIMPLIFY
 from redsc.passes.base import Log, load_pass, run_passes
 from redsc.passes.dequantize import real_samples

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from redsc.budgets import Kernels, Sharing
 from redsc.codegen.container import is_container, slot_bytes, slot_count
 from redsc.codegen.oracles import Verification, verify_levels, verify_slots
 from redsc.compile.artefact import verify_whole
@@ -13,7 +14,7 @@ from redsc.cost.memory import measure_memory
 from redsc.errors import UsageError
 from redsc.formats import load_model, planned_offsets, read_tflite, write_tflite
 from redsc.ir import DType, Graph
-from redsc.options import Kernels, Options, Sharing, level_name
+from redsc.options import Options, level_name
 from redsc.passes.strided import as_stock, has_strided, slot_graphs
 from redsc.progress import Progress, silent
 

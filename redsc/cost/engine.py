@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from redsc.budgets import Kernels
 from redsc.cost import replay
 from redsc.cost.engine_conv import conv_way
 from redsc.cost.engine_depthwise import SCRATCH_BYTES, DepthwiseWay, depthwise_way
 from redsc.ir import Array, DType, Node
-from redsc.options import Kernels
 
 __all__ = ["EngineKernel", "engine_reads", "runs_in_place", "scratch_bytes"]
 

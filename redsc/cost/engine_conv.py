@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from redsc.budgets import Kernels
 from redsc.ir import Node
-from redsc.options import Kernels
 
 __all__ = ["GROUP_ELEMENTS", "ConvWay", "conv_way"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from redsc.budgets import Kernels
 from redsc.ir import Node, Padding
-from redsc.options import Kernels
 
 __all__ = ["MOST_SCRATCH_BYTES", "SCRATCH_BYTES", "DepthwiseWay", "all_ways", "depthwise_way"]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from redsc.budgets import Kernels, Resident
 from redsc.cost.arena import ArenaProblem, Effort, Overlap, View, lower_bound_bytes, plan_arena
 from redsc.cost.buffer import Buffer, aligned
 from redsc.cost.engine import runs_in_place, scratch_bytes
@@ -20,7 +21,6 @@ from redsc.cost.tflm_structs import ARM_32, ARM_32_CMSIS_NN, Abi
 from redsc.cost.tflm_tail import kernel_scratch_bytes, state_bytes, tail_bytes
 from redsc.cost.views import find_views
 from redsc.ir import Graph, Node, Value, state_reads
-from redsc.options import Kernels, Resident
 
 __all__ = [
     "NetworkMemory",

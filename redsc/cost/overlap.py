@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from redsc.budgets import Kernels
 from redsc.cost import replay
 from redsc.cost.arena import most_shared
 from redsc.cost.buffer import aligned
@@ -18,7 +19,6 @@ from redsc.cost.tflm_tail import kernel_scratch_bytes
 from redsc.cost.views import Part
 from redsc.ir import Array, Graph, Node, Value, op_def
 from redsc.ir.rules import InPlace, View
-from redsc.options import Kernels
 
 __all__ = ["find_overlaps", "overlap_credits", "overlap_distance"]
 

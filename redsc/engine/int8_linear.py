@@ -8,6 +8,7 @@ from math import prod
 
 import numpy as np
 
+from redsc.budgets import Kernels
 from redsc.cost.engine_conv import GROUP_ELEMENTS, ConvWay, conv_way
 from redsc.cost.engine_depthwise import SCRATCH_BYTES, depthwise_way
 from redsc.engine.call import Call, Constant, Field, Params
@@ -20,7 +21,6 @@ from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Node
 from redsc.ir.ops_conv import padding_before
 from redsc.ir.rescale import quantize_multipliers, rescalings
-from redsc.options import Kernels
 
 __all__ = ["INT8_LINEAR"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from redsc.budgets import Kernels
 from redsc.engine.call import Call
 from redsc.engine.float_linear import FLOAT_LINEAR
 from redsc.engine.int8_linear import INT8_LINEAR
@@ -11,7 +12,6 @@ from redsc.engine.shared import Held, Shared
 from redsc.engine.transpose_conv import transpose_conv_calls
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import DType, Node
-from redsc.options import Kernels
 
 __all__ = ["LINEAR"]
 

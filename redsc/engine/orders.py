@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from redsc.budgets import Kernels
 from redsc.cost.cache import Cache
 from redsc.engine.blocks import BLOCKED, ConvReads, Order, choose_order
 from redsc.engine.constants import pool_constants
@@ -12,7 +13,6 @@ from redsc.engine.rows import emit_calls
 from redsc.engine.shared import find_shared
 from redsc.engine.state import lay_out_variables
 from redsc.ir import Graph
-from redsc.options import Kernels
 
 __all__ = ["find_orders"]
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from redsc.budgets import Kernels
 from redsc.engine.blocks import in_blocks
 from redsc.engine.call import Call, Constant, Operand, Part
 from redsc.engine.numbers import C_TYPES
 from redsc.engine.rows import emit_calls
 from redsc.engine.shared import Shared
 from redsc.ir import Graph, Node, Value
-from redsc.options import Kernels
 
 __all__ = ["Places", "Program", "Step", "as_constant", "constants_of", "lower_graph"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from redsc.budgets import Kernels
 from redsc.engine.call import Call, Emit
 from redsc.engine.compute import COMPUTE
 from redsc.engine.linear import LINEAR
@@ -12,7 +13,6 @@ from redsc.engine.shared import Shared
 from redsc.errors import UnsupportedError
 from redsc.formats.tables import CannotTranslate, Refusal
 from redsc.ir import Graph, Node
-from redsc.options import Kernels
 
 __all__ = ["ENGINE", "emit_calls", "refusals"]
 

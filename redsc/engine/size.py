@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from redsc.budgets import Kernels
 from redsc.engine.call import Call, Constant, Params
 from redsc.engine.constants import pool_constants
 from redsc.engine.program import constants_of
@@ -12,7 +13,6 @@ from redsc.engine.rows import emit_calls
 from redsc.engine.shared import find_shared
 from redsc.engine.sources import needed_files
 from redsc.ir import Graph
-from redsc.options import Kernels
 
 __all__ = ["CODE_BYTES", "STRUCT_BYTES", "EngineSize", "engine_size"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from redsc.budgets import Kernels
 from redsc.cost.flash import flash_bytes
 from redsc.cost.memory import NetworkMemory
 from redsc.engine.size import engine_size
 from redsc.ir import Graph
-from redsc.options import Kernels
 
 __all__ = ["levels_flash"]
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from redsc.budgets import Budgets
 from redsc.errors import Diagnostic, InternalError, UsageError, did_you_mean
 from redsc.ir import Graph
-from redsc.options import Budgets, Options
+from redsc.options import Options
 from redsc.passes import SELECTORS
 from redsc.passes.base import load
 from redsc.passes.losses import Losses

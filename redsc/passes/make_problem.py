@@ -6,11 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+from redsc.budgets import Budgets
 from redsc.cost.latency import LATENCY_TABLES, LatencyBound
 from redsc.cost.macs import graph_macs
 from redsc.errors import UsageError
 from redsc.ir import Array, Graph
-from redsc.options import Budgets, Importance, Options, Recovery
+from redsc.options import Importance, Options, Recovery
 from redsc.passes.consumers import row_lengths
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.importance import channel_order, consumer_energy, share_losses, skip_shares, weight_norm

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from redsc.budgets import Budgets
 from redsc.ir import Graph, Value, copy_graph, real_values
-from redsc.options import Budgets
 from redsc.passes.int8 import annotate, without_annotations
 from redsc.passes.levels import Levels
 from redsc.passes.nested import (

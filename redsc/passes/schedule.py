@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from redsc.budgets import Kernels
 from redsc.cost.arena import Effort
 from redsc.cost.memory import measure_memory
 from redsc.cost.order import OrderProblem, order_problem, peak_bytes, reuse_distance
 from redsc.cost.order_search import OrderPlan, find_order
 from redsc.cost.overlap import overlap_credits
 from redsc.ir import Graph
-from redsc.options import Kernels
 from redsc.passes.base import Exactness, Log, Pass
 
 __all__ = ["Schedule"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from redsc.budgets import Budgets
 from redsc.cost.memory import measure_memory
-from redsc.options import Budgets
 from redsc.passes.select.problem import Candidate
 from redsc.passes.strided import slot_graphs
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from redsc.budgets import Sharing
 from redsc.ir import (
     CUSTOM_OPS,
     Array,
@@ -28,7 +29,6 @@ from redsc.ir import (
 )
 from redsc.ir.rescale import quantize_multipliers, rescalings
 from redsc.ir.runs import find_runs
-from redsc.options import Sharing
 
 __all__ = [
     "as_stock",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from redsc.budgets import Kernels
 from redsc.cost.memory import NetworkMemory, measure_memory
 from redsc.cost.order import order_free_bound, order_problem, reuse_distance, unas_peak_bytes
 from redsc.engine.rows import refusals
@@ -13,7 +14,6 @@ from redsc.engine.shared import find_shared
 from redsc.errors import printable
 from redsc.formats import Model, write_tflite
 from redsc.ir import Graph
-from redsc.options import Kernels
 from redsc.passes.base import Log
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.schedule import Schedule

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
+from redsc.budgets import Budgets, Kernels, Resident
 from redsc.codegen.oracles import Verification
 from redsc.cost.latency import LATENCY_TABLES, latency_us
 from redsc.cost.macs import graph_macs
@@ -13,7 +14,6 @@ from redsc.errors import Diagnostic
 from redsc.formats import Model
 from redsc.formats.model import Port
 from redsc.ir import DType, Graph, Value, state_reads
-from redsc.options import Budgets, Kernels, Resident
 from redsc.passes.levels import Levels
 from redsc.report.data import (
     SCHEMA_VERSION,

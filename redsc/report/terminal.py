@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from redsc.budgets import Kernels
 from redsc.codegen.oracles import Verification
 from redsc.errors import printable
-from redsc.options import Kernels
 from redsc.report.data import ArenaReport, LevelReport, Report
 from redsc.units import size_with_unit
 

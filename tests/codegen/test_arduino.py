@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from redsc.budgets import Budgets, Resident
 from redsc.codegen.arduino import arduino_files, arranged
 from redsc.codegen.c_files import render_c_files
 from redsc.codegen.describe import Firmware
@@ -17,7 +18,7 @@ from redsc.codegen.tflm_ops import STATE_TFLM_OPS, TFLM_OPS
 from redsc.compile import Artefact, compile_model
 from redsc.formats import write_tflite
 from redsc.ir import DType
-from redsc.options import Budgets, Emit, Options, Resident
+from redsc.options import Emit, Options
 from redsc.runtime import EXECUTORS
 from redsc.runtime.ports import quantize_samples
 from tests.codegen.test_c_files import WARNINGS, compiler, firmware

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from redsc.budgets import Budgets, Resident
 from redsc.codegen.c_files import render_c_files
 from redsc.codegen.describe import Firmware, FirmwareLevel, FirmwarePort
 from redsc.codegen.names import c_comment
@@ -17,7 +18,6 @@ from redsc.engine.numbers import float_literal
 from redsc.formats import write_models
 from redsc.formats.model import Port
 from redsc.ir import OPS, DType, Graph, state_reads
-from redsc.options import Budgets, Resident
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.slice import slice_channels
 from redsc.runtime.quality import Quality

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from redsc.budgets import Budgets
 from redsc.compile import compile_model
 from redsc.errors import UnsupportedError
 from redsc.formats import write_tflite
 from redsc.ir import DType
-from redsc.options import Budgets, Options
+from redsc.options import Options
 from redsc.runtime import EXECUTORS
 from redsc.runtime.cascade import Cascade, Measured
 from redsc.runtime.cascade_search import Step

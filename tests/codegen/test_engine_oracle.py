@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from redsc.budgets import Budgets
 from redsc.codegen.engine_oracle import run_to_its_end, verify_engine
 from redsc.codegen.oracles import Verification
 from redsc.errors import VerificationError
 from redsc.formats import write_tflite
 from redsc.ir import DType
-from redsc.options import Budgets, Options
+from redsc.options import Options
 from tests.e2e.engine import Engine, write_engine
 from tests.helpers import small_net, streaming_net
 

@@ -12,12 +12,13 @@ from random import Random
 import numpy as np
 import pytest
 
+from redsc.budgets import Budgets
 from redsc.codegen.c_files import render_c_files
 from redsc.codegen.describe import describe_firmware
 from redsc.compile import Artefact, compile_model
 from redsc.formats import write_tflite
 from redsc.ir import DType
-from redsc.options import Budgets, Options, Recovery
+from redsc.options import Options, Recovery
 from redsc.report.data import CascadeReport, LevelReport
 from redsc.runtime import EXECUTORS
 from redsc.runtime.cascade import Cascade, Measured

@@ -5,13 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redsc.budgets import TFLM_KERNELS, Kernels
 from redsc.cost.arena import ArenaProblem, plan_arena
 from redsc.cost.liveness import peak_working_set
 from redsc.cost.memory import arena_problem, head_bytes, ram_buffers
 from redsc.cost.order import order_free_bound, order_problem, peak_bytes
 from redsc.cost.order_search import find_order
 from redsc.ir import Graph
-from redsc.options import TFLM_KERNELS, Kernels
 from tests.strategies import graphs
 
 

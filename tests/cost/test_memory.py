@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redsc.budgets import TFLM_KERNELS, Kernels
 from redsc.cost.memory import measure_memory, ram_buffers, resident_all_bytes, resident_one_bytes
 from redsc.cost.tflm_structs import X86_64_RECORDING
 from redsc.formats import write_tflite
 from redsc.ir import Graph
-from redsc.options import TFLM_KERNELS, Kernels
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.slice import slice_channels
 from redsc.runtime import EXECUTORS

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from redsc.budgets import TFLM_KERNELS, Kernels
 from redsc.cost.arena import ArenaProblem, plan_arena
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
 from redsc.cost.memory import arena_problem, measure_memory
@@ -15,7 +16,6 @@ from redsc.cost.views import find_views
 from redsc.formats import load_model, write_tflite
 from redsc.ir import Array, DType, Graph, Node, Padding, parse_graph
 from redsc.ir.rules import Signature
-from redsc.options import TFLM_KERNELS, Kernels
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import difference, random_samples
 from tests.conftest import Zoo

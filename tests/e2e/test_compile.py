@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from redsc.budgets import Budgets
 from redsc.codegen.container import slot_bytes, slot_count
 from redsc.codegen.firmware import tflm_files
 from redsc.compile import Artefact, compile_model, read_model, slice_level
@@ -16,7 +17,7 @@ from redsc.cost.macs import graph_macs
 from redsc.errors import BudgetError
 from redsc.formats import load_model, read_tflite, write_tflite
 from redsc.ir import Array, DType
-from redsc.options import Budgets, Options, Quantization, parse_levels
+from redsc.options import Options, Quantization, parse_levels
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.plan import ceiling_macs
 from redsc.passes.select.problem import legal_widths

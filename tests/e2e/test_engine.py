@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from redsc.budgets import Budgets
 from redsc.codegen.oracles import computes_in_float, sample_inputs
 from redsc.compile import read_model
 from redsc.errors import UnsupportedError
-from redsc.options import Budgets, Options, Recovery
+from redsc.options import Options, Recovery
 from tests.conftest import Zoo
 from tests.e2e.engine import HOST_SANITIZED, M4, check_levels, run_levels, write_engine
 from tests.e2e.test_zoo import MODELS, SHAPES, needs_zoo

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from redsc.budgets import Budgets, Resident, Sharing
 from redsc.compile import Artefact, compile_model, slice_level, verify_container
 from redsc.formats import write_tflite
 from redsc.ir import DType
-from redsc.options import Budgets, Options, Resident, Sharing, Tuning
+from redsc.options import Options, Tuning
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import difference, random_samples
 from tests.conftest import Zoo

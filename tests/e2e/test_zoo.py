@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from redsc.budgets import TFLM_KERNELS
 from redsc.codegen.oracles import verify_import
 from redsc.compile import read_model
 from redsc.cost.macs import graph_macs
@@ -21,7 +22,7 @@ from redsc.errors import UnsupportedError
 from redsc.formats import Model, write_tflite
 from redsc.formats.model import Port
 from redsc.ir import Array, Graph, Shape
-from redsc.options import TFLM_KERNELS, Quantization
+from redsc.options import Quantization
 from redsc.passes.base import Log
 from redsc.passes.ptq import is_quantizable, quantize_network
 from redsc.runtime import EXECUTORS

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from redsc.budgets import Kernels
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.cost.flash import KERNEL_BYTES
 from redsc.cost.overlap import overlap_distance
 from redsc.ir import Activation, Array, DType, Padding
-from redsc.options import Kernels
 from tests.firmware.build import (
     CORTEX_M4,
     FIRMWARE,

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from redsc.budgets import Kernels
 from redsc.cost.memory import measure_memory
 from redsc.errors import MalformedModel
 from redsc.formats import has_variables, planned_offsets, write_models, write_tflite
 from redsc.ir import Graph
-from redsc.options import Kernels
 from tests.helpers import residual_net, small_net, streaming_net
 
 

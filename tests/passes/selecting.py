@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
+from redsc.budgets import Budgets
 from redsc.ir import DType, Graph, Padding
-from redsc.options import Budgets, Options
+from redsc.options import Options
 from redsc.passes.blocks import with_nested
 from redsc.passes.losses import Losses
 from redsc.passes.make_problem import make_problem

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
+from redsc.budgets import Kernels
 from redsc.formats import write_tflite
 from redsc.ir import NO_ATTRS, DType, Graph, TensorType, Value, parse_graph, print_graph, verify_graph
-from redsc.options import Kernels
 from redsc.passes.base import Log
 from redsc.passes.simplify.drop_border_conversions import DropBorderConversions, float_border_note
 from redsc.runtime import EXECUTORS, installed

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redsc.budgets import Budgets, Resident, Sharing
 from redsc.cost.latency import LATENCY_TABLES, LatencyBound
 from redsc.errors import BudgetError
 from redsc.ir import DType
-from redsc.options import Budgets, Resident, Sharing
 from redsc.passes.losses import WORST_LOSS, Losses
 from redsc.passes.select.costs import Costs
 from redsc.passes.select.joint import select_joint

@@ -7,7 +7,7 @@ from math import inf
 
 import pytest
 
-from redsc.options import Budgets
+from redsc.budgets import Budgets
 from redsc.passes.select.costs import Costs
 from redsc.passes.select.cp_level import Slot
 from redsc.passes.select.cp_sat import QUICK_EFFORT, Query, solve

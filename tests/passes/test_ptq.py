@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from redsc.budgets import Budgets
 from redsc.errors import UsageError
 from redsc.formats import read_tflite, write_tflite
 from redsc.ir import DType, Graph, GraphBuilder, Quant, Value, parse_graph, print_graph, verify_graph
-from redsc.options import Budgets, Calibration, DenseScales, Options, Quantization
+from redsc.options import Calibration, DenseScales, Options, Quantization
 from redsc.passes.base import Log
 from redsc.passes.int8 import without_annotations
 from redsc.passes.levels import Levels, choose_levels

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redsc.budgets import Kernels
 from redsc.cost.order import order_problem, peak_bytes
 from redsc.cost.overlap import overlap_credits
 from redsc.formats import load_model, write_tflite
 from redsc.ir import Graph, parse_graph, print_graph, verify_graph
-from redsc.options import Kernels
 from redsc.passes.base import Log, run_passes
 from redsc.passes.schedule import Schedule
 from redsc.runtime import EXECUTORS, installed

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redsc.budgets import Budgets, Resident
 from redsc.cost.latency import LATENCY_TABLES, LatencyBound
 from redsc.errors import BudgetError
 from redsc.ir import DType, Graph
-from redsc.options import Budgets, Options, Resident
+from redsc.options import Options
 from redsc.passes.make_problem import make_problem
 from redsc.passes.plan import Level, LevelPlan
 from redsc.passes.select.check import Rules, fullness_problems, plan_problems

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redsc.budgets import Budgets, Kernels, Resident
 from redsc.errors import BudgetError
 from redsc.ir import Graph
-from redsc.options import Budgets, Kernels, Resident
 from redsc.passes import SELECTORS
 from redsc.passes.base import load
 from redsc.passes.select.problem import Problem, Selection

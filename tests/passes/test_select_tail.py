@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from redsc.budgets import Budgets, Kernels
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.ir import DType, Graph, Value
-from redsc.options import Budgets, Kernels, Options
+from redsc.options import Options
 from redsc.passes.make_problem import make_problem
 from redsc.passes.plan import Level
 from redsc.passes.select.costs import Costs

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
+from redsc.budgets import Budgets, Kernels, Resident, Sharing
 from redsc.cost.latency import LATENCY_TABLES, LatencyBound
 from redsc.ir import DType, Graph
-from redsc.options import Budgets, Kernels, Options, Resident, Sharing
+from redsc.options import Options
 from redsc.passes.blocks import with_nested
 from redsc.passes.make_problem import make_problem
 from redsc.passes.plan import Level

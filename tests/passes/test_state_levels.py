@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from redsc.budgets import TFLM_KERNELS, Budgets, Kernels, Resident, Sharing
 from redsc.codegen.container import build_container, slot_bytes
 from redsc.cost.memory import head_bytes, measure_memory, resident_all_bytes
 from redsc.cost.order import order_problem
@@ -16,7 +17,7 @@ from redsc.cost.tflm_structs import ARM_32, X86_64_RECORDING
 from redsc.cost.tflm_tail import state_bytes, tail_bytes
 from redsc.formats import read_tflite, write_tflite
 from redsc.ir import Array, DType, Graph, Value, copy_graph, keeps_state, state_reads, verify_graph
-from redsc.options import TFLM_KERNELS, Budgets, Kernels, Options, Resident, Sharing
+from redsc.options import Options
 from redsc.passes import SIMPLIFY
 from redsc.passes.base import Log, load_pass, run_passes
 from redsc.passes.blocks import find_blocks

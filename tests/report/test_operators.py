@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from redsc.budgets import Kernels
 from redsc.engine.rows import refusals
 from redsc.engine.shared import find_shared
 from redsc.formats.onnx.ops import ONNX_OPS
@@ -11,7 +12,6 @@ from redsc.formats.tflite.ops import TFLITE_OPS
 from redsc.ir import OPS, DType
 from redsc.ir.registry import FAMILIES
 from redsc.ir.rules import Signature
-from redsc.options import Kernels
 from redsc.report.operators import operators_page, print_operators
 from tests.conftest import ROOT
 from tests.op_samples import sample_graph, signature_cases

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import gcd
 
+from redsc.budgets import Budgets
 from redsc.cost.arena import Effort
 from redsc.cost.latency import LatencyBound, latency_us
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import measure_memory, resident_bytes
 from redsc.ir import Graph
-from redsc.options import Budgets, level_name
+from redsc.options import level_name
 from redsc.passes.blocks import SkipBlock, with_nested
 from redsc.passes.flash import levels_flash
 from redsc.passes.nested import cut_level

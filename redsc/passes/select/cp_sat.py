@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from redsc.budgets import Resident
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.cost.flash import KERNEL_BYTES
-from redsc.options import Resident
 from redsc.passes.plan import Level
 from redsc.passes.select.costs import Costs
 from redsc.passes.select.cp_level import LevelModel, Slot

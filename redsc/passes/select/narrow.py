@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import floor, inf
 
-from redsc.options import Resident
+from redsc.budgets import Resident
 from redsc.passes.plan import Level
 from redsc.passes.select.costs import Costs
 from redsc.passes.select.cp_level import Slot

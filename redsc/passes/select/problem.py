@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from math import gcd
 from typing import Literal
 
+from redsc.budgets import Budgets, Sharing
 from redsc.cost.arena import Effort
 from redsc.cost.latency import LatencyBound, latency_us
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import NetworkMemory, measure_memory, resident_bytes
 from redsc.errors import Diagnostic
 from redsc.ir import Graph
-from redsc.options import Budgets, Sharing
 from redsc.passes.blocks import SkipBlock, outermost_blocks
 from redsc.passes.flash import levels_flash
 from redsc.passes.losses import Losses

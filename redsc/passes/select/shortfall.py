@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from redsc.budgets import Resident
 from redsc.cost.liveness import peak_working_set
 from redsc.cost.memory import resident_bytes
 from redsc.cost.tflm_tail import kernel_scratch_bytes
 from redsc.errors import BudgetError, Diagnostic
 from redsc.ir import Graph, Value
-from redsc.options import Resident
 from redsc.passes.plan import ceiling_name
 from redsc.passes.select.problem import Candidate, LevelRequest, Problem
 from redsc.units import other_reading, parse_size, size_with_unit

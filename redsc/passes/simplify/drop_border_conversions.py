@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from redsc.budgets import Kernels
 from redsc.cost.arena import Effort
 from redsc.cost.memory import measure_memory
 from redsc.errors import Diagnostic
 from redsc.ir import DType, Graph, Node
-from redsc.options import Kernels
 from redsc.passes.base import Exactness, Log, Pass
 from redsc.passes.int8 import annotate
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from redsc.budgets import Kernels
 from redsc.cost.overlap import overlap_distance
 from redsc.engine.program import Places
 from redsc.formats import write_tflite
 from redsc.ir import NO_ATTRS, Array, DType, Graph, GraphBuilder, Quant, Shape, Value
-from redsc.options import Kernels
 from redsc.runtime import tflm
 from tests.firmware.engine.harness import HOST_SANITIZED, M4, Machine, run_engine
 

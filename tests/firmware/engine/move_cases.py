@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from redsc.budgets import Kernels
 from redsc.cost.buffer import aligned
 from redsc.cost.overlap import overlap_distance
 from redsc.engine.program import Places
@@ -34,7 +35,6 @@ from redsc.ir import (
     Value,
     Variable,
 )
-from redsc.options import Kernels
 from redsc.runtime import litert, tflm
 
 __all__ = [

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redsc.budgets import Kernels
 from redsc.cost.cache import CACHES, Cache
 from redsc.engine.blocks import ConvReads, Order, choose_order, in_blocks
 from redsc.engine.orders import find_orders
@@ -19,7 +20,6 @@ from redsc.engine.pack_depthwise import PAIR_BYTES
 from redsc.engine.rows import emit_calls
 from redsc.engine.shared import find_shared
 from redsc.ir import Graph
-from redsc.options import Kernels
 from tests.firmware.build import CORTEX_M4, run_on_cortex_m4, tool
 from tests.firmware.engine.conv_cases import Case, cases, expected, run_cases
 from tests.helpers import NetBuilder

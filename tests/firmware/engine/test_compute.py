@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from redsc.budgets import Kernels
 from redsc.codegen.engine_image import build_image
 from redsc.engine.compute import COMPUTE
 from redsc.engine.program import lower_graph
@@ -15,7 +16,6 @@ from redsc.engine.sources import needed_files
 from redsc.formats.tables import CannotTranslate, Refusal
 from redsc.ir import OPS, DType
 from redsc.ir.rules import Signature
-from redsc.options import Kernels
 from tests.firmware.build import CORTEX_M4, FIRMWARE, HOST, HOST_CPP, WARNINGS, Toolchain
 from tests.firmware.engine.compute_cases import check_equal_to_tflm
 from tests.firmware.engine.harness import places_apart

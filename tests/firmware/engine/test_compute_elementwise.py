@@ -7,11 +7,11 @@ import itertools
 import numpy as np
 import pytest
 
+from redsc.budgets import Kernels
 from redsc.engine.rows import emit_calls
 from redsc.engine.shared import Shared
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import NO_ATTRS, Activation, Add, Div, DType, Graph, Mul, Quant, Shape, Sub
-from redsc.options import Kernels
 from tests.firmware.engine.compute_cases import MACHINES, Cases, check_equal_to_tflm
 from tests.firmware.engine.harness import Machine
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from redsc.budgets import Kernels
 from redsc.engine.rows import emit_calls
 from redsc.engine.shared import Shared
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import ArgExtreme, DType, Graph, Mean, Reduce, Value
-from redsc.options import Kernels
 from tests.firmware.engine.compute_cases import MACHINES, Cases, check_equal_to_tflm
 from tests.firmware.engine.harness import Machine
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from redsc.budgets import Kernels
 from redsc.codegen.engine_image import build_image
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.engine.program import lower_graph
@@ -12,7 +13,6 @@ from redsc.engine.rows import emit_calls
 from redsc.engine.shared import find_shared
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import DType, FullyConnected, Value
-from redsc.options import Kernels
 from tests.firmware.engine.harness import HOST_SANITIZED, M4, Machine, places_apart
 from tests.firmware.engine.linear_cases import LAYERS, check_layers
 from tests.firmware.engine.move_cases import Draw, results_over_operands

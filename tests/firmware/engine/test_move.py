@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from redsc.budgets import Kernels
 from redsc.engine.box import turns
 from redsc.engine.call import Call, Part
 from redsc.engine.move import MOVE
@@ -28,7 +29,6 @@ from redsc.ir import (
     TensorType,
     Value,
 )
-from redsc.options import Kernels
 from tests.firmware.build import FIRMWARE
 from tests.firmware.engine.harness import HOST_SANITIZED, M4, Machine, run_engine
 from tests.firmware.engine.move_cases import (

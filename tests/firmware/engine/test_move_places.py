@@ -8,13 +8,13 @@ from itertools import chain
 import numpy as np
 import pytest
 
+from redsc.budgets import Kernels
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.cost.overlap import overlap_distance
 from redsc.cost.views import find_views
 from redsc.engine.program import Places, lower_graph
 from redsc.engine.shared import find_shared
 from redsc.ir import Concatenation, DType, Graph, GraphBuilder, Reshape, Shape, Split, Value
-from redsc.options import Kernels
 from tests.firmware.engine.harness import HOST_SANITIZED, M4, Machine, places_apart, run_engine
 from tests.firmware.engine.move_cases import (
     expected,
