@@ -5,41 +5,19 @@
  */
 #include "redsc_elementwise.h"
 
-#include "redsc_multiply.h"
-
-/* Define REDSC_NO_DSP to get the portable code on cores that have the DSP instructions as well. */
-#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && !defined(REDSC_NO_DSP)
-#define REDSC_HAS_SMMLAR 1
-#else
-#define REDSC_HAS_SMMLAR 0
-#endif
-
-static inline int32_t redsc_limited(int32_t value, int32_t minimum, int32_t maximum) {
-  const int32_t floored = value < minimum ? minimum : value;
-  return floored > maximum ? maximum : floored;
-}
-
-static inline int32_t redsc_saturated(int32_t value) {
-#if REDSC_HAS_SMMLAR
-  int32_t saturated;
-  __asm__("ssat %0, #8, %1" : "=r"(saturated) : "r"(value));
-  return saturated;
-#else
-  return redsc_limited(value, -128, 127);
-#endif
-}
+#include "redsc_rescale.h"
 
 /*
  * SaturatingRoundingDoublingHighMul of gemmlowp's fixedpoint/fixedpoint.h, for multipliers from 2^30 to 2^31. With
  * DSP instructions it takes one, given the doubled multiplier: (x * 2^32 + x * (2 * multiplier - 2^32) + 2^31) >> 32.
  */
 static inline uint32_t redsc_prepared(uint32_t multiplier) {
-  return REDSC_HAS_SMMLAR ? multiplier << 1 : multiplier;
+  return REDSC_DSP ? multiplier << 1 : multiplier;
 }
 
 static inline int32_t redsc_high_half(int32_t x, uint32_t prepared) {
   int32_t high;
-#if REDSC_HAS_SMMLAR
+#if REDSC_DSP
   __asm__("smmlar %0, %1, %2, %1" : "=r"(high) : "r"(x), "r"(prepared));
 #else
   high = (int32_t)(((int64_t)x * prepared + (1 << 30)) >> 31);
@@ -84,7 +62,7 @@ static void redsc_add_row_s8(const void *params, const void *a, const void *b, v
   while (to != end) {
     const int32_t narrow = redsc_scaled_any(b_prepared, b_shift, (*w - p->b_zero_point) * (1 << 20));
     const int32_t sum = (*x - p->a_zero_point) * p->a_factor + narrow * p->b_sign;
-    *to++ = (int8_t)redsc_limited(redsc_scaled_any(prepared, shift, sum) + p->y_zero_point, minimum, maximum);
+    *to++ = (int8_t)redsc_clamp(redsc_scaled_any(prepared, shift, sum) + p->y_zero_point, minimum, maximum);
     x += a_step;
     w += b_step;
   }
@@ -117,7 +95,7 @@ static void redsc_add_plain_row_s8(const void *params, const void *a, const void
   while (to != end) {
     const int32_t narrow = redsc_scaled(&sum.b, *w++ * (1 << 20) + sum.b_base);
     const int32_t total = *x++ * sum.a_factor + sum.a_base + narrow * sum.b_sign;
-    *to++ = (int8_t)redsc_saturated(redsc_scaled(&sum.y, total));
+    *to++ = (int8_t)redsc_saturate_s8(redsc_scaled(&sum.y, total));
   }
 }
 
@@ -136,7 +114,7 @@ static void redsc_mul_row_s8(const void *params, const void *a, const void *b, v
   while (to != end) {
     const uint32_t product = (uint32_t)((*x - a_zero_point) * (*w - b_zero_point));
     const uint32_t steps = (uint32_t)redsc_multiply(product, multiplier, shift);
-    *to++ = (int8_t)redsc_limited(redsc_signed(steps + y_zero_point), minimum, maximum);
+    *to++ = (int8_t)redsc_clamp(redsc_signed(steps + y_zero_point), minimum, maximum);
     x += a_step;
     w += b_step;
   }
@@ -150,7 +128,7 @@ static void redsc_mul_plain_row_s8(const void *params, const void *a, const void
   int8_t *to = (int8_t *)y, *end = to + p->rows.length;
   while (to != end) {
     const int32_t product = (*x++ - a_zero_point) * (*w++ - b_zero_point);
-    *to++ = (int8_t)redsc_saturated(redsc_scaled(&scale, product));
+    *to++ = (int8_t)redsc_saturate_s8(redsc_scaled(&scale, product));
   }
 }
 
@@ -172,7 +150,7 @@ static void redsc_prelu_row_s8(const void *params, const void *a, const void *b,
     const int32_t input = *x - a_zero_point, is_negative = input < 0;
     const uint32_t product = (uint32_t)(is_negative ? input * (*w - b_zero_point) : input) << left[is_negative];
     const int32_t steps = redsc_scaled_any(prepared[is_negative], right[is_negative], redsc_signed(product));
-    *to++ = (int8_t)redsc_saturated(redsc_signed((uint32_t)steps + (uint32_t)y_zero_point));
+    *to++ = (int8_t)redsc_saturate_s8(redsc_signed((uint32_t)steps + (uint32_t)y_zero_point));
     x += a_step;
     w += b_step;
   }
