@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from redsc.budgets import Kernels
 from redsc.ir import Node, Padding
+from redsc.ir.ops_conv import axis_padding
 
 __all__ = ["MOST_SCRATCH_BYTES", "SCRATCH_BYTES", "DepthwiseWay", "all_ways", "depthwise_way"]
 
@@ -141,15 +142,14 @@ def _planar_instructions(node: Node, strips: _Strips) -> int:
 def _direct_instructions(node: Node) -> int:
     batches, height, width, _ = node.operand(0).type.shape
     _, out_height, out_width, channels = node.outputs[0].type.shape
-    is_same = node.attrs.padding is Padding.SAME
-    rows = _taps_inside(height, out_height, node.attrs.stride_h, is_same)
-    columns = _taps_inside(width, out_width, node.attrs.stride_w, is_same)
+    rows = _taps_inside(height, out_height, node.attrs.stride_h, node.attrs.padding)
+    columns = _taps_inside(width, out_width, node.attrs.stride_w, node.attrs.padding)
     group = out_height * out_width * _FOUR_CHANNELS + rows * (out_width * _TAP_ROW + columns * _TAP)
     groups = sum(divmod(channels, _GROUP))  # a single channel takes as much as four
     return batches * (out_height * out_width * _PIXEL + groups * group)
 
 
-def _taps_inside(size: int, out: int, stride: int, is_same: bool) -> int:
+def _taps_inside(size: int, out: int, stride: int, padding: Padding) -> int:
     """Return over all places along an axis how many of three taps lie inside the image."""
-    before = max((out - 1) * stride + _TAPS - size, 0) // 2 if is_same else 0
+    before = axis_padding(size, out, _TAPS, stride, 1, padding)
     return sum(0 <= place * stride + tap - before < size for place in range(out) for tap in range(_TAPS))

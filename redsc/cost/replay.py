@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 
 from redsc.ir import Array, Node, Padding
+from redsc.ir.ops_conv import axis_padding
 
 __all__ = [
     "NEVER",
@@ -106,17 +107,15 @@ def _windows(node: Node, height: int, width: int) -> Array:
     _, out_rows, out_columns, _ = node.outputs[0].type.shape
     attrs = node.attrs
     dilation_h, dilation_w = getattr(attrs, "dilation_h", 1), getattr(attrs, "dilation_w", 1)
-    is_same = attrs.padding is Padding.SAME
-    top = _first_read(rows, out_rows, height, attrs.stride_h, dilation_h, is_same)
-    left = _first_read(columns, out_columns, width, attrs.stride_w, dilation_w, is_same)
+    top = _first_read(rows, out_rows, height, attrs.stride_h, dilation_h, attrs.padding)
+    left = _first_read(columns, out_columns, width, attrs.stride_w, dilation_w, attrs.padding)
     image = np.arange(batch)[:, None, None] * rows
     found: Array = ((image + top[None, :, None]) * columns + left[None, None, :]) * channels
     return found.reshape(-1)
 
 
 @cache
-def _first_read(size: int, out: int, kernel: int, stride: int, dilation: int, is_same: bool) -> Array:
+def _first_read(size: int, out: int, kernel: int, stride: int, dilation: int, padding: Padding) -> Array:
     """Return per place along one axis the first index inside the image that its window reads."""
-    before = max(0, (out - 1) * stride + (kernel - 1) * dilation + 1 - size) // 2 if is_same else 0
-    starts = np.arange(out) * stride - before
+    starts = np.arange(out) * stride - axis_padding(size, out, kernel, stride, dilation, padding)
     return np.array([next((n for n in range(at, size, dilation) if n >= 0), max(at, 0)) for at in starts.tolist()])

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from redsc.engine.call import Call, Constant, Field, Params
 from redsc.engine.quant import clamp_fields
 from redsc.engine.shared import Held
+from redsc.engine.window import border_fields, window_fields
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Node
-from redsc.ir.ops_conv import padding_before
 
 __all__ = ["FLOAT_LINEAR", "constant_bias", "strides_of"]
 
@@ -39,14 +39,14 @@ def _conv_calls(node: Node, held: Held) -> Iterator[Call]:
     channels, outputs = node.operand(0).type.shape[-1], node.outputs[0].type.shape[-1]
     depth = node.operand(1).type.shape[-1]
     fields = {"depth": depth, "group_outputs": outputs // (channels // depth), **strides_of(held.whole)}
-    yield _call(node, held, _window_fields(node) | fields)
+    yield _call(node, held, _geometry(node) | fields)
 
 
 def _depthwise_calls(node: Node, held: Held) -> Iterator[Call]:
     """Weights 1HWO: those of the next output channel lie beside."""
     strides = strides_of(held.whole) | {"channel_stride": 1}
     fields = {"depth": 1, "group_outputs": node.attrs.depth_multiplier, **strides}
-    yield _call(node, held, _window_fields(node) | fields)
+    yield _call(node, held, _geometry(node) | fields)
 
 
 def _dense_calls(node: Node, held: Held) -> Iterator[Call]:
@@ -58,31 +58,13 @@ def _dense_calls(node: Node, held: Held) -> Iterator[Call]:
         **dict.fromkeys(("input_width", "kernel_width"), held.stretches),
         **dict.fromkeys(("input_channels", "depth"), inputs // held.stretches),
         **dict.fromkeys(("output_channels", "group_outputs"), outputs),
-        "images": node.operand(0).type.elements // inputs,
+        "batches": node.operand(0).type.elements // inputs,
     }
     yield _call(node, held, fields | strides_of(held.whole.reshape(len(held.whole), 1, held.stretches, -1)))
 
 
-def _window_fields(node: Node) -> dict[str, Field]:
-    (images, height, width, channels), (_, kernel_h, kernel_w, _) = (node.operand(i).type.shape for i in (0, 1))
-    (_, out_h, out_w, outputs), a, (top, left) = node.outputs[0].type.shape, node.attrs, padding_before(node)
-    return {
-        "images": images,
-        "input_height": height,
-        "input_width": width,
-        "input_channels": channels,
-        "output_height": out_h,
-        "output_width": out_w,
-        "output_channels": outputs,
-        "kernel_height": kernel_h,
-        "kernel_width": kernel_w,
-        "stride_h": a.stride_h,
-        "stride_w": a.stride_w,
-        "dilation_h": a.dilation_h,
-        "dilation_w": a.dilation_w,
-        "pad_top": top,
-        "pad_left": left,
-    }
+def _geometry(node: Node) -> dict[str, Field]:
+    return {**window_fields(node), "output_channels": node.outputs[0].type.shape[-1], **border_fields(node)}
 
 
 def _call(node: Node, held: Held, fields: Mapping[str, Field]) -> Call:

@@ -17,9 +17,9 @@ from redsc.engine.pack_conv import fits_sums, pack_rows
 from redsc.engine.pack_depthwise import are_shifts_right, pack_channels, pack_direct, pack_planar
 from redsc.engine.quant import clamp_fields, quant_of
 from redsc.engine.shared import Held
+from redsc.engine.window import border_fields, window_fields
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Node
-from redsc.ir.ops_conv import padding_before
 from redsc.ir.rescale import quantize_multipliers, rescalings
 
 __all__ = ["INT8_LINEAR"]
@@ -29,23 +29,10 @@ _MOST = 2**15 - 1  # of a size in the kernels' parameters
 
 
 def _conv(node: Node, held: Held, kernels: Kernels) -> Iterator[Call]:
-    _, height, width, channels = node.operand(0).type.shape
-    batches, out_height, out_width, outputs = node.outputs[0].type.shape
-    _, kernel_height, kernel_width, depth = node.operand(1).type.shape
-    if depth != channels:
+    outputs, _, _, depth = node.operand(1).type.shape
+    if depth != node.operand(0).type.shape[-1]:
         raise CannotTranslate("no kernel for groups of channels")
-    geometry = {
-        "input_height": height,
-        "input_width": width,
-        "input_channels": channels,
-        "output_height": out_height,
-        "output_width": out_width,
-        "output_channels": outputs,
-        "batches": batches,
-        "kernel_height": kernel_height,
-        "kernel_width": kernel_width,
-        **_window(node),
-    }
+    geometry = {**window_fields(node), "output_channels": outputs, **border_fields(node)}
     yield _conv_call(node, geometry, held, kernels)
 
 
@@ -91,26 +78,12 @@ def _conv_call(node: Node, geometry: Mapping[str, int], held: Held, kernels: Ker
 
 
 def _depthwise(node: Node, held: Held, kernels: Kernels) -> Iterator[Call]:
-    _, height, width, channels = node.operand(0).type.shape
-    batches, out_height, out_width, _ = node.outputs[0].type.shape
-    _, kernel_height, kernel_width, _ = node.operand(1).type.shape
     way, whole = depthwise_way(node, SCRATCH_BYTES[kernels]), held.whole
-    geometry = {
-        "batches": batches,
-        "input_height": height,
-        "input_width": width,
-        "input_channels": channels,
-        "output_height": out_height,
-        "output_width": out_width,
-        "multiplier": node.attrs.depth_multiplier,
-        "kernel_height": kernel_height,
-        "kernel_width": kernel_width,
-        **{name.replace("_h", "_height").replace("_w", "_width"): size for name, size in _window(node).items()},
-    }
+    geometry = {**window_fields(node), "multiplier": node.attrs.depth_multiplier, **border_fields(node)}
     params: dict[str, Field] = {
         **_sizes(geometry),
         **_numbers(node),
-        "shifts": _rescale(node, kernel_height * kernel_width),
+        "shifts": _rescale(node, geometry["kernel_height"] * geometry["kernel_width"]),
         "is_swapped": int(way.is_swapped),
         "strip_rows": way.strip_rows,
         "weight_stride": whole.shape[-1],
@@ -122,18 +95,6 @@ def _depthwise(node: Node, held: Held, kernels: Kernels) -> Iterator[Call]:
     operands = (node.operand(0), node.outputs[0])
     call = Call(function, source, Params("redsc_depthwise", params), operands, header="redsc_depthwise.h")
     yield replace(call, takes_scratch=way.is_planar)
-
-
-def _window(node: Node) -> dict[str, int]:
-    a, (top, left) = node.attrs, padding_before(node)
-    return {
-        "stride_h": a.stride_h,
-        "stride_w": a.stride_w,
-        "dilation_h": a.dilation_h,
-        "dilation_w": a.dilation_w,
-        "pad_top": top,
-        "pad_left": left,
-    }
 
 
 def _sizes(geometry: Mapping[str, int]) -> Mapping[str, int]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from redsc.engine.call import Call, Emit, Field, Params
 from redsc.engine.quant import by_type, clamp_fields
-from redsc.ir import DType, Node, Padding
+from redsc.ir import DType, Node
+from redsc.ir.ops_conv import axis_padding
 
 __all__ = ["POOLS"]
 
@@ -25,17 +26,9 @@ def _pool(kernel: str, dtype: DType) -> Emit:
 
 
 def _geometry(node: Node) -> dict[str, Field]:
-    """Return the members of `pool`; SAME pads less before than behind (kernels/padding.h)."""
+    """Return the members of `pool`."""
     a, (batches, height, width, channels) = node.attrs, node.operand(0).type.shape
     _, out_height, out_width, _ = node.outputs[0].type.shape
-    is_same = a.padding is Padding.SAME
-    pad_top, pad_left = (
-        max(0, (out - 1) * stride + kernel - size) // 2 if is_same else 0
-        for size, out, kernel, stride in (
-            (height, out_height, a.filter_h, a.stride_h),
-            (width, out_width, a.filter_w, a.stride_w),
-        )
-    )
     return {
         "pool.batches": batches,
         "pool.height": height,
@@ -47,8 +40,8 @@ def _geometry(node: Node) -> dict[str, Field]:
         "pool.filter_width": a.filter_w,
         "pool.stride_height": a.stride_h,
         "pool.stride_width": a.stride_w,
-        "pool.pad_top": pad_top,
-        "pool.pad_left": pad_left,
+        "pool.pad_top": axis_padding(height, out_height, a.filter_h, a.stride_h, 1, a.padding),
+        "pool.pad_left": axis_padding(width, out_width, a.filter_w, a.stride_w, 1, a.padding),
     }
 
 

@@ -10,8 +10,10 @@ from redsc.engine.call import Call, Constant, Field, Params
 from redsc.engine.float_linear import constant_bias, strides_of
 from redsc.engine.quant import clamp, quant_of
 from redsc.engine.shared import Held
-from redsc.ir import DType, Node, Padding
+from redsc.engine.window import window_fields
+from redsc.ir import DType, Node
 from redsc.ir.clamp import float_limits
+from redsc.ir.ops_conv import axis_padding
 from redsc.ir.rescale import quantize_multipliers
 
 __all__ = ["transpose_conv_calls"]
@@ -24,7 +26,7 @@ def transpose_conv_calls(node: Node, held: Held) -> Iterator[Call]:
     x, y = node.operand(_INPUT), node.outputs[0]
     kind, c_type, own = ("f32", "float", _float_fields) if _is_float(node) else ("s8", "int8_t", _int8_fields)
     fields: dict[str, Field] = {
-        **_window_fields(node),
+        **_geometry(node),
         **strides_of(held.whole),
         "weight": Constant.of(held.whole, c_type),
         **own(node),
@@ -37,32 +39,16 @@ def _is_float(node: Node) -> bool:
     return node.operand(_INPUT).type.dtype is DType.FLOAT32
 
 
-def _window_fields(node: Node) -> dict[str, Field]:
+def _geometry(node: Node) -> dict[str, int]:
     """The pads are those of the convolution from the output to the input."""
-    (images, height, width, channels), (_, kernel_h, kernel_w, _) = (
-        node.operand(i).type.shape for i in (_INPUT, 1)
-    )
-    (_, out_h, out_w, outputs), a = node.outputs[0].type.shape, node.attrs
+    fields, a = window_fields(node, _INPUT), node.attrs
+    high, wide = (fields[f"output_{size}"] for size in ("height", "width"))
     return {
-        "images": images,
-        "input_height": height,
-        "input_width": width,
-        "input_channels": channels,
-        "output_height": out_h,
-        "output_width": out_w,
-        "output_channels": outputs,
-        "kernel_height": kernel_h,
-        "kernel_width": kernel_w,
-        "stride_h": a.stride_h,
-        "stride_w": a.stride_w,
-        "pad_top": _before(out_h, height, kernel_h, a.stride_h, a.padding),
-        "pad_left": _before(out_w, width, kernel_w, a.stride_w, a.padding),
+        **fields,
+        "output_channels": node.outputs[0].type.shape[-1],
+        "pad_top": axis_padding(high, fields["input_height"], fields["kernel_height"], a.stride_h, 1, a.padding),
+        "pad_left": axis_padding(wide, fields["input_width"], fields["kernel_width"], a.stride_w, 1, a.padding),
     }
-
-
-def _before(size: int, out: int, kernel: int, stride: int, padding: Padding) -> int:
-    """Return what a window begins with before the image (ComputePadding in tensorflow/lite/kernels/padding.h)."""
-    return max(0, (out - 1) * stride + kernel - size) // 2 if padding is Padding.SAME else 0
 
 
 def _float_fields(node: Node) -> dict[str, Field]:

@@ -21,6 +21,7 @@ __all__ = [
     "FullyConnected",
     "Padding",
     "TransposeConv",
+    "axis_padding",
     "nhwc",
     "padding_before",
     "window",
@@ -109,17 +110,24 @@ def window(size: int, kernel: int, stride: int, dilation: int, padding: Padding)
     return out
 
 
+def axis_padding(size: int, out: int, kernel: int, stride: int, dilation: int, padding: Padding) -> int:
+    """Return the places before an axis of `size` with which its first window begins, of `out` windows.
+
+    Source: ComputePaddingWithOffset in TFLite's kernels/padding.h.
+    """
+    reach = (kernel - 1) * dilation + 1
+    return max(0, (out - 1) * stride + reach - size) // 2 if padding is Padding.SAME else 0
+
+
 def padding_before(node: Node) -> tuple[int, int]:
     """Return the rows above and the columns left of the image that a convolution's window begins with.
 
-    Operand 1 is the weight, OHWI or 1HWO. Source: ComputePaddingHeightWidth in TFLite's kernels/padding.h.
+    Operand 1 is the weight, OHWI or 1HWO.
     """
     a, (_, height, width, _) = node.attrs, node.operand(0).type.shape
     (_, kernel_h, kernel_w, _), (_, out_h, out_w, _) = node.operand(1).type.shape, node.outputs[0].type.shape
-    if a.padding is Padding.VALID:
-        return 0, 0
-    top = max(0, (out_h - 1) * a.stride_h + (kernel_h - 1) * a.dilation_h + 1 - height) // 2
-    return top, max(0, (out_w - 1) * a.stride_w + (kernel_w - 1) * a.dilation_w + 1 - width) // 2
+    top = axis_padding(height, out_h, kernel_h, a.stride_h, a.dilation_h, a.padding)
+    return top, axis_padding(width, out_w, kernel_w, a.stride_w, a.dilation_w, a.padding)
 
 
 def nhwc(node: Node, index: int = 0) -> tuple[int, int, int, int]:

@@ -18,7 +18,7 @@ extern "C" {
 typedef struct {
   int16_t batches, input_height, input_width, input_channels;
   int16_t output_height, output_width, multiplier;
-  int16_t kernel_height, kernel_width, stride_height, stride_width, dilation_height, dilation_width;
+  int16_t kernel_height, kernel_width, stride_h, stride_w, dilation_h, dilation_w;
   int16_t pad_top, pad_left;
   int16_t input_zero_point, output_zero_point, minimum, maximum;
   uint8_t shifts;     /* REDSC_SHIFTS_... */

@@ -34,8 +34,8 @@ static void redsc_set_pixel(redsc_pixel *pixel, const redsc_depthwise *layer, co
   redsc_window *window = &pixel->window;
   window->rows = columns.count > 0 ? rows.count : 0;
   window->columns = columns.count;
-  window->x_column = layer->dilation_width * channels;
-  window->x_row = layer->dilation_height * line - columns.count * window->x_column;
+  window->x_column = layer->dilation_w * channels;
+  window->x_row = layer->dilation_h * line - columns.count * window->x_column;
   window->weight_column = layer->weight_stride;
   window->weight_row = (layer->kernel_width - columns.count) * layer->weight_stride;
   window->zero_point = layer->input_zero_point;
@@ -158,11 +158,11 @@ void redsc_depthwise_direct_s8(const redsc_depthwise *layer, const int8_t *x, in
   int batch, row, column;
   for (batch = 0; batch < layer->batches; ++batch) {
     for (row = 0; row < layer->output_height; ++row) {
-      const redsc_span rows = redsc_span_of(row * layer->stride_height - layer->pad_top, layer->dilation_height,
+      const redsc_span rows = redsc_span_of(row * layer->stride_h - layer->pad_top, layer->dilation_h,
                                             layer->kernel_height, layer->input_height);
       for (column = 0; column < layer->output_width; ++column) {
-        const redsc_span columns = redsc_span_of(column * layer->stride_width - layer->pad_left,
-                                                 layer->dilation_width, layer->kernel_width, layer->input_width);
+        const redsc_span columns = redsc_span_of(column * layer->stride_w - layer->pad_left,
+                                                 layer->dilation_w, layer->kernel_width, layer->input_width);
         redsc_pixel pixel;
         redsc_set_pixel(&pixel, layer, x, rows, columns);
         redsc_put_pixel(layer, &pixel, y);

@@ -29,7 +29,7 @@ static void redsc_measure(redsc_strips *strips, const redsc_depthwise *layer, vo
   const int channels = layer->input_channels, is_swapped = layer->is_swapped;
   const int x_row = layer->input_width * channels, y_row = layer->output_width * channels;
   strips->layer = layer;
-  strips->stride = layer->stride_width;
+  strips->stride = layer->stride_w;
   strips->along_in = is_swapped ? layer->input_height : layer->input_width;
   strips->along_out = is_swapped ? layer->output_height : layer->output_width;
   strips->across_in = is_swapped ? layer->input_width : layer->input_height;

@@ -150,7 +150,7 @@ static void redsc_linear_pixel(const redsc_linear_f32_params *params, const floa
 
 void redsc_linear_f32(const redsc_linear_f32_params *params, const float *x, float *y) {
   int32_t image, row, column;
-  for (image = 0; image < params->images; ++image) {
+  for (image = 0; image < params->batches; ++image) {
     for (row = 0; row < params->output_height; ++row) {
       const redsc_inside rows = redsc_find_inside(row * params->stride_h - params->pad_top, params->dilation_h,
                                                   params->kernel_height, params->input_height);

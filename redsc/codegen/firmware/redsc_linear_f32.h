@@ -19,7 +19,7 @@ extern "C" {
  * bias: NULL where there is none.
  */
 typedef struct {
-  int32_t images, input_height, input_width, input_channels, output_height, output_width, output_channels;
+  int32_t batches, input_height, input_width, input_channels, output_height, output_width, output_channels;
   int32_t kernel_height, kernel_width, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
   int32_t depth, group_outputs, channel_stride, line_stride, tap_stride;
   float minimum, maximum;

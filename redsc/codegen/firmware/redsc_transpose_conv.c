@@ -124,7 +124,7 @@ static void redsc_transpose_pixel_f32(const redsc_transpose_conv_params *params,
 
 void redsc_transpose_conv_s8(const redsc_transpose_conv_params *params, const int8_t *x, int8_t *y) {
   int32_t image, row, column;
-  for (image = 0; image < params->images; ++image) {
+  for (image = 0; image < params->batches; ++image) {
     for (row = 0; row < params->output_height; ++row) {
       const redsc_reach rows = redsc_rows_reaching(params, row);
       for (column = 0; column < params->output_width; ++column) {
@@ -138,7 +138,7 @@ void redsc_transpose_conv_s8(const redsc_transpose_conv_params *params, const in
 
 void redsc_transpose_conv_f32(const redsc_transpose_conv_params *params, const float *x, float *y) {
   int32_t image, row, column;
-  for (image = 0; image < params->images; ++image) {
+  for (image = 0; image < params->batches; ++image) {
     for (row = 0; row < params->output_height; ++row) {
       const redsc_reach rows = redsc_rows_reaching(params, row);
       for (column = 0; column < params->output_width; ++column) {

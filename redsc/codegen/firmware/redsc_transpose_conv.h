@@ -21,7 +21,7 @@ typedef struct {
  * one's, from a kernel row to the next one, and from a tap to the next one.
  */
 typedef struct {
-  int32_t images, input_height, input_width, input_channels, output_height, output_width, output_channels;
+  int32_t batches, input_height, input_width, input_channels, output_height, output_width, output_channels;
   int32_t kernel_height, kernel_width, stride_h, stride_w, pad_top, pad_left;
   int32_t channel_stride, line_stride, tap_stride;
   const void *weight;                           /* int8_t or float */

@@ -92,10 +92,10 @@ static redsc_depthwise layer_of(const int32_t *f) {
   layer.multiplier = (int16_t)f[6];
   layer.kernel_height = (int16_t)f[7];
   layer.kernel_width = (int16_t)f[8];
-  layer.stride_height = (int16_t)f[9];
-  layer.stride_width = (int16_t)f[10];
-  layer.dilation_height = (int16_t)f[11];
-  layer.dilation_width = (int16_t)f[12];
+  layer.stride_h = (int16_t)f[9];
+  layer.stride_w = (int16_t)f[10];
+  layer.dilation_h = (int16_t)f[11];
+  layer.dilation_w = (int16_t)f[12];
   layer.pad_top = (int16_t)f[13];
   layer.pad_left = (int16_t)f[14];
   layer.input_zero_point = (int16_t)f[15];
