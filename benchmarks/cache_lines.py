@@ -19,7 +19,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from engine_kernels import INSTRUCTIONS_PER_TICK, PROGRAM, SOURCES
+from firmware.machine import instructions_of, link, run
+from firmware.templates import fill
 from models import LEVELS, MODELS
 
 from redsc.budgets import Budgets, FlashCache, Kernels
@@ -32,10 +33,11 @@ from redsc.engine.constants import pool_constants
 from redsc.engine.program import constants_of
 from redsc.engine.rows import emit_calls
 from redsc.engine.shared import find_shared
+from redsc.engine.sources import needed_files
 from redsc.ir import Node
 from redsc.options import Options, parse_levels
 from redsc.progress import silent
-from tests.firmware.build import CORTEX_M4, build, run_on_cortex_m4
+from tests.firmware.build import FIRMWARE
 
 ANY_RAM = 1 << 30
 NETWORKS = ("kws_ref_model", "vww_96_int8", "pretrainedResnet_quant", "ad01_int8")
@@ -76,13 +78,16 @@ def initializer(call: Call) -> str:
     return "{" + ", ".join(f".{name} = {value}" for name, value in fields.items()) + "}"
 
 
-def count_instructions(calls: Sequence[Call]) -> list[float]:
+def count_instructions(calls: Sequence[Call]) -> list[int]:
     """Return what calls take on an emulated Cortex-M4 at -O2."""
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "main.c"
-        source.write_text(PROGRAM.format(layers=",\n".join(map(initializer, calls))))
-        printed = run_on_cortex_m4(build(CORTEX_M4, (source, *SOURCES), ("-O2",)), Path(folder))
-    return [int(line) * INSTRUCTIONS_PER_TICK for line in printed.split()]
+    kernels = [FIRMWARE / name for name in needed_files([calls[0].source]) if name.endswith(".c")]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source = folder / "convs.c"
+        source.write_text(fill("convs.c.j2", layers=map(initializer, calls)))
+        program = link(folder, "convs", [source, *kernels], ("-O2", f"-I{FIRMWARE}"))
+        rows, _ = run(program, folder)
+    return [instructions_of(ticks) for (ticks,) in rows]
 
 
 def extra_instructions(layers: Sequence[Layer], orders: Sequence[Order]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import struct
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ __all__ = [
     "WARNINGS",
     "Toolchain",
     "build",
+    "read_results",
     "run_on_cortex_m4",
     "run_on_host",
     "tool",
@@ -118,3 +120,13 @@ def run_on_cortex_m4(program: Path, folder: Path, *options: str) -> str:
     )
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     return done.stdout.decode()
+
+
+def read_results(folder: Path) -> list[bytes]:
+    """Return what a driver wrote to the folder's `results.bin`: byte counts of 32 bits, each with so many bytes."""
+    data, results, at = (folder / "results.bin").read_bytes(), list[bytes](), 0
+    while at < len(data):
+        (size,) = struct.unpack_from("<I", data, at)
+        results.append(data[at + 4 : at + 4 + size])
+        at += 4 + size
+    return results

@@ -18,7 +18,7 @@ import numpy as np
 
 from redsc.engine.pack_conv import fits_sums, pack_rows
 from redsc.ir import Array, Conv2D, DType, GraphBuilder, Quant
-from tests.firmware.build import FIRMWARE, Toolchain, build
+from tests.firmware.build import FIRMWARE, Toolchain, build, read_results
 from tests.firmware.layers import (
     Layer,
     Run,
@@ -77,12 +77,7 @@ def run_cases(
     packed = (case.packed(distance) for case, distance in zip(found, distances or [None] * len(found), strict=True))
     (folder / "convs.bin").write_bytes(struct.pack("<i", len(found)) + b"".join(packed))
     run(program, folder)
-    data, results, at = (folder / "results.bin").read_bytes(), [], 0
-    while at < len(data):
-        (size,) = struct.unpack_from("<I", data, at)
-        results.append(data[at + 4 : at + 4 + size])
-        at += 4 + size
-    return results
+    return read_results(folder)
 
 
 def _halfway_layer(dtype: DType, seed: int) -> Layer:

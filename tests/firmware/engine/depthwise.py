@@ -5,7 +5,7 @@
 - layer: whether it is planar, how many bytes x begins behind y in one block (0x7FFFFFFF: in blocks of their own),
   byte counts of y and of scratch, the fields of redsc_depthwise in their order (swapped + 2 * strip rows in one),
   then for x, weights and channel pairs: byte count and bytes.
-- result: ticks of the M4's timer, byte count and bytes of y.
+- result: byte count and bytes of y.
 """
 
 from __future__ import annotations
@@ -23,10 +23,19 @@ from redsc.engine.pack_depthwise import are_shifts_right, pack_channels, pack_di
 from redsc.formats import write_tflite
 from redsc.ir import Activation, Array, DepthwiseConv2D, DType, Graph, GraphBuilder, Node, Padding, Quant
 from redsc.runtime import tflm
-from tests.firmware.build import CORTEX_M4, FIRMWARE, HERE, Toolchain, build, run_on_cortex_m4, run_on_host
+from tests.firmware.build import (
+    CORTEX_M4,
+    FIRMWARE,
+    HERE,
+    Toolchain,
+    build,
+    read_results,
+    run_on_cortex_m4,
+    run_on_host,
+)
 from tests.firmware.layers import quantize_multiplier
 
-__all__ = ["APART", "SOURCES", "Layer", "Result", "Shape", "expected_output", "make_layer", "run_layers"]
+__all__ = ["APART", "SOURCES", "Layer", "Shape", "expected_output", "make_layer", "run_layers"]
 
 SOURCES = (HERE / "engine" / "depthwise.c", *sorted(FIRMWARE.glob("redsc_depthwise*.c")))
 APART = 0x7FFFFFFF
@@ -93,14 +102,6 @@ class Layer:
         return b"".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What the driver wrote for one layer."""
-
-    ticks: int
-    data: bytes
-
-
 def make_layer(shape: Shape, seed: int) -> Layer:
     """Return a layer with random numbers."""
     random = np.random.default_rng(seed)
@@ -154,14 +155,9 @@ def expected_output(layer: Layer) -> Array:
     return tflm.run(write_tflite(layer.stock), [[layer.x]], _ARENA_BYTES)[0][0]
 
 
-def run_layers(folder: Path, packed: Sequence[bytes], toolchain: Toolchain, *flags: str) -> list[Result]:
+def run_layers(folder: Path, packed: Sequence[bytes], toolchain: Toolchain, *flags: str) -> list[bytes]:
     """Run layers on the host or a Cortex-M in a driver compiled with these flags."""
     program = build(toolchain, SOURCES, flags)
     (folder / "layers.bin").write_bytes(struct.pack("<I", len(packed)) + b"".join(packed))
     (run_on_cortex_m4 if toolchain.compiler == CORTEX_M4.compiler else run_on_host)(program, folder)
-    data, results, at = (folder / "results.bin").read_bytes(), [], 0
-    while at < len(data):
-        ticks, size = struct.unpack_from("<2I", data, at)
-        results.append(Result(ticks, data[at + 8 : at + 8 + size]))
-        at += 8 + size
-    return results
+    return read_results(folder)

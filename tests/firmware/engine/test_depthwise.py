@@ -95,7 +95,7 @@ def wrong(tmp_path: Path, toolchain: Toolchain, *flags: str, nearer: int = 0) ->
     results = run_layers(tmp_path, [case.packed(nearer) for case in cases()], toolchain, *flags)
     assert len(results) == len(cases())
     pairs = enumerate(zip(results, expected(), strict=True))
-    return [number for number, (result, wanted) in pairs if result.data != wanted.tobytes()]
+    return [number for number, (result, wanted) in pairs if result != wanted.tobytes()]
 
 
 def test_the_layers_are_of_every_kind() -> None:
@@ -163,7 +163,7 @@ def test_no_byte_behind_tiny_images_is_read(tmp_path: Path, toolchain: Toolchain
     wanted = {id(layer): expected_output(layer).tobytes() for layer in made}
     results = run_layers(tmp_path, [layer.packed(way) for layer, way in layers], toolchain, *flags)
     pairs = zip(results, layers, strict=True)
-    assert [way for result, (layer, way) in pairs if result.data != wanted[id(layer)]] == []
+    assert [way for result, (layer, way) in pairs if result != wanted[id(layer)]] == []
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_planar_results_may_begin_where_the_input_begins_and_nowhere_near(tmp_pa
     packed = [layer.packed(way, distance) for distance in (0, 16, -16)]
     results = run_layers(tmp_path, packed, HOST, "-std=c99", "-O2")
     wanted = expected_output(layer).tobytes()
-    assert [result.data == wanted for result in results] == [True, False, False]
+    assert [result == wanted for result in results] == [True, False, False]
 
 
 def test_strips_along_columns_that_no_rule_allows_spoil_the_operands(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_strips_along_columns_that_no_rule_allows_spoil_the_operands(tmp_path: P
         illegal = DepthwiseWay(True, True, 1, legal.scratch_bytes, in_place=True)
         for way, is_equal in ((legal, True), (illegal, False)):
             (result,) = run_layers(tmp_path, [layer.packed(way, 0)], HOST, "-std=c99", "-O2")
-            found.append((result.data == expected_output(layer).tobytes()) is is_equal)
+            found.append((result == expected_output(layer).tobytes()) is is_equal)
     assert all(found)
 
 
