@@ -26,7 +26,14 @@ from redsc.ir import (
 )
 from redsc.ir.ops_conv import window
 from tests.firmware.engine.harness import HOST_SANITIZED, Machine, run_engine
-from tests.firmware.engine.move_cases import Draw, expected, merged, merged_samples, samples_of, split_outputs
+from tests.firmware.engine.merging import (
+    expected,
+    merged,
+    merged_samples,
+    samples_of,
+    split_outputs,
+)
+from tests.firmware.engine.move_cases import Draw
 
 __all__ = ["LAYERS", "check_layers", "transpose_conv"]
 

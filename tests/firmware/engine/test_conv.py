@@ -18,7 +18,8 @@ from tests.firmware.build import (
     run_on_cortex_m4,
     run_on_host,
 )
-from tests.firmware.engine.conv_cases import CONV, cases, distance_of, expected, run_cases
+from tests.firmware.engine.conv_cases import CONV, cases, expected, run_cases
+from tests.firmware.engine.conv_reads import distance_of
 
 STRICT = (*WARNINGS, "-Wconversion")
 SANITIZED = ("-std=c99", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")

@@ -15,7 +15,8 @@ from redsc.formats.tables import CannotTranslate
 from redsc.ir import DType, FullyConnected, Value
 from tests.firmware.engine.harness import HOST_SANITIZED, M4, Machine, places_apart
 from tests.firmware.engine.linear_cases import LAYERS, check_layers
-from tests.firmware.engine.move_cases import Draw, results_over_operands
+from tests.firmware.engine.merging import results_over_operands
+from tests.firmware.engine.move_cases import Draw
 
 pytest.importorskip("tflite_micro", reason="the oracle is TFLM's interpreter")
 MACHINES = pytest.mark.parametrize("machine", [HOST_SANITIZED, M4], ids=["host", "cortex-m4"])

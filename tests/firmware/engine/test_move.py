@@ -31,16 +31,14 @@ from redsc.ir import (
 )
 from tests.firmware.build import FIRMWARE
 from tests.firmware.engine.harness import HOST_SANITIZED, M4, Machine, run_engine
-from tests.firmware.engine.move_cases import (
-    CASES,
-    Draw,
+from tests.firmware.engine.merging import (
     expected,
     merged,
     merged_samples,
-    random_graphs,
     samples_of,
     split_outputs,
 )
+from tests.firmware.engine.move_cases import CASES, Draw, random_graphs
 from tests.op_samples import sample_graph, signature_cases
 
 pytest.importorskip("tflite_micro", reason="the oracle is TFLM's interpreter")

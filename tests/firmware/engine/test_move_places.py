@@ -16,15 +16,15 @@ from redsc.engine.program import Places, lower_graph
 from redsc.engine.shared import find_shared
 from redsc.ir import Concatenation, DType, Graph, GraphBuilder, Reshape, Shape, Split, Value
 from tests.firmware.engine.harness import HOST_SANITIZED, M4, Machine, places_apart, run_engine
-from tests.firmware.engine.move_cases import (
+from tests.firmware.engine.merging import (
     expected,
     merged,
     merged_samples,
-    random_graphs,
     results_over_operands,
     samples_of,
     split_outputs,
 )
+from tests.firmware.engine.move_cases import random_graphs
 
 pytest.importorskip("tflite_micro", reason="the oracle is TFLM's interpreter")
 

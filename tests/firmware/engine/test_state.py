@@ -30,7 +30,7 @@ from redsc.ir import (
 from tests.conftest import Zoo
 from tests.firmware.build import FIRMWARE, build, run_on_host
 from tests.firmware.engine.harness import HOST_SANITIZED, M4, Machine, places_apart, run_engine
-from tests.firmware.engine.move_cases import expected, samples_of
+from tests.firmware.engine.merging import expected, samples_of
 from tests.helpers import STREAMING, streaming_net
 
 pytest.importorskip("tflite_micro", reason="the oracle is TFLM's interpreter")
