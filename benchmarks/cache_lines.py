@@ -31,8 +31,7 @@ from redsc.engine.blocks import BLOCKED, ConvReads, Order, choose_order, in_bloc
 from redsc.engine.call import Call, Constant
 from redsc.engine.constants import pool_constants
 from redsc.engine.program import constants_of
-from redsc.engine.rows import emit_calls
-from redsc.engine.shared import find_shared
+from redsc.engine.rows import emit_levels
 from redsc.engine.sources import needed_files
 from redsc.ir import Node
 from redsc.options import Options, parse_levels
@@ -57,11 +56,7 @@ class Layer:
 
 def layers_of(choice: Choice) -> list[list[Layer]]:
     """Return the layers of every level that the kernel computes."""
-    graphs = choice.levels.graphs
-    shared = find_shared(graphs)
-    levels = [
-        [(node, c) for node in graph.nodes for c in emit_calls(node, shared, Kernels.ENGINE)] for graph in graphs
-    ]
+    levels = emit_levels(choice.levels.graphs, Kernels.ENGINE)
     pool = pool_constants(constant for level in levels for _, call in level for constant in constants_of(call))
     return [
         [Layer(node, call, ConvReads.of(call, pool)) for node, call in level if call.function == BLOCKED]

@@ -13,11 +13,9 @@ from redsc.budgets import Backend, Budgets, Kernels, Prefer
 from redsc.codegen.names import c_macro
 from redsc.compile import Artefact, compile_model
 from redsc.cost.macs import graph_macs
-from redsc.engine.call import Constant
 from redsc.engine.constants import pool_constants
 from redsc.engine.program import constants_of
-from redsc.engine.rows import emit_calls
-from redsc.engine.shared import find_shared
+from redsc.engine.rows import emit_levels
 from redsc.engine.size import engine_size
 from redsc.errors import UnsupportedError
 from redsc.formats import load_model, write_tflite
@@ -236,11 +234,9 @@ def _weight_bytes(graph: Graph) -> int:
 
 
 def _channel_bytes(graphs: Sequence[Graph]) -> int:
-    shared, found = find_shared(graphs), list[Constant]()
-    for graph in graphs:
-        for node in graph.nodes:
-            found += [c for call in emit_calls(node, shared, Kernels.ENGINE) for c in constants_of(call)]
-    return len(pool_constants(item for item in found if item.c_type == "redsc_channel_pair").data)
+    calls = (call for level in emit_levels(graphs, Kernels.ENGINE) for _, call in level)
+    constants = (constant for call in calls for constant in constants_of(call))
+    return len(pool_constants(item for item in constants if item.c_type == "redsc_channel_pair").data)
 
 
 def _bytes(rows: Sequence[Sequence[Array]]) -> bytes:

@@ -36,9 +36,9 @@ def lower_levels(
     Raises:
         UnsupportedError: the engine has no kernel for some nodes; all are named.
     """
-    shared = find_shared(graphs)
-    if error := refusals(graphs, shared, kernels):
+    if error := refusals(graphs, kernels):
         raise error
+    shared = find_shared(graphs)
     return [
         lower_graph(graph, _places(graph, plan), shared, kernels, chosen)
         for graph, plan, chosen in zip(graphs, memory, blocks or [{}] * len(graphs), strict=True)

@@ -12,7 +12,6 @@ from redsc.cost.memory import NetworkMemory, measure_memory, resident_bytes
 from redsc.engine.blocks import Order
 from redsc.engine.orders import find_orders
 from redsc.engine.rows import refusals
-from redsc.engine.shared import find_shared
 from redsc.ir import Graph
 from redsc.progress import Progress
 from redsc.report.data import CacheLevel, CacheReport
@@ -30,7 +29,7 @@ def order_for_cache(choice: Choice, budgets: Budgets, progress: Progress) -> tup
     2. All that save are taken at once if they fit, else one by one, those that save most first.
     """
     levels = choice.levels
-    if budgets.cache is FlashCache.NONE or refusals(levels.graphs, find_shared(levels.graphs), budgets.kernels):
+    if budgets.cache is FlashCache.NONE or refusals(levels.graphs, budgets.kernels):
         return choice, None  # the writer refuses what it has no kernel for
     progress("simulating the cache")
     cache = CACHES[budgets.cache.value]

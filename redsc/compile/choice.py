@@ -12,7 +12,6 @@ from redsc.budgets import Budgets, Kernels
 from redsc.compile.budgets import within_budgets
 from redsc.cost.macs import graph_macs
 from redsc.engine.rows import refusals
-from redsc.engine.shared import find_shared
 from redsc.errors import Diagnostic, LimitExceeded
 from redsc.formats import Model, load_model
 from redsc.ir import Graph, Shape, keeps_state
@@ -154,7 +153,7 @@ def _network(graph: Graph, source: Graph | None, quantized: Quantized | None) ->
 
 def _require_kernels(network: Graph, kernels: Kernels) -> None:
     """Check that the C engine can run a network, if it is to."""
-    if kernels.are_ours and (error := refusals([network], find_shared([network]), kernels)):
+    if kernels.are_ours and (error := refusals([network], kernels)):
         raise error
 
 

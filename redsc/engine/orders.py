@@ -9,8 +9,7 @@ from redsc.cost.cache import Cache
 from redsc.engine.blocks import BLOCKED, ConvReads, Order, choose_order
 from redsc.engine.constants import pool_constants
 from redsc.engine.program import constants_of
-from redsc.engine.rows import emit_calls
-from redsc.engine.shared import find_shared
+from redsc.engine.rows import emit_levels
 from redsc.engine.state import lay_out_variables
 from redsc.ir import Graph
 
@@ -26,10 +25,7 @@ def find_orders(graphs: Sequence[Graph], kernels: Kernels, cache: Cache) -> list
     Raises:
         CannotTranslate: the engine has no kernel for a node.
     """
-    shared = find_shared(graphs)
-    levels = [
-        [(node, call) for node in graph.nodes for call in emit_calls(node, shared, kernels)] for graph in graphs
-    ]
+    levels = emit_levels(graphs, kernels)
     constants = [constant for level in levels for _, call in level for constant in constants_of(call)]
     pool = pool_constants([*constants, *lay_out_variables(graphs).stored])
     return [

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from redsc.budgets import Kernels
 from redsc.engine.call import Call, Emit
 from redsc.engine.compute import COMPUTE
 from redsc.engine.linear import LINEAR
 from redsc.engine.move import MOVE
-from redsc.engine.shared import Shared
+from redsc.engine.shared import Shared, find_shared
 from redsc.errors import UnsupportedError
 from redsc.formats.tables import CannotTranslate, Refusal
 from redsc.ir import Graph, Node
 
-__all__ = ["ENGINE", "emit_calls", "refusals"]
+__all__ = ["ENGINE", "emit_calls", "emit_levels", "refusals"]
 
 ENGINE: Mapping[str, Emit | Refusal] = {**COMPUTE, **MOVE}
 """By op; those of `LINEAR` have weights that levels share, and are told of them."""
@@ -36,9 +36,21 @@ def emit_calls(node: Node, shared: Shared, kernels: Kernels) -> tuple[Call, ...]
     return tuple(row(node))
 
 
-def refusals(graphs: Iterable[Graph], shared: Shared, kernels: Kernels) -> UnsupportedError | None:
+def emit_levels(graphs: Sequence[Graph], kernels: Kernels) -> list[list[tuple[Node, Call]]]:
+    """Return the calls of every level, the largest first, with the nodes whose outputs they make.
+
+    Raises:
+        CannotTranslate: there is no kernel for a node.
+    """
+    shared = find_shared(graphs)
+    return [
+        [(node, call) for node in graph.nodes for call in emit_calls(node, shared, kernels)] for graph in graphs
+    ]
+
+
+def refusals(graphs: Sequence[Graph], kernels: Kernels) -> UnsupportedError | None:
     """Return the error that names every node without a kernel, each once; None where all have one."""
-    found = dict[str, None]()
+    shared, found = find_shared(graphs), dict[str, None]()
     for graph in graphs:
         for node in graph.nodes:
             try:

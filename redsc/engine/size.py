@@ -9,8 +9,7 @@ from redsc.budgets import Kernels
 from redsc.engine.call import Call, Constant, Params
 from redsc.engine.constants import pool_constants
 from redsc.engine.program import constants_of
-from redsc.engine.rows import emit_calls
-from redsc.engine.shared import find_shared
+from redsc.engine.rows import emit_levels
 from redsc.engine.sources import needed_files
 from redsc.ir import Graph
 
@@ -103,12 +102,10 @@ def engine_size(graphs: Sequence[Graph], kernels: Kernels) -> EngineSize:
     Raises:
         CannotTranslate: the engine has no kernel for a node.
     """
-    shared = find_shared(graphs)
-    levels = [[call for node in graph.nodes for call in emit_calls(node, shared, kernels)] for graph in graphs]
-    calls = [call for level in levels for call in level]
+    calls = [call for level in emit_levels(graphs, kernels) for _, call in level]
     structs = {(call.params.type, _content(call.params)) for call in calls if call.params is not None}
     code = sum(CODE_BYTES[name] for name in needed_files({call.source for call in calls}) if name.endswith(".c"))
-    statements = _CALL_BYTES * len(calls) + _LEVEL_BYTES * len(levels) + _PROGRAM_BYTES
+    statements = _CALL_BYTES * len(calls) + _LEVEL_BYTES * len(graphs) + _PROGRAM_BYTES
     return EngineSize(
         constants=len(pool_constants(_constants(calls)).data),
         params=sum(STRUCT_BYTES[kind] for kind, _ in structs),

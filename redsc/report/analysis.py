@@ -10,7 +10,6 @@ from redsc.budgets import Kernels
 from redsc.cost.memory import NetworkMemory, measure_memory
 from redsc.cost.order import order_free_bound, order_problem, reuse_distance, unas_peak_bytes
 from redsc.engine.rows import refusals
-from redsc.engine.shared import find_shared
 from redsc.errors import printable
 from redsc.formats import Model, write_tflite
 from redsc.ir import Graph
@@ -95,7 +94,7 @@ def analyze_model(model: Model) -> Analysis:
 
 def _that_run(graph: Graph) -> list[Kernels]:
     """Return the kernels that run a graph: TFLM's all that redsc reads, the C engine's all but some operators."""
-    refused = refusals([graph], find_shared([graph]), Kernels.ENGINE)
+    refused = refusals([graph], Kernels.ENGINE)
     return [kernels for kernels in Kernels if not (kernels.are_ours and refused)]
 
 
