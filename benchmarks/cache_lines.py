@@ -59,23 +59,24 @@ def layers_of(choice: Choice) -> list[list[Layer]]:
     levels = emit_levels(choice.levels.graphs, Kernels.ENGINE)
     pool = pool_constants(constant for level in levels for _, call in level for constant in constants_of(call))
     return [
-        [Layer(node, call, ConvReads.of(call, pool)) for node, call in level if call.function == BLOCKED]
+        [Layer(node, call, ConvReads.of(call, pool)) for node, call in level if call.function in BLOCKED]
         for level in levels
     ]
 
 
 def initializer(call: Call) -> str:
-    """Return the C initialiser of a call's parameters, with arrays of the benchmark."""
+    """Return the C initialiser of a call: its function and its parameters, with arrays of the benchmark."""
     assert call.params is not None
     arrays = {"weight", "channels"}
     fields = {name: name if name in arrays else value for name, value in call.params.fields.items()}
     assert not any(isinstance(value, Constant) for value in fields.values())
-    return "{" + ", ".join(f".{name} = {value}" for name, value in fields.items()) + "}"
+    members = ", ".join(f".{name} = {value}" for name, value in fields.items())
+    return f"{{{call.function}, {{{members}}}}}"
 
 
 def count_instructions(calls: Sequence[Call]) -> list[int]:
     """Return what calls take on an emulated Cortex-M4 at -O2."""
-    kernels = [FIRMWARE / name for name in needed_files([calls[0].source]) if name.endswith(".c")]
+    kernels = [FIRMWARE / name for name in needed_files({call.source for call in calls}) if name.endswith(".c")]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = folder / "convs.c"

@@ -1,7 +1,7 @@
 """Blocks of output channels for int8 convolutions and dense layers: their weights then stay in the flash's cache.
 
-redsc_conv_s8 streams all packed rows once per panel of pixels. Where they do not fit into the cache but a block of
-them does, all pixels go through the block before the next one: x is then widened again for every block.
+The kernel of redsc_conv.h streams all packed rows once per panel of pixels. Where they do not fit into the cache but
+a block of them does, all pixels go through the block before the next one: x is then widened again for every block.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from redsc.engine.pack_depthwise import PAIR_BYTES
 
 __all__ = ["BLOCKED", "ConvReads", "Order", "choose_order", "in_blocks"]
 
-BLOCKED = "redsc_conv_s8"
-"""The kernel that can go through its channels in blocks."""
+BLOCKED = ("redsc_conv_sums_s8", "redsc_conv_bytes_s8")
+"""The functions that can go through their channels in blocks."""
 _BIAS_BYTES = 8  # of a channel pair; the tiles in assembly load them first
 _FAST_PIXELS = 4
 # Instructions of a further block on a Cortex-M4, fitted to what QEMU counts (benchmarks/cache_lines.py): a panel,
@@ -152,7 +152,7 @@ def choose_order(reads: ConvReads, cache: Cache) -> Order:
 
 def in_blocks(call: Call, channels: int) -> Call:
     """Return a call of `BLOCKED` that goes through so many channels at a time; any other call as it is."""
-    if call.function != BLOCKED or call.params is None:
+    if call.function not in BLOCKED or call.params is None:
         return call
     fields = {**call.params.fields, "block_channels": channels}
     return replace(call, params=Params(call.params.type, fields))

@@ -62,10 +62,11 @@ def _conv_call(node: Node, geometry: Mapping[str, int], held: Held, kernels: Ker
     way = conv_way(node, kernels)
     if not _is_read_by_groups(node, held, way):
         held = Held(_weight(node))
+    form = "sums" if fits_sums(held.whole) else "bytes"
     params: dict[str, Field] = {
         **_sizes(geometry),
         **_numbers(node),
-        "form": "REDSC_SUMS" if fits_sums(held.whole) else "REDSC_BYTES",
+        "form": f"REDSC_{form.upper()}",
         "rescale": _rescale(node, prod(node.operand(1).type.shape[1:])),
         "pixels": way.pixels,
         "taps_apart": int(way.taps_apart),
@@ -74,7 +75,8 @@ def _conv_call(node: Node, geometry: Mapping[str, int], held: Held, kernels: Ker
         "channels": _channels(node),
     }
     operands = (node.operand(0), node.outputs[0])
-    return Call("redsc_conv_s8", "redsc_conv.c", Params("redsc_conv", params), operands, takes_scratch=True)
+    call = Call(f"redsc_conv_{form}_s8", f"redsc_conv_{form}.c", Params("redsc_conv", params), operands)
+    return replace(call, takes_scratch=True, header="redsc_conv.h")
 
 
 def _depthwise(node: Node, held: Held, kernels: Kernels) -> Iterator[Call]:

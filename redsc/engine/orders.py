@@ -32,7 +32,7 @@ def find_orders(graphs: Sequence[Graph], kernels: Kernels, cache: Cache) -> list
         {
             node.outputs[0].name: choose_order(ConvReads.of(call, pool), cache)
             for node, call in level
-            if call.function == BLOCKED
+            if call.function in BLOCKED
         }
         for level in levels
     ]

@@ -11,9 +11,9 @@ __all__ = ["needed_files"]
 
 _INCLUDE = re.compile(r'#include "(redsc_\w+\.h)"')
 _PARTS: Mapping[str, tuple[str, ...]] = {
-    "redsc_conv.h": (),  # whoever calls redsc_conv_s8 names redsc_conv.c
+    "redsc_conv.h": (),  # whoever calls a function of it names the file
     "redsc_conv_rows.h": ("redsc_conv_rows.c", "redsc_conv_rows_sizes.c", "redsc_conv_rows_tiles.c"),
-    "redsc_conv_tiles.h": ("redsc_conv_portable.c", "redsc_conv_tiles.c"),
+    "redsc_conv_tiles.h": ("redsc_conv.c", "redsc_conv_portable.c"),
 }
 """What defines the functions of a header, where that is not one file of its name."""
 

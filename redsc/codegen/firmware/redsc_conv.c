@@ -20,15 +20,13 @@ static void redsc_clamp_tile(const redsc_conv *conv, const redsc_tile *tile, int
   }
 }
 
-static void redsc_run_tile(const redsc_conv *conv, const redsc_tile *tile, int pixels, int count) {
-  static void (*const tiles[3][2])(const redsc_tile *) = {{redsc_tile_0_sums, redsc_tile_0_bytes},
-                                                          {redsc_tile_1_sums, redsc_tile_1_bytes},
-                                                          {redsc_tile_4_sums, redsc_tile_4_bytes}};
+static void redsc_run_tile(const redsc_conv *conv, const redsc_conv_tiles *tiles, const redsc_tile *tile, int pixels,
+                           int count) {
   if (conv->rescale != REDSC_SHIFTS_RIGHT) {
     redsc_tile_portable(conv, tile, pixels, count);
     return;
   }
-  tiles[pixels == 4 ? 2 : pixels][conv->form](tile);
+  (pixels == 4 ? tiles->four : pixels == 1 ? tiles->one : tiles->none)(tile);
   if (conv->minimum > INT8_MIN || conv->maximum < INT8_MAX) {
     redsc_clamp_tile(conv, tile, count);
   }
@@ -36,7 +34,9 @@ static void redsc_run_tile(const redsc_conv *conv, const redsc_tile *tile, int p
 
 #else
 
-static void redsc_run_tile(const redsc_conv *conv, const redsc_tile *tile, int pixels, int count) {
+static void redsc_run_tile(const redsc_conv *conv, const redsc_conv_tiles *tiles, const redsc_tile *tile, int pixels,
+                           int count) {
+  (void)tiles;
   redsc_tile_portable(conv, tile, pixels, count);
 }
 
@@ -74,8 +74,8 @@ static void redsc_set_panel(const redsc_conv *conv, redsc_tile *tile, const uint
 }
 
 /* Windows that lie in x one after the other are read there. */
-static void redsc_conv_without_panel(const redsc_conv *conv, redsc_block block, const int8_t *x, int8_t *y,
-                                     int32_t pixels) {
+static void redsc_conv_without_panel(const redsc_conv *conv, const redsc_conv_tiles *tiles, redsc_block block,
+                                     const int8_t *x, int8_t *y, int32_t pixels) {
   const uint32_t elements = redsc_pixel_elements(conv), stretch = elements / conv->segments, rest = elements % 4;
   const uint32_t filling = redsc_filling(conv, rest);
   redsc_tile tile = redsc_new_tile(conv, block, y);
@@ -90,13 +90,14 @@ static void redsc_conv_without_panel(const redsc_conv *conv, redsc_block block, 
     if (rest != 0) {
       tile.last_group = redsc_get_rest(x + (elements & ~3u), rest, filling);
     }
-    redsc_run_tile(conv, &tile, 0, 1);
+    redsc_run_tile(conv, tiles, &tile, 0, 1);
     x += elements;
     tile.y += conv->output_channels;
   }
 }
 
-static void redsc_conv_block(const redsc_conv *conv, redsc_block block, const int8_t *x, int8_t *y, void *scratch) {
+static void redsc_conv_block(const redsc_conv *conv, const redsc_conv_tiles *tiles, redsc_block block, const int8_t *x,
+                             int8_t *y, void *scratch) {
   const int is_pointwise = redsc_is_pointwise(conv);
   int32_t left = (int32_t)conv->batches * conv->output_height * conv->output_width;
   uint32_t *panel = (uint32_t *)scratch;
@@ -105,7 +106,7 @@ static void redsc_conv_block(const redsc_conv *conv, redsc_block block, const in
   redsc_tile tile;
   int pixels = 0, count, i;
   if (conv->pixels == 0) {
-    redsc_conv_without_panel(conv, block, x, y, left);
+    redsc_conv_without_panel(conv, tiles, block, x, y, left);
     return;
   }
   lines = redsc_lines_of(conv, conv->input_channels, 1);
@@ -126,16 +127,17 @@ static void redsc_conv_block(const redsc_conv *conv, redsc_block block, const in
         redsc_advance(conv, &at);
       }
     }
-    redsc_run_tile(conv, &tile, pixels, count);
+    redsc_run_tile(conv, tiles, &tile, pixels, count);
     tile.y += count * conv->output_channels;
   }
 }
 
-void redsc_conv_s8(const redsc_conv *conv, const int8_t *x, int8_t *y, void *scratch) {
+void redsc_conv_by_tiles(const redsc_conv *conv, const redsc_conv_tiles *tiles, const int8_t *x, int8_t *y,
+                         void *scratch) {
   const int channels = conv->output_channels, step = conv->block_channels != 0 ? conv->block_channels : channels;
   redsc_block block;
   for (block.first = 0; block.first < channels; block.first += step) {
     block.count = channels - block.first < step ? channels - block.first : step;
-    redsc_conv_block(conv, block, x, y, scratch);
+    redsc_conv_block(conv, tiles, block, x, y, scratch);
   }
 }

@@ -62,9 +62,10 @@ typedef struct {
  * layers); with more than one segment input_channels is then a multiple of 4.
  * With block_channels all this is done for a block of channels, and again for the next one: x is read once per block,
  * so y must lie apart from x. It is for weights that do not fit into the cache before the flash, when a block does.
- * The order is the same in every build.
+ * The order is the same in every build. A function per form: they are one, but for the tiles that they link.
  */
-void redsc_conv_s8(const redsc_conv *conv, const int8_t *x, int8_t *y, void *scratch);
+void redsc_conv_sums_s8(const redsc_conv *conv, const int8_t *x, int8_t *y, void *scratch);
+void redsc_conv_bytes_s8(const redsc_conv *conv, const int8_t *x, int8_t *y, void *scratch);
 
 #ifdef __cplusplus
 }

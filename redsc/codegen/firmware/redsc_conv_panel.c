@@ -5,6 +5,8 @@
  */
 #include "redsc_conv_panel.h"
 
+#include "redsc_assembly.h"
+
 static uint32_t *redsc_put_zeros(uint32_t groups, uint32_t *panel, int pixels) {
   for (; groups > 0; --groups) {
     panel[0] = 0;
@@ -41,9 +43,8 @@ static uint32_t *redsc_put_word(uint32_t word, uint32_t offsets, uint32_t *panel
   "3:\n"
 
 #define PUT_LINES(name, next)                                                \
-  __attribute__((naked)) static uint32_t *name(                                     \
-      const redsc_lines *lines __attribute__((unused)), const int8_t *x __attribute__((unused)), \
-      int count __attribute__((unused)), uint32_t *panel __attribute__((unused))) { \
+  REDSC_ASSEMBLY static uint32_t *name(REDSC_UNUSED const redsc_lines *lines, REDSC_UNUSED const int8_t *x, \
+                                       REDSC_UNUSED int count, REDSC_UNUSED uint32_t *panel) { \
     __asm__ volatile(                                                        \
         "push {r4-r11, lr}\n ldm r0, {r4-r10}\n mov r0, r3\n"                \
         "orr r11, r4, r6\n orrs r11, r11, r7\n it eq\n cmpeq r5, #1\n bne 1f\n" \

@@ -69,7 +69,7 @@ redsc_conv_rows redsc_rows_of(const redsc_options *options, const redsc_sizes *s
 uint32_t redsc_rows_scratch_bytes(const redsc_conv_rows *rows);
 
 /*
- * Order: as redsc_conv_s8 with 4 pixels where there is a scratch. Without one pixel by pixel: four channels of y are
+ * Order: as redsc_conv.h with 4 pixels where there is a scratch. Without one pixel by pixel: four channels of y are
  * written after the window was read for them.
  */
 void redsc_run_rows(redsc_conv_rows *rows, const int8_t *weight, const int32_t *parameters, const int8_t *x, int8_t *y,

@@ -37,7 +37,7 @@ typedef char redsc_check_tiles[sizeof(redsc_panel_tile) == 64 && sizeof(redsc_pi
 #define FOUR_GROUP "sxtb16 r5, r4\n sxtb16 r4, r4, ror #8\n" FOUR_PIXELS("r5") FOUR_PIXELS("r4")
 #define FOUR_UNIT "ldr r4, [r8], #4\n" FOUR_GROUP
 
-/* As in redsc_conv_tiles.c, which says why this is exact. */
+/* As in redsc_conv_assembly.h, which says why this is exact. */
 #define RESULT(x)                                                            \
   "smmlar " x ", " x ", r6, " x "\n add " x ", " x ", " x ", asr #31\n asr " x ", " x ", r7\n" \
   "qadd " x ", " x ", r10\n ssat " x ", #8, " x ", asr #1\n"

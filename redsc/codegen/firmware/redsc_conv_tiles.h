@@ -42,18 +42,21 @@ static inline uint32_t redsc_pixel_elements(const redsc_conv *conv) {
 /* All rows for the first `count` pixels of a panel of `pixels` (or of x: 0, and count 1). */
 void redsc_tile_portable(const redsc_conv *conv, const redsc_tile *tile, int pixels, int count);
 
-#if REDSC_DSP
 /*
- * The same for REDSC_SHIFTS_RIGHT, without the clamp: results are saturated to int8. The tiles of four pixels write
- * all four, the last one first: where there are fewer, the steps of those that are missing lead to the last one.
+ * The same in assembly for REDSC_SHIFTS_RIGHT, without the clamp: results are saturated to int8. The tile of four
+ * pixels writes all four, the last one first: where there are fewer, the steps of those that are missing lead to the
+ * last one.
  */
-void redsc_tile_4_sums(const redsc_tile *tile);
-void redsc_tile_4_bytes(const redsc_tile *tile);
-void redsc_tile_1_sums(const redsc_tile *tile);
-void redsc_tile_1_bytes(const redsc_tile *tile);
-void redsc_tile_0_sums(const redsc_tile *tile);
-void redsc_tile_0_bytes(const redsc_tile *tile);
-#endif
+typedef void redsc_assembly_tile(const redsc_tile *tile);
+
+/* Those of one form of weights, by the pixels of the panel: straight from x, 1, 4. NULL on other cores. */
+typedef struct {
+  redsc_assembly_tile *none, *one, *four;
+} redsc_conv_tiles;
+
+/* redsc_conv_sums_s8 or redsc_conv_bytes_s8: layers of one form do not make a program link the tiles of the other. */
+void redsc_conv_by_tiles(const redsc_conv *conv, const redsc_conv_tiles *tiles, const int8_t *x, int8_t *y,
+                         void *scratch);
 
 #ifdef __cplusplus
 }

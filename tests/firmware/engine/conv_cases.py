@@ -32,7 +32,7 @@ from tests.firmware.layers import (
 __all__ = ["CONV", "Case", "cases", "expected", "run_cases"]
 
 _HERE = Path(__file__).parent
-CONV = tuple(FIRMWARE / f"redsc_conv{part}.c" for part in ("", "_panel", "_portable", "_tiles"))
+CONV = tuple(FIRMWARE / f"redsc_conv{part}.c" for part in ("", "_bytes", "_panel", "_portable", "_sums"))
 _SOURCES = (_HERE / "conv_driver.c", *CONV)
 _APART = 0x7FFFFFFF
 _GROUP = 4

@@ -103,7 +103,7 @@ static void process(FILE *in, FILE *out) {
   }
   conv.weight = weight;
   conv.channels = (const redsc_channel_pair *)(const void *)channels;
-  redsc_conv_s8(&conv, x, y, scratch);
+  (conv.form == REDSC_SUMS ? redsc_conv_sums_s8 : redsc_conv_bytes_s8)(&conv, x, y, scratch);
   fwrite(&y_bytes, sizeof(y_bytes), 1, out);
   fwrite(y, 1, y_bytes, out);
   if (distance == INT_MAX) {

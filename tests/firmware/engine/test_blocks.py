@@ -59,7 +59,7 @@ def recorded(folder: Path, flags: tuple[str, ...]) -> list[list[int]]:
     def run(program: Path, where: Path) -> None:
         names = subprocess.run([tool("arm-none-eabi-nm"), str(program)], capture_output=True, text=True, check=True)
         symbols = {parts[-1]: int(parts[0], 16) for parts in map(str.split, names.stdout.splitlines())}
-        areas, entry = symbols["areas"], symbols["redsc_conv_s8"]
+        areas, entry = symbols["areas"], symbols["redsc_conv_by_tiles"]
         starts.extend(areas + which * (AREA + PAGE) + AREA for which in GUARDED)
         part = f"from={areas + GUARDED[0] * (AREA + PAGE):x},to={areas + (GUARDED[1] + 1) * (AREA + PAGE):x}"
         run_on_cortex_m4(program, where, "-plugin", f"file={plugin},out=loads.bin,{part},entry={entry & ~1:x}")

@@ -1,5 +1,6 @@
 /*
- * redsc: tiles of the convolution kernel for Cortex-M with DSP instructions. This file carries no licence obligation.
+ * redsc: tiles of the convolution kernel for Cortex-M with DSP instructions, as macros; not for other users.
+ * This file carries no licence obligation.
  *
  * Naked functions: compilers spill eight sums, and inline assembly with as many operands does not survive every
  * optimisation flag. What has no register lies on the stack, so that no core needs an FPU and no task starts to use
@@ -13,8 +14,12 @@
  * (((x + (x >> 31)) >> (e - 1)) + 2 * zero point + 1) >> 1. Without x >> 31 it differs for negative x only, and then
  * stays at or below the zero point: nobody sees it when that is -128. (fixedpoint/fixedpoint.h of gemmlowp.)
  */
+#ifndef REDSC_CONV_ASSEMBLY_H
+#define REDSC_CONV_ASSEMBLY_H
+
 #include <stddef.h>
 
+#include "redsc_assembly.h"
 #include "redsc_conv_tiles.h"
 
 #if REDSC_DSP
@@ -89,7 +94,7 @@ typedef char redsc_check_sizes[offsetof(redsc_tile, rows) == 72 && sizeof(redsc_
 #define FOUR_HALVES HALVE(r0) HALVE(r1) HALVE(r2) HALVE(r3) HALVE(r4) HALVE(r5) HALVE(r6) HALVE(r7)
 
 #define TILE_4(name, UNIT, unit_bytes, START, END)                           \
-  __attribute__((naked, aligned(4))) void name(const redsc_tile *tile __attribute__((unused))) { \
+  REDSC_ASSEMBLY __attribute__((aligned(4))) static void name(REDSC_UNUSED const redsc_tile *tile) { \
     __asm__ volatile(                                                        \
         LOAD FIND_ENTRY(unit_bytes)                                          \
         "adr.w r1, 4f\n adr.w r2, 3f\n cmp r6, #0\n ite eq\n moveq r6, r1\n movne r6, r2\n orr r6, r6, #1\n" \
@@ -117,9 +122,6 @@ typedef char redsc_check_sizes[offsetof(redsc_tile, rows) == 72 && sizeof(redsc_
         LEAVE("64")                                                          \
         "7: strb r3, [r9, lr]\n strb r2, [r9, r12]\n strb r1, [r9, r11]\n strb r0, [r9]\n" LEAVE("64")); \
   }
-
-TILE_4(redsc_tile_4_sums, FOUR_SUMS_UNIT, "96", FOUR_SUMS_START, FOUR_SUMS_END)
-TILE_4(redsc_tile_4_bytes, FOUR_BYTES_UNIT, "104", FOUR_BYTES_START, FOUR_BYTES_END)
 
 /* Two rows, one pixel: r0 and r1 the sums, r2 weights, r3 panel or x, r9 channels. lr is where the loop ends. */
 #define SUMS_PAIR(w, x) "sxtb16 r12, " #w "\n smlad r0, r12, " #x ", r0\n smlad r1, " #w ", " #x ", r1\n"
@@ -155,7 +157,7 @@ TILE_4(redsc_tile_4_bytes, FOUR_BYTES_UNIT, "104", FOUR_BYTES_START, FOUR_BYTES_
 #define ONE_GROUP(PAIR) "ldrd r4, r5, [r2], #8\n ldrd r8, r9, [r3], #8\n" PAIR(r4, r8) PAIR(r5, r9)
 
 #define TILE_1(name, PAIR, unit_bytes, START, END)                           \
-  __attribute__((naked, aligned(4))) void name(const redsc_tile *tile __attribute__((unused))) { \
+  REDSC_ASSEMBLY __attribute__((aligned(4))) static void name(REDSC_UNUSED const redsc_tile *tile) { \
     __asm__ volatile(                                                        \
         LOAD FIND_ENTRY(unit_bytes) ONE_FIND_AFTER COPY "mov r2, r11\n mov r9, r0\n" \
         "1: ldrd r3, lr, " PANEL_STRETCH_END "\n" START "ldr pc, " ENTRY "\n" \
@@ -166,16 +168,13 @@ TILE_4(redsc_tile_4_bytes, FOUR_BYTES_UNIT, "104", FOUR_BYTES_START, FOUR_BYTES_
         "4:\n" ONE_RESULTS(END) LEAVE("64"));                                \
   }
 
-TILE_1(redsc_tile_1_sums, SUMS_PAIR, "56", ONE_SUMS_START, ONE_SUMS_END)
-TILE_1(redsc_tile_1_bytes, BYTES_PAIR, "72", ONE_BYTES_START, ONE_BYTES_END)
-
 /* Without a panel a unit is a group. A last one that is not whole is given apart: what lies behind x is not read. */
 #define ZERO_GROUP(PAIR)                                                     \
   "ldrd r4, r5, [r2], #8\n sxtab16 r7, r10, r6\n sxtab16 r6, r10, r6, ror #8\n" PAIR(r4, r7) PAIR(r5, r6)
 #define ZERO_UNIT(PAIR) "ldr r6, [r3], #4\n" ZERO_GROUP(PAIR)
 
 #define TILE_0(name, PAIR, unit_bytes, START, END)                           \
-  __attribute__((naked, aligned(4))) void name(const redsc_tile *tile __attribute__((unused))) { \
+  REDSC_ASSEMBLY __attribute__((aligned(4))) static void name(REDSC_UNUSED const redsc_tile *tile) { \
     __asm__ volatile(                                                        \
         LOAD FIND_ENTRY(unit_bytes) ONE_FIND_AFTER                           \
         "ldrd r1, r2, [r0, #64]\n push {r1, r2}\n" COPY "mov r2, r11\n mov r9, r0\n" \
@@ -187,7 +186,6 @@ TILE_1(redsc_tile_1_bytes, BYTES_PAIR, "72", ONE_BYTES_START, ONE_BYTES_END)
         "4:\n" ONE_RESULTS(END) LEAVE("72"));                                \
   }
 
-TILE_0(redsc_tile_0_sums, SUMS_PAIR, "40", ONE_SUMS_START, ONE_SUMS_END)
-TILE_0(redsc_tile_0_bytes, BYTES_PAIR, "48", ONE_BYTES_START, ONE_BYTES_END)
-
 #endif
+
+#endif /* REDSC_CONV_ASSEMBLY_H */
