@@ -42,7 +42,7 @@ def order_for_cache(choice: Choice, budgets: Budgets, progress: Progress) -> tup
         networks[slot] = replace(networks[slot], memory=memory)
         blocks.append({name: order.block for name, order in taken.items()})
     rows = tuple(
-        _level(name, *pair) for name, pair in zip(levels.names, zip(orders, blocks, strict=True), strict=True)
+        _level(name, found, chosen) for name, found, chosen in zip(levels.names, orders, blocks, strict=True)
     )
     report = CacheReport(budgets.cache.value, cache.line_bytes, cache.fill_cycles, rows)
     levels = replace(levels, networks=tuple(networks))

@@ -58,6 +58,7 @@ class _Strips:
 
     @property
     def words(self) -> int:
+        """Return the words of a line of a plane."""
         return -(-self.along // 2) * self.stride + 1
 
     @property

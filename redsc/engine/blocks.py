@@ -1,7 +1,7 @@
 """Blocks of output channels for int8 convolutions and dense layers: their weights then stay in the flash's cache.
 
-The kernel of redsc_conv.h streams all packed rows once per panel of pixels. Where they do not fit into the cache but
-a block of them does, all pixels go through the block before the next one: x is then widened again for every block.
+The kernel of redsc_conv.h streams all packed rows once per panel of pixels. Where they do not fit into the cache
+but a block of them does, all pixels go through the block before the next one: x is widened again for every block.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from redsc.cost.cache import Cache, Stretch, distinct_lines, fills_of_walks
 from redsc.engine.call import Call, Constant, Params
 from redsc.engine.constants import ConstantPool
-from redsc.engine.pack_depthwise import PAIR_BYTES
+from redsc.engine.pack_channels import PAIR_BYTES
 
 __all__ = ["BLOCKED", "ConvReads", "Order", "choose_order", "in_blocks"]
 

@@ -5,34 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from redsc.engine.call import Call, Constant, Field, Params
+from redsc.engine.linear_fields import border_fields, constant_bias, strides_of, window_fields
 from redsc.engine.quant import clamp_fields
 from redsc.engine.shared import Held
-from redsc.engine.window import border_fields, window_fields
-from redsc.formats.tables import CannotTranslate
-from redsc.ir import Array, Node
+from redsc.ir import Node
 
-__all__ = ["FLOAT_LINEAR", "constant_bias", "strides_of"]
-
-
-def strides_of(whole: Array) -> dict[str, Field]:
-    """Return the strides of a weight OHWI inside an array, in elements: of a channel, a kernel row and a tap."""
-    _, _, width, depth = whole.shape
-    channel = whole[:1].size
-    return {"channel_stride": channel, "line_stride": width * depth, "tap_stride": depth}
-
-
-def constant_bias(node: Node, index: int = 2) -> Array | None:
-    """Return the bias of a linear layer, None where it has none.
-
-    Raises:
-        CannotTranslate: it is not constant.
-    """
-    value = node.inputs[index] if len(node.inputs) > index else None
-    if value is None:
-        return None
-    if value.data is None:
-        raise CannotTranslate("its bias is not constant")
-    return value.data
+__all__ = ["FLOAT_LINEAR"]
 
 
 def _conv_calls(node: Node, held: Held) -> Iterator[Call]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -12,12 +11,12 @@ from redsc.budgets import Kernels
 from redsc.cost.engine_conv import GROUP_ELEMENTS, ConvWay, conv_way
 from redsc.cost.engine_depthwise import SCRATCH_BYTES, depthwise_way
 from redsc.engine.call import Call, Constant, Field, Params
-from redsc.engine.float_linear import constant_bias
+from redsc.engine.linear_fields import border_fields, constant_bias, window_fields
+from redsc.engine.pack_channels import are_shifts_right, pack_channels
 from redsc.engine.pack_conv import fits_sums, pack_rows
-from redsc.engine.pack_depthwise import are_shifts_right, pack_channels, pack_direct, pack_planar
+from redsc.engine.pack_depthwise import pack_direct, pack_planar
 from redsc.engine.quant import clamp_fields, quant_of
 from redsc.engine.shared import Held
-from redsc.engine.window import border_fields, window_fields
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Node
 from redsc.ir.rescale import quantize_multipliers, rescalings
@@ -74,9 +73,14 @@ def _conv_call(node: Node, geometry: Mapping[str, int], held: Held, kernels: Ker
         "weight": _packed(held.whole, way),
         "channels": _channels(node),
     }
-    operands = (node.operand(0), node.outputs[0])
-    call = Call(f"redsc_conv_{form}_s8", f"redsc_conv_{form}.c", Params("redsc_conv", params), operands)
-    return replace(call, takes_scratch=True, header="redsc_conv.h")
+    return Call(
+        f"redsc_conv_{form}_s8",
+        f"redsc_conv_{form}.c",
+        Params("redsc_conv", params),
+        (node.operand(0), node.outputs[0]),
+        takes_scratch=True,
+        header="redsc_conv.h",
+    )
 
 
 def _depthwise(node: Node, held: Held, kernels: Kernels) -> Iterator[Call]:
@@ -92,11 +96,15 @@ def _depthwise(node: Node, held: Held, kernels: Kernels) -> Iterator[Call]:
         "weight": Constant(pack_planar(whole, way.is_swapped) if way.is_planar else pack_direct(whole)),
         "channels": _channels(node),
     }
-    function = "redsc_depthwise_planar_s8" if way.is_planar else "redsc_depthwise_direct_s8"
-    source = "redsc_depthwise_planar.c" if way.is_planar else "redsc_depthwise_direct.c"
-    operands = (node.operand(0), node.outputs[0])
-    call = Call(function, source, Params("redsc_depthwise", params), operands, header="redsc_depthwise.h")
-    yield replace(call, takes_scratch=way.is_planar)
+    kind = "planar" if way.is_planar else "direct"
+    yield Call(
+        f"redsc_depthwise_{kind}_s8",
+        f"redsc_depthwise_{kind}.c",
+        Params("redsc_depthwise", params),
+        (node.operand(0), node.outputs[0]),
+        takes_scratch=way.is_planar,
+        header="redsc_depthwise.h",
+    )
 
 
 def _sizes(geometry: Mapping[str, int]) -> Mapping[str, int]:
@@ -159,12 +167,12 @@ def _stretches(node: Node, held: Held, way: ConvWay) -> dict[str, int]:
     if not way.taps_apart or read == stored:
         taps, read = 1, way.taps * way.tap_elements
         stored = read
-    row = prod(_rows(held.whole, way).shape[1:-1]) * _filled(_rows(held.whole, way).shape[-1])
+    _, rows, elements = _rows(held.whole, way).shape
     return {
         "segments": taps,
         "segment_bytes": read * _PACKED_BYTES,
         "skip_bytes": (stored - read) * _PACKED_BYTES,
-        "pair_bytes": row * _PACKED_BYTES,
+        "pair_bytes": rows * _filled(elements) * _PACKED_BYTES,
     }
 
 

@@ -14,7 +14,7 @@ from redsc.ir.runs import find_runs
 
 __all__ = ["Held", "Shared", "find_shared"]
 
-_WEIGHTS = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "TRANSPOSE_CONV": 1}  # which operand
+_OPS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")  # operand 1 is the weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def find_shared(graphs: Sequence[Graph]) -> Shared:
     shared = Shared(stored)
     for graph in graphs:
         for node in graph.nodes:
-            weight = node.inputs[_WEIGHTS[node.op]] if node.op in _WEIGHTS else None
+            weight = node.inputs[1] if node.op in _OPS else None
             if weight is not None and weight.data is not None and shared.hold(weight).whole is weight.data:
                 stored[weight.name].append(weight.data)
     return shared

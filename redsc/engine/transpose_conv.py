@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from redsc.engine.call import Call, Constant, Field, Params
-from redsc.engine.float_linear import constant_bias, strides_of
+from redsc.engine.linear_fields import constant_bias, strides_of, window_fields
 from redsc.engine.quant import clamp, quant_of
 from redsc.engine.shared import Held
-from redsc.engine.window import window_fields
 from redsc.ir import DType, Node
 from redsc.ir.clamp import float_limits
 from redsc.ir.ops_conv import axis_padding

@@ -11,8 +11,8 @@ extern "C" {
 #endif
 
 /*
- * One tile: the rows of a block for the pixels of one panel. The tiles in assembly copy it to their stack and address it there
- * by the offsets at the right.
+ * One tile: the rows of a block for the pixels of one panel. The tiles in assembly copy it to their stack and address
+ * it there by the offsets at the right.
  */
 typedef struct {
   const redsc_channel_pair *channels;     /*  0 */

@@ -34,7 +34,8 @@ typedef struct {
 
 /*
  * What the generator knows of all channels of a layer. REDSC_SHIFTS_RIGHT: no multiplier is 0, shifts are 1 ... 21,
- * and sums stay within 2^29 + 2^28: nothing below overflows, not even with sums doubled.
+ * and sums stay within 2^29 + 2^28: nothing below overflows, not even with sums doubled. (The tiles of
+ * redsc_conv_assembly.h add the zero point after the shift and would take 31.)
  */
 enum { REDSC_SHIFTS_ANY = 0, REDSC_SHIFTS_RIGHT = 1 };
 

@@ -1,8 +1,9 @@
 /*
  * redsc: int8 softmax and its logarithm, over the last axis. This file carries no licence obligation.
  *
- * Follows tensorflow/lite/kernels/internal/reference/{softmax,log_softmax}.h and internal/common.h in the fixed-point arithmetic of gemmlowp's
- * fixedpoint/fixedpoint.h: a Qn number has n bits before the point, a sign, and 31 - n bits behind the point.
+ * Follows tensorflow/lite/kernels/internal/reference/{softmax,log_softmax}.h and internal/common.h in the fixed-point
+ * arithmetic of gemmlowp's fixedpoint/fixedpoint.h: a Qn number has n bits before the point, a sign, and 31 - n bits
+ * behind the point.
  */
 #include "redsc_softmax.h"
 

@@ -1,11 +1,13 @@
-"""The geometry of convolutions as the kernels' parameters have it."""
+"""What the kernels of linear layers are told alike: sizes, borders, how weights lie, and the bias."""
 
 from __future__ import annotations
 
-from redsc.ir import Node
+from redsc.engine.call import Field
+from redsc.formats.tables import CannotTranslate
+from redsc.ir import Array, Node
 from redsc.ir.ops_conv import padding_before
 
-__all__ = ["border_fields", "window_fields"]
+__all__ = ["border_fields", "constant_bias", "strides_of", "window_fields"]
 
 
 def window_fields(node: Node, image: int = 0) -> dict[str, int]:
@@ -31,3 +33,24 @@ def border_fields(node: Node) -> dict[str, int]:
     top, left = padding_before(node)
     dilations = {"dilation_h": node.attrs.dilation_h, "dilation_w": node.attrs.dilation_w}
     return {**dilations, "pad_top": top, "pad_left": left}
+
+
+def strides_of(whole: Array) -> dict[str, Field]:
+    """Return the strides of a weight OHWI inside an array, in elements: of a channel, a kernel row and a tap."""
+    _, _, width, depth = whole.shape
+    channel = whole[:1].size
+    return {"channel_stride": channel, "line_stride": width * depth, "tap_stride": depth}
+
+
+def constant_bias(node: Node, index: int = 2) -> Array | None:
+    """Return the bias of a linear layer, None where it has none.
+
+    Raises:
+        CannotTranslate: it is not constant.
+    """
+    value = node.inputs[index] if len(node.inputs) > index else None
+    if value is None:
+        return None
+    if value.data is None:
+        raise CannotTranslate("its bias is not constant")
+    return value.data
