@@ -18,9 +18,10 @@ from redsc.cost.overlap import find_overlaps
 from redsc.cost.tflm_head import greedy_offsets, height_bytes
 from redsc.cost.tflm_planning import planning_bytes
 from redsc.cost.tflm_structs import ARM_32, ARM_32_CMSIS_NN, Abi
-from redsc.cost.tflm_tail import kernel_scratch_bytes, state_bytes, tail_bytes
+from redsc.cost.tflm_tail import state_bytes, tail_bytes
 from redsc.cost.views import find_views
-from redsc.ir import Graph, Node, Value, state_reads
+from redsc.cost.working import working_bytes
+from redsc.ir import Graph, Value, state_reads
 
 __all__ = [
     "NetworkMemory",
@@ -32,7 +33,6 @@ __all__ = [
     "resident_all_bytes",
     "resident_bytes",
     "resident_one_bytes",
-    "working_bytes",
 ]
 
 
@@ -182,13 +182,6 @@ def ram_buffers(graph: Graph, abi: Abi = ARM_32, kernels: Kernels = Kernels.SAFE
         for nbytes in working_bytes(node, kernels, abi)
     ]
     return tensors + scratch
-
-
-def working_bytes(node: Node, kernels: Kernels, abi: Abi) -> tuple[int, ...]:
-    """Return the sizes of the working buffers of a node, without alignment."""
-    if kernels.are_ours:
-        return tuple(size for size in (scratch_bytes(node, kernels),) if size)
-    return kernel_scratch_bytes(node, abi)
 
 
 def resident_bytes(networks: Sequence[NetworkMemory], resident: Resident) -> int:

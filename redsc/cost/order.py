@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 
+from redsc.budgets import Kernels
 from redsc.cost.buffer import aligned
-from redsc.cost.tflm_tail import kernel_scratch_bytes
+from redsc.cost.working import working_bytes
 from redsc.ir import Graph, Node, Value
 
 __all__ = [
@@ -77,9 +78,13 @@ def no_credits(_node: Node) -> Mapping[Value, int]:
     return {}
 
 
-def order_problem(graph: Graph, credits: Credits = no_credits) -> OrderProblem:
-    """Return the problem of ordering a graph's nodes; step i is node i."""
-    return _problem(graph, lambda value: aligned(value.type.nbytes), _scratch_bytes, credits)
+def order_problem(graph: Graph, credits: Credits = no_credits, kernels: Kernels = Kernels.SAFE) -> OrderProblem:
+    """Return the problem of ordering a graph's nodes, whose kernels have working buffers; step i is node i."""
+
+    def scratch(node: Node) -> int:
+        return sum(map(aligned, working_bytes(node, kernels)))
+
+    return _problem(graph, lambda value: aligned(value.type.nbytes), scratch, credits)
 
 
 def peak_bytes(problem: OrderProblem, order: Sequence[int]) -> int:
@@ -162,10 +167,6 @@ def _problem(
     ]
     sizes = tuple(map(size, number))
     return OrderProblem(sizes, tuple(steps), frozenset(numbers(graph.inputs)), frozenset(numbers(graph.outputs)))
-
-
-def _scratch_bytes(node: Node) -> int:
-    return sum(map(aligned, kernel_scratch_bytes(node)))
 
 
 def _sum_in_place(node: Node) -> Mapping[Value, int]:

@@ -3,6 +3,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
+from redsc.budgets import Kernels
+from redsc.cost.buffer import aligned
+from redsc.cost.engine import scratch_bytes
 from redsc.cost.liveness import peak_working_set
 from redsc.cost.memory import ram_buffers
 from redsc.cost.order import (
@@ -98,6 +101,16 @@ def test_the_scratch_of_a_kernel_counts() -> None:
     net = NetBuilder()
     problem = order_problem(net.outputs(net.mean(net.input(1, 4, 4, 3), 1, 2)))
     assert problem.steps[0].scratch > 0
+
+
+def test_the_scratch_is_that_of_the_kernels_that_run() -> None:
+    net = NetBuilder()
+    x = net.conv(net.input(1, 4, 4, 8), 8)
+    graph = net.outputs(net.mean(x, 1, 2))
+    engine = order_problem(graph, kernels=Kernels.ENGINE)
+    conv, mean = graph.nodes
+    assert [step.scratch for step in engine.steps] == [aligned(scratch_bytes(node)) for node in (conv, mean)]
+    assert engine.steps[0].scratch > order_problem(graph).steps[0].scratch == 0
 
 
 def test_the_peak_as_unas_counts_it_has_no_network_inputs() -> None:

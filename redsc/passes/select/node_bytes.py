@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 from redsc.cost.arena import most_shared
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
-from redsc.cost.memory import working_bytes
 from redsc.cost.overlap import overlap_distance
 from redsc.cost.tflm_structs import Abi
 from redsc.cost.tflm_tail import kernel_of
+from redsc.cost.working import working_bytes
 from redsc.ir import CUSTOM_OPS, Graph, Node, Value, op_def
 from redsc.ir.rules import Grouped, Produces
 from redsc.passes.select.problem import Problem

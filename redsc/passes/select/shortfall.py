@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from redsc.budgets import Resident
+from redsc.budgets import Kernels, Resident
 from redsc.cost.liveness import peak_working_set
 from redsc.cost.memory import resident_bytes
-from redsc.cost.tflm_tail import kernel_scratch_bytes
+from redsc.cost.working import working_bytes
 from redsc.errors import BudgetError, Diagnostic
 from redsc.ir import Graph, Value
 from redsc.passes.plan import ceiling_name
@@ -25,7 +25,7 @@ def budget_error(problem: Problem, candidate: Candidate, what: str) -> BudgetErr
     code, message = misses[0]
     evidence = [text for _, text in misses[1:]]
     if code == "R501":
-        evidence += [*peak_lines(candidate.graph), _parts(candidate)]
+        evidence += [*peak_lines(candidate.graph, problem.budgets.kernels), _parts(candidate)]
     return BudgetError(message, code=code, evidence=evidence, hint=_HINTS[code](problem, candidate))
 
 
@@ -86,13 +86,13 @@ def _misses(
         yield "R504", f"{what} takes {time:,} us ({kind} for {problem.latency.table.name}), budget is {most:,} us"
 
 
-def peak_lines(graph: Graph) -> list[str]:
+def peak_lines(graph: Graph, kernels: Kernels = Kernels.SAFE) -> list[str]:
     """Return the step at which most is live, and what."""
     peak = peak_working_set(graph)
     if peak is None:
         return []
     live = [f"{_label(value)} {value.type.nbytes:,} B" for value in peak.values]
-    live += [f"scratch {nbytes:,} B" for nbytes in kernel_scratch_bytes(peak.node)]
+    live += [f"scratch {nbytes:,} B" for nbytes in working_bytes(peak.node, kernels)]
     return [
         f'at step {peak.step + 1} of {len(graph.nodes)}, {peak.node.op} "{peak.node.name}"',
         f"live then: {' + '.join(live)}",
