@@ -8,7 +8,7 @@ methods here, which keep the use lists right; types and attributes are frozen an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -189,7 +189,11 @@ class Graph:
         return [value for value in self.values() if not value.is_constant]
 
 
-def copy_graph(graph: Graph, copy: Callable[[Value], Value]) -> Graph:
+def _copy_value(value: Value) -> Value:
+    return replace(value, producer=None, uses=[])
+
+
+def copy_graph(graph: Graph, copy: Callable[[Value], Value] = _copy_value) -> Graph:
     """Return a graph of the same nodes over other values: `copy` is asked once for each, and gives a new one."""
     copies: dict[Value, Value] = {}
 

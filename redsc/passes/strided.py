@@ -6,7 +6,6 @@ A cut of rows is a prefix, which ordinary ops share. A cut of columns leaves gap
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,7 +66,7 @@ def share_with(larger: Graph, graph: Graph) -> Graph:
 
 def as_stock(graph: Graph) -> Graph:
     """Return the graph of a slot with builtin ops only, over gathered weights: it runs everywhere."""
-    result = copy_graph(graph, lambda value: replace(value, producer=None, uses=[]))
+    result = copy_graph(graph)
     for node in list(result.nodes):
         if node.op in _STOCK:
             result.rewrite(node, _STOCK[node.op], *_stock_operands(node))
@@ -80,7 +79,7 @@ def has_strided(graph: Graph) -> bool:
 
 
 def _share(graph: Graph, stored: dict[str, list[Array]]) -> Graph:
-    result = copy_graph(graph, lambda value: replace(value, producer=None, uses=[]))
+    result = copy_graph(graph)
     for node in list(result.nodes):
         if node.op not in _STRIDED or (weight := node.operand(1)).data is None:
             continue

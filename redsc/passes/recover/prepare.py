@@ -18,7 +18,7 @@ def own_biases(graph: Graph) -> Graph:
     A layer without one gets zeros, a shared one is copied: levels then have room for a bias of their own, and
     layers that have nothing else in common can be cut apart. int8 layers stay as they are.
     """
-    result = _copy(graph)
+    result = copy_graph(graph)
     for node in result.nodes:
         rule = op_def(node.op).channels
         if not isinstance(rule, (Produces, Grouped)) or not _is_real_constant(node.operand(rule.weight)):
@@ -36,7 +36,7 @@ def own_biases(graph: Graph) -> Graph:
 
 def split_activations(graph: Graph) -> Graph:
     """Return a copy in which fused activations are nodes of their own, behind a value `NAME/linear`."""
-    result = _copy(graph)
+    result = copy_graph(graph)
     for node in list(result.nodes):
         activation = getattr(node.attrs, "activation", Activation.NONE)
         if activation.value not in OPS:  # NONE, or one that only exists fused
@@ -54,10 +54,6 @@ def split_activations(graph: Graph) -> Graph:
 
 def _is_real_constant(value: Value) -> bool:
     return value.is_constant and value.type.dtype is DType.FLOAT32
-
-
-def _copy(graph: Graph) -> Graph:
-    return copy_graph(graph, lambda value: replace(value, producer=None, uses=[]))
 
 
 def _set_operand(graph: Graph, node: Node, index: int, value: Value) -> None:
