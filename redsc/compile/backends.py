@@ -21,7 +21,7 @@ from redsc.formats import write_models
 from redsc.ir import Graph
 from redsc.options import Emit, Options
 from redsc.passes.levels import Levels
-from redsc.passes.strided import slot_graphs
+from redsc.passes.strided import as_stock, slot_graphs
 from redsc.progress import Progress
 from redsc.report.data import FlashReport
 
@@ -85,7 +85,7 @@ def _build_engine(name: str, choice: Choice, describe: Describe, options: Option
     memory = [network.memory for network in levels.networks]
     size = engine_size(levels.graphs, options.budgets.kernels)
     programs = lower_levels(levels.graphs, memory, options.budgets.kernels, choice.blocks)
-    slots = slot_graphs(levels.graphs, Sharing.STRIDED)
+    slots = slot_graphs(list(map(as_stock, levels.graphs)), Sharing.STRIDED)
     container = build_container(slots, [replace(item, offsets={}) for item in memory])
     firmware = describe(slots, container.data)
     made = render_engine(firmware, programs)

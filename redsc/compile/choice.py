@@ -20,6 +20,7 @@ from redsc.options import Options, Recovery
 from redsc.passes import SIMPLIFY
 from redsc.passes.base import Log, load_pass, run_passes
 from redsc.passes.dequantize import real_samples
+from redsc.passes.fuse_lookups import FuseLookups
 from redsc.passes.int8 import is_int8, without_annotations
 from redsc.passes.levels import Levels, choose_levels
 from redsc.passes.nested import LevelSet, NestedWeights, plain_weights, protect_first
@@ -99,6 +100,8 @@ def _plan_levels(path: Path | str, options: Options, progress: Progress, log: Lo
     progress("reading the model")
     model = read_model(path, log, shapes=options.shapes)
     run_passes(model.graph, [DropBorderConversions()] if options.int8_io else [], log)
+    fuse = FuseLookups(options.budgets.kernels)
+    run_passes(model.graph, [fuse], log)
     if not is_quantizable(model.graph, options.data is not None, options.quantization):
         _require_kernels(model.graph, options.budgets.kernels)
     run_passes(model.graph, [Schedule(options.budgets.kernels)], log)
@@ -109,7 +112,7 @@ def _plan_levels(path: Path | str, options: Options, progress: Progress, log: Lo
     if data is not None and is_int8(model.graph):
         data = replace(data, samples=real_samples(model.graph, data.samples))
     quantized = _quantize(model.graph, source, data, options, progress, log)
-    network = _network(model.graph, source, quantized)
+    network = run_passes(_network(model.graph, source, quantized), [fuse], log)
     _require_kernels(network, options.budgets.kernels)
     study = None
     if source is not None and data is not None:

@@ -39,7 +39,7 @@ def slice_level(path: Path, level: str, plan: Path | None = None, options: Optio
         graphs = {graph.name: as_stock(graph) for graph in _slots(path)[1]}
     else:
         levels = plan_levels(path, replace(options, plan=plan)).levels
-        graphs = dict(zip(levels.names, levels.graphs, strict=True))
+        graphs = dict(zip(levels.names, map(as_stock, levels.graphs), strict=True))
     level = level_name(level)
     if level not in graphs:
         raise UsageError(f"there is no level {level!r}", code="U210", hint=f"the levels are {', '.join(graphs)}")
@@ -74,8 +74,9 @@ def verify_container(
             hint = "--data FILE.npz and the flags of its compile make the same integers again"
             raise UsageError(f"{path.name} is int8, {model_path.name} is float", code="U215", hint=hint)
         done += verify_whole(choice)
+        stock = list(map(as_stock, choice.levels.graphs))
         sharing = Sharing.STRIDED if any(map(has_strided, slots)) else Sharing.COPIES
-        done += verify_levels(choice.levels.names, slot_graphs(choice.levels.graphs, sharing), slots)
+        done += verify_levels(choice.levels.names, slot_graphs(stock, sharing), slots)
     progress("asking the runtimes")
     offsets = [planned_offsets(slot_bytes(data, slot)) for slot in range(len(slots))]
     done += verify_slots([graph.name for graph in slots], slots, offsets, data)

@@ -22,7 +22,7 @@ from redsc.engine.quant import (
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Activation, Array, DType, Node, Quant
 
-__all__ = ["LOOKUPS", "int8_table"]
+__all__ = ["LOOKUPS", "emit_lookup", "int8_table"]
 
 Table = Callable[[Array, Quant, Quant, Node], Array]
 """The outputs of all int8 inputs, not clamped, from the inputs as int64, both scales, and the node."""
@@ -39,10 +39,22 @@ def int8_table(node: Node) -> Array:
     return np.clip(_TABLES[node.op](_EVERY, source, result, node), *INT8_RANGE).astype(np.int8)
 
 
+def emit_lookup(node: Node) -> Iterator[Call]:
+    """Yield the call that looks results up in the node's own table."""
+    table = node.operand(1).data
+    if table is None:
+        raise CannotTranslate("its table is no constant")
+    return _look_up(node, table)
+
+
 def _lookup(node: Node) -> Iterator[Call]:
+    return _look_up(node, int8_table(node))
+
+
+def _look_up(node: Node, table: Array) -> Iterator[Call]:
     fields: dict[str, Field] = {
         "count": node.operand(0).type.elements,
-        "table": Constant(int8_table(node).tobytes(), alignment=1),
+        "table": Constant(table.tobytes(), alignment=1),
     }
     operands = (node.operand(0), node.outputs[0])
     yield Call("redsc_lookup_s8", "redsc_lookup.c", Params("redsc_lookup_params", fields), operands)

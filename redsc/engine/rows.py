@@ -8,15 +8,16 @@ from redsc.budgets import Kernels
 from redsc.engine.call import Call, Emit
 from redsc.engine.compute import COMPUTE
 from redsc.engine.linear import LINEAR
+from redsc.engine.lookup import emit_lookup
 from redsc.engine.move import MOVE
 from redsc.engine.shared import Shared, find_shared
 from redsc.errors import UnsupportedError
 from redsc.formats.tables import CannotTranslate, Refusal
-from redsc.ir import Graph, Node
+from redsc.ir import LOOKUP, Graph, Node
 
 __all__ = ["ENGINE", "emit_calls", "emit_levels", "refusals"]
 
-ENGINE: Mapping[str, Emit | Refusal] = {**COMPUTE, **MOVE}
+ENGINE: Mapping[str, Emit | Refusal] = {**COMPUTE, **MOVE, LOOKUP: emit_lookup}
 """By op; those of `LINEAR` have weights that levels share, and are told of them."""
 _UNKNOWN = Refusal("the engine does not know it")
 

@@ -14,6 +14,7 @@ from redsc.ir.ops_conv import (
     TransposeConv,
 )
 from redsc.ir.ops_cut import Split, StridedSlice, Unpack
+from redsc.ir.ops_lookup import LOOKUP, TABLE_SHIFT, TABLE_SIZE, expand_lookup
 from redsc.ir.ops_move import Concatenation, Gather, Pack
 from redsc.ir.ops_pad import Block, MirrorMode, MirrorPad
 from redsc.ir.ops_pool import Pool2D, Resize
@@ -23,7 +24,7 @@ from redsc.ir.ops_state import Variable, keeps_state, state_reads
 from redsc.ir.ops_strided import StridedConv2D, StridedFullyConnected, run_columns
 from redsc.ir.ops_unary import LeakyRelu, Softmax
 from redsc.ir.real import real_values
-from redsc.ir.registry import CUSTOM_OPS, OPS, op_def
+from redsc.ir.registry import CUSTOM_OPS, ENGINE_OPS, OPS, op_def
 from redsc.ir.text import print_graph
 from redsc.ir.text_parser import parse_graph
 from redsc.ir.types import DType, Quant, Shape, TensorType
@@ -31,8 +32,12 @@ from redsc.ir.verifier import verify_graph
 
 __all__ = [
     "CUSTOM_OPS",
+    "ENGINE_OPS",
+    "LOOKUP",
     "NO_ATTRS",
     "OPS",
+    "TABLE_SHIFT",
+    "TABLE_SIZE",
     "Activation",
     "Add",
     "ArgExtreme",
@@ -82,6 +87,7 @@ __all__ = [
     "Value",
     "Variable",
     "copy_graph",
+    "expand_lookup",
     "keeps_state",
     "op_def",
     "parse_graph",

@@ -1,4 +1,4 @@
-"""`OPS`: the one table of all ops of networks. A container's slots may have those of `CUSTOM_OPS` besides."""
+"""`OPS`: the one table of all ops of networks, and what redsc makes of them for kernels of its own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from redsc.ir.ops import OpDef
 from redsc.ir.ops_arithmetic import ARITHMETIC_OPS
 from redsc.ir.ops_conv import CONV_OPS
 from redsc.ir.ops_cut import CUT_OPS
+from redsc.ir.ops_lookup import LOOKUP_OPS
 from redsc.ir.ops_move import MOVE_OPS
 from redsc.ir.ops_pad import PAD_OPS
 from redsc.ir.ops_pool import POOL_OPS
@@ -16,7 +17,7 @@ from redsc.ir.ops_state import STATE_OPS
 from redsc.ir.ops_strided import STRIDED_OPS
 from redsc.ir.ops_unary import UNARY_OPS
 
-__all__ = ["CUSTOM_OPS", "FAMILIES", "OPS", "op_def"]
+__all__ = ["ALL_OPS", "CUSTOM_OPS", "ENGINE_OPS", "FAMILIES", "OPS", "op_def"]
 
 FAMILIES: dict[str, tuple[OpDef, ...]] = {
     "linear layers": CONV_OPS,
@@ -33,11 +34,13 @@ FAMILIES: dict[str, tuple[OpDef, ...]] = {
 
 OPS: dict[str, OpDef] = {op.name: op for family in FAMILIES.values() for op in family}
 CUSTOM_OPS: dict[str, OpDef] = {op.name: op for op in STRIDED_OPS}  # in containers only, for redsc's own kernels
+ENGINE_OPS: dict[str, OpDef] = {op.name: op for op in LOOKUP_OPS}  # in graphs for the C engine only, in no file
+ALL_OPS: dict[str, OpDef] = {**OPS, **CUSTOM_OPS, **ENGINE_OPS}
 
 
 def op_def(name: str) -> OpDef:
     """Return the entry of an op that must exist."""
-    found = OPS.get(name) or CUSTOM_OPS.get(name)
+    found = ALL_OPS.get(name)
     if found is None:
         raise InternalError(f"unknown op {name!r}", hint=did_you_mean(name, OPS))
     return found

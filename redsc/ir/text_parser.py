@@ -13,7 +13,7 @@ import numpy as np
 
 from redsc.errors import MalformedModel
 from redsc.ir.graph import Array, Graph, Value
-from redsc.ir.registry import CUSTOM_OPS, OPS, op_def
+from redsc.ir.registry import ALL_OPS, op_def
 from redsc.ir.types import DType, Quant, TensorType
 
 __all__ = ["parse_graph"]
@@ -189,7 +189,7 @@ class _Parser:
     def node(self, graph: Graph) -> None:
         outputs = [] if self.peek_kind("name") else self.results()
         op = self.take("name")
-        if op not in OPS and op not in CUSTOM_OPS:
+        if op not in ALL_OPS:
             raise self._fail(f"a known op before this, not {op}")
         inputs = self.operands()
         attrs = self.attrs(op_def(op).attrs) if self.accept("{") else op_def(op).attrs()

@@ -13,7 +13,7 @@ from redsc.errors import MalformedModel, UnsupportedError
 from redsc.ir.graph import Graph, Node
 from redsc.ir.ops import OpDef, ShapeError
 from redsc.ir.ops_state import Variable
-from redsc.ir.registry import CUSTOM_OPS, OPS, op_def
+from redsc.ir.registry import ALL_OPS, op_def
 from redsc.ir.rules import Fixed, SameInputScales, SameScale, Signature
 from redsc.ir.types import DType, Quant
 
@@ -78,9 +78,9 @@ def _unique_names(graph: Graph) -> Iterator[str]:
 
 
 def _known_ops(graph: Graph) -> Iterator[str]:
-    """Every op is in OPS and carries that op's attributes, with enough operands."""
+    """Every op is in a table and carries that op's attributes, with enough operands."""
     for node in graph.nodes:
-        if node.op not in OPS and node.op not in CUSTOM_OPS:
+        if node.op not in ALL_OPS:
             yield f"unknown op {node.op}"
         elif not isinstance(node.attrs, op_def(node.op).attrs):
             yield f"{node.op} {node.name!r}: attributes are {type(node.attrs).__name__}"

@@ -9,6 +9,8 @@ import numpy as np
 
 from redsc.budgets import Budgets
 from redsc.ir import Graph, Value, copy_graph, real_values
+from redsc.passes.base import Log
+from redsc.passes.fuse_lookups import FuseLookups
 from redsc.passes.int8 import annotate, without_annotations
 from redsc.passes.levels import Levels
 from redsc.passes.nested import (
@@ -62,6 +64,7 @@ def realize_levels(
         if slot == 0 and _is_untouched(levels, weights):
             networks.append(chosen)
             continue
+        FuseLookups(budgets.kernels).run(graph, Log())
         graph.name = chosen.graph.name
         networks.append(replace(chosen, graph=graph))
     return replace(found, networks=ship(networks, budgets))

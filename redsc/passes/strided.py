@@ -13,6 +13,7 @@ import numpy as np
 from redsc.budgets import Sharing
 from redsc.ir import (
     CUSTOM_OPS,
+    LOOKUP,
     Array,
     Conv2D,
     DType,
@@ -24,6 +25,7 @@ from redsc.ir import (
     StridedFullyConnected,
     Value,
     copy_graph,
+    expand_lookup,
     run_columns,
 )
 from redsc.ir.rescale import quantize_multipliers, rescalings
@@ -65,11 +67,13 @@ def share_with(larger: Graph, graph: Graph) -> Graph:
 
 
 def as_stock(graph: Graph) -> Graph:
-    """Return the graph of a slot with builtin ops only, over gathered weights: it runs everywhere."""
+    """Return the graph of a slot or a level with builtin ops only, over gathered weights: it runs everywhere."""
     result = copy_graph(graph)
     for node in list(result.nodes):
         if node.op in _STOCK:
             result.rewrite(node, _STOCK[node.op], *_stock_operands(node))
+        elif node.op == LOOKUP:
+            expand_lookup(result, node)
     return result
 
 

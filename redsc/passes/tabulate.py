@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from redsc.formats import write_tflite
-from redsc.ir import Add, Array, DType, Gather, Graph, Node, TensorType, Value, op_def
+from redsc.ir import LOOKUP, NO_ATTRS, Array, DType, Graph, Node, TensorType, Value, expand_lookup, op_def
 from redsc.ir.rules import InPlace
 from redsc.passes.base import Exactness, Log, Pass
 from redsc.passes.simplify.drop_dead_nodes import DropDeadNodes
@@ -57,12 +57,8 @@ class Tabulate(Pass):
             return False
         (source,) = island.sources
         table = Value.constant(graph.unused_name(f"{result.name}.table"), island.table(node), result.type.quant)
-        half = Value.constant(graph.unused_name(f"{result.name}.half"), np.array([128], np.int32))
-        kind = TensorType(result.type.shape, DType.INT32)
-        raw, index = (Value(graph.unused_name(f"{result.name}.{name}"), kind) for name in ("raw", "index"))
-        graph.append("CAST", [source], [raw], op_def("CAST").attrs(), node.origin, before=node)
-        graph.append("ADD", [raw, half], [index], Add(), node.origin, before=node)
-        graph.rewrite(node, "GATHER", [table, index], Gather())
+        graph.rewrite(node, LOOKUP, [source, table], NO_ATTRS)
+        expand_lookup(graph, node)
         node.origin = node.origin or island.nodes[-1].origin
         log.change(self.name, result.name, f"{len(island.nodes)} float op(s) become a table")
         return True

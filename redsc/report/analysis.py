@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from redsc.budgets import Kernels
-from redsc.cost.memory import NetworkMemory, measure_memory
+from redsc.cost.memory import measure_memory
 from redsc.cost.order import order_free_bound, order_problem, reuse_distance, unas_peak_bytes
 from redsc.engine.rows import refusals
 from redsc.errors import printable
 from redsc.formats import Model, write_tflite
-from redsc.ir import Graph
-from redsc.passes.base import Log
+from redsc.ir import Graph, copy_graph
+from redsc.passes.base import Log, run_passes
+from redsc.passes.fuse_lookups import FuseLookups
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.schedule import Schedule
 from redsc.passes.select.shortfall import peak_lines
@@ -83,7 +84,7 @@ def analyze_model(model: Model) -> Analysis:
         tflm_greedy_head_bytes=given.greedy_head_bytes,
         reuse_distance_bytes=reuse_distance(ordered, range(len(ordered.steps))),
         order=log.entries[-1].text,
-        kernels={kernels.value: _with_kernels(measure_memory(graph, kernels)) for kernels in _that_run(graph)},
+        kernels={kernels.value: _with_kernels(graph, kernels) for kernels in _that_run(graph)},
         flash_bytes=len(write_tflite(graph, measure_memory(graph).offsets)),
         weight_bytes=sum(value.type.nbytes for value in graph.constants()),
         free_spaces=len(groups.free),
@@ -94,11 +95,17 @@ def analyze_model(model: Model) -> Analysis:
 
 def _that_run(graph: Graph) -> list[Kernels]:
     """Return the kernels that run a graph: TFLM's all that redsc reads, the C engine's all but some operators."""
-    refused = refusals([graph], Kernels.ENGINE)
+    refused = refusals([_for_kernels(graph, Kernels.ENGINE)], Kernels.ENGINE)
     return [kernels for kernels in Kernels if not (kernels.are_ours and refused)]
 
 
-def _with_kernels(memory: NetworkMemory) -> KernelMemory:
+def _for_kernels(graph: Graph, kernels: Kernels) -> Graph:
+    """Return a copy of a graph in the ops that kernels run."""
+    return run_passes(copy_graph(graph), [FuseLookups(kernels)], Log())
+
+
+def _with_kernels(graph: Graph, kernels: Kernels) -> KernelMemory:
+    memory = measure_memory(_for_kernels(graph, kernels), kernels)
     return KernelMemory(
         head_bytes=memory.head_bytes,
         lower_bound_bytes=memory.lower_bound_bytes,

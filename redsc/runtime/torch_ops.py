@@ -198,6 +198,7 @@ TORCH_OPS: Mapping[str, TorchOp | Refusal] = {
     **refuse(
         {
             "it converts between floats and integers, the network must be float": "QUANTIZE DEQUANTIZE",
+            "it looks quantised integers up, the network must be float": "REDSC_LOOKUP",
             "it computes with shapes, not with samples": "BROADCAST_ARGS",
             "it keeps state, samples are computed apart": "READ_VARIABLE ASSIGN_VARIABLE",
             "its place depends on the sample": "DYNAMIC_UPDATE_SLICE EMBEDDING_LOOKUP",

@@ -6,16 +6,17 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from redsc.budgets import Budgets
-from redsc.compile import compile_model
+from redsc.compile import Artefact, compile_model, slice_level, verify_container
 from redsc.errors import UnsupportedError
-from redsc.formats import write_tflite
-from redsc.ir import DType
+from redsc.formats import read_tflite, write_tflite
+from redsc.ir import DType, Graph
 from redsc.options import Options
 from redsc.runtime import EXECUTORS
 from redsc.runtime.cascade import Cascade, Measured
@@ -244,12 +245,56 @@ def test_what_it_cannot_run_is_refused_before_levels_are_looked_for(tmp_path: Pa
 
 
 def test_what_only_int8_lacks_is_refused_once_the_network_is_int8(tmp_path: Path) -> None:
-    """int8 exponentials are made of tables for TFLM; in float the engine has them."""
+    """In float the engine divides."""
     net = NetBuilder(DType.FLOAT32)
-    graph = net.outputs(net.node("EXP", net.dense(net.input(1, 4), 4)))
-    (tmp_path / "net.tflite").write_bytes(write_tflite(graph))
-    np.savez(tmp_path / "x.npz", x=np.concatenate([row[0] for row in random_samples(graph, 8)]))
+    x = net.input(1, 4)
+    data = write_model(tmp_path, net.outputs(net.node("DIV", net.dense(x, 4), net.dense(x, 4))))
     assert write_engine(tmp_path / "net.tflite", Options(budgets=BUDGETS)).files
     with pytest.raises(UnsupportedError) as caught:
-        write_engine(tmp_path / "net.tflite", Options(budgets=BUDGETS, data=tmp_path / "x.npz"))
-    assert [line.split()[0] for line in caught.value.diagnostic.evidence] == ["CAST", "ADD", "GATHER"]
+        write_engine(tmp_path / "net.tflite", Options(budgets=BUDGETS, data=data))
+    assert [line.split()[0] for line in caught.value.diagnostic.evidence] == ["DIV"]
+
+
+def write_model(folder: Path, graph: Graph) -> Path:
+    """Write a float network of one input as net.tflite, and return a file with data for it."""
+    (folder / "net.tflite").write_bytes(write_tflite(graph))
+    np.savez(folder / "x.npz", x=np.concatenate([row[0] for row in random_samples(graph, 8)]))
+    return folder / "x.npz"
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Artefact]:
+    """Return a folder with a network whose int8 form needs a table, data and the plan, and what became of it."""
+    folder, net = tmp_path_factory.mktemp("tables"), NetBuilder(DType.FLOAT32)
+    x = net.conv(net.input(1, 6, 6, 3), 8)
+    data = write_model(folder, net.outputs(net.conv(net.node("EXP", x), 8)))
+    made = compile_model(folder / "net.tflite", replace(OPTIONS, data=data, selector="uniform"))
+    (folder / "made.tflite").write_bytes(made.files["net.tflite"])
+    (folder / "net.plan.json").write_bytes(made.files["net.plan.json"])
+    return folder, made
+
+
+def test_an_int8_function_by_table_is_one_call(tables: tuple[Path, Artefact]) -> None:
+    pytest.importorskip("tflite_micro")
+    _, made = tables
+    assert made.files["net.c"].count(b": REDSC_LOOKUP") == 2
+    assert made.files["net.c"].count(b"  redsc_lookup_s8(") == 2
+    said = {item.result for item in made.report.verification if item.oracle.startswith("the C engine")}
+    assert said == {"equal bit for bit"}
+
+
+def test_the_tools_see_of_a_table_what_tflm_runs(tables: tuple[Path, Artefact]) -> None:
+    folder, made = tables
+    options = replace(OPTIONS, data=folder / "x.npz", levels=())
+    plan = folder / "net.plan.json"
+    sliced = slice_level(folder / "net.tflite", "100", plan, options)
+    for data in (made.files["net.tflite"], sliced):
+        ops = [node.op for node in read_tflite(data).nodes]
+        assert ops == ["CONV_2D", "CAST", "ADD", "GATHER", "CONV_2D"]
+    assert verify_container(folder / "made.tflite", folder / "net.tflite", plan, options=options)
+
+
+def test_a_table_in_a_file_is_one_call(tables: tuple[Path, Artefact]) -> None:
+    folder, _ = tables
+    files = write_engine(folder / "made.tflite", Options(budgets=BUDGETS), "again").files
+    assert files["again.c"].count(b"  redsc_lookup_s8(") == 1

@@ -1,8 +1,10 @@
-"""Variables in a TFLite file: what a graph's reads and assignments are made of, and the subgraph that starts them.
+"""What a TFLite file has in place of a graph's own forms: of variables, and of look-ups in tables.
 
 A file names a variable through a handle, a tensor of type RESOURCE that VAR_HANDLE makes. The first inference
 runs, by CALL_ONCE, a subgraph of its own that assigns the initial values. A graph has none of this: `file_graphs`
 makes it (tensorflow/lite/kernels/var_handle.cc, call_once.cc; tensorflow/lite/micro/micro_resource_variable.cc).
+
+A look-up is one op in a graph for the C engine, in a file it is spelled out.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from redsc.formats.tflite.ops import Field, TFLiteOp
-from redsc.ir import DType, Graph, TensorType, Value, Variable, state_reads
+from redsc.ir import LOOKUP, DType, Graph, TensorType, Value, Variable, copy_graph, expand_lookup, state_reads
 
 __all__ = ["RESOURCE", "STATE_FILE_OPS", "CallOnce", "FileGraph", "VarHandle", "file_graphs"]
 
@@ -44,17 +46,35 @@ STATE_FILE_OPS: Mapping[str, TFLiteOp] = {
 
 @dataclass(frozen=True, slots=True)
 class FileGraph:
-    """One subgraph of a file, its operators as the file has them; `handles` are the values of type RESOURCE."""
+    """One subgraph of a file, its operators as the file has them.
+
+    `handles` are the values of type RESOURCE, `added` those between the operators of a look-up.
+    """
 
     graph: Graph
     handles: frozenset[Value] = frozenset()
+    added: frozenset[Value] = frozenset()
+
+    def values(self) -> list[Value]:
+        """Return the values by tensor number: those of a graph without variables as its `Graph.values()`."""
+        return sorted(self.graph.values(), key=self.added.__contains__)
 
 
 def file_graphs(graph: Graph) -> tuple[FileGraph, ...]:
-    """Return the subgraphs of the file of a graph: itself, or with variables a copy and what starts them."""
+    """Return the subgraphs of the file of a graph: itself, or a copy in ops of files, and what starts variables."""
+    spelled, added = _spell_out(graph)
     if not state_reads(graph):
-        return (FileGraph(graph),)
-    return _main_graph(graph), _init_graph(graph)
+        return (FileGraph(spelled, added=added),)
+    return _main_graph(spelled), _init_graph(graph)
+
+
+def _spell_out(graph: Graph) -> tuple[Graph, frozenset[Value]]:
+    """Return a graph without look-ups, and the values that this added; itself where it has none."""
+    if not any(node.op == LOOKUP for node in graph.nodes):
+        return graph, frozenset()
+    result = copy_graph(graph)
+    lookups = [node for node in result.nodes if node.op == LOOKUP]
+    return result, frozenset(value for node in lookups for value in expand_lookup(result, node))
 
 
 def _main_graph(graph: Graph) -> FileGraph:

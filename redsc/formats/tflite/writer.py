@@ -65,7 +65,8 @@ def shared_constants(graphs: Iterable[Graph]) -> list[bytes]:
 
     A tensor may read a prefix of a longer vector: TFLM takes the size from the shape, LiteRT wants no less.
     """
-    wanted = {value.data.tobytes() for g in graphs for value in g.constants() if value.data is not None}
+    parts = [part.graph for graph in graphs for part in file_graphs(graph)]
+    wanted = {value.data.tobytes() for part in parts for value in part.constants() if value.data is not None}
     kept: list[bytes] = []
     for data in sorted(wanted, key=lambda item: (-len(item), item)):
         if not any(longer.startswith(data) for longer in kept):
@@ -122,7 +123,7 @@ class _Writer:
 
     def model(self, graph: Graph, plan: ArenaOffsets) -> int:
         parts = file_graphs(graph)
-        values = [value for part in parts for value in part.graph.values()]
+        values = [value for part in parts for value in part.values()]
         codes = sorted({(node.op, op_version(node)) for part in parts for node in part.graph.nodes})
         buffers = [self.table("Buffer")]
         subgraphs = [self.subgraph(part, codes, buffers) for part in parts]
@@ -137,7 +138,7 @@ class _Writer:
         )
 
     def subgraph(self, part: FileGraph, codes: Sequence[tuple[str, int]], buffers: list[int]) -> int:
-        graph, values = part.graph, part.graph.values()
+        graph, values = part.graph, part.values()
         index = {id(value): i for i, value in enumerate(values)}
         named = set(values) if not self.is_compact else {*graph.inputs, *graph.outputs}
         tensors = [self.tensor(value, buffers, value in named, value in part.handles) for value in values]

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from redsc.budgets import Kernels
+from redsc.engine.program import Places
 from redsc.engine.rows import emit_calls
 from redsc.engine.shared import Shared
 from redsc.formats.tables import CannotTranslate
-from redsc.ir import NO_ATTRS, DType, Graph, GraphBuilder, LeakyRelu, Quant
+from redsc.ir import NO_ATTRS, DType, Graph, GraphBuilder, LeakyRelu, Quant, Value
 from tests.firmware.engine.compute_cases import MACHINES, Cases, check_equal_to_tflm
 from tests.firmware.engine.harness import M4, Machine
 
@@ -40,6 +41,39 @@ def test_all_inputs_are_bit_exact(op: str) -> None:
             add_case(cases, op, least, most)
     graph = cases.graph()
     check_equal_to_tflm(graph, samples=[[EVERY] * len(graph.inputs)])
+
+
+def own_table(cases: Cases, elements: int, *, constant: bool = True) -> Value:
+    """Add a look-up in a random table, and return its result."""
+    quant = cases.quant()
+    table = cases.operand((256,), quant=quant, constant=constant)
+    return cases.node("REDSC_LOOKUP", cases.operand((elements,)), table, quant=quant)
+
+
+@MACHINES
+def test_a_table_of_its_own_is_what_tflm_makes_of_three_ops(machine: Machine) -> None:
+    cases = Cases(4)
+    for elements in (256, 1, 2, 3, 5, 1001):
+        own_table(cases, elements)
+    graph = cases.graph()
+    rest = [np.resize(EVERY, value.type.elements) for value in graph.inputs]
+    check_equal_to_tflm(graph, machine, samples=[rest, [array[::-1].copy() for array in rest]])
+
+
+@MACHINES
+def test_a_look_up_may_lie_over_its_operand(machine: Machine) -> None:
+    cases = Cases(5)
+    own_table(cases, 259)
+    graph = cases.graph()
+    places = Places(dict.fromkeys(graph.activations(), 0), {})
+    check_equal_to_tflm(graph, machine, samples=[[np.resize(EVERY, 259)]], layout=(places, 272))
+
+
+def test_a_table_that_is_no_constant_is_refused() -> None:
+    result = own_table(Cases(0), 4, constant=False)
+    assert result.producer is not None
+    with pytest.raises(CannotTranslate, match="its table is no constant"):
+        list(emit_calls(result.producer, Shared({}), Kernels.ENGINE))
 
 
 def test_all_inputs_of_an_inverse_square_root() -> None:
