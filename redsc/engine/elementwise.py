@@ -144,6 +144,29 @@ def _float(function: str) -> Emit:
     return emit
 
 
+def _comparison(claim: str, *, is_swapped: bool = False) -> Emit:
+    """Return the row of a comparison of float32; a < b is b > a."""
+
+    def emit(node: Node) -> Iterator[Call]:
+        a, b = _operands(node)
+        operands, function = (b, a) if is_swapped else (a, b), f"redsc_{claim}_f32"
+        return _call(function, "redsc_binary_params_f32", operands, node.outputs[0], {}, "redsc_compare_f32.c")
+
+    return emit
+
+
+def _select(node: Node) -> Iterator[Call]:
+    """tensorflow/lite/kernels/internal/reference/select.h."""
+    output, operands = node.outputs[0], (*_operands(node), node.operand(2))
+    if any(value.type.elements not in (1, output.type.elements) for value in operands):
+        raise CannotTranslate("no kernel for operands that repeat and have more than one element")
+    names = ("condition_step", "a_step", "b_step")
+    steps = {name: int(value.type.elements > 1) for name, value in zip(names, operands, strict=True)}
+    params = Params("redsc_select_params", {"count": output.type.elements, **steps})
+    bits = 8 * output.type.dtype.itemsize
+    yield Call(f"redsc_select_{bits}", "redsc_select.c", params, (*operands, output))
+
+
 def _call(
     function: str,
     params: str,
@@ -152,7 +175,7 @@ def _call(
     fields: Mapping[str, Field],
     source: str = _SOURCE,
 ) -> Iterator[Call]:
-    rows = _rows(operands, output.type.shape, output.type.dtype.itemsize)
+    rows = _rows(operands, output.type.shape, operands[0].type.dtype.itemsize)
     yield Call(function, source, Params(params, {**rows, **fields}), (*operands, output))
 
 
@@ -227,9 +250,17 @@ _INT8: Mapping[str, Emit] = {
     "MAXIMUM": _extreme(0),
     "MINIMUM": _extreme(-1),
 }
-_FLOAT = {name: _float(f"redsc_{name.lower()}_f32") for name in (*_INT8, "DIV")}
+_FLOAT: Mapping[str, Emit] = {
+    **{name: _float(f"redsc_{name.lower()}_f32") for name in (*_INT8, "DIV", "SQUARED_DIFFERENCE")},
+    **{name: _comparison(name.lower()) for name in ("GREATER", "GREATER_EQUAL", "EQUAL", "NOT_EQUAL")},
+    "LESS": _comparison("greater", is_swapped=True),
+    "LESS_EQUAL": _comparison("greater_equal", is_swapped=True),
+}
 
 ELEMENTWISE: Mapping[str, Emit] = {
-    name: by_type({DType.FLOAT32: row, **({DType.INT8: _INT8[name]} if name in _INT8 else {})})
-    for name, row in _FLOAT.items()
+    **{
+        name: by_type({DType.FLOAT32: row, **({DType.INT8: _INT8[name]} if name in _INT8 else {})})
+        for name, row in _FLOAT.items()
+    },
+    "SELECT_V2": _select,
 }

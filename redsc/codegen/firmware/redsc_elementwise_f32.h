@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-/* The limits are those of a fused activation; PRELU, MAXIMUM and MINIMUM have none. */
+/* The limits are those of a fused activation; other ops have none. */
 typedef struct {
   redsc_rows rows;
   float minimum, maximum;
@@ -26,6 +26,26 @@ void redsc_div_f32(const redsc_binary_params_f32 *params, const float *a, const 
 void redsc_prelu_f32(const redsc_binary_params_f32 *params, const float *a, const float *b, float *y);
 void redsc_maximum_f32(const redsc_binary_params_f32 *params, const float *a, const float *b, float *y);
 void redsc_minimum_f32(const redsc_binary_params_f32 *params, const float *a, const float *b, float *y);
+void redsc_squared_difference_f32(const redsc_binary_params_f32 *params, const float *a, const float *b, float *y);
+
+/* Defines a kernel by the type of its result and what it makes of the elements x and w. */
+#define REDSC_BINARY_F32(name, type, value)                                                                         \
+  static void redsc_##name##_row_f32(const void *params, const void *a, const void *b, void *y) {                   \
+    const redsc_binary_params_f32 *p = (const redsc_binary_params_f32 *)params;                                     \
+    const float *left = (const float *)a, *right = (const float *)b;                                                \
+    type *to = (type *)y;                                                                                           \
+    uint32_t i;                                                                                                     \
+    for (i = 0; i < p->rows.length; ++i) {                                                                          \
+      const float x = *left, w = *right;                                                                            \
+      to[i] = value;                                                                                                \
+      left += p->rows.a_step;                                                                                       \
+      right += p->rows.b_step;                                                                                      \
+    }                                                                                                               \
+  }                                                                                                                 \
+  void redsc_##name##_f32(const redsc_binary_params_f32 *params, const float *a, const float *b, type *y) {         \
+    redsc_each_row(&params->rows, params->rows.length * (uint32_t)sizeof(type), redsc_##name##_row_f32, params, a,  \
+                   b, y);                                                                                           \
+  }
 
 #ifdef __cplusplus
 }

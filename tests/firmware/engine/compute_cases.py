@@ -52,9 +52,16 @@ class Cases:
             return self.builder.input("x", shape, dtype, quant)
         return self.builder.constant("w", random_elements(self.random, shape, dtype), quant)
 
-    def node(self, op: str, *operands: Value | None, attrs: object = NO_ATTRS, quant: Quant | None = None) -> Value:
-        """Append a node whose output is one of the graph."""
-        value = self.builder.op(op, *operands, attrs=attrs, quant=quant)
+    def node(
+        self,
+        op: str,
+        *operands: Value | None,
+        attrs: object = NO_ATTRS,
+        quant: Quant | None = None,
+        dtype: DType | None = None,
+    ) -> Value:
+        """Append a node whose output is one of the graph, of the type of its first operand or of another."""
+        value = self.builder.op(op, *operands, attrs=attrs, quant=quant, dtype=dtype)
         self.outputs.append(value)
         return value
 

@@ -11,12 +11,13 @@ from redsc.budgets import Kernels
 from redsc.engine.rows import emit_calls
 from redsc.engine.shared import Shared
 from redsc.formats.tables import CannotTranslate
-from redsc.ir import NO_ATTRS, Activation, Add, Div, DType, Graph, Mul, Quant, Shape, Sub
+from redsc.ir import NO_ATTRS, Activation, Add, Div, DType, Graph, Mul, Quant, Shape, Sub, Value
 from tests.firmware.engine.compute_cases import MACHINES, Cases, check_equal_to_tflm
 from tests.firmware.engine.harness import Machine
 
 ATTRS = {"ADD": Add, "SUB": Sub, "MUL": Mul, "DIV": Div}
 OPS = ("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM", "PRELU")
+COMPARISONS = ("GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "EQUAL", "NOT_EQUAL")
 BROADCASTS = (
     ((1, 5, 7, 6), (1, 5, 7, 6)),
     ((1, 5, 7, 6), (1, 1, 1, 6)),
@@ -48,7 +49,8 @@ def add_case(cases: Cases, op: str, dtype: DType, shapes: tuple[Shape, Shape]) -
     activations = list(Activation) if op in ATTRS else [Activation.NONE]
     activation = activations[int(cases.random.integers(len(activations)))]
     attrs = ATTRS[op](activation) if op in ATTRS else NO_ATTRS
-    cases.node(op, *operands, attrs=attrs, quant=(same or cases.quant()) if dtype is DType.INT8 else None)
+    quant = (same or cases.quant()) if dtype is DType.INT8 else None
+    cases.node(op, *operands, attrs=attrs, quant=quant, dtype=DType.BOOL if op in COMPARISONS else dtype)
 
 
 def arithmetic(op: str, dtype: DType, seed: int, count: int = 24) -> Graph:
@@ -65,9 +67,45 @@ def test_int8_is_bit_exact(op: str, machine: Machine) -> None:
     check_equal_to_tflm(arithmetic(op, DType.INT8, OPS.index(op)), machine)
 
 
-@pytest.mark.parametrize("op", [*OPS, "DIV"])
+@pytest.mark.parametrize("op", [*OPS, "DIV", "SQUARED_DIFFERENCE", *COMPARISONS])
 def test_float_is_what_tflm_computes(op: str) -> None:
     check_equal_to_tflm(arithmetic(op, DType.FLOAT32, 7))
+
+
+@pytest.mark.parametrize("op", COMPARISONS)
+@MACHINES
+def test_equal_numbers_infinities_and_nan_compare_as_in_tflm(op: str, machine: Machine) -> None:
+    numbers = np.array([0, -0.0, 1, -1, 1e-40, np.inf, -np.inf, np.nan], np.float32)
+    cases = Cases(0)
+    operands = [cases.operand((64,), DType.FLOAT32) for _ in range(2)]
+    cases.node(op, *operands, dtype=DType.BOOL)
+    check_equal_to_tflm(cases.graph(), machine, [[np.repeat(numbers, 8), np.tile(numbers, 8)]])
+
+
+def add_choice(cases: Cases, dtype: DType, *shapes: Shape) -> Value:
+    """Choose between operands of the last two shapes where numbers of the first one are above 0."""
+    zero = cases.builder.constant("zero", np.zeros(1, np.float32))
+    numbers = cases.operand(shapes[0], DType.FLOAT32)
+    condition = cases.builder.op("GREATER", numbers, zero, dtype=DType.BOOL)
+    quant = cases.quant()
+    operands = [cases.operand(shape, dtype, quant) for shape in shapes[1:]]
+    return cases.node("SELECT_V2", condition, *operands, quant=operands[0].type.quant, dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", [DType.FLOAT32, DType.INT8])
+@MACHINES
+def test_a_choice_takes_every_element_from_one_of_two(dtype: DType, machine: Machine) -> None:
+    cases, whole = Cases(4), (2, 3, 7)
+    for shapes in itertools.product((whole, (1,)), repeat=3):
+        add_choice(cases, dtype, *shapes)
+    check_equal_to_tflm(cases.graph(), machine)
+
+
+def test_a_choice_whose_operands_broadcast_is_refused() -> None:
+    value = add_choice(Cases(0), DType.FLOAT32, (2, 3), (2, 3), (3,))
+    assert value.producer is not None
+    with pytest.raises(CannotTranslate, match="operands that repeat"):
+        list(emit_calls(value.producer, Shared({}), Kernels.ENGINE))
 
 
 @pytest.mark.parametrize("op", ["ADD", "SUB", "MUL", "PRELU"])
