@@ -23,7 +23,7 @@ from firmware.machine import instructions_of, link, run
 from firmware.templates import fill
 from models import LEVELS, MODELS
 
-from redsc.budgets import Budgets, FlashCache, Kernels
+from redsc.budgets import Budgets, Kernels
 from redsc.compile import Choice, plan_levels
 from redsc.compile.cached import order_for_cache
 from redsc.cost.cache import CACHES, Cache
@@ -36,6 +36,7 @@ from redsc.engine.sources import needed_files
 from redsc.ir import Node
 from redsc.options import Options, parse_levels
 from redsc.progress import silent
+from redsc.targets import FlashCache
 from tests.firmware.build import FIRMWARE
 
 ANY_RAM = 1 << 30

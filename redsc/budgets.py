@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Any
 
 from redsc.errors import UsageError, did_you_mean
+from redsc.targets import FlashCache, Target, find_target
 from redsc.units import parse_count, parse_size, parse_time
 
 __all__ = [
     "TFLM_KERNELS",
     "Backend",
     "Budgets",
-    "FlashCache",
     "Kernels",
     "Prefer",
     "Resident",
     "Sharing",
+    "Source",
     "refuse_flags",
 ]
 
@@ -72,26 +74,26 @@ class Prefer(Enum):
     RAM = "ram"
 
 
-class FlashCache(Enum):
-    """The cache between flash and core: for which one the C engine orders its reads (`redsc.cost.cache`)."""
+class Source(Enum):
+    """Where a bound or a choice is from."""
 
-    NONE = "none"
-    RP2040 = "rp2040"
-    ESP32_S3 = "esp32-s3"
-    STM32F7 = "stm32f7"
-    STM32H7 = "stm32h7"
+    FLAG = "flag"
+    TARGET = "target"
+    DEFAULT = "default"
 
 
 _ENGINES = {Prefer.SPEED: Kernels.ENGINE, Prefer.RAM: Kernels.ENGINE_SMALL}
 TFLM_KERNELS = (Kernels.SAFE, Kernels.REFERENCE, Kernels.CMSIS_NN)
+_LIBRARIES = {kernels.value: kernels for kernels in TFLM_KERNELS}  # of other libraries nothing is assumed: SAFE
 
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """Upper bounds, None where there is none, and what they depend on; the texts are sizes as they were given.
+    """Upper bounds, None where there is none, and what they depend on.
 
-    `target` names the table by which `latency_us` of the largest level is counted (`redsc.cost.latency`). RAM and
-    flash depend on `kernels` and `sharing`.
+    The texts are sizes as they were given, or the target that has them. Time and energy are counted for `target`
+    (`redsc.cost.latency`). RAM and flash depend on `kernels` and `sharing`. `sources` says of what a target may
+    have given where it is from, by the names of the fields.
     """
 
     ram_bytes: int | None = None
@@ -102,9 +104,10 @@ class Budgets:
     flash_text: str | None = None
     kernels: Kernels = Kernels.SAFE
     latency_us: int | None = None
-    target: str | None = None
+    target: Target | None = None
     sharing: Sharing = Sharing.STRIDED
     cache: FlashCache = FlashCache.NONE
+    sources: Mapping[str, Source] = field(default_factory=dict, compare=False)
 
     @property
     def slots(self) -> Sharing:
@@ -117,20 +120,22 @@ class Budgets:
         flash: str | None = None,
         macs: str | None = None,
         resident: str = "all",
-        kernels: str = "safe",
+        kernels: str | None = None,
         latency: str | None = None,
         target: str | None = None,
         share: str = "strided",
         backend: str = "tflm",
         prefer: str = "speed",
-        cache: str = "none",
+        cache: str | None = None,
     ) -> Budgets:
         """Return budgets from texts like `200KB`, `2.5M` and `50ms`.
 
+        What is not given is the target's, without one there is no bound, no cache, and any of TFLM's kernels.
+
         Raises:
-            UsageError: a text is no size, count or choice, or is for another backend.
+            UsageError: a text is no size, count or choice, is for another backend, or names no target.
         """
-        given: tuple[tuple[str, str, Iterable[Enum]], ...] = (
+        given: tuple[tuple[str, str | None, Iterable[Enum]], ...] = (
             ("resident", resident, Resident),
             ("kernels", kernels, TFLM_KERNELS),
             ("share", share, Sharing),
@@ -140,33 +145,62 @@ class Budgets:
         )
         for flag, text, choices in given:
             known = [item.value for item in choices]
-            if text not in known:
+            if text is not None and text not in known:
                 message = f"--{flag} {text}: write {', '.join(known[:-1])} or {known[-1]}"
                 raise UsageError(message, code="U203", hint=did_you_mean(text, known))
-        if Backend(backend) is Backend.C:
+        is_engine = Backend(backend) is Backend.C
+        if is_engine:
             others = (("kernels", kernels, "safe"), ("share", share, "strided"), ("resident", resident, "all"))
             refuse_flags("c", "tflm", others)
-            kernels = _ENGINES[Prefer(prefer)].value
         else:
             refuse_flags("tflm", "c", (("prefer", prefer, "speed"), ("cache", cache, "none")))
-        return Budgets(
+        board = None if target is None else find_target(target)
+        flags = Budgets(
             ram_bytes=None if ram is None else parse_size(ram),
             flash_bytes=None if flash is None else parse_size(flash),
             macs=None if macs is None else parse_count(macs),
             resident=Resident(resident),
             ram_text=ram,
             flash_text=flash,
-            kernels=Kernels(kernels),
+            kernels=_ENGINES[Prefer(prefer)] if is_engine else Kernels(kernels or "safe"),
             latency_us=None if latency is None else parse_time(latency),
-            target=target,
+            target=board,
             sharing=Sharing(share),
-            cache=FlashCache(cache),
+            cache=FlashCache(cache or "none"),
         )
+        chosen = {
+            "ram_bytes": ram,
+            "flash_bytes": flash,
+            "kernels": backend if is_engine else kernels,
+            "cache": cache,
+        }
+        return _filled(flags, {name for name, text in chosen.items() if text is not None})
 
 
-def refuse_flags(backend: str, other: str, flags: Iterable[tuple[str, str, str]]) -> None:
-    """Refuse flags that mean nothing to a backend, where they are not as by default."""
+def _filled(flags: Budgets, given: Collection[str]) -> Budgets:
+    """Return budgets in which the target stands for what was not given, and which say where all that is from."""
+    target = flags.target
+    offers = {} if target is None else _offers(target, flags.kernels)
+    filled = {name: value for name, value in offers.items() if value is not None and name not in given}
+    sources = {name: Source.TARGET if name in filled else Source.DEFAULT for name in _MAY_BE_TARGETS}
+    sources |= dict.fromkeys(given, Source.FLAG)
+    if target is not None:
+        filled |= {text: f"of {target.name}" for name, text in _TEXTS.items() if name in filled}
+    return replace(flags, **filled, sources=sources)
+
+
+def _offers(target: Target, kernels: Kernels) -> dict[str, Any]:
+    own = {"cache": target.cache} if kernels.are_ours else {"kernels": _LIBRARIES.get(target.library)}
+    return {"ram_bytes": target.ram_bytes, "flash_bytes": target.flash_bytes, **own}
+
+
+_MAY_BE_TARGETS = ("ram_bytes", "flash_bytes", "kernels", "cache")
+_TEXTS = {"ram_bytes": "ram_text", "flash_bytes": "flash_text"}
+
+
+def refuse_flags(backend: str, other: str, flags: Iterable[tuple[str, str | None, str]]) -> None:
+    """Refuse flags that mean nothing to a backend, where they are given and not as by default."""
     for flag, text, default in flags:
-        if text != default:
+        if text not in (None, default):
             message = f"--{flag} {text} means nothing to --backend {backend}"
             raise UsageError(message, code="U220", hint=f"it is for --backend {other}")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from redsc.cost.latency import LatencyTable
 from redsc.ir import (
     NO_ATTRS,
     OPS,
@@ -31,6 +32,7 @@ from redsc.ir import (
     Value,
 )
 from redsc.ir.rules import Fixed, SameInputScales, SameScale
+from redsc.targets import find_target, tables_of
 
 REDS = "models/FraCorti+REDS"
 GENCPRUNEX = "models/GenCPruneX"
@@ -88,6 +90,12 @@ OUT_OF_TABLE = (
     f"{TFLM}/trained_lstm.tflite",
     f"{TFLM}/trained_lstm_int8.tflite",
 )
+
+
+def latency_table(library: str = "cmsis-nn") -> LatencyTable:
+    """Return what is known of a kernel library on the board of MLPerf Tiny that has most results."""
+    target = find_target(f"nucleo-l4r5zi/{library}")
+    return next(LatencyTable(target, costs) for costs in tables_of(target) if costs.library == library)
 
 
 class NetBuilder:

@@ -399,3 +399,34 @@ def _read_all(terminal: int) -> str:
             parts.append(part)
     os.close(terminal)
     return b"".join(parts).decode()
+
+
+def test_targets_are_listed_and_told_one_by_one(run: Run) -> None:
+    code, out, _ = run("targets")
+    assert code == 0
+    rows = {line.split()[0]: line for line in out.splitlines() if line}
+    assert rows["nano33ble"].split()[1:5] == ["256", "960", "cortex-m4", "64"]
+    assert "unmeasured" in rows["cortex-m55"]
+    assert "x-cube-ai*" in rows["nucleo-l4r5zi"]
+    assert "x-cube-ai*" not in rows["nano33ble"]
+    code, out, _ = run("targets", "nano33ble")
+    assert "nRF52840" in out
+    assert "MLPerf Tiny" in out
+    (target,) = json.loads(run("targets", "nano33ble", "--json", "-")[1])
+    assert target["ram_bytes"] == 262_144
+    assert {table["library"] for table in target["tables"]} >= {"cmsis-nn", "redsc"}
+    assert run("targets", "nano33bel")[0] == 2
+
+
+def test_a_target_is_a_file_too_and_a_dependency(run: Run, model: Path, tmp_path: Path) -> None:
+    text = 'board = "b"\ncore = "cortex-m4"\nmegahertz = 100\nlibrary = "cmsis-nn"\nsource = "me"\nram = "90KiB"\n'
+    (tmp_path / "mine.toml").write_text(text)
+    code, out, _ = run("compile", model, "--target", "mine.toml", "--depfile", "net.d", "--json", "-")
+    assert code == 0
+    report = json.loads(out)
+    assert (report["budget"]["target"], report["budget"]["ram_bytes"]) == ("mine", 92_160)
+    assert "mine.toml" in Path("net.d").read_text()
+    (tmp_path / "mine.toml").write_text(text + "rum = 4\n")
+    code, _, err = run("compile", model, "--target", "mine.toml")
+    assert code == 2
+    assert "did you mean ram?" in err

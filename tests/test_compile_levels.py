@@ -16,6 +16,7 @@ from redsc.formats import read_tflite, write_tflite
 from redsc.ir import DType, print_graph
 from redsc.options import Importance, Options, Recovery, Tuning
 from redsc.runtime.compare import random_samples
+from redsc.targets import find_target
 from tests.helpers import small_net
 
 SAMPLES = 60
@@ -128,7 +129,7 @@ def test_an_int8_file_keeps_its_integers_where_nothing_may_be_shared_anew(tmp_pa
 
 
 def test_time_is_a_budget_for_the_largest_level(model: Path, options: Options) -> None:
-    target = "cortex-m4-cmsis-nn"
+    target = find_target("cortex-m4-cmsis-nn")
     whole = compile_model(model, replace(options, budgets=Budgets(target=target))).report
     time = whole.levels[0].latency_us
     assert time is not None

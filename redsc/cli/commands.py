@@ -213,6 +213,27 @@ def verify(container: Path, model: Path | None, plan: Path | None, **flags: Any)
 
 
 @cli.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print all that is known as JSON.")
+def targets(names: tuple[str, ...], json_to: str | None) -> None:
+    """List the boards that --target knows.
+
+    With NAMEs, which may be files, only these, with what their memory is and where the figures are from.
+    """
+    from redsc.report.targets import print_target, print_targets, targets_dict
+    from redsc.targets import builtin_targets, find_target
+
+    found = [find_target(name) for name in names] or list(builtin_targets().values())
+    if json_to:
+        print(json.dumps(targets_dict(found), indent=1))
+    elif names:
+        for target in found:
+            print_target(target)
+    else:
+        print_targets(found)
+
+
+@cli.command()
 @click.option("--markdown", is_flag=True, help="Print the page of the documentation, docs/ops.md.")
 def ops(markdown: bool) -> None:
     """List the translated operators, and the others."""

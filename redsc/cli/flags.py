@@ -18,16 +18,13 @@ MODEL = click.argument("model", type=click.Path(path_type=Path))
 _KERNELS = click.option(
     "--kernels",
     type=click.Choice(["safe", "reference", "cmsis-nn"]),
-    default="safe",
-    show_default=True,
-    help="The firmware's kernels: where results may lie over operands.",
+    help="The firmware's kernels: where results may lie over operands. Without it the target's, else safe.",
 )
 _BUDGET_FLAGS = (
     click.option("--ram", metavar="SIZE", help="RAM budget, like 200KB (1000) or 64KiB (1024)."),
     click.option("--flash", metavar="SIZE", help="Flash budget for the model array and redsc's kernels."),
     click.option("--macs", metavar="COUNT", help="Budget for the MACs of the largest level, like 2.5M."),
     click.option("--latency", metavar="TIME", help="Budget for one inference of the largest level, like 50ms."),
-    click.option("--target", metavar="NAME", help="Whose table counts it: cortex-m4-cmsis-nn."),
     click.option(
         "--levels", metavar="LIST", help="Level names: ceilings in percent of the MACs, like 25,50,75,100."
     ),
@@ -48,9 +45,7 @@ _BUDGET_FLAGS = (
     click.option(
         "--cache",
         type=click.Choice(["none", "rp2040", "esp32-s3", "stm32f7", "stm32h7"]),
-        default="none",
-        show_default=True,
-        help="The flash's cache, which the C engine's weights pass through in the order that suits it.",
+        help="The flash's cache: the C engine's weights pass it in the order that suits it. Else the target's.",
     ),
     click.option("--freeze", metavar="SPACE", multiple=True, help="Keep the width of a channel space. Repeatable."),
     click.option("--plan", type=click.Path(path_type=Path), help="Use this plan instead of searching one."),
@@ -71,6 +66,11 @@ SHAPE = click.option(
 )
 _NETWORK_FLAGS = (  # on them the network depends, and with it what a container is compared with
     SHAPE,
+    click.option(
+        "--target",
+        metavar="NAME",
+        help="The board, or a .toml file about one: it gives what --ram, --flash, --kernels and --cache do not.",
+    ),
     _KERNELS,
     click.option(
         "--backend",
@@ -140,7 +140,6 @@ _DEFAULTS: Mapping[str, Any] = {  # of flags that some commands lack
     "flash": None,
     "macs": None,
     "latency": None,
-    "target": None,
     "resident": "all",
     "levels": None,
     "freeze": (),
@@ -151,7 +150,7 @@ _DEFAULTS: Mapping[str, Any] = {  # of flags that some commands lack
     "array": "hex",
     "emit": "files",
     "share": "strided",
-    "cache": "none",
+    "cache": None,
 }
 
 

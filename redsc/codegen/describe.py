@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 from redsc.budgets import Budgets, Kernels
 from redsc.codegen.names import c_comment, c_macro
 from redsc.codegen.tflm_ops import custom_registrations, resolver_methods
-from redsc.cost.latency import LATENCY_TABLES, latency_us
+from redsc.cost.latency import LatencyTable, find_latency_table
 from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_bytes, resident_one_bytes
 from redsc.engine.numbers import C_TYPES, float_literal
 from redsc.formats import SLOT_BYTES, Model
@@ -31,7 +31,7 @@ _EQUAL_DB = 999.0  # for outputs without any noise
 
 @dataclass(frozen=True, slots=True)
 class FirmwareLevel:
-    """A row of the level table; `latency_us` where a target was named."""
+    """A row of the level table; time and energy where they are known of the target."""
 
     name: str
     slot: int
@@ -39,6 +39,7 @@ class FirmwareLevel:
     memory: NetworkMemory
     measured: Quality | None
     latency_us: int | None = None
+    energy_uj: int | None = None
 
     @property
     def suffix(self) -> str:
@@ -127,7 +128,7 @@ class Firmware:
     """Everything the templates show.
 
     `symbol` is the prefix of each C name and file; a cascade where one pays. `variables` are those that keep state,
-    the same ones in every level.
+    the same ones in every level. `latency` is what time and energy are estimated by.
     """
 
     symbol: str
@@ -140,6 +141,7 @@ class Firmware:
     budgets: Budgets
     cascade: Cascade | None = None
     variables: int = 0
+    latency: LatencyTable | None = None
 
     @property
     def resident_all_bytes(self) -> int:
@@ -184,9 +186,15 @@ class Firmware:
         return list(smallest_first)[::-1]
 
     @property
-    def has_latency(self) -> bool:
-        """Whether the time of every level is known."""
-        return all(level.latency_us is not None for level in self.levels)
+    def estimates(self) -> dict[str, str]:
+        """What is estimated of a level and how well: members of its row in C and of a budget, with comments."""
+        if self.latency is None:
+            return {}
+        known = {"latency_us": self.latency.evidence}
+        if self.latency.knows_energy:
+            known["energy_uj"] = self.latency.energy_evidence
+        name = c_comment(self.latency.name)
+        return {member: f"{text.replace('±', '+-')} for {name}" for member, text in known.items()}
 
     @property
     def cascade_rows(self) -> list[CascadeRow]:
@@ -224,10 +232,12 @@ def describe_firmware(
     cascade: Cascade | None = None,
 ) -> Firmware:
     """Return the facts of one compile, for the templates."""
-    table = None if budgets.target is None else LATENCY_TABLES[budgets.target]
-    times = [None if table is None else latency_us(graph, table) for graph in levels.graphs]
+    table = find_latency_table(budgets)
+    costs = [
+        (table.microseconds(graph), table.microjoules(graph)) if table else (None, None) for graph in levels.graphs
+    ]
     first = levels.graphs[0]
-    rows = zip(levels.names, levels.networks, quality, times, strict=True)
+    rows = zip(levels.names, levels.networks, quality, costs, strict=True)
     inputs = zip(first.inputs, model.inputs, strict=True)
     outputs = zip(first.outputs, model.outputs, strict=True)
     return Firmware(
@@ -235,8 +245,8 @@ def describe_firmware(
         sha256=model.sha256,
         model=container,
         levels=tuple(
-            FirmwareLevel(name, slot, network.macs, network.memory, measured, time)
-            for slot, (name, network, measured, time) in enumerate(rows)
+            FirmwareLevel(name, slot, network.macs, network.memory, measured, *estimated)
+            for slot, (name, network, measured, estimated) in enumerate(rows)
         ),
         ports=(
             *(FirmwarePort(symbol, "input", index, *pair) for index, pair in enumerate(inputs)),
@@ -247,4 +257,5 @@ def describe_firmware(
         budgets=budgets,
         cascade=cascade,
         variables=len(state_reads(first)),
+        latency=table,
     )

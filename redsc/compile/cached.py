@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from redsc.budgets import Budgets, FlashCache
+from redsc.budgets import Budgets
 from redsc.compile.choice import Choice
 from redsc.cost.cache import CACHES
 from redsc.cost.memory import NetworkMemory, measure_memory, resident_bytes
@@ -15,6 +15,7 @@ from redsc.engine.rows import refusals
 from redsc.ir import Graph
 from redsc.progress import Progress
 from redsc.report.data import CacheLevel, CacheReport
+from redsc.targets import FlashCache
 
 __all__ = ["order_for_cache"]
 

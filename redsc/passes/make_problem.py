@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from redsc.budgets import Budgets
-from redsc.cost.latency import LATENCY_TABLES, LatencyBound
+from redsc.cost.latency import LatencyBound, find_latency_table, library_of
 from redsc.cost.macs import graph_macs
 from redsc.errors import UsageError
 from redsc.ir import Array, Graph
@@ -26,6 +26,7 @@ from redsc.passes.structure import Structure, find_structure
 from redsc.passes.study import Study
 from redsc.progress import Progress, silent
 from redsc.runtime.moments import observe_moments
+from redsc.targets import tables_of
 
 __all__ = ["latency_bound", "make_problem"]
 
@@ -65,13 +66,19 @@ def latency_bound(budgets: Budgets) -> LatencyBound | None:
     """Return the bound on the time of the largest level, None where there is none.
 
     Raises:
-        UsageError: an unknown target, or a time without one.
+        UsageError: a time without a target, or nothing is known of the target's time with these kernels.
     """
-    table = LATENCY_TABLES.get(budgets.target or "")
-    if table is None and (budgets.target or budgets.latency_us is not None):
-        known = " or ".join(LATENCY_TABLES)
-        raise UsageError("--latency needs a target that is known", code="U219", hint=f"write --target {known}")
-    return None if table is None or budgets.latency_us is None else LatencyBound(budgets.latency_us, table)
+    if budgets.latency_us is None:
+        return None
+    if budgets.target is None:
+        raise UsageError("--latency needs a target", code="U219", hint="write --target, `redsc targets` lists them")
+    table = find_latency_table(budgets)
+    if table is None:
+        core, known = budgets.target.core, [costs.library for costs in tables_of(budgets.target)]
+        hint = f"of {core} there are tables of {', '.join(known) or 'no library'}; docs/targets.md: add your own"
+        message = f"--latency: nothing is known of the time of {library_of(budgets)} kernels on {core}"
+        raise UsageError(message, code="U219", hint=hint)
+    return LatencyBound(budgets.latency_us, table)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from redsc.budgets import Budgets, Kernels, Resident
 from redsc.codegen.oracles import Verification
-from redsc.cost.latency import LATENCY_TABLES, latency_us
+from redsc.cost.latency import LatencyTable, find_latency_table
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_one_bytes
 from redsc.errors import Diagnostic
@@ -22,6 +22,7 @@ from redsc.report.data import (
     CacheReport,
     CascadeReport,
     CascadeStep,
+    EstimateReport,
     FileReport,
     FlashReport,
     LevelReport,
@@ -58,17 +59,11 @@ def build_report(
         schema_version=SCHEMA_VERSION,
         redsc=__version__,
         model=model_report(model, levels.graphs[0]),
-        budget=BudgetReport(
-            budgets.ram_bytes,
-            budgets.flash_bytes,
-            budgets.macs,
-            budgets.latency_us,
-            budgets.target,
-            budgets.resident.value,
-        ),
+        budget=_budget(budgets),
         levels=tuple(
             _level(slot, model, levels, private_bytes[slot], quality[slot], budgets) for slot in range(len(memory))
         ),
+        estimate=_estimate(find_latency_table(budgets)),
         arena=ResidentReport(resident_all_bytes(memory), resident_one_bytes(memory)),
         solver=_solver(levels),
         flash=flash,
@@ -112,10 +107,41 @@ def _port(value: Value, port: Port) -> PortReport:
     )
 
 
+def _budget(budgets: Budgets) -> BudgetReport:
+    return BudgetReport(
+        budgets.ram_bytes,
+        budgets.flash_bytes,
+        budgets.macs,
+        budgets.latency_us,
+        None if budgets.target is None else budgets.target.name,
+        budgets.resident.value,
+        budgets.kernels.value,
+        budgets.cache.value,
+        {name: source.value for name, source in budgets.sources.items()},
+    )
+
+
+def _estimate(table: LatencyTable | None) -> EstimateReport | None:
+    if table is None:
+        return None
+    costs = table.costs
+    return EstimateReport(
+        costs.core,
+        costs.library,
+        table.target.megahertz,
+        costs.evidence.value,
+        costs.source,
+        costs.board,
+        costs.error_percent,
+        costs.energy_error_percent if table.knows_energy else None,
+    )
+
+
 def _level(
     slot: int, model: Model, levels: Levels, private_bytes: int, quality: Quality | None, budgets: Budgets
 ) -> LevelReport:
     network, level, full = levels.networks[slot], levels.plan.levels[slot], graph_macs(model.graph)
+    table = find_latency_table(budgets)
     return LevelReport(
         name=level.name,
         slot=slot,
@@ -125,7 +151,8 @@ def _level(
         skipped=level.skipped,
         arena=_arena(network.memory, budgets.kernels),
         private_bytes=private_bytes,
-        latency_us=None if budgets.target is None else latency_us(network.graph, LATENCY_TABLES[budgets.target]),
+        latency_us=None if table is None else table.microseconds(network.graph),
+        energy_uj=None if table is None else table.microjoules(network.graph),
         quality=quality,
     )
 

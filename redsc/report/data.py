@@ -20,6 +20,7 @@ __all__ = [
     "CacheReport",
     "CascadeReport",
     "CascadeStep",
+    "EstimateReport",
     "FileReport",
     "FlashReport",
     "LevelReport",
@@ -66,7 +67,10 @@ class ModelReport:
 
 @dataclass(frozen=True, slots=True)
 class BudgetReport:
-    """What was allowed; null where nothing was asked."""
+    """What was allowed; null where nothing was asked.
+
+    `sources` says where RAM, flash, kernels and cache are from: `flag`, `target` or `default`.
+    """
 
     ram_bytes: int | None
     flash_bytes: int | None
@@ -74,6 +78,9 @@ class BudgetReport:
     latency_us: int | None
     target: str | None
     resident: str
+    kernels: str
+    cache: str
+    sources: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +113,26 @@ class LevelReport:
     arena: ArenaReport
     private_bytes: int
     latency_us: int | None = None
-    energy_uj: float | None = None
+    energy_uj: int | None = None
     quality: Quality | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateReport:
+    """The table by which time and energy of levels are estimated.
+
+    `evidence` is `measured`, `published`, `modelled` or `unmeasured` (`redsc.targets.Evidence`). The errors are
+    those of the worst network that the table was fitted to, on the target `board`, null where there is none.
+    """
+
+    core: str
+    library: str
+    megahertz: int
+    evidence: str
+    source: str
+    board: str | None
+    latency_error_percent: float | None
+    energy_error_percent: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +260,7 @@ class Report:
     model: ModelReport
     budget: BudgetReport
     levels: tuple[LevelReport, ...]
+    estimate: EstimateReport | None
     arena: ResidentReport
     solver: SolverReport
     flash: FlashReport

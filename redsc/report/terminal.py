@@ -24,12 +24,14 @@ def print_report(report: Report, files: Mapping[str, bytes], where: str | None) 
     """Print a report to stdout, and the files; `where` is their directory, None if nothing was written."""
     model = report.model
     print(f"\n{model.path}: {model.format}, {model.ops} ops, {model.macs:,} MACs; sizes in bytes\n")
-    header = ["level", "MACs", "%", *_arena_columns(report.levels[0].arena), "private", _metric(report)]
+    costs = list(_cost_columns(report.levels[0]))
+    header = ["level", "MACs", "%", *_arena_columns(report.levels[0].arena), "private", *costs, _metric(report)]
     print_table(header, [_level_row(level) for level in report.levels])
     print()
     lines = (
         *_ram_lines(report),
         *_flash_lines(report),
+        *_target_lines(report),
         *_cache_lines(report),
         *_solver_lines(report),
         *_cascade_lines(report),
@@ -77,8 +79,15 @@ def _level_row(level: LevelReport) -> list[str]:
         f"{100 * level.macs_fraction:.1f}",
         *(f"{nbytes:,}" for nbytes in _arena_columns(level.arena).values()),
         f"{level.private_bytes:,}",
+        *(f"{cost:,}" for cost in _cost_columns(level).values()),
         _quality_text(level),
     ]
+
+
+def _cost_columns(level: LevelReport) -> dict[str, int]:
+    """Return the columns about time and energy, where they are known."""
+    costs = {"~us": level.latency_us, "~uJ": level.energy_uj}
+    return {name: cost for name, cost in costs.items() if cost is not None}
 
 
 def _arena_columns(arena: ArenaReport) -> dict[str, int]:
@@ -142,6 +151,22 @@ def _flash_lines(report: Report) -> list[str]:
         if nbytes != flash.container_bytes
     )
     return [f"flash   {size_with_unit(flash.container_bytes)}{bound}: {', '.join(parts)}", *others]
+
+
+def _target_lines(report: Report) -> list[str]:
+    """Return what the target gave, and how good the estimates for it are."""
+    budget, estimate = report.budget, report.estimate
+    if budget.target is None:
+        return []
+    given = [name.removesuffix("_bytes") for name, source in budget.sources.items() if source == "target"]
+    first = f"target  {budget.target}" + (f", from it: {', '.join(given)}" if given else "")
+    if estimate is None:
+        return [first, "        no table of its time with these kernels: docs/targets.md"]
+    errors = {"time": estimate.latency_error_percent, "energy": estimate.energy_error_percent}
+    known = [f"{name} ±{error:g} %" for name, error in errors.items() if error is not None]
+    elsewhere = f" on {estimate.board}" if estimate.board not in (None, budget.target) else ""
+    how = ", ".join([estimate.evidence, *known]) + elsewhere
+    return [first, f"        estimates for {estimate.megahertz} MHz: {how}; {estimate.source}"]
 
 
 def _cache_lines(report: Report) -> list[str]:

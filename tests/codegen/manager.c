@@ -11,11 +11,12 @@ OTHER_CHECK_ARENA(OTHER_ARENA_BYTES);
 static net_budget read_budget(void) {
   net_budget budget = NET_BUDGET_UNLIMITED;
   unsigned long long macs = 0;
-  unsigned long bytes = 0, time = 0;
-  if (scanf("%llu %lu %lu", &macs, &bytes, &time) == 3) {
+  unsigned long bytes = 0, time = 0, energy = 0;
+  if (scanf("%llu %lu %lu %lu", &macs, &bytes, &time, &energy) == 4) {
     budget.macs = macs;
     budget.arena_bytes = (uint32_t)bytes;
     budget.latency_us = (uint32_t)time;
+    budget.energy_uj = (uint32_t)energy;
   }
   return budget;
 }

@@ -25,20 +25,21 @@ from redsc.runtime.cascade import Cascade, Measured
 from redsc.runtime.cascade_search import Step
 from redsc.runtime.compare import random_samples
 from redsc.runtime.ports import quantize_samples
+from redsc.targets import find_target
 from tests.codegen.test_c_files import WARNINGS, compiler, firmware
 from tests.conftest import Golden
-from tests.helpers import small_net
+from tests.helpers import latency_table, small_net
 
 SAMPLES = 1200
 NONE = -1
-UNLIMITED = (2**64 - 1, 2**32 - 1, 2**32 - 1)
+UNLIMITED = (2**64 - 1, 2**32 - 1, 2**32 - 1, 2**32 - 1)
 DRIVER = Path(__file__).with_name("manager.c")
 COMPILERS = {
     "c99": ["gcc", "-std=c99"],
     "c11": ["gcc", "-std=c11"],
     "c++11": ["g++", "-std=c++11", "-x", "c++"],
 }
-Budget = tuple[int, int, int]
+Budget = tuple[int, int, int, int]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def artefact(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
         data=folder / "x.npz",
         width_multiple=2,
         recovery=Recovery.PRIVATE,
-        budgets=Budgets(target="cortex-m4-cmsis-nn"),
+        budgets=Budgets(target=find_target("nucleo-l4r5zi/x-cube-ai")),
     )
     return compile_model(folder / "net.tflite", options)
 
@@ -90,7 +91,8 @@ def program(sources: Path) -> Path:
 
 def needs(level: LevelReport) -> Budget:
     assert level.latency_us is not None
-    return level.macs, level.arena.total_bytes, level.latency_us
+    assert level.energy_uj is not None
+    return level.macs, level.arena.total_bytes, level.latency_us, level.energy_uj
 
 
 def is_within(level: LevelReport, budget: Budget, permille: int = 0) -> bool:
@@ -142,10 +144,9 @@ def budgets(levels: tuple[LevelReport, ...], random: Random, count: int) -> Iter
         if random.random() < 0.7:
             level = needs(random.choice(levels))
             slack = random.choice([0, 0, 1, -1, 60, 400])
-            macs, arena, time = (need + slack * need // 1000 + random.choice([-1, 0, 0, 1]) for need in level)
-            bounds = zip((macs, arena, time), UNLIMITED, strict=True)
-            first, second, third = (random.choice([bound, most]) for bound, most in bounds)
-            budget = (first, second, third)
+            near = (need + slack * need // 1000 + random.choice([-1, 0, 0, 1]) for need in level)
+            macs, arena, time, energy = (random.choice(pair) for pair in zip(near, UNLIMITED, strict=True))
+            budget = (macs, arena, time, energy)
         yield budget
 
 
@@ -161,7 +162,7 @@ def test_two_models_with_their_managers_link_into_one_image(sources: Path, stand
 
 def test_the_largest_level_within_a_budget_is_selected(artefact: Artefact, program: Path) -> None:
     levels = artefact.report.levels
-    asked = [UNLIMITED, (0, 0, 0), *map(needs, levels), *budgets(levels, Random(1), 2000)]
+    asked = [UNLIMITED, (0, 0, 0, 0), *map(needs, levels), *budgets(levels, Random(1), 2000)]
     answers = ask(program, [text("s", budget) for budget in asked])
     assert answers == [select(levels, budget) for budget in asked]
     assert set(answers) == {NONE, 0, 1, 2, 3}
@@ -297,8 +298,9 @@ def test_the_manager_of_levels_with_a_cascade_reads_well(golden: Golden) -> None
     measured = Measured("agreement", 0.996, (0.9856, 0.9989), 0.004, 2800, (0.8, 0.2), 500)
     described = replace(
         firmware(),
-        levels=(replace(whole, latency_us=900), replace(part, latency_us=400)),
-        budgets=Budgets(target="cortex-m4-cmsis-nn"),
+        levels=(replace(whole, latency_us=900, energy_uj=70), replace(part, latency_us=400, energy_uj=30)),
+        budgets=Budgets(target=find_target("nucleo-l4r5zi/x-cube-ai")),
+        latency=latency_table("x-cube-ai"),
         cascade=Cascade((Step(1, 26), Step(0)), 2000, measured),
     )
     files = render_c_files(described)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redsc.budgets import Budgets, Resident, Sharing
-from redsc.cost.latency import LATENCY_TABLES, LatencyBound
+from redsc.cost.latency import LatencyBound
 from redsc.errors import BudgetError
 from redsc.ir import DType
 from redsc.passes.losses import WORST_LOSS, Losses
@@ -16,7 +16,7 @@ from redsc.passes.select.costs import Costs
 from redsc.passes.select.joint import select_joint
 from redsc.passes.select.problem import Problem, Selection
 from redsc.passes.select.terms import evaluate
-from tests.helpers import NetBuilder
+from tests.helpers import NetBuilder, latency_table
 from tests.passes.selecting import (
     SMALL,
     chain,
@@ -108,13 +108,13 @@ def test_without_the_whole_network_slot_0_is_chosen_with_the_others() -> None:
 
 def test_latency_binds_the_first_level() -> None:
     free = posed(chain())
-    table = LATENCY_TABLES["cortex-m4-cmsis-nn"]
+    table = latency_table()
     whole = replace(free, latency=LatencyBound(10**9, table)).microseconds(free.candidate(free.full))
     problem = replace(free, latency=LatencyBound(whole // 2, table))
     selection = select_joint(problem)
     assert complaints(problem, selection) == []
     assert problem.microseconds(networks(problem, selection.plan)[0]) <= whole // 2
-    assert "us (estimated for cortex-m4-cmsis-nn)" in selection.diagnostics[0].evidence[0]
+    assert "us on nucleo-l4r5zi (estimated, ±3.7 %)" in selection.diagnostics[0].evidence[0]
     with pytest.raises(BudgetError, match="R504"):
         select_joint(replace(free, latency=LatencyBound(1, table)))
 

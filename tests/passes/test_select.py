@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redsc.budgets import Budgets, Resident
-from redsc.cost.latency import LATENCY_TABLES, LatencyBound
+from redsc.cost.latency import LatencyBound
 from redsc.errors import BudgetError
 from redsc.ir import DType, Graph
 from redsc.options import Options
@@ -18,7 +18,7 @@ from redsc.passes.select.check import Rules, fullness_problems, plan_problems
 from redsc.passes.select.problem import Problem, Selection, legal_widths
 from redsc.passes.select.uniform import select_uniform
 from tests.conftest import Golden
-from tests.helpers import NetBuilder, residual_net, small_net
+from tests.helpers import NetBuilder, latency_table, residual_net, small_net
 from tests.passes.skipping import residual
 from tests.strategies import graphs
 
@@ -251,7 +251,7 @@ def test_spaces_of_skipped_blocks_alone_need_not_be_full() -> None:
 def test_latency_is_checked_for_the_first_level() -> None:
     problem = problem_of(wide_net())
     plan = select_uniform(problem).plan
-    bound = LatencyBound(1, LATENCY_TABLES["cortex-m4-cmsis-nn"])
+    bound = LatencyBound(1, latency_table())
     (complaint,) = plan_problems(problem.graph, problem.groups, plan, replace(rules_of(problem), latency=bound))
     assert complaint.endswith("us exceed the budget of 1 us")
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from redsc.budgets import Budgets, Kernels, Resident, Sharing
-from redsc.cost.latency import LATENCY_TABLES, LatencyBound
+from redsc.cost.latency import LatencyBound
 from redsc.ir import DType, Graph
 from redsc.options import Options
 from redsc.passes.blocks import with_nested
@@ -20,13 +20,13 @@ from redsc.passes.select.cp_level import Slot
 from redsc.passes.select.cp_sat import QUICK_EFFORT, Query, solve
 from redsc.passes.select.problem import Problem
 from redsc.passes.select.terms import evaluate
-from tests.helpers import NetBuilder
+from tests.helpers import NetBuilder, latency_table
 from tests.passes.selecting import chain, small_problem
 from tests.passes.skipping import residual, residual_graphs, stem
 from tests.strategies import graphs
 
 GRAPHS = st.one_of(graphs(), residual_graphs())
-BOUND = LatencyBound(1000, LATENCY_TABLES["cortex-m4-cmsis-nn"])
+BOUNDS = [LatencyBound(1000, latency_table(library)) for library in ("cmsis-nn", "redsc")]
 
 
 @st.composite
@@ -38,7 +38,7 @@ def problems(draw: DrawFn) -> Problem:
 
 def posed(graph: Graph, budgets: Budgets, multiple: int = 1) -> Problem:
     problem = make_problem(graph, Options(budgets=budgets, width_multiple=multiple), ("100",))
-    return replace(problem, latency=BOUND)
+    return replace(problem, latency=BOUNDS[0])
 
 
 @st.composite
@@ -69,13 +69,15 @@ def fixed(problem: Problem, chosen: list[Level], macs: list[int]) -> tuple[Slot,
 
 @given(problems(), st.data())
 def test_macs_and_cycles_are_exact(problem: Problem, data: st.DataObject) -> None:
+    bound = data.draw(st.sampled_from(BOUNDS))
+    problem = replace(problem, latency=bound)
     costs = Costs.of(problem)
     (level,) = data.draw(levels(problem, 1))
     network = problem.candidate(level.widths, level.skipped)
     assert evaluate(costs.macs, level.widths, level.skipped) == network.macs
     assert costs.cycles is not None
     cycles = evaluate(costs.cycles, level.widths, level.skipped)
-    assert -(-cycles // (BOUND.table.megahertz * 1000)) == problem.microseconds(network)
+    assert cycles == sum(map(bound.table.millicycles, network.graph.nodes))
 
 
 @given(problems(), st.data())

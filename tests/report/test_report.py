@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from redsc.budgets import Budgets
 from redsc.compile import Artefact, compile_model
 from redsc.formats import write_tflite
 from redsc.options import Options, Recovery
@@ -47,7 +48,11 @@ def test_the_report_has_the_keys_of_the_schema(artefact: Artefact) -> None:
             "inputs": [port],
             "outputs": [port],
         },
-        "budget": dict.fromkeys(("ram_bytes", "flash_bytes", "macs", "latency_us", "target", "resident")),
+        "budget": {
+            **dict.fromkeys(("ram_bytes", "flash_bytes", "macs", "latency_us", "target", "resident")),
+            **dict.fromkeys(("kernels", "cache")),
+            "sources": {},
+        },
         "levels": [
             {
                 **dict.fromkeys(("name", "slot", "macs", "macs_fraction", "private_bytes")),
@@ -57,6 +62,7 @@ def test_the_report_has_the_keys_of_the_schema(artefact: Artefact) -> None:
                 "arena": dict.fromkeys((*arena, "status", "kernels")),
             }
         ],
+        "estimate": None,
         "arena": dict.fromkeys(("resident_all_bytes", "resident_one_bytes")),
         "state": None,
         "solver": dict.fromkeys(("selector", "status", "objective", "bound", "gap", "grid")),
@@ -113,3 +119,49 @@ def test_cut_levels_are_marked_unmeasured_everywhere(artefact: Artefact) -> None
     assert [level.quality for level in artefact.report.levels] == [None, None]
     assert artefact.report.diagnostics[0].code == "L103"
     assert "  NET_LEVEL_50 = 1 /* unmeasured */\n" in artefact.files["net.h"].decode()
+
+
+def test_a_target_says_what_it_gave_and_how_good_its_estimates_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "net.tflite").write_bytes(write_tflite(small_net()))
+    budgets = Budgets.parse(ram="100KB", target="nucleo-l4r5zi/x-cube-ai")
+    report = compile_model(tmp_path / "net.tflite", Options(budgets, levels=("100", "50"))).report
+    found = report.to_dict()
+    assert found["budget"]["target"] == "nucleo-l4r5zi"
+    assert found["budget"]["sources"] == {
+        "ram_bytes": "flag",
+        "flash_bytes": "target",
+        "kernels": "default",
+        "cache": "default",
+    }
+    assert found["budget"]["flash_bytes"] == 1 << 21
+    estimate = report.estimate
+    assert estimate is not None
+    assert (estimate.core, estimate.library, estimate.megahertz) == ("cortex-m4", "x-cube-ai", 120)
+    assert (estimate.evidence, estimate.latency_error_percent, estimate.energy_error_percent) == (
+        "published",
+        6.6,
+        4.9,
+    )
+    large, small = report.levels
+    assert large.latency_us is not None
+    assert small.latency_us is not None
+    assert large.energy_uj is not None
+    assert large.latency_us > small.latency_us > 0
+    print_report(report, {}, None)
+    out = capsys.readouterr().out
+    assert "~us  ~uJ" in out
+    assert "target  nucleo-l4r5zi, from it: flash" in out
+    assert "time ±6.6 %, energy ±4.9 %" in out
+
+
+def test_a_target_of_whose_time_nothing_is_known_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "net.tflite").write_bytes(write_tflite(small_net()))
+    report = compile_model(tmp_path / "net.tflite", Options(Budgets.parse(target="esp32-s3"))).report
+    assert report.estimate is None
+    assert report.levels[0].latency_us is None
+    print_report(report, {}, None)
+    assert "no table of its time" in capsys.readouterr().out

@@ -9,7 +9,7 @@ from math import gcd
 
 from redsc.budgets import Budgets
 from redsc.cost.arena import Effort
-from redsc.cost.latency import LatencyBound, latency_us
+from redsc.cost.latency import LatencyBound
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import measure_memory, resident_bytes
 from redsc.ir import Graph
@@ -153,8 +153,8 @@ def _budget_problems(networks: Sequence[Graph], rules: Rules) -> Iterator[str]:
     budgets, latency = rules.budgets, rules.latency
     if budgets.macs is not None and graph_macs(networks[0]) > budgets.macs:
         yield f"{graph_macs(networks[0]):,} MACs exceed the budget of {budgets.macs:,}"
-    if latency is not None and latency_us(networks[0], latency.table) > latency.microseconds:
-        yield f"{latency_us(networks[0], latency.table):,} us exceed the budget of {latency.microseconds:,} us"
+    if latency is not None and (taken := latency.table.microseconds(networks[0])) > latency.microseconds:
+        yield f"{taken:,} us exceed the budget of {latency.microseconds:,} us"
     if budgets.ram_bytes is None and budgets.flash_bytes is None:
         return
     slots = slot_graphs(networks, budgets.slots)

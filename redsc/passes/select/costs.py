@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from statistics import median
 
 from redsc.passes.plan import Level
+from redsc.passes.select.cycles import cycles_cost
 from redsc.passes.select.flash import FlashModel
 from redsc.passes.select.problem import Candidate, Problem
 from redsc.passes.select.ram import RamModel
-from redsc.passes.select.terms import Cost, Nesting, cycles_cost, macs_cost
+from redsc.passes.select.terms import Cost, Nesting, macs_cost
 
 __all__ = ["Costs", "Losing"]
 

@@ -91,7 +91,7 @@ def _bound_work(costs: Costs, query: Query, cp: Any, levels: Sequence[LevelModel
     for level, slot in zip(levels, query.slots, strict=True):
         cp.add(level.sum(costs.macs) <= (slot.ceiling_macs if most is None else min(slot.ceiling_macs, most)))
         if costs.cycles is not None and latency is not None:
-            cp.add(level.sum(costs.cycles) <= latency.microseconds * latency.table.megahertz * 1000)
+            cp.add(level.sum(costs.cycles) <= latency.millicycles)
 
 
 def _bound_ram(costs: Costs, query: Query, cp: Any, levels: Sequence[LevelModel]) -> None:

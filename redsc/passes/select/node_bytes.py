@@ -20,7 +20,16 @@ from redsc.passes.select.problem import Problem
 from redsc.passes.select.terms import Cost, Nesting, Term, Widths, at_least, touched_spaces
 from redsc.passes.slice import slice_channels
 
-__all__ = ["MOST_SPACES", "NodeBytes", "NodeMeasures", "kept_bytes", "node_cost", "node_part", "spaces_of"]
+__all__ = [
+    "MOST_SPACES",
+    "NodeBytes",
+    "NodeMeasures",
+    "cut_node",
+    "kept_bytes",
+    "node_cost",
+    "node_part",
+    "spaces_of",
+]
 
 MOST_SPACES = 2  # of a term
 
@@ -62,9 +71,7 @@ class NodeMeasures:
         return known[cut]
 
     def _measure(self, node: Node, widths: Widths) -> NodeBytes:
-        inputs = [value for value in node.present_inputs() if not value.is_constant]
-        alone = Graph("", inputs, list(node.outputs), [node])
-        (cut,) = self.problem.shipped(slice_channels(alone, self.problem.groups, widths)).nodes
+        (cut,) = self.problem.shipped(cut_node(self.problem, node, widths)).nodes
         kernels = self.problem.budgets.kernels
         buffers = working_bytes(cut, kernels, self.abi)
         scratch = sum(map(aligned, buffers))
@@ -83,6 +90,12 @@ class NodeMeasures:
                 sizes = aligned(value.type.nbytes), aligned(node.outputs[0].type.nbytes)
                 found[index] = most_shared(*sizes, distance)
         return found
+
+
+def cut_node(problem: Problem, node: Node, widths: Widths) -> Graph:
+    """Return a graph of nothing but a node, with these widths of the spaces around it."""
+    inputs = [value for value in node.present_inputs() if not value.is_constant]
+    return slice_channels(Graph("", inputs, list(node.outputs), [node]), problem.groups, widths)
 
 
 def _form(problem: Problem, node: Node) -> tuple[object, list[str]]:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from redsc.budgets import Budgets, Sharing
 from redsc.cost.arena import Effort
-from redsc.cost.latency import LatencyBound, latency_us
+from redsc.cost.latency import LatencyBound
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import NetworkMemory, measure_memory, resident_bytes
 from redsc.errors import Diagnostic
@@ -191,4 +191,4 @@ class Problem:
 
     def microseconds(self, level: Candidate) -> int:
         """Return the estimated time of an inference by the table of the bound, 0 where there is no bound."""
-        return 0 if self.latency is None else latency_us(level.graph, self.latency.table)
+        return 0 if self.latency is None else self.latency.table.microseconds(level.graph)

@@ -82,8 +82,8 @@ def _misses(
         yield "R503", f"{last or what} takes {levels[-1].macs:,} MACs, the ceiling is {ceiling:,}"
     if problem.latency is not None and problem.microseconds(levels[0]) > problem.latency.microseconds:
         time, most = problem.microseconds(levels[0]), problem.latency.microseconds
-        kind = "measured" if problem.latency.table.measured else "estimated"
-        yield "R504", f"{what} takes {time:,} us ({kind} for {problem.latency.table.name}), budget is {most:,} us"
+        table = problem.latency.table
+        yield "R504", f"{what} takes {time:,} us on {table.name} ({table.evidence}), budget is {most:,} us"
 
 
 def peak_lines(graph: Graph, kernels: Kernels = Kernels.SAFE) -> list[str]:

@@ -1,7 +1,7 @@
 """What a level costs, as a sum of terms: what a solver can add up without cutting a graph.
 
 A term depends on the widths of two spaces at most, and is there unless the block around it is skipped. Sums are
-exact for MACs and cycles, and never more than the real bytes for RAM (`ram.py`) and flash (`flash.py`).
+exact for MACs and cycles (`cycles.py`), never more than the real bytes for RAM (`ram.py`) and flash (`flash.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from redsc.cost.latency import node_millicycles
 from redsc.ir import Node, Value, op_def
 from redsc.ir.rules import Grouped, Produces
 from redsc.passes.blocks import SkipBlock
@@ -26,7 +25,6 @@ __all__ = [
     "Widths",
     "at_least",
     "axis_size",
-    "cycles_cost",
     "evaluate",
     "macs_cost",
     "polynomial_cost",
@@ -113,14 +111,17 @@ def macs_cost(problem: Problem, nesting: Nesting) -> Cost:
     A layer's MACs are proportional to the elements of its weight, whose axes are sums of widths: with the parts of
     concatenations, a polynomial of degree 2. A node without constant weight has frozen channels.
     """
-    return _weighted(problem, nesting, lambda node: op_def(node.op).macs(node))
-
-
-def cycles_cost(problem: Problem, nesting: Nesting) -> Cost:
-    """Return the thousandths of a cycle that a level takes by the table of the problem's latency bound, exact."""
-    assert problem.latency is not None
-    table = problem.latency.table
-    return _weighted(problem, nesting, lambda node: node_millicycles(node, table))
+    sums: dict[tuple[tuple[str, ...], str | None], int] = defaultdict(int)
+    for node in problem.graph.nodes:
+        counted = op_def(node.op).macs(node)
+        rule = op_def(node.op).channels
+        polynomial: Polynomial = {(): counted}
+        if counted and isinstance(rule, (Produces, Grouped)) and node.operand(rule.weight).is_constant:
+            weight = node.operand(rule.weight)
+            polynomial = size_of(problem, weight, counted // weight.type.elements)
+        for product, factor in polynomial.items():
+            sums[product, nesting.block_of(node)] += factor
+    return tuple(_product_term(factor, product, block) for (product, block), factor in sums.items() if factor)
 
 
 def at_least(
@@ -140,21 +141,6 @@ def at_least(
         return Term(lambda width: measure({**narrowest, name: width}) - base, (name,), block)
 
     return (Term(lambda: constant, (), block), *map(growth, growing))
-
-
-def _weighted(problem: Problem, nesting: Nesting, count: Callable[[Node], int]) -> Cost:
-    """Return the sum over all nodes of something that is proportional to the elements of their weights."""
-    sums: dict[tuple[tuple[str, ...], str | None], int] = defaultdict(int)
-    for node in problem.graph.nodes:
-        counted = count(node)
-        rule = op_def(node.op).channels
-        polynomial: Polynomial = {(): counted}
-        if counted and isinstance(rule, (Produces, Grouped)) and node.operand(rule.weight).is_constant:
-            weight = node.operand(rule.weight)
-            polynomial = size_of(problem, weight, counted // weight.type.elements)
-        for product, factor in polynomial.items():
-            sums[product, nesting.block_of(node)] += factor
-    return tuple(_product_term(factor, product, block) for (product, block), factor in sums.items() if factor)
 
 
 def size_of(problem: Problem, value: Value, factor: int) -> Polynomial:

@@ -1,0 +1,103 @@
+"""What is known of targets, for people and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from redsc.report.terminal import print_table
+from redsc.targets import CostTable, Evidence, FlashCache, Rates, Target, tables_of
+from redsc.units import size_with_unit
+
+__all__ = ["print_target", "print_targets", "targets_dict"]
+
+_KIB = 1 << 10
+
+
+def print_targets(targets: Iterable[Target]) -> None:
+    """Print a row per target; a star is for energy that was measured there."""
+    header = ["target", "RAM KiB", "flash KiB", "core", "MHz", "cache", "TFLM's kernels", "tables of time"]
+    print_table(header, [_row(target) for target in targets])
+    print(
+        "\n* energy too. redsc targets NAME says where figures are from; docs/targets.md how to write your own file"
+    )
+
+
+def print_target(target: Target) -> None:
+    """Print all that is known of a target."""
+    print(f"{target.name}: {target.board}, {target.core} at {target.megahertz} MHz, TFLM with {target.library}")
+    print(f"  RAM     {_memory(target.ram_bytes, target.ram_is)}")
+    print(f"  flash   {_memory(target.flash_bytes, target.flash_is)}")
+    print(f"  cache   {target.cache.value}")
+    print(f"  source  {target.source}")
+    for costs in tables_of(target):
+        print(f"  {costs.library}: {costs.evidence.value}{_errors(costs, target)}; {costs.source}")
+        for unit, rates in _units(costs, target).items():
+            for op, row in rates.items():
+                figures = ", ".join(f"{rate / 1000:g} for {kind}" for kind, rate in row.items())
+                print(f"    {unit} {op}: {figures}")
+
+
+def targets_dict(targets: Iterable[Target]) -> list[dict[str, Any]]:
+    """Return all that is known of targets as plain data; rates are in cycles and picojoules."""
+    return [_target_dict(target) for target in targets]
+
+
+def _target_dict(target: Target) -> dict[str, Any]:
+    facts = asdict(target)
+    for name in ("files", "tables"):
+        del facts[name]
+    tables = [
+        {
+            **{name: getattr(costs, name) for name in ("core", "library", "source", "board")},
+            "evidence": costs.evidence.value,
+            "error_percent": costs.error_percent,
+            "energy_error_percent": costs.energy_error_percent,
+            **{unit: _real(rates) for unit, rates in _units(costs, target).items()},
+        }
+        for costs in tables_of(target)
+    ]
+    return {**facts, "cache": target.cache.value, "tables": tables}
+
+
+def _row(target: Target) -> list[str]:
+    return [
+        target.name,
+        *("-" if nbytes is None else f"{nbytes // _KIB:,}" for nbytes in (target.ram_bytes, target.flash_bytes)),
+        target.core,
+        str(target.megahertz),
+        "-" if target.cache is FlashCache.NONE else target.cache.value,
+        target.library,
+        ", ".join(_library(costs, target) for costs in tables_of(target)) or "-",
+    ]
+
+
+def _library(costs: CostTable, target: Target) -> str:
+    return costs.library + "*" * _has_energy(costs, target) + _MARKS.get(costs.evidence, "")
+
+
+_MARKS = {Evidence.UNMEASURED: " (unmeasured)", Evidence.MODELLED: " (modelled)"}
+
+
+def _has_energy(costs: CostTable, target: Target) -> bool:
+    return costs.femtojoules is not None and costs.board == target.name
+
+
+def _units(costs: CostTable, target: Target) -> dict[str, Rates]:
+    energy = {"picojoules": costs.femtojoules} if costs.femtojoules and _has_energy(costs, target) else {}
+    return {"cycles": costs.millicycles, **energy}
+
+
+def _real(rates: Rates) -> dict[str, dict[str, float]]:
+    return {op: {kind: rate / 1000 for kind, rate in row.items()} for op, row in rates.items()}
+
+
+def _errors(costs: CostTable, target: Target) -> str:
+    where = f" on {costs.board}" if costs.board not in (None, target.name) else ""
+    energy = f", energy ±{costs.energy_error_percent:g} %" if _has_energy(costs, target) else ""
+    return ("" if costs.error_percent is None else f", time ±{costs.error_percent:g} %") + energy + where
+
+
+def _memory(nbytes: int | None, what: str) -> str:
+    return "not known" if nbytes is None else size_with_unit(nbytes) + (f": {what}" if what else "")
