@@ -87,3 +87,15 @@ def test_a_library_behind_the_name_replaces_the_targets() -> None:
     assert caught.value.diagnostic.hint == "did you mean x-cube-ai?"
     with pytest.raises(UsageError, match="nothing is known"):
         find_target("esp32-s3/tvm")
+
+
+def test_the_page_names_every_target_and_every_error() -> None:
+    page = (Path(redsc.__file__).parents[1] / "docs" / "targets.md").read_text(encoding="utf-8")
+    rows = {line.split("|")[1].strip(): line for line in page.splitlines() if line.startswith("| ")}
+    for target in builtin_targets().values():
+        assert f"| {target.core} | {target.megahertz} |" in rows[f"`{target.name}`"]
+    for table in builtin_tables():
+        if table.evidence is not Evidence.UNMEASURED:
+            row = rows[f"{table.core}-{table.library}"]
+            assert f"{table.error_percent:.1f} %" in row
+            assert table.energy_error_percent is None or f"| {table.energy_error_percent:.1f} % |" in row
