@@ -42,7 +42,6 @@ BY_WORK: tuple[Column, ...] = (
     *((CONV, kind) for kind in ("macs", "results", "windows")),
     *((DEPTHWISE, kind) for kind in ("macs", "operands", "channels")),
     *((DENSE, kind) for kind in ("macs", "results", "calls")),
-    (OTHER, "operands"),
 )
 
 
@@ -126,9 +125,7 @@ def fit(graphs: Sequence[Graph], measured: Sequence[float], columns: Sequence[Co
 
 def _amount(graph: Graph, column: Column) -> int:
     op, kind = column
-    named = {op for op, _ in BY_WORK}
-    nodes = (node for node in graph.nodes if node.op == op or (op == OTHER and node.op not in named))
-    return sum(work_of(node)[kind] for node in nodes)
+    return sum(work_of(node)[kind] for node in graph.nodes if node.op == op)
 
 
 def _not_negative(shares: Array) -> Array:

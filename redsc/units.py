@@ -9,7 +9,7 @@ import re
 
 from redsc.errors import UsageError
 
-__all__ = ["other_reading", "parse_count", "parse_size", "parse_time", "size_with_unit"]
+__all__ = ["kibibytes", "other_reading", "parse_count", "parse_size", "parse_time", "size_with_unit"]
 
 _DECIMAL = {"": 1, "B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
 _BINARY = {"K": 1024, "Ki": 1024, "KiB": 1024, "M": 1024**2, "Mi": 1024**2, "MiB": 1024**2}
@@ -44,6 +44,11 @@ def other_reading(text: str) -> int | None:
     if not match or match[2] not in ("kB", "KB", "MB"):
         return None
     return int(float(match[1].replace("_", "")) * _BINARY[match[2][0].upper()])
+
+
+def kibibytes(size_bytes: int) -> str:
+    """Return whole KiB for a column of them: `1,024` for a megabyte."""
+    return f"{size_bytes // _BINARY['Ki']:,}"
 
 
 def size_with_unit(size_bytes: int) -> str:

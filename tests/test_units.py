@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redsc.errors import UsageError
-from redsc.units import other_reading, parse_count, parse_size, parse_time, size_with_unit
+from redsc.units import kibibytes, other_reading, parse_count, parse_size, parse_time, size_with_unit
 
 
 @pytest.mark.parametrize(
@@ -94,3 +94,7 @@ def test_times(text: str, microseconds: int) -> None:
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(UsageError):
         parse_time(text)
+
+
+def test_columns_are_in_whole_kibibytes() -> None:
+    assert [kibibytes(nbytes) for nbytes in (262_144, 983_040, 2_097_152, 1_023)] == ["256", "960", "2,048", "0"]

@@ -8,11 +8,9 @@ from typing import Any
 
 from redsc.report.terminal import print_table
 from redsc.targets import CostTable, Evidence, FlashCache, Rates, Target, tables_of
-from redsc.units import size_with_unit
+from redsc.units import kibibytes, size_with_unit
 
 __all__ = ["print_target", "print_targets", "targets_dict"]
-
-_KIB = 1 << 10
 
 
 def print_targets(targets: Iterable[Target]) -> None:
@@ -64,7 +62,7 @@ def _target_dict(target: Target) -> dict[str, Any]:
 def _row(target: Target) -> list[str]:
     return [
         target.name,
-        *("-" if nbytes is None else f"{nbytes // _KIB:,}" for nbytes in (target.ram_bytes, target.flash_bytes)),
+        *("-" if nbytes is None else kibibytes(nbytes) for nbytes in (target.ram_bytes, target.flash_bytes)),
         target.core,
         str(target.megahertz),
         "-" if target.cache is FlashCache.NONE else target.cache.value,
