@@ -56,7 +56,7 @@ def results(engine: Engine) -> Iterator[str]:
     """Yield what each machine makes of the levels."""
     whole, *_ = engine.levels.values()
     for machine in MACHINES.values():
-        most = MOST_MACS_ON_M4 // max(graph_macs(whole), 1) if machine.is_emulated else INPUTS
+        most = MOST_MACS_ON_M4 // max(graph_macs(whole), 1) if machine.toolchain.emulator else INPUTS
         yield result(engine, machine, min(max(most, 1), INPUTS))
 
 

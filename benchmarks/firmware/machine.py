@@ -27,8 +27,7 @@ __all__ = [
 _HERE = Path(__file__).parent
 MACHINE_FLAGS = (*CORTEX_M4.flags, "-fdata-sections")
 _INSTRUCTIONS_PER_TICK = 40 / 2**6  # the timer counts at 25 MHz, an instruction takes 2^6 ns: -icount shift=6
-_BOARD = ("-M", "mps2-an386", "-nographic", "-monitor", "none", "-serial", "none", "-icount", "shift=6")
-_FILES = ("-semihosting-config", "enable=on,target=native")
+_EMULATOR, *_BOARD = CORTEX_M4.emulator
 _RUN_SECONDS = 3600  # nothing is judged by seconds
 
 
@@ -69,7 +68,7 @@ def tool(name: str) -> str:
 def versions() -> str:
     """Return the names and versions of compiler and emulator."""
     compiler = _call([tool(CORTEX_M4.compiler), "-dumpfullversion"]).strip()
-    emulator = _call([tool("qemu-system-arm"), "--version"]).split()[3].split("(")[0]
+    emulator = _call([tool(_EMULATOR), "--version"]).split()[3].split("(")[0]
     return f"{CORTEX_M4.compiler} {compiler}, QEMU {emulator} (mps2-an386)"
 
 
@@ -110,7 +109,7 @@ def build_counter(folder: Path) -> tuple[Path | None, str]:
         return None, "there is no C compiler for this machine"
     plugin = folder / "cycles.so"
     _call([compiler, "-O2", "-shared", "-fPIC", str(_HERE / "cycles.c"), "-o", str(plugin)])
-    attempt = [tool("qemu-system-arm"), *_BOARD[:2], *_plugin(plugin, folder / "none"), "-S", "-display", "none"]
+    attempt = [tool(_EMULATOR), *_BOARD[:2], *_plugin(plugin, folder / "none"), "-S", "-display", "none"]
     command = [*attempt, "-monitor", "stdio", "-serial", "none"]
     done = subprocess.run(command, input="quit\n", capture_output=True, text=True, check=False)
     reason = done.stderr.strip().splitlines()
@@ -125,7 +124,7 @@ def run(program: Path, folder: Path, plugin: Path | None = None) -> tuple[list[l
     """
     counts = folder / "counts.txt"
     counter = [] if plugin is None else _plugin(plugin, counts)
-    command = [tool("qemu-system-arm"), *_BOARD, *_FILES, *counter, "-kernel", str(program)]
+    command = [tool(_EMULATOR), *_BOARD, *counter, "-kernel", str(program)]
     lines = _call(command, folder).splitlines()
     rows = [[int(word) for word in line.split()] for line in lines]
     return rows, [] if plugin is None else list(_costs(counts))

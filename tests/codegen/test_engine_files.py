@@ -25,7 +25,7 @@ from redsc.runtime.compare import random_samples
 from tests.codegen.test_c_files import WARNINGS, compiler
 from tests.conftest import Golden
 from tests.e2e.engine import Engine, write_engine
-from tests.firmware.build import CORTEX_M4, FIRMWARE, build, run_on_cortex_m4, tool
+from tests.firmware.build import CORTEX_M4, FIRMWARE, build, run, tool
 from tests.helpers import NetBuilder, small_net, streaming_net
 
 HERE = Path(__file__).parent
@@ -228,7 +228,7 @@ def test_only_float_kernels_need_libm(tmp_path: Path) -> None:
 def test_a_switch_is_a_pointer_and_an_inference_takes_little_stack(sources: Path, tmp_path: Path) -> None:
     files = (HERE / "engine_cortex_m4.c", *sorted(path for path in sources.glob("*.c") if path.name != "stream.c"))
     program = build(CORTEX_M4, files, ("-std=gnu99", "-O2", *WARNINGS, f"-I{sources}"))
-    rows = [list(map(int, line.split())) for line in run_on_cortex_m4(program, tmp_path).splitlines()]
+    rows = [list(map(int, line.split())) for line in run(CORTEX_M4, program, tmp_path).splitlines()]
     assert [level for level, *_ in rows] == [0, 1]
     assert 0 < max(ticks for _, ticks, _ in rows) * _INSTRUCTIONS_PER_TICK <= _MOST_TO_SWITCH
     assert 64 < max(stack for *_, stack in rows) <= _MOST_STACK_BYTES

@@ -20,7 +20,7 @@ from redsc.options import Options
 from redsc.runtime import EXECUTORS
 from redsc.runtime.cascade import Cascade
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference
-from tests.firmware.build import FIRMWARE, HOST, Toolchain, run_on_cortex_m4, run_on_host
+from tests.firmware.build import FIRMWARE, HOST, Toolchain, run
 from tests.firmware.engine.harness import HOST_SANITIZED, M4, Machine
 
 __all__ = ["HOST_PLAIN", "HOST_SANITIZED", "M4", "Engine", "check_levels", "run_levels", "write_engine"]
@@ -69,7 +69,7 @@ def run_levels(engine: Engine, samples: Sequence[Rows], machine: Machine) -> lis
         program = build_levels(engine, len(samples[0]), machine, folder)
         arrays = (array for rows in samples for row in rows for array in row)
         (folder / "in.bin").write_bytes(b"".join(array.tobytes() for array in arrays))
-        (run_on_cortex_m4 if machine.is_emulated else run_on_host)(program, folder)
+        run(machine.toolchain, program, folder)
         data = iter_arrays((folder / "out.bin").read_bytes(), engine, len(samples[0]))
         return [
             [[next(data) for _ in graph.outputs] for _ in rows]
@@ -87,7 +87,7 @@ def build_levels(engine: Engine, count: int, machine: Machine, folder: Path) -> 
     defines = [
         f"-DSAMPLES={count}",
         f"-DGUARD_BYTES={0 if machine is HOST_SANITIZED else 64}",
-        *(("-DNET_NO_STATIC_ARENA",) if machine.is_emulated else ()),  # its memory is small
+        *(("-DNET_NO_STATIC_ARENA",) if machine.toolchain.emulator else ()),  # its memory is small
         f"-DARENAS={','.join(map(_arena_macro, engine.levels))}",
         f"-DREADS={' '.join(f'READ({index})' for index in range(len(graph.inputs)))}",
         f"-DWRITES={' '.join(f'WRITE({index})' for index in range(len(graph.outputs)))}",

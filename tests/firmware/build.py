@@ -26,8 +26,7 @@ __all__ = [
     "Toolchain",
     "build",
     "read_results",
-    "run_on_cortex_m4",
-    "run_on_host",
+    "run",
     "tool",
 ]
 
@@ -40,13 +39,14 @@ RUN_SECONDS = 120
 
 @dataclass(frozen=True, slots=True)
 class Toolchain:
-    """A compiler with what every program for its machine needs."""
+    """A compiler with what every program for its machine needs, and what runs them where that is not this one."""
 
     compiler: str
     flags: tuple[str, ...] = ()
     sources: tuple[Path, ...] = ()
     link_flags: tuple[str, ...] = ()
     library_file: str | None = None
+    emulator: tuple[str, ...] = ()
 
     def find(self) -> str:
         """Return the compiler's path; skips the test where it or its library is not installed."""
@@ -61,6 +61,11 @@ class Toolchain:
 
 HOST = Toolchain("gcc", link_flags=("-lm",))
 HOST_CPP = Toolchain("g++", ("-x", "c++"))
+_EMULATED = (
+    *("-nographic", "-monitor", "none", "-serial", "none"),
+    *("-icount", "shift=6"),  # an instruction takes 2^6 ns
+    *("-semihosting-config", "enable=on,target=native"),
+)
 _M4 = HERE / "cortex_m4"
 CORTEX_M4 = Toolchain(
     "arm-none-eabi-gcc",
@@ -68,6 +73,7 @@ CORTEX_M4 = Toolchain(
     (_M4 / "start.c",),
     ("-T", str(_M4 / "mps2.ld"), "-nostartfiles", "--specs=rdimon.specs", "-Wl,--gc-sections", "-lm"),
     "rdimon.specs",
+    ("qemu-system-arm", "-M", "mps2-an386", *_EMULATED),
 )
 
 _FOLDER = tempfile.TemporaryDirectory(prefix="redsc-firmware-")
@@ -98,28 +104,19 @@ def build(toolchain: Toolchain, sources: tuple[Path, ...], flags: tuple[str, ...
     return program
 
 
-def run_on_host(program: Path, folder: Path) -> None:
-    """Run a program in a folder; it must say nothing on stderr, where sanitizers report."""
-    done = subprocess.run([program], cwd=folder, capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
-    assert (done.returncode, done.stderr) == (0, ""), f"status {done.returncode}: {done.stderr}"
+def run(toolchain: Toolchain, program: Path, folder: Path, *options: str) -> str:
+    """Run a program in a folder, whose files it reads and writes, in an emulator or here; return what it printed.
 
-
-def run_on_cortex_m4(program: Path, folder: Path, *options: str) -> str:
-    """Run a program for the Cortex-M4 in an emulator, which lends it the folder's files; return what it printed.
-
-    `options` are more of the emulator's.
+    Here it must say nothing on stderr, where sanitizers report. `options` are more of the emulator's.
     """
-    machine = ["-M", "mps2-an386", "-nographic", "-monitor", "none", "-serial", "none", "-icount", "shift=6"]
-    command = [tool("qemu-system-arm"), *machine, "-semihosting-config", "enable=on,target=native"]
-    done = subprocess.run(
-        [*command, *options, "-kernel", str(program)],
-        cwd=folder,
-        capture_output=True,
-        timeout=RUN_SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr.decode(errors="replace")
-    return done.stdout.decode()
+    command = [str(program)]
+    if toolchain.emulator:
+        emulator, *board = toolchain.emulator
+        command = [tool(emulator), *board, *options, "-kernel", str(program)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=RUN_SECONDS, check=False)
+    is_right = done.returncode == 0 and (toolchain.emulator or not done.stderr)
+    assert is_right, f"status {done.returncode}: {done.stderr}"
+    return done.stdout
 
 
 def read_results(folder: Path) -> list[bytes]:

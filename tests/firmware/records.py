@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from redsc.ir import DType
-from tests.firmware.build import CORTEX_M4, HERE, KERNELS, Toolchain, build, run_on_cortex_m4, run_on_host
+from tests.firmware.build import HERE, KERNELS, Toolchain, build, run
 from tests.firmware.layers import Layer
 
 __all__ = ["DRIVER", "OK", "Record", "Result", "damaged", "record_of", "run_layers"]
@@ -71,7 +71,7 @@ def run_layers(folder: Path, records: Sequence[Record], toolchain: Toolchain, *f
     program = build(toolchain, DRIVER, flags)
     packed = b"".join(record.packed() for record in records)
     (folder / "layers.bin").write_bytes(struct.pack("<I", len(records)) + packed)
-    (run_on_cortex_m4 if toolchain is CORTEX_M4 else run_on_host)(program, folder)
+    run(toolchain, program, folder)
     data, results, at = (folder / "results.bin").read_bytes(), [], 0
     while at < len(data):
         status, size = struct.unpack_from("<2I", data, at)

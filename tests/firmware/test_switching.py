@@ -7,7 +7,7 @@ from pathlib import Path
 from redsc.compile import compile_model
 from redsc.formats import write_tflite
 from redsc.options import Options
-from tests.firmware.build import CORTEX_M4, HERE, WARNINGS, build, run_on_cortex_m4
+from tests.firmware.build import CORTEX_M4, HERE, WARNINGS, build, run
 from tests.helpers import small_net
 
 LEVELS = ("100", "75", "50", "25")
@@ -25,6 +25,6 @@ def test_a_level_is_chosen_in_a_few_instructions(tmp_path: Path) -> None:
     assert count > 2
     flags = ("-std=c99", "-O2", *WARNINGS, f"-I{tmp_path}")
     program = build(CORTEX_M4, (HERE / "switching.c", tmp_path / "net.c"), flags)
-    rows = [list(map(int, line.split())) for line in run_on_cortex_m4(program, tmp_path).splitlines()]
+    rows = [list(map(int, line.split())) for line in run(CORTEX_M4, program, tmp_path).splitlines()]
     assert [(level, offset) for level, offset, _ in rows] == [*((n, 16 * n) for n in range(count)), (-1, -1)]
     assert 0 < max(ticks for *_, ticks in rows) * _INSTRUCTIONS_PER_TICK <= _MOST

@@ -18,7 +18,7 @@ import numpy as np
 
 from redsc.engine.pack_conv import fits_sums, pack_rows
 from redsc.ir import Array, Conv2D, DType, GraphBuilder, Quant
-from tests.firmware.build import FIRMWARE, Toolchain, build, read_results
+from tests.firmware.build import FIRMWARE, Toolchain, build, read_results, run
 from tests.firmware.layers import (
     Layer,
     Run,
@@ -66,17 +66,17 @@ class Case:
 
 def run_cases(
     folder: Path,
-    run: Callable[[Path, Path], object],
     toolchain: Toolchain,
     flags: Sequence[str],
     distances: Sequence[int | None] | None = None,
+    start: Callable[[Toolchain, Path, Path], object] = run,
 ) -> list[bytes]:
     """Run all cases in a driver compiled with these flags, x so far behind y; return what lies in y."""
     found = cases()
     program = build(toolchain, _SOURCES, tuple(flags))
     packed = (case.packed(distance) for case, distance in zip(found, distances or [None] * len(found), strict=True))
     (folder / "convs.bin").write_bytes(struct.pack("<i", len(found)) + b"".join(packed))
-    run(program, folder)
+    start(toolchain, program, folder)
     return read_results(folder)
 
 

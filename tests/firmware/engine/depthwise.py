@@ -24,16 +24,7 @@ from redsc.engine.pack_depthwise import pack_direct, pack_planar
 from redsc.formats import write_tflite
 from redsc.ir import Activation, Array, DepthwiseConv2D, DType, Graph, GraphBuilder, Node, Padding, Quant
 from redsc.runtime import tflm
-from tests.firmware.build import (
-    CORTEX_M4,
-    FIRMWARE,
-    HERE,
-    Toolchain,
-    build,
-    read_results,
-    run_on_cortex_m4,
-    run_on_host,
-)
+from tests.firmware.build import FIRMWARE, HERE, Toolchain, build, read_results, run
 from tests.firmware.layers import quantize_multiplier
 
 __all__ = ["APART", "SOURCES", "Layer", "Shape", "expected_output", "make_layer", "run_layers"]
@@ -160,5 +151,5 @@ def run_layers(folder: Path, packed: Sequence[bytes], toolchain: Toolchain, *fla
     """Run layers on the host or a Cortex-M in a driver compiled with these flags."""
     program = build(toolchain, SOURCES, flags)
     (folder / "layers.bin").write_bytes(struct.pack("<I", len(packed)) + b"".join(packed))
-    (run_on_cortex_m4 if toolchain.compiler == CORTEX_M4.compiler else run_on_host)(program, folder)
+    run(toolchain, program, folder)
     return read_results(folder)

@@ -23,8 +23,7 @@ from tests.firmware.build import (
     WARNINGS,
     Toolchain,
     build,
-    run_on_cortex_m4,
-    run_on_host,
+    run,
 )
 
 __all__ = ["HOST_SANITIZED", "M4", "Machine", "places_apart", "run_engine"]
@@ -52,15 +51,14 @@ int main(void) {{
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A compiler with flags, and whether its programs run in the emulator."""
+    """A compiler with flags."""
 
     toolchain: Toolchain
     flags: tuple[str, ...]
-    is_emulated: bool = False
 
 
 HOST_SANITIZED = Machine(HOST, ("-std=c99", "-O1", "-g", *WARNINGS, "-fsanitize=address,undefined"))
-M4 = Machine(CORTEX_M4, ("-std=gnu99", "-O2", *WARNINGS), is_emulated=True)
+M4 = Machine(CORTEX_M4, ("-std=gnu99", "-O2", *WARNINGS))
 
 
 def places_apart(graph: Graph) -> tuple[Places, int]:
@@ -100,7 +98,7 @@ def run_engine(
         (folder / "in.bin").write_bytes(b"".join(array.tobytes() for sample in samples for array in sample))
         kernels = tuple(FIRMWARE / name for name in needed_files(image.sources) if name.endswith(".c"))
         binary = build(machine.toolchain, (source, *kernels), machine.flags)
-        (run_on_cortex_m4 if machine.is_emulated else run_on_host)(binary, folder)
+        run(machine.toolchain, binary, folder)
         return list(_outputs((folder / "out.bin").read_bytes(), graph, len(samples)))
 
 

@@ -20,7 +20,7 @@ from redsc.engine.pack_channels import PAIR_BYTES
 from redsc.engine.rows import emit_calls
 from redsc.engine.shared import find_shared
 from redsc.ir import Graph
-from tests.firmware.build import CORTEX_M4, run_on_cortex_m4, tool
+from tests.firmware.build import CORTEX_M4, Toolchain, run, tool
 from tests.firmware.engine.conv_cases import Case, cases, expected, run_cases
 from tests.helpers import NetBuilder
 
@@ -34,18 +34,9 @@ def loads_plugin(folder: Path) -> Path:
     plugin = folder / "loads.so"
     source = Path(__file__).parent / "loads.c"
     subprocess.run([tool("gcc"), "-O2", "-shared", "-fPIC", str(source), "-o", str(plugin)], check=True)
-    attempt = [
-        tool("qemu-system-arm"),
-        "-M",
-        "mps2-an386",
-        "-display",
-        "none",
-        "-serial",
-        "none",
-        "-monitor",
-        "stdio",
-    ]
-    attempt += ["-S", "-plugin", f"file={plugin},out={folder / 'none'}"]
+    emulator, *board = CORTEX_M4.emulator
+    attempt = [tool(emulator), *board[:2], "-display", "none", "-serial", "none", "-monitor", "stdio", "-S"]
+    attempt += ["-plugin", f"file={plugin},out={folder / 'none'}"]
     done = subprocess.run(attempt, input="quit\n", capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"QEMU loads no plugins: {done.stderr.strip()}")
@@ -56,15 +47,15 @@ def recorded(folder: Path, flags: tuple[str, ...]) -> list[list[int]]:
     """Return what every case reads of its constants on a Cortex-M4, in order: see `tokens`."""
     plugin, starts = loads_plugin(folder), list[int]()
 
-    def run(program: Path, where: Path) -> None:
+    def start(toolchain: Toolchain, program: Path, where: Path) -> None:
         names = subprocess.run([tool("arm-none-eabi-nm"), str(program)], capture_output=True, text=True, check=True)
         symbols = {parts[-1]: int(parts[0], 16) for parts in map(str.split, names.stdout.splitlines())}
         areas, entry = symbols["areas"], symbols["redsc_conv_by_tiles"]
         starts.extend(areas + which * (AREA + PAGE) + AREA for which in GUARDED)
         part = f"from={areas + GUARDED[0] * (AREA + PAGE):x},to={areas + (GUARDED[1] + 1) * (AREA + PAGE):x}"
-        run_on_cortex_m4(program, where, "-plugin", f"file={plugin},out=loads.bin,{part},entry={entry & ~1:x}")
+        run(toolchain, program, where, "-plugin", f"file={plugin},out=loads.bin,{part},entry={entry & ~1:x}")
 
-    assert run_cases(folder, run, CORTEX_M4, flags) == list(expected())
+    assert run_cases(folder, CORTEX_M4, flags, start=start) == list(expected())
     loads = np.fromfile(folder / "loads.bin", "<u4").astype(np.int64)
     found = np.split(loads, np.flatnonzero(loads == 0))[1:]
     weights_end, pairs_end = starts

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +15,6 @@ from tests.firmware.build import (
     HOST_CPP,
     WARNINGS,
     Toolchain,
-    run_on_cortex_m4,
-    run_on_host,
 )
 from tests.firmware.engine.conv_cases import CONV, cases, expected, run_cases
 from tests.firmware.engine.conv_reads import distance_of
@@ -80,7 +78,7 @@ def test_the_cases_are_of_every_kind() -> None:
 def test_the_host_computes_what_the_stock_kernels_do(
     tmp_path: Path, toolchain: Toolchain, flags: tuple[str, ...]
 ) -> None:
-    check(run_cases(tmp_path, run_on_host, toolchain, flags))
+    check(run_cases(tmp_path, toolchain, flags))
 
 
 @pytest.mark.parametrize(
@@ -97,34 +95,32 @@ def test_the_host_computes_what_the_stock_kernels_do(
     ids=["O2", "Os", "O3", "O0", "soft", "portable", "m0"],
 )
 def test_a_cortex_m_computes_the_same(tmp_path: Path, toolchain: Toolchain, flags: tuple[str, ...]) -> None:
-    check(run_cases(tmp_path, run_on_cortex_m4, toolchain, ("-std=c99", *STRICT, *flags)))
+    check(run_cases(tmp_path, toolchain, ("-std=c99", *STRICT, *flags)))
 
 
 MACHINES = pytest.mark.parametrize(
-    ("run", "toolchain", "flags"),
+    ("toolchain", "flags"),
     [
-        (run_on_host, HOST, ()),
-        (run_on_cortex_m4, CORTEX_M4, ()),
-        (run_on_cortex_m4, CORTEX_M4, ("-DREDSC_NO_DSP",)),
+        (HOST, ()),
+        (CORTEX_M4, ()),
+        (CORTEX_M4, ("-DREDSC_NO_DSP",)),
     ],
     ids=["host", "dsp", "portable"],
 )
 
 
 @MACHINES
-def test_results_may_lie_over_operands(
-    tmp_path: Path, run: Callable[[Path, Path], object], toolchain: Toolchain, flags: tuple[str, ...]
-) -> None:
+def test_results_may_lie_over_operands(tmp_path: Path, toolchain: Toolchain, flags: tuple[str, ...]) -> None:
     distances = [distance_of(case) for case in cases()]
-    check(run_cases(tmp_path, run, toolchain, ("-std=c99", "-O2", *flags), distances))
+    check(run_cases(tmp_path, toolchain, ("-std=c99", "-O2", *flags), distances))
 
 
 @MACHINES
 def test_results_that_lie_nearer_spoil_the_operands(
-    tmp_path: Path, run: Callable[[Path, Path], object], toolchain: Toolchain, flags: tuple[str, ...]
+    tmp_path: Path, toolchain: Toolchain, flags: tuple[str, ...]
 ) -> None:
     distances = [distance_of(case) - 1 for case in cases()]
-    results = run_cases(tmp_path, run, toolchain, ("-std=c99", "-O2", *flags), distances)
+    results = run_cases(tmp_path, toolchain, ("-std=c99", "-O2", *flags), distances)
     pairs = [(case, a != b) for case, a, b in zip(cases(), results, expected(), strict=True)]
     for pixels in (0, 1, 4):
         assert sum(differs for case, differs in pairs if case.params["pixels"] == pixels) > 20

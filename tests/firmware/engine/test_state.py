@@ -28,7 +28,7 @@ from redsc.ir import (
     Variable,
 )
 from tests.conftest import Zoo
-from tests.firmware.build import FIRMWARE, build, run_on_host
+from tests.firmware.build import FIRMWARE, build, run
 from tests.firmware.engine.harness import HOST_SANITIZED, M4, Machine, places_apart, run_engine
 from tests.firmware.engine.merging import expected, samples_of
 from tests.helpers import STREAMING, streaming_net
@@ -147,7 +147,8 @@ def test_levels_share_their_state_and_a_reset_begins_anew(tmp_path: Path, graph:
     source.write_text(DRIVER.format(program=program, steps=STEPS, reset=reset, **numbers))
     (tmp_path / "in.bin").write_bytes(b"".join(array.tobytes() for sample in samples for array in sample))
     kernels = tuple(FIRMWARE / name for name in needed_files(image.sources) if name.endswith(".c"))
-    run_on_host(build(HOST_SANITIZED.toolchain, (source, *kernels), HOST_SANITIZED.flags), tmp_path)
+    tools, flags = HOST_SANITIZED.toolchain, HOST_SANITIZED.flags
+    run(tools, build(tools, (source, *kernels), flags), tmp_path)
     y = graph.outputs[0].type
     found = np.fromfile(tmp_path / "out.bin", y.dtype.numpy).reshape(STEPS, 1, *y.shape)
     wanted = [*expected(graph, samples[:reset]), *expected(graph, samples[reset:])]
