@@ -21,9 +21,9 @@ from redsc.runtime import EXECUTORS
 from redsc.runtime.cascade import Cascade
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference
 from tests.firmware.build import FIRMWARE, HOST, Toolchain, run
-from tests.firmware.engine.harness import HOST_SANITIZED, M4, Machine
+from tests.firmware.engine.harness import HOST_SANITIZED, M4, RV32, Machine
 
-__all__ = ["HOST_PLAIN", "HOST_SANITIZED", "M4", "Engine", "check_levels", "run_levels", "write_engine"]
+__all__ = ["HOST_PLAIN", "HOST_SANITIZED", "M4", "RV32", "Engine", "check_levels", "run_levels", "write_engine"]
 
 SYMBOL = "net"
 HOST_PLAIN = Machine(HOST, ("-std=c99", "-O1"))
@@ -53,7 +53,7 @@ def write_engine(path: Path, options: Options, symbol: str = SYMBOL, cascade: Ca
 
 
 def check_levels(engine: Engine, samples: Sequence[Rows], machine: Machine, is_float: bool) -> None:
-    """Compare every level with the tflite-micro wheel, on samples of its own: bit for bit, floats within 1e-5."""
+    """Compare every level with the tflite-micro wheel, on samples of its own; `difference` says what is equal."""
     tolerance = FLOAT_TOLERANCE if is_float else 0.0
     found = run_levels(engine, samples, machine)
     for (name, graph), rows, answers in zip(engine.levels.items(), samples, found, strict=True):

@@ -1,9 +1,11 @@
-"""The C engine for every model of the zoo: every level answers as TFLM does, on this machine and on a Cortex-M4."""
+"""The C engine for every model of the zoo: every level answers as TFLM does, here, on a Cortex-M4 and on RISC-V."""
 
 from __future__ import annotations
 
 import re
+import subprocess
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +14,15 @@ import pytest
 from redsc.budgets import Budgets
 from redsc.codegen.oracles import computes_in_float, sample_inputs
 from redsc.compile import read_model
+from redsc.cost.macs import graph_macs
 from redsc.errors import UnsupportedError
 from redsc.options import Options, Recovery
 from tests.conftest import Zoo
-from tests.e2e.engine import HOST_SANITIZED, M4, check_levels, run_levels, write_engine
+from tests.e2e.engine import HOST_SANITIZED, M4, RV32, check_levels, run_levels, write_engine
 from tests.e2e.test_zoo import MODELS, SHAPES, needs_zoo
+from tests.firmware.build import WARNINGS, XTENSA
 from tests.firmware.engine.harness import Machine
-from tests.helpers import MLPERF, REDS, STREAMING, TFLM
+from tests.helpers import MLPERF
 
 pytest.importorskip("tflite_micro", reason="needs the tflite-micro wheel: pip install redsc[tflm]")
 
@@ -35,21 +39,9 @@ LEAST_RAM = [
     "models/google-coral+test_data/mobilenet_v1_0.25_128_quant.tflite",
     "models/mit-han-lab+tinyengine/detection.tflite",
 ]
-ON_CORTEX_M4 = [
-    f"{MLPERF}/ad01_fp32.tflite",
-    f"{MLPERF}/ad01_int8.tflite",
-    f"{MLPERF}/kws_ref_model.tflite",
-    f"{MLPERF}/pretrainedResnet_quant.tflite",
-    f"{MLPERF}/str_ww_ref_model.tflite",
-    f"{MLPERF}/vww_96_int8.tflite",
-    f"{REDS}/cnn_s_quantized.tflite",
-    f"{REDS}/dnn_s_quantized.tflite",
-    f"{REDS}/ds_cnn_s_quantized.tflite",
-    f"{TFLM}/hello_world_int8.tflite",
-    f"{TFLM}/micro_speech_quantized.tflite",
-    "models/Dritzz7+uci-har-grove-vision-ai-v2/uci_har_model_int8.tflite",
-    STREAMING,
-]
+MACHINES = {"host": HOST_SANITIZED, "cortex-m4": M4, "rv32imac": RV32}
+EVERY_MACHINE = pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
+MOST_EMULATED_FLOAT_MACS = 3_000_000
 FLOAT_ONLY = "exports/miscacts.dynamo18.onnx"
 NO_KERNELS = {
     "exports/qdq/miscacts.dynamo18.qdq.onnx": ["GREATER", "DIV"],
@@ -60,23 +52,29 @@ def name_of(path: str) -> str:
     return Path(path).name
 
 
+written = lru_cache(maxsize=2)(write_engine)  # machines take turns with a model
+
+
 def check(path: Path, options: Options, machine: Machine = HOST_SANITIZED) -> None:
     """Every level, on four samples of its own, or on 20 steps where the network keeps state."""
-    engine = write_engine(path, options)
+    engine = written(path, options)
     whole, *_ = engine.levels.values()
+    if machine.toolchain.emulator and computes_in_float(whole) and graph_macs(whole) > MOST_EMULATED_FLOAT_MACS:
+        pytest.skip("float32 of that size takes long to emulate; smaller networks have the same kernels")
     samples = [sample_inputs(graph, seed) for seed, graph in enumerate(engine.levels.values())]
     check_levels(engine, samples, machine, computes_in_float(whole))
 
 
 @needs_zoo
+@EVERY_MACHINE
 @pytest.mark.parametrize("name", [*MODELS, *EXPORTS, FLOAT_ONLY, *QDQ], ids=name_of)
-def test_every_level_answers_as_tflm_does(zoo: Zoo, name: str) -> None:
+def test_every_level_answers_as_tflm_does(zoo: Zoo, name: str, machine: Machine) -> None:
     options = replace(OPTIONS, shapes=tuple(SHAPES.get(name, ())))
     try:
         read_model(zoo(name), shapes=options.shapes)
     except UnsupportedError:
         return
-    check(zoo(name), options)
+    check(zoo(name), options, machine)
 
 
 def with_data(path: Path, folder: Path) -> Options:
@@ -97,19 +95,27 @@ def test_every_level_with_tables_on_a_cortex_m4(zoo: Zoo, name: str, tmp_path: P
     check(zoo(name), with_data(zoo(name), tmp_path), M4)
 
 
+@EVERY_MACHINE
 @pytest.mark.parametrize("name", LEAST_RAM, ids=name_of)
-def test_every_level_in_the_least_ram(zoo: Zoo, name: str) -> None:
-    check(zoo(name), replace(OPTIONS, budgets=SMALLEST))
+def test_every_level_in_the_least_ram(zoo: Zoo, name: str, machine: Machine) -> None:
+    check(zoo(name), replace(OPTIONS, budgets=SMALLEST), machine)
 
 
+@EVERY_MACHINE
 @pytest.mark.parametrize("name", LEAST_RAM[:3], ids=name_of)
-def test_every_level_in_an_order_for_a_cache(zoo: Zoo, name: str) -> None:
-    check(zoo(name), replace(OPTIONS, budgets=Budgets.parse(backend="c", cache="rp2040")))
+def test_every_level_in_an_order_for_a_cache(zoo: Zoo, name: str, machine: Machine) -> None:
+    check(zoo(name), replace(OPTIONS, budgets=Budgets.parse(backend="c", cache="rp2040")), machine)
 
 
-@pytest.mark.parametrize("name", ON_CORTEX_M4, ids=name_of)
-def test_every_level_on_a_cortex_m4(zoo: Zoo, name: str) -> None:
-    check(zoo(name), OPTIONS, M4)
+@pytest.mark.parametrize("name", LEAST_RAM, ids=name_of)
+def test_the_files_compile_for_xtensa(zoo: Zoo, name: str, tmp_path: Path) -> None:
+    files = written(zoo(name), OPTIONS).files
+    for file, data in files.items():
+        (tmp_path / file).write_bytes(data)
+    sources = [file for file in files if file.endswith(".c")]
+    command = [XTENSA.find(), *XTENSA.flags, "-std=c99", "-Os", *WARNINGS, "-c", *sources]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_an_arena_of_fewer_bytes_is_seen(zoo: Zoo) -> None:

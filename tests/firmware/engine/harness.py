@@ -20,13 +20,14 @@ from tests.firmware.build import (
     CORTEX_M4,
     FIRMWARE,
     HOST,
+    RISC_V,
     WARNINGS,
     Toolchain,
     build,
     run,
 )
 
-__all__ = ["HOST_SANITIZED", "M4", "Machine", "places_apart", "run_engine"]
+__all__ = ["HOST_SANITIZED", "M4", "RV32", "Machine", "places_apart", "run_engine"]
 
 _ALIGNMENT = 16
 _DRIVER = """
@@ -59,6 +60,7 @@ class Machine:
 
 HOST_SANITIZED = Machine(HOST, ("-std=c99", "-O1", "-g", *WARNINGS, "-fsanitize=address,undefined"))
 M4 = Machine(CORTEX_M4, ("-std=gnu99", "-O2", *WARNINGS))
+RV32 = Machine(RISC_V, ("-std=c99", "-O2", *WARNINGS))
 
 
 def places_apart(graph: Graph) -> tuple[Places, int]:

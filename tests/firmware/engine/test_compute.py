@@ -16,7 +16,7 @@ from redsc.engine.sources import needed_files
 from redsc.formats.tables import CannotTranslate, Refusal
 from redsc.ir import OPS, DType
 from redsc.ir.rules import Signature
-from tests.firmware.build import CORTEX_M4, FIRMWARE, HOST, HOST_CPP, WARNINGS, Toolchain
+from tests.firmware.build import CORTEX_M4, FIRMWARE, HOST, HOST_CPP, RISC_V, WARNINGS, XTENSA, Toolchain
 from tests.firmware.engine.compute_cases import check_equal_to_tflm
 from tests.firmware.engine.harness import places_apart
 from tests.op_samples import sample_graph, sample_inputs
@@ -67,6 +67,8 @@ def sources() -> list[Path]:
         (HOST_CPP, ("-std=c++11",)),
         (CORTEX_M4, ("-std=c99",)),
         (CORTEX_M4, ("-std=c99", "-Os")),
+        (RISC_V, ("-std=c99",)),
+        (RISC_V, ("-std=c99", "-Os")),
     ],
 )
 def test_the_sources_compile_without_a_warning(
@@ -74,11 +76,26 @@ def test_the_sources_compile_without_a_warning(
 ) -> None:
     assert len(sources()) > 8
     for path in sources():
-        command = [toolchain.find(), *toolchain.flags, *STRICT, *flags, str(path), "-o", str(tmp_path / "a.o")]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr) == (0, ""), f"{path.name}: {done.stderr}"
+        compile_strictly(path, toolchain, flags, tmp_path)
+
+
+@pytest.mark.parametrize("level", ["-O2", "-Os"])
+def test_sources_that_need_no_libm_compile_for_xtensa(tmp_path: Path, level: str) -> None:
+    for path in sources():
+        if not needs_libm(path):
+            compile_strictly(path, XTENSA, ("-std=c99", level), tmp_path)
+
+
+def compile_strictly(path: Path, toolchain: Toolchain, flags: tuple[str, ...], folder: Path) -> None:
+    command = [toolchain.find(), *toolchain.flags, *STRICT, *flags, str(path), "-o", str(folder / "a.o")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), f"{path.name}: {done.stderr}"
+
+
+def needs_libm(path: Path) -> bool:
+    return "<math.h>" in path.read_text("ascii")
 
 
 def test_only_float_sources_need_libm() -> None:
-    needing = {path.name for path in sources() if "<math.h>" in path.read_text("ascii")}
+    needing = {path.name for path in sources() if needs_libm(path)}
     assert needing == {"redsc_libm_f32.c", "redsc_softmax_f32.c"}

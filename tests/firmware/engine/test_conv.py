@@ -13,6 +13,7 @@ from tests.firmware.build import (
     CORTEX_M4,
     HOST,
     HOST_CPP,
+    RISC_V,
     WARNINGS,
     Toolchain,
 )
@@ -91,10 +92,12 @@ def test_the_host_computes_what_the_stock_kernels_do(
         (SOFT_M4, ("-O2",)),
         (CORTEX_M4, ("-O2", "-DREDSC_NO_DSP")),
         (CORTEX_M0, ("-Os",)),
+        (RISC_V, ("-O2",)),
+        (RISC_V, ("-Os",)),
     ],
-    ids=["O2", "Os", "O3", "O0", "soft", "portable", "m0"],
+    ids=["O2", "Os", "O3", "O0", "soft", "portable", "m0", "rv32imac", "rv32imac-Os"],
 )
-def test_a_cortex_m_computes_the_same(tmp_path: Path, toolchain: Toolchain, flags: tuple[str, ...]) -> None:
+def test_another_core_computes_the_same(tmp_path: Path, toolchain: Toolchain, flags: tuple[str, ...]) -> None:
     check(run_cases(tmp_path, toolchain, ("-std=c99", *STRICT, *flags)))
 
 

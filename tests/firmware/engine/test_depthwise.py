@@ -15,7 +15,7 @@ from redsc.cost.engine_depthwise import DepthwiseWay, all_ways, depthwise_way
 from redsc.cost.overlap import overlap_distance
 from redsc.engine.pack_channels import are_shifts_right
 from redsc.ir import Activation, Array, DepthwiseConv2D, Padding
-from tests.firmware.build import CORTEX_M4, HOST, HOST_CPP, WARNINGS, Toolchain
+from tests.firmware.build import CORTEX_M4, HOST, HOST_CPP, RISC_V, WARNINGS, Toolchain
 from tests.firmware.engine.depthwise import APART, SOURCES, Layer, Shape, expected_output, make_layer, run_layers
 
 STRICT = (*WARNINGS, "-Wconversion")
@@ -142,6 +142,11 @@ def test_no_layer_makes_a_sanitizer_speak(tmp_path: Path) -> None:
 )
 def test_a_cortex_m4_computes_the_same(tmp_path: Path, flags: tuple[str, ...]) -> None:
     assert wrong(tmp_path, CORTEX_M4, "-std=c99", *STRICT, *flags) == []
+
+
+@pytest.mark.parametrize("level", ["-O2", "-Os"])
+def test_risc_v_computes_the_same(tmp_path: Path, level: str) -> None:
+    assert wrong(tmp_path, RISC_V, "-std=c99", *STRICT, level) == []
 
 
 @pytest.mark.parametrize("core", ["cortex-m0", "cortex-m3", "cortex-m4"])
