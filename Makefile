@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Compilers, build tools and the emulator of some tests; without root, or off Debian, those skip with a reason.
+# Compilers, build tools and the emulators of some tests; without root, or off Debian, those skip with a reason.
 DEBIAN_PACKAGES := gcc g++ gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib qemu-system-arm \
   gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc gcc-xtensa-lx106 cmake ninja-build
 DEBIAN_TOOLS := g++ arm-none-eabi-gcc qemu-system-arm riscv64-unknown-elf-gcc qemu-system-riscv32 xtensa-lx106-elf-gcc cmake ninja
