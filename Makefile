@@ -4,9 +4,10 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 # Compilers, build tools and the emulators of some tests; without root, or off Debian, those skip with a reason.
-DEBIAN_PACKAGES := gcc g++ gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib qemu-system-arm \
-  gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc gcc-xtensa-lx106 cmake ninja-build
-DEBIAN_TOOLS := g++ arm-none-eabi-gcc qemu-system-arm riscv64-unknown-elf-gcc qemu-system-riscv32 xtensa-lx106-elf-gcc cmake ninja
+DEBIAN_PACKAGES := gcc g++ gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib qemu-system-arm cmake ninja-build
+DEBIAN_TOOLS := g++ arm-none-eabi-gcc qemu-system-arm cmake ninja
+OTHER_PACKAGES := gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc gcc-xtensa-lx106
+OTHER_TOOLS := riscv64-unknown-elf-gcc qemu-system-riscv32 xtensa-lx106-elf-gcc
 PYTEST_WORKERS ?= 2
 
 .PHONY: demo test lint clean check-tflm
@@ -36,9 +37,13 @@ $(VENV)/.test: $(VENV)/bin/python pyproject.toml
 
 .PHONY: debian
 debian:
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-	  ! { $(foreach tool,$(DEBIAN_TOOLS),command -v $(tool) &&) true; } >/dev/null; then \
-	  apt-get update -qq && apt-get install -qq -y --no-install-recommends $(DEBIAN_PACKAGES); fi
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  $(call have,$(DEBIAN_TOOLS) $(OTHER_TOOLS)) || apt-get update -qq; \
+	  $(call have,$(DEBIAN_TOOLS)) || $(call install,$(DEBIAN_PACKAGES)) && \
+	  { $(call have,$(OTHER_TOOLS)) || $(call install,$(OTHER_PACKAGES)) || echo 'RISC-V and Xtensa are not tested'; }; fi
+
+have = { $(foreach tool,$(1),command -v $(tool) &&) true; } >/dev/null
+install = apt-get install -qq -y --no-install-recommends $(1)
 
 # For people who have TFLM's sources: make check-tflm TFLM_DIR=/path/to/tflite-micro. Skips, and says why, otherwise.
 check-tflm: $(if $(TFLM_DIR),$(if $(wildcard $(BIN)/python),,$(VENV)/.demo))
