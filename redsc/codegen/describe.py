@@ -16,8 +16,10 @@ from redsc.formats import SLOT_BYTES, Model
 from redsc.formats.model import Port
 from redsc.ir import Graph, Value, state_reads
 from redsc.passes.levels import Levels
+from redsc.passes.resize_inputs import image_input, image_size
 from redsc.runtime.cascade import Cascade
 from redsc.runtime.quality import Quality
+from redsc.runtime.view import WHOLE, Size, View
 
 __all__ = ["CascadeRow", "Firmware", "FirmwareLevel", "FirmwarePort", "describe_firmware"]
 
@@ -30,8 +32,35 @@ _EQUAL_DB = 999.0  # for outputs without any noise
 
 
 @dataclass(frozen=True, slots=True)
+class LevelImage:
+    """What a level sees: the part of the model's image at `top`, `left`, in its pixels, scaled to its input."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+    input: Value
+
+    @property
+    def input_size(self) -> Size:
+        """Height and width of the level's input."""
+        _, height, width, _ = self.input.type.shape
+        return height, width
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of the C struct, in its order."""
+        return (self.top, self.left, self.height, self.width, *self.input_size, self.input.type.nbytes)
+
+    @staticmethod
+    def of(view: View, graph: Graph, whole: Size) -> LevelImage:
+        """Return what a level with this view and graph sees of an image of the whole size."""
+        return LevelImage(*(view.crop or (0, 0, *whole)), image_input(graph))
+
+
+@dataclass(frozen=True, slots=True)
 class FirmwareLevel:
-    """A row of the level table; time and energy where they are known of the target."""
+    """A row of the level table; time and energy where they are known of the target, `image` where levels differ."""
 
     name: str
     slot: int
@@ -40,6 +69,7 @@ class FirmwareLevel:
     measured: Quality | None
     latency_us: int | None = None
     energy_uj: int | None = None
+    image: LevelImage | None = None
 
     @property
     def suffix(self) -> str:
@@ -129,6 +159,7 @@ class Firmware:
 
     `symbol` is the prefix of each C name and file; a cascade where one pays. `variables` are those that keep state,
     the same ones in every level. `latency` is what time and energy are estimated by.
+    `image_size` is that of the model's image, where levels see different ones.
     """
 
     symbol: str
@@ -142,6 +173,7 @@ class Firmware:
     cascade: Cascade | None = None
     variables: int = 0
     latency: LatencyTable | None = None
+    image_size: Size | None = None
 
     @property
     def resident_all_bytes(self) -> int:
@@ -197,6 +229,16 @@ class Firmware:
         return {member: f"{text.replace('±', '+-')} for {name}" for member, text in known.items()}
 
     @property
+    def has_images(self) -> bool:
+        """Whether levels see different images."""
+        return any(level.image for level in self.levels)
+
+    def is_image(self, port: FirmwarePort) -> bool:
+        """Whether a port is the input that has a size of its own in every level."""
+        image = self.levels[0].image
+        return image is not None and port.value is image.input
+
+    @property
     def cascade_rows(self) -> list[CascadeRow]:
         """What to do after each level, by slot; one outside the cascade is the last where it is run."""
         steps = () if self.cascade is None else self.cascade.steps
@@ -237,7 +279,12 @@ def describe_firmware(
         (table.microseconds(graph), table.microjoules(graph)) if table else (None, None) for graph in levels.graphs
     ]
     first = levels.graphs[0]
-    rows = zip(levels.names, levels.networks, quality, costs, strict=True)
+    size = None if all(view == WHOLE for view in levels.views) else image_size(model.graph)
+    images = [
+        None if size is None else LevelImage.of(view, graph, size)
+        for view, graph in zip(levels.views, levels.graphs, strict=True)
+    ]
+    rows = zip(levels.names, levels.networks, quality, costs, images, strict=True)
     inputs = zip(first.inputs, model.inputs, strict=True)
     outputs = zip(first.outputs, model.outputs, strict=True)
     return Firmware(
@@ -245,8 +292,8 @@ def describe_firmware(
         sha256=model.sha256,
         model=container,
         levels=tuple(
-            FirmwareLevel(name, slot, network.macs, network.memory, measured, *estimated)
-            for slot, (name, network, measured, estimated) in enumerate(rows)
+            FirmwareLevel(name, slot, network.macs, network.memory, measured, *estimated, image)
+            for slot, (name, network, measured, estimated, image) in enumerate(rows)
         ),
         ports=(
             *(FirmwarePort(symbol, "input", index, *pair) for index, pair in enumerate(inputs)),
@@ -258,4 +305,5 @@ def describe_firmware(
         cascade=cascade,
         variables=len(state_reads(first)),
         latency=table,
+        image_size=size,
     )

@@ -47,7 +47,7 @@ def verify_engine(
         yield from (Verification(name, oracle, f"not run: {missing}") for name in names)
         return
     with tempfile.TemporaryDirectory(prefix="redsc-") as folder:
-        program = _compile(compiler, Path(folder), symbol, files, graphs[0])
+        program = _compile(compiler, Path(folder), symbol, files, graphs)
         for slot, (name, graph) in enumerate(zip(names, graphs, strict=True)):
             samples = sample_inputs(graph, slot)
             expected = EXECUTORS[_EXECUTOR].run_steps(write_tflite(graph), samples)
@@ -72,10 +72,10 @@ def _makes_programs(compiler: str) -> bool:
     return done.returncode == 0 and sys.byteorder == "little"
 
 
-def _compile(compiler: str, folder: Path, symbol: str, files: Mapping[str, bytes], graph: Graph) -> Path:
+def _compile(compiler: str, folder: Path, symbol: str, files: Mapping[str, bytes], graphs: Sequence[Graph]) -> Path:
     for name, data in files.items():
         (folder / name).write_bytes(data)
-    ports = {"inputs": len(graph.inputs), "outputs": len(graph.outputs)}
+    ports = {"inputs": len(graphs[0].inputs), "outputs": len(graphs[0].outputs), "image": _image(graphs)}
     driver = render("engine_check.c.j2", symbol=symbol, macro=c_macro(symbol), **ports)
     (folder / "redsc_check.c").write_bytes(driver)
     sources = ["redsc_check.c", *(name for name in files if name.endswith(".c"))]
@@ -85,6 +85,14 @@ def _compile(compiler: str, folder: Path, symbol: str, files: Mapping[str, bytes
         evidence = done.stderr.decode(errors="replace").splitlines()[:5]
         raise VerificationError("the C engine's files do not compile", evidence=evidence)
     return folder / "check"
+
+
+def _image(graphs: Sequence[Graph]) -> int | None:
+    """Return the number of the input that levels have in different sizes, None without one."""
+    for port, values in enumerate(zip(*(graph.inputs for graph in graphs), strict=True)):
+        if len({value.type.shape for value in values}) > 1:
+            return port
+    return None
 
 
 def run_to_its_end(

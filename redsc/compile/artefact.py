@@ -107,9 +107,8 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
 def verify_whole(choice: Choice) -> Iterator[Verification]:
     """Compare slot 0 with the model file where it is the same network, else the network that it was made of."""
     model, levels = choice.model, choice.levels
-    first = levels.networks[0]
-    if choice.quantized is None and first.widths == levels.full_widths:
-        return verify_import(model, first.graph, levels.names[0])
+    if choice.quantized is None and levels.is_whole(0):
+        return verify_import(model, levels.graphs[0], levels.names[0])
     if choice.quantized is not None and is_annotated(model.graph):  # the file is quantised itself
         return verify_import(model, choice.quantized.graph, "whole network")
     return verify_import(model, model.graph, "whole network")
@@ -119,10 +118,10 @@ def _unmeasured(levels: Levels, quality: Sequence[Quality | None]) -> list[Diagn
     """Return a note on levels that were cut and never measured."""
     names = [
         name
-        for name, network, measured in zip(levels.names, levels.networks, quality, strict=True)
-        if measured is None and network.widths != levels.full_widths
+        for slot, (name, measured) in enumerate(zip(levels.names, quality, strict=True))
+        if measured is None and not levels.is_whole(slot)
     ]
     if not names:
         return []
-    message = f"unmeasured: channels were cut from level {', '.join(names)} without looking at data"
+    message = f"unmeasured: level {', '.join(names)} was cut without looking at data"
     return [Diagnostic("L103", message, hint="--data FILE.npz measures every level")]

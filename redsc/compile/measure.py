@@ -37,7 +37,7 @@ def measure_quality(
             raise UsageError("--max-drop needs data", code="U218", hint="give --data, or --eval")
         return choice, [None] * len(levels.networks), []
     progress("measuring the levels")
-    quality = measure_levels(choice.model.graph, levels.graphs, data)
+    quality = measure_levels(choice.model.graph, levels.graphs, data, levels.views)
     if options.max_drop is None:
         return choice, quality, []
     lost = [inf if item.loss is None and item.value is None else item.loss or 0.0 for item in quality]
@@ -75,7 +75,7 @@ def cascade_of(choice: Choice, options: Options, progress: Progress) -> tuple[Ca
         needs = f"no cascade: thresholds need {least_samples()} samples, {len(data.samples)} are given to fit them"
         return None, [Diagnostic("L111", needs, hint="give more samples with --data, and others with --eval")]
     progress("fitting the cascade")
-    calibration, measured = (read_answers(levels.graphs, part) for part in (data, held))
+    calibration, measured = (read_answers(levels.graphs, part, levels.views) for part in (data, held))
     found = fit_cascade(calibration, measured, [network.macs for network in levels.networks])
     return found, [] if found else [Diagnostic("L111", "no cascade: none is cheaper than the largest level")]
 

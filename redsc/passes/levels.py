@@ -24,6 +24,7 @@ from redsc.passes.ship import ship
 from redsc.passes.structure import find_structure
 from redsc.passes.study import Study
 from redsc.progress import Progress, silent
+from redsc.runtime.view import WHOLE, View
 
 __all__ = ["Levels", "choose_levels"]
 
@@ -59,6 +60,16 @@ class Levels:
     def slots(self) -> list[Graph]:
         """The graphs of the levels as the container has them."""
         return [network.shipped for network in self.networks]
+
+    @property
+    def views(self) -> list[View]:
+        """What the levels see of an image."""
+        return [level.view for level in self.plan.levels]
+
+    def is_whole(self, slot: int) -> bool:
+        """Whether a level is the whole network, on the whole image."""
+        level = self.plan.levels[slot]
+        return level.widths == self.full_widths and not level.skipped and level.view == WHOLE
 
     def only(self, slots: Sequence[int], budgets: Budgets) -> Levels:
         """Return some of the levels."""
@@ -131,7 +142,8 @@ def _cut(problem: Problem, selection: Selection, selector: str) -> Levels:
     for level, found in zip(plan.levels, problem.networks(plan.levels), strict=True):
         if found.widths != problem.full or level.skipped:
             skipped = [block for block in problem.blocks if block.name in level.skipped]
-            check_slice(problem.graph, problem.groups, level.widths, found.graph, skipped)
+            size = level.view.input_size
+            check_slice(problem.graph, problem.groups, level.widths, found.graph, skipped, size)
         networks.append(_named(found, found.graph, level.name))
     shipped = ship(networks, problem.budgets)
     return Levels(plan, shipped, problem.full, selector, selection.diagnostics, selection.solver)

@@ -14,6 +14,7 @@ from redsc.ir import Array, Graph, Node, Quant, Value, copy_graph, op_def
 from redsc.ir.rules import Grouped, Produces
 from redsc.passes.blocks import SkipBlock
 from redsc.passes.plan import Level, LevelPlan
+from redsc.passes.resize_inputs import resize_inputs
 from redsc.passes.skip import skip_blocks
 from redsc.passes.slice import slice_channels
 from redsc.passes.spaces import ChannelGroups
@@ -28,6 +29,7 @@ __all__ = [
     "plain_weights",
     "protect_first",
     "replace_constants",
+    "sized_level",
     "weight_axes",
 ]
 
@@ -107,6 +109,15 @@ def cut_level(graph: Graph, groups: ChannelGroups, blocks: Sequence[SkipBlock], 
     """Return a level of a permuted network: blocks skipped, channels sliced, weights untouched."""
     skipped = [block for block in blocks if block.name in level.skipped]
     return slice_channels(skip_blocks(graph, skipped), groups, level.widths)
+
+
+def sized_level(graph: Graph, groups: ChannelGroups, blocks: Sequence[SkipBlock], level: Level) -> Graph:
+    """Return a level as `cut_level` does, for images of the size that it sees.
+
+    Raises:
+        UsageError: the network does not take images of this size.
+    """
+    return resize_inputs(cut_level(graph, groups, blocks, level), level.view.input_size)
 
 
 def build_level(levels: LevelSet, weights: NestedWeights, slot: int) -> Graph:

@@ -14,6 +14,7 @@ from typing import Any
 
 from redsc.errors import UsageError
 from redsc.options import level_name
+from redsc.runtime.view import Crop, Size, View
 
 __all__ = ["PLAN_VERSION", "Level", "LevelPlan", "ceiling_macs", "ceiling_name"]
 
@@ -22,12 +23,22 @@ PLAN_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One network: the width of every free channel space. `skipped` and `resolution` are for block skipping."""
+    """One network: the width of every free channel space, the blocks that it skips, and what it sees of an image.
+
+    That is the part `crop` (top, left, height, width), scaled to `resolution` (height, width); None is all of it,
+    as it is.
+    """
 
     name: str
     widths: Mapping[str, int]
     skipped: tuple[str, ...] = ()
-    resolution: tuple[int, int] | None = None
+    resolution: Size | None = None
+    crop: Crop | None = None
+
+    @property
+    def view(self) -> View:
+        """What the level sees of an image."""
+        return View(self.crop, self.resolution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +101,17 @@ def ceiling_name(macs: int, full_macs: int) -> str:
 
 
 def _level(item: Mapping[str, Any]) -> Level:
-    resolution = item.get("resolution")
+    resolution, crop = item.get("resolution"), item.get("crop")
+    if resolution is not None:
+        height, width = map(int, resolution)
+        resolution = height, width
+    if crop is not None:
+        top, left, height, width = map(int, crop)
+        crop = top, left, height, width
     return Level(
         name=str(item["name"]),
         widths={str(name): int(width) for name, width in item["widths"].items()},
         skipped=tuple(str(name) for name in item.get("skipped", ())),
-        resolution=None if resolution is None else (int(resolution[0]), int(resolution[1])),
+        resolution=resolution,
+        crop=crop,
     )

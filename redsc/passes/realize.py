@@ -25,6 +25,7 @@ from redsc.passes.permute import permute_channels
 from redsc.passes.plan import LevelPlan
 from redsc.passes.ptq import Quantized, quantize_cut
 from redsc.passes.quantize import weight_integers
+from redsc.passes.resize_inputs import resize_inputs
 from redsc.passes.ship import ship
 from redsc.passes.structure import find_structure
 from redsc.passes.weight_scales import choose_weight_scales
@@ -50,6 +51,7 @@ def realize_levels(
     2. In int8 the weights of every bank are rounded once, with the scales of the whole network: what a level takes
        of them are those integers, its factors go into the scales. What is its own gets scales of its own.
     3. The ranges of a level's activations are its own; graph inputs and outputs keep the whole network's scales.
+    4. A level for smaller images has the weights and the scales that it would have for those of the whole network.
 
     Args:
         found: the levels as they were chosen.
@@ -64,6 +66,7 @@ def realize_levels(
         if slot == 0 and _is_untouched(levels, weights):
             networks.append(chosen)
             continue
+        graph = resize_inputs(graph, chosen.view.input_size)
         FuseLookups(budgets.kernels).run(graph, Log())
         graph.name = chosen.graph.name
         networks.append(replace(chosen, graph=graph))

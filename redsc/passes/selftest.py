@@ -15,10 +15,12 @@ from redsc.ir import DType, Graph
 from redsc.passes.blocks import SkipBlock
 from redsc.passes.mask import mask_channels
 from redsc.passes.permute import permute_channels
+from redsc.passes.resize_inputs import resize_inputs
 from redsc.passes.skip import skip_blocks
 from redsc.passes.spaces import ChannelGroups
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples
+from redsc.runtime.view import Size
 
 __all__ = ["check_permutation", "check_slice"]
 
@@ -46,13 +48,16 @@ def check_slice(
     widths: Mapping[str, int],
     sliced: Graph,
     skipped: Sequence[SkipBlock] = (),
+    size: Size | None = None,
 ) -> None:
     """Check that cutting channels gives what silencing them gives, in the network without the skipped blocks.
+
+    `size` is that of the images of the level, None for those of the network.
 
     Raises:
         InternalError: the slice is not the level it claims to be.
     """
-    masked = mask_channels(skip_blocks(graph, skipped), groups, widths)
+    masked = resize_inputs(mask_channels(skip_blocks(graph, skipped), groups, widths), size)
     _check_equal(masked, sliced, "a sliced level differs from the masked network")
 
 

@@ -154,6 +154,8 @@ def _level(
         latency_us=None if table is None else table.microseconds(network.graph),
         energy_uj=None if table is None else table.microjoules(network.graph),
         quality=quality,
+        resolution=level.resolution,
+        crop=level.crop,
     )
 
 

@@ -11,6 +11,7 @@ from redsc.codegen.oracles import Verification
 from redsc.errors import Diagnostic
 from redsc.ir import Shape
 from redsc.runtime.quality import Quality
+from redsc.runtime.view import Crop, Size
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -102,7 +103,10 @@ class ArenaReport:
 
 @dataclass(frozen=True, slots=True)
 class LevelReport:
-    """One level."""
+    """One level; `crop` (top, left, height, width) is the part of the image that it sees, null for all of it.
+
+    `resolution` (height, width) is what that is scaled to, null where it is not.
+    """
 
     name: str
     slot: int
@@ -115,6 +119,8 @@ class LevelReport:
     latency_us: int | None = None
     energy_uj: int | None = None
     quality: Quality | None = None
+    resolution: Size | None = None
+    crop: Crop | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,10 @@ def print_report(report: Report, files: Mapping[str, bytes], where: str | None) 
     model = report.model
     print(f"\n{model.path}: {model.format}, {model.ops} ops, {model.macs:,} MACs; sizes in bytes\n")
     costs = list(_cost_columns(report.levels[0]))
-    header = ["level", "MACs", "%", *_arena_columns(report.levels[0].arena), "private", *costs, _metric(report)]
-    print_table(header, [_level_row(level) for level in report.levels])
+    sees = any(level.resolution or level.crop for level in report.levels)
+    header = ["level", *(["image"] if sees else []), "MACs", "%", *_arena_columns(report.levels[0].arena)]
+    rows = [[level.name, *([_image(level)] if sees else []), *_level_row(level)] for level in report.levels]
+    print_table([*header, "private", *costs, _metric(report)], rows)
     print()
     lines = (
         *_ram_lines(report),
@@ -74,7 +76,6 @@ def verification_lines(rows: Sequence[Verification]) -> list[str]:
 
 def _level_row(level: LevelReport) -> list[str]:
     return [
-        level.name,
         f"{level.macs / 1e6:.3f}M",
         f"{100 * level.macs_fraction:.1f}",
         *(f"{nbytes:,}" for nbytes in _arena_columns(level.arena).values()),
@@ -88,6 +89,17 @@ def _cost_columns(level: LevelReport) -> dict[str, int]:
     """Return the columns about time and energy, where they are known."""
     costs = {"~us": level.latency_us, "~uJ": level.energy_uj}
     return {name: cost for name, cost in costs.items() if cost is not None}
+
+
+def _image(level: LevelReport) -> str:
+    """Return what a level sees of the image."""
+    seen = []
+    if level.crop:
+        top, left, height, width = level.crop
+        seen.append(f"{height}x{width} at {top},{left}")
+    if level.resolution:
+        seen.append(f"as {level.resolution[0]}x{level.resolution[1]}")
+    return " ".join(seen) or "whole"
 
 
 def _arena_columns(arena: ArenaReport) -> dict[str, int]:

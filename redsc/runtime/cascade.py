@@ -19,6 +19,7 @@ from redsc.runtime.dataset import DataSet
 from redsc.runtime.executor import EXECUTORS
 from redsc.runtime.ports import quantize_samples
 from redsc.runtime.quality import wilson_interval
+from redsc.runtime.view import WHOLE, View
 
 __all__ = [
     "MOST_LOST",
@@ -92,12 +93,13 @@ def least_samples(most_lost: Fraction = MOST_LOST) -> int:
     return int(-(-1 // most_lost)) - 1
 
 
-def read_answers(graphs: Sequence[Graph], data: DataSet) -> Answers:
+def read_answers(graphs: Sequence[Graph], data: DataSet, views: Sequence[View] = ()) -> Answers:
     """Run every level on samples, at most a thousand drawn at random, in LiteRT's reference kernels.
 
     Args:
         graphs: the levels, the largest first; their outputs have margins (`has_margin`).
         data: samples in the layout of the graphs' inputs; floats are quantised for int8 inputs.
+        views: what each level sees of an image, without them all of it.
 
     Raises:
         ExecutorError: LiteRT refuses a level.
@@ -107,7 +109,8 @@ def read_answers(graphs: Sequence[Graph], data: DataSet) -> Answers:
         [data.samples[number] for number in drawn],
         None if data.labels is None else data.labels[drawn],
     )
-    outputs = np.stack([_first_outputs(graph, samples) for graph in graphs])
+    seen = (view.of_rows(samples) for view in views or [WHOLE] * len(graphs))
+    outputs = np.stack([_first_outputs(*pair) for pair in zip(graphs, seen, strict=True)])
     classes = outputs.argmax(axis=2)
     highest = np.sort(outputs, axis=2)[:, :, -2:]
     wanted, metric = (classes[0], "agreement") if labels is None else (labels, "accuracy")

@@ -16,6 +16,7 @@ from redsc.runtime.divergence import Judge
 from redsc.runtime.executor import EXECUTORS
 from redsc.runtime.ports import dequantize_rows, quantize_samples
 from redsc.runtime.task import Task, find_task
+from redsc.runtime.view import WHOLE, View
 
 __all__ = ["Quality", "measure_levels", "wilson_interval"]
 
@@ -51,18 +52,24 @@ class Quality:
         return None if self.interval is None else (self.interval[1] - self.interval[0]) / 2
 
 
-def measure_levels(original: Graph, levels: Sequence[Graph], data: DataSet) -> list[Quality]:
+def measure_levels(
+    original: Graph, levels: Sequence[Graph], data: DataSet, views: Sequence[View] = ()
+) -> list[Quality]:
     """Return the quality of every level, in LiteRT's reference kernels; with state, samples are steps.
+
+    `views` are what each level sees of an image, without them all of it.
 
     Raises:
         ExecutorError: LiteRT refuses a network.
     """
     task = find_task(original, data.labels is not None)
     whole = _real_outputs(original, data)
+    seen = (view.of_data(data) for view in views or [WHOLE] * len(levels))
+    found = (_real_outputs(*pair) for pair in zip(levels, seen, strict=True))
     if task is Task.REGRESS:
         judge = Judge.of_outputs(original, whole, task)
-        return [_regression(judge, whole, _real_outputs(graph, data)) for graph in levels]
-    return [_classification(whole, _real_outputs(graph, data), data.labels) for graph in levels]
+        return [_regression(judge, whole, rows) for rows in found]
+    return [_classification(whole, rows, data.labels) for rows in found]
 
 
 def wilson_interval(hits: int, count: int) -> tuple[float, float]:

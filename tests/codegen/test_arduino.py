@@ -21,9 +21,11 @@ from redsc.ir import DType
 from redsc.options import Emit, Options
 from redsc.runtime import EXECUTORS
 from redsc.runtime.ports import quantize_samples
+from redsc.runtime.view import View
 from tests.codegen.test_c_files import WARNINGS, compiler, firmware
 from tests.conftest import Golden
 from tests.helpers import small_net, streaming_net
+from tests.test_compile_images import image_net, write_plan
 
 HERE = Path(__file__).parent / "arduino"
 ABI = Path(__file__).parents[1] / "firmware" / "abi"
@@ -142,13 +144,34 @@ def test_the_sketch_of_the_c_engine_runs_its_levels_without_tflm(tmp_path: Path,
     assert said == [whole, half, whole]
 
 
+@pytest.mark.parametrize("backend", ["tflm", "c"])
+def test_the_sketch_writes_no_more_than_the_image_of_a_level(tmp_path: Path, backend: str) -> None:
+    model = tmp_path / "net.tflite"
+    model.write_bytes(write_tflite(image_net()))
+    options = Options(budgets=Budgets.parse(backend=backend), emit=Emit.ARDUINO)
+    plan = write_plan(model, options, {"100": View(), "50": View(size=(8, 8))})
+    artefact = compile_model(model, replace(options, plan=plan))
+    write_files(tmp_path, artefact.files)
+    if backend == "tflm":
+        assert [line for line in run_sketch(tmp_path) if line.startswith("ran")] == [
+            "ran slot 0",
+            "ran slot 1",
+            "ran slot 0",
+        ]
+        return
+    said = linked_sketch(tmp_path, HERE / "main_engine.cc", [archive(tmp_path, "net")], [HERE])
+    whole, half = (f"level {name}, output 0: {answer}" for name, answer in answers(artefact))
+    assert said == [whole, half, whole]
+
+
 def answers(artefact: Artefact) -> list[tuple[str, str]]:
     """Return what each level makes of the sketch's ramp, in tflm."""
     pytest.importorskip("tflite_micro")
     found = []
     for name, graph in zip(artefact.choice.levels.names, artefact.choice.levels.graphs, strict=True):
         kind, quant = graph.inputs[0].type, graph.outputs[0].type.quant
-        ramp = (np.arange(kind.elements, dtype=np.float32) / np.float32(kind.elements)).reshape(kind.shape)
+        most = artefact.choice.levels.graphs[0].inputs[0].type.elements
+        ramp = (np.arange(kind.elements, dtype=np.float32) / np.float32(most)).reshape(kind.shape)
         ((answer,),) = EXECUTORS["tflm"].run(write_tflite(graph), quantize_samples(graph, [[ramp]]))
         real = answer.ravel() if quant is None else (answer.ravel() - quant.zero_point) * np.float32(quant.scale)
         best = int(np.argmax(real))

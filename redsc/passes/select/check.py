@@ -12,15 +12,18 @@ from redsc.cost.arena import Effort
 from redsc.cost.latency import LatencyBound
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import measure_memory, resident_bytes
+from redsc.errors import UsageError
 from redsc.ir import Graph
 from redsc.options import level_name
 from redsc.passes.blocks import SkipBlock, with_nested
 from redsc.passes.flash import levels_flash
-from redsc.passes.nested import cut_level
+from redsc.passes.nested import sized_level
 from redsc.passes.permute import permute_channels
 from redsc.passes.plan import Level, LevelPlan, ceiling_macs
+from redsc.passes.resize_inputs import image_size, resize_inputs
 from redsc.passes.spaces import ChannelGroups, Space
 from redsc.passes.strided import slot_graphs
+from redsc.runtime.view import WHOLE
 
 __all__ = ["Rules", "fullness_problems", "plan_problems"]
 
@@ -46,20 +49,22 @@ def plan_problems(graph: Graph, groups: ChannelGroups, plan: LevelPlan, rules: R
        in their budgets.
     4. All levels together meet the budgets for RAM and flash.
     5. The order of a space lists each of its channels once.
-    6. Levels have names of their own, in their shortest form, skip blocks that there are, and keep the resolution;
-       segments that the plan names exist.
+    6. Levels have names of their own, in their shortest form, and skip blocks that there are; segments that the
+       plan names exist.
+    7. What a level sees is a part of the image, no larger in pixels than what the level before it sees, and the
+       network takes images of that size.
     """
     problems = [
         *_name_problems(plan),
         *_order_problems(groups, plan),
         *_width_problems(groups, plan, rules.multiple),
     ]
-    problems += _block_problems(plan, rules.blocks)
+    problems += [*_block_problems(plan, rules.blocks), *_view_problems(graph, plan)]
     yield from problems
     if problems:
         return
     graph = permute_channels(graph, groups, plan.order)
-    networks = [cut_level(graph, groups, rules.blocks, level) for level in plan.levels]
+    networks = [sized_level(graph, groups, rules.blocks, level) for level in plan.levels]
     for level, network in zip(plan.levels, networks, strict=True):
         if graph_macs(network) > ceiling_macs(level.name, graph_macs(graph)):
             yield f"level {level.name} takes {graph_macs(network):,} of {graph_macs(graph):,} MACs"
@@ -72,7 +77,7 @@ def fullness_problems(graph: Graph, groups: ChannelGroups, plan: LevelPlan, rule
     Spaces that a level does not have, for it skips the blocks around them, may be as narrow as they like.
     """
     graph = permute_channels(graph, groups, plan.order)
-    networks = [cut_level(graph, groups, rules.blocks, level) for level in plan.levels]
+    networks = [sized_level(graph, groups, rules.blocks, level) for level in plan.levels]
     outer = Level("", {space.name: space.size for space in groups.free})
     for index, level in enumerate(plan.levels):
         ceiling, present = ceiling_macs(level.name, graph_macs(graph)), _present(networks[index], groups)
@@ -82,7 +87,7 @@ def fullness_problems(graph: Graph, groups: ChannelGroups, plan: LevelPlan, rule
             wider = min((width // step + 1) * step, outer.widths[space.name])
             if wider == width or space.id not in present:
                 continue
-            network = cut_level(graph, groups, rules.blocks, _widened(level, space, wider))
+            network = sized_level(graph, groups, rules.blocks, _widened(level, space, wider))
             others = [*networks[:index], network, *networks[index + 1 :]]
             if graph_macs(network) <= ceiling and not any(_budget_problems(others, rules)):
                 yield f"level {level.name} has room for {wider} channels of {space.name}"
@@ -110,8 +115,6 @@ def _name_problems(plan: LevelPlan) -> Iterator[str]:
     for level in plan.levels:
         if level.name != level_name(level.name):
             yield f"level {level.name!r} has the name {level_name(level.name)}"
-        if level.resolution:
-            yield f"level {level.name} changes the resolution, which redsc cannot do yet"
 
 
 def _block_problems(plan: LevelPlan, blocks: Sequence[SkipBlock]) -> Iterator[str]:
@@ -124,6 +127,32 @@ def _block_problems(plan: LevelPlan, blocks: Sequence[SkipBlock]) -> Iterator[st
     for outer, level in pairwise(plan.levels):
         if kept := sorted(set(with_nested(blocks, outer.skipped)) - set(with_nested(blocks, level.skipped))):
             yield f"level {level.name} has blocks that the level before it skips: {', '.join(kept)}"
+
+
+def _view_problems(graph: Graph, plan: LevelPlan) -> Iterator[str]:
+    if all(level.view == WHOLE for level in plan.levels):
+        return
+    try:
+        whole = outer = image_size(graph)
+        for level in plan.levels:
+            top, left, *seen = level.crop or (0, 0, *whole)
+            size = level.view.input_size or whole
+            if min(top, left) < 0 or top + seen[0] > whole[0] or left + seen[1] > whole[1]:
+                yield f"level {level.name} sees {list(level.crop or ())}, more than the image of {_times(whole)}"
+            elif min(size) < 1 or size[0] > seen[0] or size[1] > seen[1]:
+                yield f"level {level.name} makes {_times(size)} of the {_times(seen)} that it sees"
+            elif size[0] > outer[0] or size[1] > outer[1]:
+                yield f"level {level.name} sees {_times(size)}, the level before it {_times(outer)}"
+            else:
+                resize_inputs(graph, size)
+            outer = size
+    except UsageError as error:
+        found = error.diagnostic
+        yield "; ".join((found.message, *found.evidence))
+
+
+def _times(size: Sequence[int]) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
 def _order_problems(groups: ChannelGroups, plan: LevelPlan) -> Iterator[str]:

@@ -20,10 +20,11 @@ from redsc.ir import Graph
 from redsc.passes.blocks import SkipBlock, outermost_blocks
 from redsc.passes.flash import levels_flash
 from redsc.passes.losses import Losses
-from redsc.passes.nested import cut_level
+from redsc.passes.nested import sized_level
 from redsc.passes.plan import Level, LevelPlan
 from redsc.passes.spaces import ChannelGroups, Space
 from redsc.passes.strided import share_with
+from redsc.runtime.view import WHOLE, View
 
 __all__ = ["Candidate", "LevelRequest", "Problem", "Selection", "Solver", "legal_widths", "live_spaces"]
 
@@ -52,6 +53,7 @@ class Candidate:
     memory: NetworkMemory
     shipped: Graph
     skipped: tuple[str, ...] = ()
+    view: View = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +134,21 @@ class Problem:
         (space,) = (space for space in self.groups.free if space.name == name)
         return legal_widths(space, self.width_multiple)
 
-    def candidate(self, widths: Widths, skipped: Sequence[str] = ()) -> Candidate:
-        """Return the network with these widths and without these blocks; asking twice costs nothing."""
-        key = (*(widths[space.name] for space in self.groups.free), *sorted(skipped))
+    def candidate(self, widths: Widths, skipped: Sequence[str] = (), view: View = WHOLE) -> Candidate:
+        """Return the network with these widths, without these blocks, for what it sees; asked twice it is the same.
+
+        Raises:
+            UsageError: the network does not take images of this size.
+        """
+        key = (view, *(widths[space.name] for space in self.groups.free), *sorted(skipped))
         if key not in self._cache:
-            graph = cut_level(self.graph, self.groups, self.blocks, Level("", widths, tuple(skipped)))
+            level = Level("", widths, tuple(skipped), view.size, view.crop)
+            graph = sized_level(self.graph, self.groups, self.blocks, level)
             shipped = self.shipped(graph)
             memory = measure_memory(shipped, self.budgets.kernels, effort=Effort.QUICK)
-            self._cache[key] = Candidate(dict(widths), graph, graph_macs(graph), memory, shipped, tuple(skipped))
+            self._cache[key] = Candidate(
+                dict(widths), graph, graph_macs(graph), memory, shipped, tuple(skipped), view
+            )
         return self._cache[key]
 
     def beside(self, first: Candidate) -> Problem:
@@ -148,9 +157,9 @@ class Problem:
 
     def networks(self, levels: Sequence[Level]) -> list[Candidate]:
         """Return the networks of a plan's levels, the largest first."""
-        first = self.candidate(levels[0].widths, levels[0].skipped)
+        first = self.candidate(levels[0].widths, levels[0].skipped, levels[0].view)
         below = self.beside(first)
-        return [first, *(below.candidate(level.widths, level.skipped) for level in levels[1:])]
+        return [first, *(below.candidate(level.widths, level.skipped, level.view) for level in levels[1:])]
 
     def shipped(self, graph: Graph) -> Graph:
         """Return a level, or a part of one, as its slot has it."""

@@ -17,6 +17,7 @@ struct TfLiteTensor {
     char* raw;
     void* data;
   } data;
+  size_t bytes;
 };
 
 namespace tflite {
@@ -63,6 +64,7 @@ class MicroInterpreter {
                    MicroResourceVariables* variables = nullptr)
       : model_(model), allocator_(allocator), variables_(variables) {
     tensor_.data.raw = bytes_;
+    tensor_.bytes = sizeof(bytes_);
   }
   TfLiteStatus AllocateTensors() {
     const char* bytes = reinterpret_cast<const char*>(model_);
