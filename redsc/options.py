@@ -15,21 +15,29 @@ from redsc.errors import UsageError
 __all__ = [
     "ArrayForm",
     "Calibration",
+    "Crop",
     "DenseScales",
     "Emit",
     "Importance",
     "Options",
     "Quantization",
     "Recovery",
+    "Size",
     "Tuning",
     "level_name",
+    "parse_crops",
     "parse_levels",
+    "parse_resolutions",
     "parse_shapes",
     "parse_share",
 ]
 
 _DEFAULT_WIDTH_MULTIPLE = 4  # what CMSIS-NN's inner loops take at once; it costs 1 to 2.5 points of MACs
+Size = tuple[int, int]  # of an image: height and width
+Crop = tuple[int, int, int, int]  # of an image: top, left, height and width
 _SHAPE = re.compile(r"(.+)=([1-9][0-9]{0,8}(?:,[1-9][0-9]{0,8})*)")
+_RESOLUTION = re.compile(r"(?:([0-9.]+%?)=)?([1-9][0-9]{0,5})(?:x([1-9][0-9]{0,5}))?")
+_CROP = re.compile(r"(?:([0-9.]+%?)=)?([0-9]{1,6}),([0-9]{1,6}),([1-9][0-9]{0,5}),([1-9][0-9]{0,5})")
 _PERCENTAGE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)%?")
 
 
@@ -121,6 +129,9 @@ class Options:
     held back. No level that loses more than `max_drop` (a fraction) is emitted. With `protect_full` slot 0 keeps
     its weights, bit for bit. `uses_cache` is whether slow results are kept on disk for the next time.
 
+    `resolutions` are sizes (height, width) of the images of levels: that of a named one, or with None one that any
+    level may have. `crops` (top, left, height, width) are the part that a level sees, or with None all levels.
+
     Raises:
         UsageError: a level is no percentage, or the C engine's files cannot have the form.
     """
@@ -145,6 +156,8 @@ class Options:
     uses_cache: bool = True
     array: ArrayForm = ArrayForm.HEX
     emit: Emit = Emit.FILES
+    resolutions: tuple[tuple[str | None, Size], ...] = ()
+    crops: tuple[tuple[str | None, Crop], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "levels", _largest_first(self.levels))
@@ -154,7 +167,7 @@ class Options:
     @property
     def cuts(self) -> bool:
         """Whether levels may be cut: they were asked for, planned, or there are data to judge them by."""
-        return bool(self.levels or self.plan or self.data)
+        return bool(self.levels or self.plan or self.data or self.resolutions or self.crops)
 
 
 def parse_levels(text: str) -> tuple[str, ...]:
@@ -193,6 +206,44 @@ def _parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
         hint = "write the input's name and all its sizes, like --shape image=1,3,48,192"
         raise UsageError(f"{text!r} is no shape of an input", code="U216", hint=hint)
     return match[1], tuple(int(size) for size in match[2].split(","))
+
+
+def parse_resolutions(text: str) -> tuple[tuple[str | None, Size], ...]:
+    """Return the sizes of a list like `96,64x48` or `50=64,25=48`, each with its level or None for any.
+
+    Raises:
+        UsageError: an item is no size.
+    """
+    return tuple(_parse_resolution(item.strip()) for item in text.split(","))
+
+
+def _parse_resolution(item: str) -> tuple[str | None, Size]:
+    match = _RESOLUTION.fullmatch(item)
+    if not match:
+        hint = "write sizes to choose from, like 96,64,48x32, or the levels that have them, like 50=64,25=48"
+        raise UsageError(f"{item!r} is no size of an image", code="U224", hint=hint)
+    level, height, width = match.groups()
+    return level and level_name(level), (int(height), int(width or height))
+
+
+def parse_crops(texts: Iterable[str]) -> tuple[tuple[str | None, Crop], ...]:
+    """Return the parts of the image of texts like `16,16,64,64` or `50=16,16,64,64`, each with its level.
+
+    The numbers are top, left, height and width; None stands for all levels that have no part of their own.
+
+    Raises:
+        UsageError: a text is no part of an image.
+    """
+    return tuple(_parse_crop(text.strip()) for text in texts)
+
+
+def _parse_crop(text: str) -> tuple[str | None, Crop]:
+    match = _CROP.fullmatch(text)
+    if not match:
+        hint = "write top, left, height and width, like --crop 16,16,64,64 or --crop 50=16,16,64,64"
+        raise UsageError(f"{text!r} is no part of an image", code="U224", hint=hint)
+    top, left, height, width = map(int, match.groups()[1:])
+    return match[1] and level_name(match[1]), (top, left, height, width)
 
 
 def _largest_first(levels: Iterable[str]) -> tuple[str, ...]:

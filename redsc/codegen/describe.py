@@ -21,7 +21,7 @@ from redsc.runtime.cascade import Cascade
 from redsc.runtime.quality import Quality
 from redsc.runtime.view import WHOLE, Size, View
 
-__all__ = ["CascadeRow", "Firmware", "FirmwareLevel", "FirmwarePort", "describe_firmware"]
+__all__ = ["CascadeRow", "Firmware", "FirmwareLevel", "FirmwarePort", "LevelImage", "describe_firmware"]
 
 _KERNELS = {
     Kernels.SAFE: "any kernels; sizes are those of TFLM's own, others may ask for scratch on top",
@@ -292,7 +292,7 @@ def describe_firmware(
         sha256=model.sha256,
         model=container,
         levels=tuple(
-            FirmwareLevel(name, slot, network.macs, network.memory, measured, *estimated, image)
+            FirmwareLevel(name, slot, network.macs, network.memory, measured, *estimated, image=image)
             for slot, (name, network, measured, estimated, image) in enumerate(rows)
         ),
         ports=(

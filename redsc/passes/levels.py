@@ -19,6 +19,7 @@ from redsc.passes.plan import Level, LevelPlan
 from redsc.passes.select.check import Rules, fullness_problems, plan_problems
 from redsc.passes.select.problem import Candidate, Problem, Selection, Solver
 from redsc.passes.select.shortfall import budget_error
+from redsc.passes.select.sizes import select_sized
 from redsc.passes.selftest import check_permutation, check_slice
 from redsc.passes.ship import ship
 from redsc.passes.structure import find_structure
@@ -91,18 +92,28 @@ def choose_levels(
     names = options.levels or (_DEFAULT_LEVELS if options.data else _LOSSLESS)
     if options.plan is not None:
         return _given(graph, options, options.plan)
-    if names == _LOSSLESS and not options.levels:
+    if not options.cuts:
         return _lossless(graph, make_problem(graph, options, names))
     problem = make_problem(graph, options, names, study, progress)
     check_permutation(graph, problem.groups)
     progress("choosing levels")
-    selection = _selector(options.selector)(problem)
+    selection = select_sized(problem, _selector(options.selector))
+    _require_views(problem, selection.plan, options.selector)
     rules = Rules(options.budgets, options.width_multiple, problem.blocks, problem.latency)
     check = (graph, problem.groups, selection.plan, rules)
     problems = [*plan_problems(*check), *fullness_problems(*check)]
     if problems:
         raise InternalError(f"selector {options.selector} made a wrong plan", code="I705", evidence=problems)
     return _cut(problem, selection, options.selector)
+
+
+def _require_views(problem: Problem, plan: LevelPlan, selector: str) -> None:
+    """Check that a selector gave every level the image that was asked for."""
+    wanted = {request.name: request.view for request in problem.requests if request.view != WHOLE}
+    missed = [level.name for level in plan.levels if level.view != wanted.get(level.name, level.view)]
+    if missed:
+        message = f"--select {selector} gives no level another image, {', '.join(missed)} should have one"
+        raise UsageError(message, code="U225", hint="--select joint does, and so does --plan")
 
 
 def _lossless(graph: Graph, problem: Problem) -> Levels:
@@ -118,6 +129,9 @@ def _given(graph: Graph, options: Options, path: Path) -> Levels:
     """Return the levels of a plan file."""
     if options.levels:
         raise UsageError("--plan names the levels already, leave out --levels", code="U212")
+    if options.resolutions or options.crops:
+        hint = "leave out --resolution and --crop, or edit the plan"
+        raise UsageError("--plan says already what levels see", code="U212", hint=hint)
     try:
         plan = LevelPlan.from_json(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,18 +14,20 @@ from redsc.ir import Array, Graph
 from redsc.options import Importance, Options, Recovery
 from redsc.passes.consumers import row_lengths
 from redsc.passes.groups import find_channel_groups
+from redsc.passes.images import image_choices, image_problems, level_views
 from redsc.passes.importance import channel_order, consumer_energy, share_losses, skip_shares, weight_norm
 from redsc.passes.losses import Losses
 from redsc.passes.permute import permute_channels
 from redsc.passes.plan import ceiling_macs
 from redsc.passes.segments import cheap_segments
 from redsc.passes.select.problem import LevelRequest, Problem, legal_widths
-from redsc.passes.sensitivity import measure_losses, spread
+from redsc.passes.sensitivity import measure_losses, measure_sizes, spread
 from redsc.passes.spaces import ChannelGroups
 from redsc.passes.structure import Structure, find_structure
 from redsc.passes.study import Study
 from redsc.progress import Progress, silent
 from redsc.runtime.moments import observe_moments
+from redsc.runtime.view import Size, View
 from redsc.targets import tables_of
 
 __all__ = ["latency_bound", "make_problem"]
@@ -47,19 +49,32 @@ def make_problem(
         found = _measured(found, options, study, progress)
         if segments := _segments(graph, found, options, study, progress):
             found = _measured(_from_weights(graph, options, segments), options, study, progress, segments)
-    macs = graph_macs(graph)
+    views, sizes, macs = level_views(options, names), image_choices(options), graph_macs(graph)
+    if problems := [*image_problems(graph, views.items()), *_choice_problems(graph, sizes)]:
+        raise UsageError("levels cannot see these images", code="U222", evidence=problems)
+    losses = found.losses
+    if study is not None and (wanted := {*sizes, *(view.size for view in views.values() if view.size)}):
+        samples = study.fit.samples
+        losses = replace(losses, sizes=measure_sizes(study.source, sorted(wanted), samples, study.task))
     return Problem(
         permute_channels(graph, found.structure.groups, found.order),
         found.structure.groups,
         found.order,
-        tuple(LevelRequest(name, ceiling_macs(name, macs)) for name in names),
+        tuple(LevelRequest(name, ceiling_macs(name, macs), views[name]) for name in names),
         options.budgets,
         options.width_multiple,
-        found.losses,
+        losses,
         found.structure.blocks,
         latency_bound(options.budgets),
         segments,
+        sizes=sizes,
     )
+
+
+def _choice_problems(graph: Graph, sizes: Sequence[Size]) -> Iterator[str]:
+    """Yield why levels cannot have some of the sizes to choose from."""
+    for size in sizes:
+        yield from image_problems(graph, [("of any name", View(size=size))])
 
 
 def latency_bound(budgets: Budgets) -> LatencyBound | None:

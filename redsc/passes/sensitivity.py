@@ -19,14 +19,16 @@ from redsc.passes.blocks import SkipBlock
 from redsc.passes.consumers import row_lengths
 from redsc.passes.losses import WORST_LOSS, Losses
 from redsc.passes.nested import replace_constants
+from redsc.passes.resize_inputs import resize_inputs
 from redsc.passes.simplify.fuse_activation import FUSABLE
 from redsc.passes.spaces import ChannelGroups
 from redsc.runtime.divergence import Judge
 from redsc.runtime.moments import Moments, observe_moments
 from redsc.runtime.store import Store
 from redsc.runtime.task import Task
+from redsc.runtime.view import Size, View
 
-__all__ = ["Count", "few_widths", "measure_losses", "split", "spread"]
+__all__ = ["Count", "few_widths", "measure_losses", "measure_sizes", "split", "spread"]
 
 _SAMPLES = 128  # that are run through every cut network
 _FITTED = 512  # at most, for the covariances: they are run once
@@ -95,7 +97,24 @@ def measure_losses(
     widths: dict[str, dict[int, float]] = {space.name: {space.size: 0.0} for space in groups.free}
     for (space, width), label in zip(points, cuts, strict=True):
         widths[space][width] = found[label]
-    return Losses(widths, {block.name: found[label] for block, label in zip(blocks, skips, strict=True)}, True)
+    lost = {block.name: found[label] for block, label in zip(blocks, skips, strict=True)}
+    return Losses(widths, lost, measured=True)
+
+
+def measure_sizes(graph: Graph, sizes: Iterable[Size], samples: Samples, task: Task) -> dict[Size, float]:
+    """Return the error of the outputs, as `measure_losses` does, where the whole network sees smaller images.
+
+    Samples are scaled down by `redsc.runtime.view`; nothing is repaired.
+
+    Raises:
+        UsageError: the network does not take images of a size.
+        ExecutorError: LiteRT refuses the network.
+    """
+    from redsc.runtime.litert import run
+
+    judged, _ = split(samples)
+    judge = Judge.of_outputs(graph, run(write_tflite(graph), judged, optimized=True), task)
+    return {size: _loss(judge, resize_inputs(graph, size), View(size=size).of_rows(judged)) for size in sizes}
 
 
 def few_widths(legal: Sequence[int], count: int = _WIDTHS) -> list[int]:

@@ -8,12 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from redsc.ir import Array
+from redsc.options import Crop, Size
 from redsc.runtime.dataset import DataSet
 
 __all__ = ["WHOLE", "Crop", "Size", "View", "average_areas"]
-
-Size = tuple[int, int]  # height and width
-Crop = tuple[int, int, int, int]  # top, left, height and width
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from redsc.passes.make_problem import make_problem
 from redsc.passes.plan import LevelPlan
 from redsc.passes.select.check import Rules, fullness_problems, plan_problems
 from redsc.passes.select.problem import Candidate, Problem, Selection
+from redsc.runtime.view import WHOLE, View
 from tests.helpers import NetBuilder
 from tests.passes.skipping import head, residual, stem
 
@@ -89,14 +90,14 @@ def networks(problem: Problem, plan: LevelPlan) -> list[Candidate]:
     return problem.networks(plan.levels)
 
 
-def every_network(problem: Problem) -> Iterator[Candidate]:
+def every_network(problem: Problem, view: View = WHOLE) -> Iterator[Candidate]:
     """Yield the networks of all legal widths, without any blocks."""
     names = [block.name for block in problem.blocks]
     chosen = product([False, True], repeat=len(names))
     skips = {with_nested(problem.blocks, [n for n, on in zip(names, c, strict=True) if on]) for c in chosen}
     for widths in product(*(problem.legal(name) for name in problem.full)):
         for skipped in sorted(skips):
-            yield problem.candidate(dict(zip(problem.full, widths, strict=True)), skipped)
+            yield problem.candidate(dict(zip(problem.full, widths, strict=True)), skipped, view)
 
 
 def is_inside(inner: Candidate, outer: Candidate) -> bool:

@@ -12,18 +12,17 @@ from redsc.cost.arena import Effort
 from redsc.cost.latency import LatencyBound
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import measure_memory, resident_bytes
-from redsc.errors import UsageError
 from redsc.ir import Graph
 from redsc.options import level_name
 from redsc.passes.blocks import SkipBlock, with_nested
 from redsc.passes.flash import levels_flash
+from redsc.passes.images import image_problems
 from redsc.passes.nested import sized_level
 from redsc.passes.permute import permute_channels
 from redsc.passes.plan import Level, LevelPlan, ceiling_macs
-from redsc.passes.resize_inputs import image_size, resize_inputs
 from redsc.passes.spaces import ChannelGroups, Space
 from redsc.passes.strided import slot_graphs
-from redsc.runtime.view import WHOLE
+from redsc.runtime.view import View
 
 __all__ = ["Rules", "fullness_problems", "plan_problems"]
 
@@ -51,15 +50,14 @@ def plan_problems(graph: Graph, groups: ChannelGroups, plan: LevelPlan, rules: R
     5. The order of a space lists each of its channels once.
     6. Levels have names of their own, in their shortest form, and skip blocks that there are; segments that the
        plan names exist.
-    7. What a level sees is a part of the image, no larger in pixels than what the level before it sees, and the
-       network takes images of that size.
+    7. What levels see keeps the rules of `image_problems`.
     """
     problems = [
         *_name_problems(plan),
         *_order_problems(groups, plan),
         *_width_problems(groups, plan, rules.multiple),
     ]
-    problems += [*_block_problems(plan, rules.blocks), *_view_problems(graph, plan)]
+    problems += [*_block_problems(plan, rules.blocks), *image_problems(graph, _views(plan))]
     yield from problems
     if problems:
         return
@@ -129,30 +127,8 @@ def _block_problems(plan: LevelPlan, blocks: Sequence[SkipBlock]) -> Iterator[st
             yield f"level {level.name} has blocks that the level before it skips: {', '.join(kept)}"
 
 
-def _view_problems(graph: Graph, plan: LevelPlan) -> Iterator[str]:
-    if all(level.view == WHOLE for level in plan.levels):
-        return
-    try:
-        whole = outer = image_size(graph)
-        for level in plan.levels:
-            top, left, *seen = level.crop or (0, 0, *whole)
-            size = level.view.input_size or whole
-            if min(top, left) < 0 or top + seen[0] > whole[0] or left + seen[1] > whole[1]:
-                yield f"level {level.name} sees {list(level.crop or ())}, more than the image of {_times(whole)}"
-            elif min(size) < 1 or size[0] > seen[0] or size[1] > seen[1]:
-                yield f"level {level.name} makes {_times(size)} of the {_times(seen)} that it sees"
-            elif size[0] > outer[0] or size[1] > outer[1]:
-                yield f"level {level.name} sees {_times(size)}, the level before it {_times(outer)}"
-            else:
-                resize_inputs(graph, size)
-            outer = size
-    except UsageError as error:
-        found = error.diagnostic
-        yield "; ".join((found.message, *found.evidence))
-
-
-def _times(size: Sequence[int]) -> str:
-    return f"{size[0]}x{size[1]}"
+def _views(plan: LevelPlan) -> list[tuple[str, View]]:
+    return [(level.name, level.view) for level in plan.levels]
 
 
 def _order_problems(groups: ChannelGroups, plan: LevelPlan) -> Iterator[str]:

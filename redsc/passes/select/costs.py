@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import median
 
 from redsc.passes.plan import Level
@@ -12,6 +12,7 @@ from redsc.passes.select.flash import FlashModel
 from redsc.passes.select.problem import Candidate, Problem
 from redsc.passes.select.ram import RamModel
 from redsc.passes.select.terms import Cost, Nesting, macs_cost
+from redsc.runtime.view import Size, View
 
 __all__ = ["Costs", "Losing"]
 
@@ -57,7 +58,10 @@ class Losing:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What levels of a problem cost and lose; None where nothing is bounded."""
+    """What levels of a problem cost and lose; None where nothing is bounded.
+
+    `sized` are the costs of levels that see images of another size; `at` finds them.
+    """
 
     problem: Problem
     nesting: Nesting
@@ -66,20 +70,35 @@ class Costs:
     cycles: Cost | None
     ram: RamModel | None
     flash: FlashModel | None
+    sized: Mapping[Size, Costs] = field(default_factory=dict)
 
     @staticmethod
-    def of(problem: Problem) -> Costs:
-        """Derive all sums of terms from a problem."""
+    def of(problem: Problem, losing: Losing | None = None) -> Costs:
+        """Derive all sums of terms from a problem; `losing` are its losses where they are known."""
         nesting, budgets = Nesting.of(problem), problem.budgets
+        losing = losing or Losing.of(problem, nesting)
+        sizes = {size for request in problem.requests if (size := request.view.input_size)}
         return Costs(
             problem=problem,
             nesting=nesting,
-            losing=Losing.of(problem, nesting),
+            losing=losing,
             macs=macs_cost(problem, nesting),
             cycles=None if problem.latency is None else cycles_cost(problem, nesting),
             ram=None if budgets.ram_bytes is None else RamModel.of(problem, nesting),
             flash=None if budgets.flash_bytes is None else FlashModel.of(problem, nesting),
+            sized={size: Costs.of(problem.at(size), losing) for size in sorted(sizes)},
         )
+
+    def at(self, view: View) -> Costs:
+        """Return the costs of levels that see this."""
+        size = view.input_size
+        return self if size is None else self.sized[size]
+
+    def least_ram(self, levels: Sequence[Level], beside: Sequence[Candidate]) -> int:
+        """Return what these levels beside others need of RAM at least, where it is bounded."""
+        assert self.ram is not None
+        models = [ram for level in levels if (ram := self.at(level.view).ram)]
+        return self.ram.bound(levels, beside, models)
 
     def lost(self, levels: Iterable[Candidate | Level]) -> int:
         """Return what levels lose in sum, as the solver counts it."""

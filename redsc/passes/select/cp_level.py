@@ -16,6 +16,7 @@ from redsc.passes.plan import Level
 from redsc.passes.select.costs import Costs
 from redsc.passes.select.flash import Copies
 from redsc.passes.select.terms import Cost, evaluate
+from redsc.runtime.view import WHOLE, View
 
 __all__ = ["LevelModel", "Slot"]
 
@@ -24,19 +25,24 @@ _Choices = list[tuple[tuple[int, ...], Any]]  # widths, and the literal that is 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What one level may be: the widths to choose from, ascending, per space, and which blocks it skips."""
+    """What one level may be: the widths to choose from, ascending, per space, what it may skip, what it sees."""
 
     ceiling_macs: int
     options: Mapping[str, tuple[int, ...]]
     must_skip: frozenset[str] = frozenset()
     may_skip: frozenset[str] = frozenset()
+    view: View = WHOLE
+
+    def level(self, widths: Mapping[str, int], skipped: tuple[str, ...]) -> Level:
+        """Return the level with these widths and without these blocks; it has no name."""
+        return Level("", widths, skipped, self.view.size, self.view.crop)
 
 
 class LevelModel:
     """The variables of a level: `skipped` by block, `widths` by space and width; a space that is gone has none."""
 
     def __init__(self, costs: Costs, slot: Slot, cp: Any) -> None:
-        self.costs, self.slot, self.cp = costs, slot, cp
+        self.costs, self.slot, self.cp = costs.at(slot.view), slot, cp
         self.tables: dict[tuple[tuple[str, ...], str | None], _Choices] = {}
         self.absent: dict[frozenset[str], Any] = {}
         self.counts: list[tuple[Cost, int, Any]] = []
@@ -125,7 +131,8 @@ class LevelModel:
             space: next((w for w, taken in by_width.items() if solver.boolean_value(taken)), min(by_width))
             for space, by_width in self.widths.items()
         }
-        return Level("", widths, tuple(name for name, taken in self.skipped.items() if solver.boolean_value(taken)))
+        skipped = tuple(name for name, taken in self.skipped.items() if solver.boolean_value(taken))
+        return self.slot.level(widths, skipped)
 
     def _skip(self, name: str) -> Any:
         skipped = self.cp.new_bool_var("")

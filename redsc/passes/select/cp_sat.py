@@ -89,9 +89,9 @@ def _bound_work(costs: Costs, query: Query, cp: Any, levels: Sequence[LevelModel
     """Bound the MACs of every level, and its cycles: what is nested in the first takes no longer than that."""
     most, latency = costs.problem.budgets.macs, costs.problem.latency
     for level, slot in zip(levels, query.slots, strict=True):
-        cp.add(level.sum(costs.macs) <= (slot.ceiling_macs if most is None else min(slot.ceiling_macs, most)))
-        if costs.cycles is not None and latency is not None:
-            cp.add(level.sum(costs.cycles) <= latency.millicycles)
+        cp.add(level.sum(level.costs.macs) <= (slot.ceiling_macs if most is None else min(slot.ceiling_macs, most)))
+        if level.costs.cycles is not None and latency is not None:
+            cp.add(level.sum(level.costs.cycles) <= latency.millicycles)
 
 
 def _bound_ram(costs: Costs, query: Query, cp: Any, levels: Sequence[LevelModel]) -> None:
@@ -100,19 +100,22 @@ def _bound_ram(costs: Costs, query: Query, cp: Any, levels: Sequence[LevelModel]
     if ram is None or limit is None:
         return
     beside = (*query.above, *query.below)
-    tails = [_tail(ram.tail, level) for level in levels]
+    models = [model for level in levels if (model := level.costs.ram)]
+    tails = [_tail(model.tail, level) for model, level in zip(models, levels, strict=True)]
+    parts = list(zip(models, levels, tails, strict=True))
     if ram.resident is Resident.ONE:
-        cp.add(max([ram.loading, *(other.memory.arena_bytes for other in beside)]) <= limit)
-        for level, tail in zip(levels, tails, strict=True):
-            for cost in ram.heads:
+        loading = (model.loading for model in models)
+        cp.add(max([*loading, *(other.memory.arena_bytes for other in beside)]) <= limit)
+        for model, level, tail in parts:
+            for cost in model.heads:
                 cp.add(level.sum(cost) + tail <= limit)
         return
     floor = max(map(shared_bytes, beside), default=0)
     shared = cp.new_int_var(floor, max(limit, floor), "")
     cp.add(shared + sum(tails) <= limit - ram.others_bytes(len(levels), beside))
-    for level, tail in zip(levels, tails, strict=True):
-        cp.add(shared + tail >= ram.loading)
-        for cost in ram.heads:
+    for model, level, tail in parts:
+        cp.add(shared + tail >= model.loading)
+        for cost in model.heads:
             if level.most(cost) > floor:
                 cp.add(shared >= level.sum(cost))
 

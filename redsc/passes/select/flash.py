@@ -94,13 +94,13 @@ class FlashModel:
         least = problem.least
         gaps = _ALIGNMENT_BYTES * (4 + len(least.graph.constants()))
         once, twice = _written([least]), _written([least, least])  # without arena plans
-        first = once - FlashModel(copies, 0, 0).numbers(_as_level(least), None)
+        first = once - FlashModel(copies, 0, 0).numbers(least.level(), None)
         columns = tuple(_columns(problem, nesting, in_place))
         return FlashModel(copies, first - gaps, twice - once - 2 * _ALIGNMENT_BYTES, columns)
 
     def bound(self, problem: Problem, above: Sequence[Candidate], levels: Sequence[Level], below: int = 0) -> int:
         """Return what a container needs at least: levels that are there, these, and so many smaller ones."""
-        chain = [_as_level(above[-1]) if above else None, *levels]
+        chain = [above[-1].level() if above else None, *levels]
         numbers = sum(self.numbers(level, larger) for level, larger in zip(levels, chain, strict=False))
         is_cut = any(column.is_cut(level) for level in levels for column in self.in_place)
         kernels = KERNEL_BYTES if is_cut and self.needs_kernels(above) else 0
@@ -140,10 +140,6 @@ def _engine_model(problem: Problem, nesting: Nesting) -> FlashModel:
 
 def _written(levels: Sequence[Candidate]) -> int:
     return len(write_models([level.shipped for level in levels]))
-
-
-def _as_level(candidate: Candidate) -> Level:
-    return Level("", candidate.widths, candidate.skipped)
 
 
 def _stored(

@@ -84,7 +84,8 @@ def choose_first(problem: Problem) -> tuple[str, Found]:
     Raises:
         BudgetError: the least legal network does not fit.
     """
-    request, full = problem.requests[0], problem.candidate(problem.full)
+    request = problem.requests[0]
+    full = problem.candidate(problem.full, view=request.view)
     if full.macs <= request.ceiling_macs:
         best: Found | None = Found((full,), bound=0.0, solved=0.0)
     else:
@@ -95,7 +96,7 @@ def choose_first(problem: Problem) -> tuple[str, Found]:
     best = Search(problem).choose([request])
     if best is None:
         raise budget_error(problem, problem.least, "the narrowest legal network")
-    return ceiling_name(best.levels[0].macs, full.macs), best
+    return ceiling_name(best.levels[0].macs, problem.candidate(problem.full).macs), best
 
 
 def _is_free(problem: Problem, name: str, first: Found) -> bool:
@@ -106,7 +107,8 @@ def _is_free(problem: Problem, name: str, first: Found) -> bool:
 
 def _facts(problem: Problem, levels: Sequence[Candidate], parts: Sequence[Found]) -> Solver:
     objective = sum(problem.loss(level) for level in levels)
-    bound, solved = sum(part.bound for part in parts), sum(part.solved for part in parts)
+    sizes = sum(problem.losses.of_size(level.view.input_size) for level in levels)  # which the solver does not see
+    bound, solved = (sizes + sum(of) for of in zip(*((part.bound, part.solved) for part in parts), strict=True))
     is_optimal = all(part.is_optimal for part in parts)
     return Solver(
         status="optimal" if is_optimal else "gap",

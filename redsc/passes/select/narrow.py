@@ -91,6 +91,7 @@ def _room(costs: Costs, query: Query) -> int | None:
 
 
 def _sweep(costs: Costs, slot: Slot) -> Sweep | None:
+    costs = costs.at(slot.view)
     most = costs.problem.budgets.macs
     tail = [term for stack in costs.ram.tail.stacks for term in stack] if costs.ram else []
     ceiling = slot.ceiling_macs if most is None else min(slot.ceiling_macs, most)

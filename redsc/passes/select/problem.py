@@ -22,9 +22,10 @@ from redsc.passes.flash import levels_flash
 from redsc.passes.losses import Losses
 from redsc.passes.nested import sized_level
 from redsc.passes.plan import Level, LevelPlan
+from redsc.passes.resize_inputs import image_size, resize_inputs
 from redsc.passes.spaces import ChannelGroups, Space
 from redsc.passes.strided import share_with
-from redsc.runtime.view import WHOLE, View
+from redsc.runtime.view import WHOLE, Size, View
 
 __all__ = ["Candidate", "LevelRequest", "Problem", "Selection", "Solver", "legal_widths", "live_spaces"]
 
@@ -34,10 +35,11 @@ Status = Literal["optimal", "gap", "heuristic", "given"]
 
 @dataclass(frozen=True, slots=True)
 class LevelRequest:
-    """A level that is asked for: its name and the MACs it must not exceed."""
+    """A level that is asked for: its name, the MACs it must not exceed, and what it sees of the image."""
 
     name: str
     ceiling_macs: int
+    view: View = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,10 @@ class Candidate:
     shipped: Graph
     skipped: tuple[str, ...] = ()
     view: View = WHOLE
+
+    def level(self, name: str = "") -> Level:
+        """Return the network as a level of a plan."""
+        return Level(name, self.widths, self.skipped, self.view.size, self.view.crop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,9 @@ class Problem:
     `losses` says what each cut costs, `blocks` what a level may leave out, `latency` how long the largest may take.
     `segments` are the names of the blocks that tie spaces together.
 
-    With `first`, the levels lie below this one, and read its weights as the budgets say.
+    With `first`, the levels lie below this one, and read its weights as the budgets say. `sizes`, the largest
+    first, are those that the images of levels may have instead of the whole one; selectors take what the requests
+    see for given.
     """
 
     graph: Graph
@@ -117,6 +125,7 @@ class Problem:
     latency: LatencyBound | None = None
     segments: tuple[str, ...] = ()
     first: Candidate | None = None
+    sizes: tuple[Size, ...] = ()
     _cache: dict[tuple[object, ...], Candidate] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -155,6 +164,11 @@ class Problem:
         """Return the problem of choosing levels below one."""
         return replace(self, first=first, _cache={})
 
+    def at(self, size: Size) -> Problem:
+        """Return the same problem for images of this size."""
+        requests = tuple(replace(request, view=WHOLE) for request in self.requests)
+        return replace(self, graph=resize_inputs(self.graph, size), requests=requests, sizes=(), _cache={})
+
     def networks(self, levels: Sequence[Level]) -> list[Candidate]:
         """Return the networks of a plan's levels, the largest first."""
         first = self.candidate(levels[0].widths, levels[0].skipped, levels[0].view)
@@ -169,15 +183,21 @@ class Problem:
 
     @property
     def least(self) -> Candidate:
-        """The network of which nothing can be left out any more."""
-        return self.candidate(self.narrowest, [block.name for block in self.blocks])
+        """The network of which nothing can be left out any more, for what the smallest level sees."""
+        return self.candidate(self.narrowest, [block.name for block in self.blocks], self.requests[-1].view)
+
+    @property
+    def image_size(self) -> Size:
+        """Height and width of the whole image."""
+        return image_size(self.graph)
 
     def loss(self, level: Candidate) -> float:
-        """Return what a level loses: the sum over its spaces and over the blocks that it skips, the outer ones."""
+        """Return what a level loses: the sum over its spaces, the (outer) blocks that it skips, and its image."""
         spaces = live_spaces(level.graph, self.groups)
         widths = (self.losses.of_width(name, width) for name, width in level.widths.items() if name in spaces)
         skipped = outermost_blocks(block for block in self.blocks if block.name in level.skipped)
-        return sum(widths) + sum(self.losses.of_skip(block.name) for block in skipped)
+        size = self.losses.of_size(level.view.input_size)
+        return size + sum(widths) + sum(self.losses.of_skip(block.name) for block in skipped)
 
     def fits(self, levels: Sequence[Candidate]) -> bool:
         """Whether these levels together meet every budget."""

@@ -55,11 +55,14 @@ class RamModel:
         heads, tail = _Heads(problem, nesting, measures).of_steps(), TailModel.of(problem, nesting, measures)
         return RamModel(problem.budgets.resident, tuple(heads), tail, loading, least.state_bytes)
 
-    def bound(self, levels: Sequence[Level], beside: Sequence[Candidate]) -> int:
-        """Return what these levels beside others need at least."""
-        heads = [max(evaluate(cost, level.widths, level.skipped) for cost in self.heads) for level in levels]
-        tails = [self.tail.least(level) for level in levels]
-        needed = [max(head, self.loading - tail) for head, tail in zip(heads, tails, strict=True)]
+    def bound(self, levels: Sequence[Level], beside: Sequence[Candidate], models: Sequence[RamModel] = ()) -> int:
+        """Return what these levels beside others need at least; `models` are theirs, without them this."""
+        pairs = list(zip(models or [self] * len(levels), levels, strict=True))
+        tails = [model.tail.least(level) for model, level in pairs]
+        needed = [
+            max(model.loading - tail, *(evaluate(cost, level.widths, level.skipped) for cost in model.heads))
+            for (model, level), tail in zip(pairs, tails, strict=True)
+        ]
         if self.resident is Resident.ONE:
             arenas = [head + tail for head, tail in zip(needed, tails, strict=True)]
             return max([*arenas, *(other.memory.arena_bytes for other in beside)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from redsc.passes.plan import Level
 from redsc.passes.select.costs import Costs
 from redsc.passes.select.cp_level import Slot
 from redsc.passes.select.cp_sat import Query
@@ -42,7 +41,7 @@ def refine(costs: Costs, query: Query, levels: tuple[Candidate, ...]) -> tuple[C
     while any(_has_gaps(problem, slot, level) for slot, level in zip(query.slots, levels, strict=True)):
         slots = tuple(_closer(problem, slot, level) for slot, level in zip(query.slots, levels, strict=True))
         query = replace(query, slots=slots, least_losses=())
-        hint = [Level("", level.widths, level.skipped) for level in levels]
+        hint = [level.level() for level in levels]
         solved = solve_narrowing(costs, query, hint, is_known=True, efforts=_EFFORTS)
         if solved is None:
             break
@@ -62,7 +61,8 @@ def _closer(problem: Problem, slot: Slot, level: Candidate) -> Slot:
     """Return a level with the same blocks, and widths between the neighbours of those chosen."""
     around = {space: _around(problem, slot, level, space) for space in slot.options}
     options = {s: thinned(widths, _MOST_REFINED, level.widths[s]) for s, widths in around.items()}
-    return Slot(slot.ceiling_macs, options, frozenset(level.skipped), frozenset(level.skipped))
+    skipped = frozenset(level.skipped)
+    return replace(slot, options=options, must_skip=skipped, may_skip=skipped)
 
 
 def _around(problem: Problem, slot: Slot, level: Candidate, space: str) -> list[int]:

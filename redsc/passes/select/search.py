@@ -115,6 +115,7 @@ class Search:
             {space: thinned(widths) for space, widths in legal.items()},
             frozenset(near.above[-1].skipped if near.above else ()),
             frozenset(near.inner.skipped if near.inner else names),
+            request.view,
         )
 
     def _top_down(self, query: Query) -> list[Level]:
@@ -166,7 +167,8 @@ class Search:
         least = []
         for slot in query.slots:
             skipped = (block.name for block in self.problem.blocks if block.name in slot.may_skip)
-            least.append(Level("", {space: widths[0] for space, widths in slot.options.items()}, tuple(skipped)))
+            widths = {space: legal[0] for space, legal in slot.options.items()}
+            least.append(slot.level(widths, tuple(skipped)))
         levels = as_networks(self.problem, least)
         if is_kept(self.problem, query, levels):
             yield levels
@@ -175,12 +177,12 @@ class Search:
         self, level: Candidate, request: LevelRequest, above: Sequence[Candidate], below: Sequence[Candidate]
     ) -> Candidate:
         """Return a level that could not be wider, the widening first that saves the most loss."""
-        problem = self.problem
+        problem, macs = self.problem, self.costs.at(level.view).macs
 
         def accept(widths: Widths) -> Candidate | None:
-            if evaluate(self.costs.macs, widths, level.skipped) > request.ceiling_macs:
+            if evaluate(macs, widths, level.skipped) > request.ceiling_macs:
                 return None
-            wider = problem.candidate(widths, level.skipped)
+            wider = problem.candidate(widths, level.skipped, level.view)
             return wider if problem.fits([*above, wider, *below]) else None
 
         def urgency(name: str, width: int, now: int) -> float:
@@ -198,7 +200,7 @@ def _inside(slot: Slot, outer: Level) -> Slot:
 def _on_grid(query: Query, levels: Sequence[Candidate]) -> list[Level]:
     """Return the largest levels inside these that have widths of a query."""
     pairs = zip(query.slots, levels, strict=True)
-    return [Level("", _largest(slot.options, level.widths), level.skipped) for slot, level in pairs]
+    return [slot.level(_largest(slot.options, level.widths), level.skipped) for slot, level in pairs]
 
 
 def _largest(options: Mapping[str, Sequence[int]], widths: Widths) -> Widths:

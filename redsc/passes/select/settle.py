@@ -24,7 +24,7 @@ _CLOSE = 0.002  # a share of the loss that is not worth them
 
 def as_networks(problem: Problem, levels: Sequence[Level]) -> tuple[Candidate, ...]:
     """Return the networks of levels."""
-    return tuple(problem.candidate(level.widths, level.skipped) for level in levels)
+    return tuple(problem.candidate(level.widths, level.skipped, level.view) for level in levels)
 
 
 def is_kept(problem: Problem, query: Query, levels: Sequence[Candidate]) -> bool:
@@ -56,7 +56,7 @@ def _tightened(costs: Costs, query: Query, levels: Sequence[Level]) -> Query:
     if costs.ram is not None and budgets.ram_bytes is not None:
         excess = problem.ram(everything) - budgets.ram_bytes
         if excess > 0:
-            query = replace(query, ram_bytes=costs.ram.bound(levels, (*query.above, *query.below)) - excess)
+            query = replace(query, ram_bytes=costs.least_ram(levels, (*query.above, *query.below)) - excess)
     if costs.flash is not None and budgets.flash_bytes is not None:
         excess = problem.flash(everything) - budgets.flash_bytes
         if excess > 0:

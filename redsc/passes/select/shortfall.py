@@ -111,10 +111,15 @@ def _parts(candidate: Candidate) -> str:
     return f"head {memory.head_bytes:,} B ({bound}) + tail {memory.tail_bytes:,} B{more}"
 
 
+def _narrowest(problem: Problem) -> Candidate:
+    """Return slot 0 at its narrowest, with all of its blocks."""
+    return problem.candidate(problem.narrowest, view=problem.requests[0].view)
+
+
 def _ram_hint(problem: Problem, candidate: Candidate) -> str:
     """Return the next action: the other reading of the unit, or the least RAM that would do."""
     needed, budgets = problem.ram([candidate]), problem.budgets
-    least = problem.ram([problem.candidate(problem.narrowest)])
+    least = problem.ram([_narrowest(problem)])
     reading = _reading_hint(budgets.ram_text, needed)
     if reading is not None:
         return reading
@@ -133,7 +138,7 @@ def _reading_hint(text: str | None, needed: int) -> str | None:
 
 
 def _flash_hint(problem: Problem, candidate: Candidate) -> str:
-    needed, least = problem.flash([candidate]), problem.flash([problem.candidate(problem.narrowest)])
+    needed, least = problem.flash([candidate]), problem.flash([_narrowest(problem)])
     reading = _reading_hint(problem.budgets.flash_text, needed)
     if reading is not None:
         return reading
@@ -143,14 +148,14 @@ def _flash_hint(problem: Problem, candidate: Candidate) -> str:
 
 
 def _macs_hint(problem: Problem, candidate: Candidate) -> str:
-    least, full = problem.candidate(problem.narrowest).macs, problem.candidate(problem.full).macs
+    least, full = _narrowest(problem).macs, problem.candidate(problem.full).macs
     if least < candidate.macs:
         return f"{_CUTTING} has {ceiling_name(least, full)} % of the MACs"
     return f"the narrowest legal network has {ceiling_name(least, full)} % of the MACs"
 
 
 def _latency_hint(problem: Problem, candidate: Candidate) -> str:
-    least = problem.candidate(problem.narrowest)
+    least = _narrowest(problem)
     if least.macs < candidate.macs:
         return f"{_CUTTING} takes {problem.microseconds(least):,} us"
     return f"the narrowest legal network takes {problem.microseconds(least):,} us"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from redsc.errors import Diagnostic
-from redsc.passes.plan import Level, LevelPlan
+from redsc.passes.plan import LevelPlan
 from redsc.passes.select.problem import Candidate, LevelRequest, Problem
 from redsc.passes.select.shortfall import level_misfit, levels_above
 
@@ -43,5 +43,5 @@ def levels_that_fit(
 
 def make_plan(problem: Problem, levels: Sequence[Named]) -> LevelPlan:
     """Return the plan of named levels, the largest first."""
-    found = tuple(Level(name, level.widths, level.skipped) for name, level in levels)
+    found = tuple(level.level(name) for name, level in levels)
     return LevelPlan(found, problem.order, problem.segments)

@@ -9,7 +9,7 @@ from redsc.passes.select.fill import Accept, Widths, fill, widenings
 from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Selection, Solver
 from redsc.passes.select.shortfall import budget_error, level_misfit
 from redsc.passes.select.slots import levels_below, make_plan
-from redsc.passes.select.terms import Cost, Nesting, evaluate, macs_cost
+from redsc.passes.select.terms import Nesting, evaluate, macs_cost
 
 __all__ = ["select_uniform"]
 
@@ -26,10 +26,11 @@ def select_uniform(problem: Problem) -> Selection:
     Raises:
         BudgetError: the narrowest legal network does not fit.
     """
-    request, macs = problem.requests[0], macs_cost(problem, Nesting.of(problem))
-    slot0 = _widest(problem, problem.narrowest, problem.full, _keeping(problem, macs, request, [], []))
+    request = problem.requests[0]
+    slot0 = _widest(problem, problem.narrowest, problem.full, _keeping(problem, request, [], []))
     if slot0 is None:
-        raise budget_error(problem, problem.candidate(problem.narrowest), "the narrowest legal network")
+        narrowest = problem.candidate(problem.narrowest, view=request.view)
+        raise budget_error(problem, narrowest, "the narrowest legal network")
     name = _slot0_name(problem, request, slot0)
     problem = problem.beside(slot0)
     below, notes = levels_below(problem, name, slot0)
@@ -37,9 +38,10 @@ def select_uniform(problem: Problem) -> Selection:
     for item in reversed(below):
         smaller = [level for _, level in chosen]
         least = smaller[0].widths if smaller else problem.narrowest
-        found = _widest(problem, least, slot0.widths, _keeping(problem, macs, item, [slot0], smaller))
+        found = _widest(problem, least, slot0.widths, _keeping(problem, item, [slot0], smaller))
         if found is None:
-            notes.append(level_misfit(problem, item, [slot0, *smaller], problem.candidate(least)))
+            narrow = problem.candidate(least, view=item.view)
+            notes.append(level_misfit(problem, item, [slot0, *smaller], narrow))
         else:
             chosen.insert(0, (item.name, found))
     levels = [(name, slot0), *chosen]
@@ -48,14 +50,17 @@ def select_uniform(problem: Problem) -> Selection:
 
 
 def _keeping(
-    problem: Problem, macs: Cost, request: LevelRequest, above: Sequence[Candidate], below: Sequence[Candidate]
+    problem: Problem, request: LevelRequest, above: Sequence[Candidate], below: Sequence[Candidate]
 ) -> Accept:
     """Return what accepts a level under its ceiling and, between the others, in the budgets."""
+    size = request.view.input_size
+    sized = problem if size is None else problem.at(size)
+    macs = macs_cost(sized, Nesting.of(sized))
 
     def accept(widths: Widths) -> Candidate | None:
         if evaluate(macs, widths, ()) > request.ceiling_macs:
             return None
-        level = problem.candidate(widths)
+        level = problem.candidate(widths, view=request.view)
         return level if problem.fits([*above, level, *below]) else None
 
     return accept
@@ -84,7 +89,7 @@ def _slot0_name(problem: Problem, request: LevelRequest, slot0: Candidate) -> st
     """Return the request's name where only its ceiling binds, else the real percentage."""
 
     def accept(widths: Widths) -> Candidate | None:
-        level = problem.candidate(widths)
+        level = problem.candidate(widths, view=request.view)
         return level if level.macs <= request.ceiling_macs else None
 
     unbounded = _widest(problem, slot0.widths, problem.full, accept)
