@@ -17,6 +17,8 @@ from redsc.formats import read_tflite, write_tflite
 from redsc.ir import Activation, DType, Graph, Padding
 from redsc.options import Options
 from redsc.passes.plan import Level, LevelPlan
+from redsc.passes.select.problem import Problem, Selection
+from redsc.passes.select.slots import make_plan
 from redsc.report.terminal import print_report
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import random_samples
@@ -210,3 +212,77 @@ def test_a_plan_keeps_what_levels_see() -> None:
         text = plan.to_json().replace(wrong.split(":")[0] + ": null", wrong, 1)
         with pytest.raises(UsageError):
             LevelPlan.from_json(text)
+
+
+@pytest.fixture
+def sampled(tmp_path: Path) -> Path:
+    """Return a model that looks at pixels one by one, and images of equal blocks: small ones lose it nothing."""
+    net = NetBuilder(DType.FLOAT32)
+    x = net.conv(net.conv(net.input(1, 16, 16, 3), 16, 1, activation=RELU), 24, 1, activation=RELU)
+    (tmp_path / "net.tflite").write_bytes(write_tflite(net.outputs(net.dense(net.mean(x, 1, 2), 5))))
+    coarse = np.random.default_rng(0).standard_normal((80, 4, 4, 3)).astype(np.float32)
+    np.savez(tmp_path / "x.npz", x=coarse.repeat(4, axis=1).repeat(4, axis=2))
+    return tmp_path / "net.tflite"
+
+
+def test_the_solver_chooses_sizes_by_what_they_cost(sampled: Path) -> None:
+    base = Options(levels=("100", "50", "25"), data=sampled.parent / "x.npz", width_multiple=2)
+    plain, choice = (plan_levels(sampled, replace(base, resolutions=found)) for found in ((), ((None, (8, 8)),)))
+    assert choice.levels.views[0] == View()
+    assert choice.levels.views[-1] == View(size=(8, 8))
+    assert choice.levels.solver.objective is not None
+    assert plain.levels.solver.objective is not None
+    assert choice.levels.solver.objective < plain.levels.solver.objective
+    assert choice.levels.networks[-1].macs <= 0.25 * choice.levels.networks[0].macs
+
+
+def test_a_part_of_the_image_is_for_all_levels_or_for_one(model: Path) -> None:
+    crops: tuple[tuple[str | None, tuple[int, int, int, int]], ...] = ((None, (0, 0, 12, 12)), ("50", (2, 2, 8, 8)))
+    made = compile_model(model, Options(levels=("100", "50"), crops=crops))
+    assert sizes(made) == [(12, 12), (8, 8)]
+    alone = compile_model(model, Options(crops=crops[:1]))
+    assert (sizes(alone), alone.report.levels[0].name) == ([(12, 12)], "100")
+    assert [item.code for item in alone.report.diagnostics] == ["L103"]
+    fixed = compile_model(model, Options(levels=("100", "50"), resolutions=(("50", (8, 8)),)))
+    assert sizes(fixed) == [(16, 16), (8, 8)]
+
+
+def test_a_budget_may_be_kept_by_smaller_images(sampled: Path) -> None:
+    options = Options(data=sampled.parent / "x.npz", levels=("100",), resolutions=((None, (8, 8)),))
+    free = plan_levels(sampled, options).levels
+    assert free.views == [View()]
+    tight = replace(options, budgets=Budgets(ram_bytes=free.networks[0].memory.arena_bytes * 2 // 3))
+    levels = plan_levels(sampled, tight).levels
+    assert levels.views == [View(size=(8, 8))]
+    assert float(levels.names[0]) < 100
+
+
+WRONG_FLAGS = {
+    "need data to choose by": Options(levels=("100", "50"), resolutions=((None, (8, 8)),)),
+    "names level 30, the levels are 100, 50": Options(levels=("100", "50"), resolutions=(("30", (8, 8)),)),
+    "level 50 makes 17x17 of the 16x16": Options(levels=("100", "50"), resolutions=(("50", (17, 17)),)),
+}
+
+
+@pytest.mark.parametrize("problem", WRONG_FLAGS)
+def test_images_that_levels_cannot_have_are_refused(model: Path, problem: str) -> None:
+    with pytest.raises(UsageError, match=problem):
+        plan_levels(model, WRONG_FLAGS[problem])
+
+
+def test_a_plan_says_what_levels_see_already(model: Path) -> None:
+    plan = write_plan(model, Options())
+    with pytest.raises(UsageError, match="says already what levels see"):
+        plan_levels(model, Options(plan=plan, crops=((None, (0, 0, 8, 8)),)))
+
+
+def select_blindly(problem: Problem) -> Selection:
+    """Choose widths only."""
+    whole = problem.candidate(problem.full)
+    return Selection(make_plan(problem, [(request.name, whole) for request in problem.requests]))
+
+
+def test_a_selector_that_knows_no_images_is_told_apart(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("redsc.passes.levels.SELECTORS", {"blind": f"{__name__}:select_blindly"})
+    with pytest.raises(UsageError, match="--select blind gives no level another image, 50 should have one"):
+        plan_levels(model, Options(levels=("100", "50"), resolutions=(("50", (8, 8)),), selector="blind"))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from redsc.errors import UsageError
-from redsc.options import Options, parse_levels, parse_shapes
+from redsc.options import Options, parse_crops, parse_levels, parse_resolutions, parse_shapes
 
 
 def test_levels_are_sorted_by_percent_and_lose_their_sign() -> None:
@@ -35,3 +35,24 @@ def test_what_is_no_shape_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_shapes([text])
     assert caught.value.diagnostic.code == "U216"
+
+
+def test_sizes_of_images_are_for_any_level_or_for_one() -> None:
+    assert parse_resolutions("96, 64x48") == ((None, (96, 96)), (None, (64, 48)))
+    assert parse_resolutions("50.0%=64,25=48x32") == (("50", (64, 64)), ("25", (48, 32)))
+
+
+def test_parts_of_images_are_for_all_levels_or_for_one() -> None:
+    assert parse_crops(["0,8,64,48", "50=1,2,3,4"]) == ((None, (0, 8, 64, 48)), ("50", (1, 2, 3, 4)))
+
+
+@pytest.mark.parametrize("text", ["", "0", "64x", "x64", "64,", "a=64", "50=", "-4", "6 4", "50=64=32"])
+def test_what_is_no_size_is_a_usage_error(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_resolutions(text)
+
+
+@pytest.mark.parametrize("text", ["", "1,2,3", "1,2,3,0", "1,2,3,4,5", "50=", "1,2,3,-4", "a=1,2,3,4"])
+def test_what_is_no_part_is_a_usage_error(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_crops([text])

@@ -95,10 +95,12 @@ class _Resizer:
             return draft, tuple(value.type.shape for value in node.outputs)
         try:
             draft = _followed(node, draft)
-            return draft, op_def(node.op).infer(draft)
+            shapes = op_def(node.op).infer(draft)
+            _require_places(shapes)
         except ShapeError as error:
             self.problems.append(f"{node.op} {node.name!r}: {error}")
             return draft, tuple(value.type.shape for value in node.outputs)
+        return draft, shapes
 
     def copy(self, value: Value) -> Value:
         if value not in self.copies:
@@ -112,6 +114,11 @@ def _followed(node: Node, draft: Node) -> Node:
     if isinstance(rule, Refusal):
         raise ShapeError(rule.reason)
     return rule(node, draft)
+
+
+def _require_places(shapes: tuple[Shape, ...]) -> None:
+    if any(size < 1 for shape in shapes for size in shape):
+        raise ShapeError("nothing is left of the image")
 
 
 def _shaped(value: Value, shape: Shape) -> Value:

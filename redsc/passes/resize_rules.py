@@ -98,13 +98,16 @@ def _reshape(node: Node, draft: Node) -> Node:
 
 
 def _slice(node: Node, draft: Node) -> Node:
-    """What takes all of an axis still does."""
+    """What reaches the end of the image still does; places before it are numbers."""
     source, result = node.operand(0).type.shape, node.outputs[0].type.shape
-    sizes = constant_ints(node, 2, "size")
+    begins, sizes = (constant_ints(node, index, "place") for index in (1, 2))
     for axis in _changed_axes(node, draft):
-        if result[axis] != source[axis]:
+        if begins[axis] + result[axis] != source[axis]:
             raise ShapeError(_CUTS)
-        sizes[axis] = draft.operand(0).type.shape[axis]
+        if sizes[axis] != -1:
+            sizes[axis] = draft.operand(0).type.shape[axis] - begins[axis]
+    if sizes == constant_ints(node, 2, "size"):
+        return draft
     data = np.array(sizes, node.operand(2).type.dtype.numpy)
     constant = Value.constant(f"{node.outputs[0].name}/size", data)
     return replace(draft, inputs=(*draft.inputs[:2], constant))
@@ -112,12 +115,11 @@ def _slice(node: Node, draft: Node) -> Node:
 
 def _strided_slice(node: Node, draft: Node) -> Node:
     """Ends at or behind the last place are the end of any image, and negative ones count from there."""
-    begins, ends = (constant_ints(node, index, "place") for index in (1, 2))
+    ends, strides = (constant_ints(node, index, "place") for index in (2, 3))
     attrs, source = node.attrs, node.operand(0).type.shape
     for axis in _changed_axes(node, draft):
-        from_start = attrs.begin_mask >> axis & 1 or begins[axis] == 0
-        to_end = attrs.end_mask >> axis & 1 or ends[axis] >= source[axis]
-        if attrs.shrink_axis_mask >> axis & 1 or not from_start or not to_end:
+        reaches_end = attrs.end_mask >> axis & 1 or not 0 <= ends[axis] < source[axis]
+        if attrs.shrink_axis_mask >> axis & 1 or strides[axis] < 0 or not reaches_end:
             raise ShapeError(_CUTS)
     return draft
 

@@ -26,9 +26,9 @@ from tests.helpers import NetBuilder, residual_net
 
 
 def open_network() -> bytes:
-    """Return an ONNX classifier with open height and width: strides, pools, a gate, a shuffle, a residual."""
+    """Return an ONNX classifier with open height and width: strides, pools, a gate, a slice, a residual."""
     random = np.random.default_rng(0)
-    constants: dict[str, Array] = {"shuffle": np.array([0, 2, 0, 0], np.int64)}
+    constants: dict[str, Array] = {}
     nodes: list[Any] = []
 
     def add(op: str, *inputs: str, **attributes: Any) -> str:
@@ -45,6 +45,8 @@ def open_network() -> bytes:
     x = add("Relu", x)
     x = add("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
     x = add("Add", x, weighted("Conv", x, 8, 1, 3, 3, group=8, pads=[1, 1, 1, 1]))
+    constants |= {"starts": np.array([1, 1]), "ends": np.array([10**6, 10**6]), "axes": np.array([2, 3])}
+    x = add("Slice", x, "starts", "ends", "axes")
     gate = add("Sigmoid", weighted("Conv", add("GlobalAveragePool", x), 8, 8, 1, 1))
     x = weighted("Conv", add("Mul", x, gate), 12, 8, 3, 3, strides=[2, 2], pads=[0, 0, 1, 1])
     x = add("AveragePool", add("Relu", x), kernel_shape=[2, 2], strides=[1, 1])
@@ -131,9 +133,9 @@ def places(net: NetBuilder, x: Value) -> Value:
     return net.node("ADD", x, table)
 
 
-def part(net: NetBuilder, x: Value, *ends: int, **attrs: int) -> Value:
-    rows = ([0, 1, 0, 0], [1, *ends, 3], [1] * 4)
-    return net.node("STRIDED_SLICE", x, *(np.array(row, np.int32) for row in rows), **attrs)
+def part(net: NetBuilder, x: Value, *ends: int, start: int = 1) -> Value:
+    rows = ([0, start, 0, 0], [1, *ends, 3], [1] * 4)
+    return net.node("STRIDED_SLICE", x, *(np.array(row, np.int32) for row in rows))
 
 
 INT = np.int32
@@ -147,7 +149,8 @@ REFUSED: dict[str, Callable[[NetBuilder, Value], Value]] = {
     "takes a part of the image": lambda net, x: net.node(
         "SLICE", x, np.array([0] * 4, INT), np.array([1, 4, 8, 3], INT)
     ),
-    "whose place is a number": lambda net, x: part(net, x, 8, 8),
+    "whose place is a number": lambda net, x: part(net, x, 7, 8),
+    "nothing is left of the image": lambda net, x: part(net, x, 8, 8, start=5),
     "cuts the image into a number": lambda net, x: net.split(x, 2, axis=1)[0],
     "picks places": lambda net, x: net.node("GATHER", x, np.array([0, 7], INT), axis=1),
     "is a place in the image": lambda net, x: net.node("ARG_MAX", x, np.array(1, INT)),
