@@ -175,6 +175,7 @@ def _with_weights(choice: Choice, options: Options, progress: Progress, log: Log
     weights = plain_weights(cuts)
     if study is not None and not cuts.is_uncut:
         weights = _recover(cuts, study, options, progress, log)
+    if study is not None and not all(map(choice.levels.is_whole, range(len(choice.levels.networks)))):
         weights = _tune(cuts, weights, study, options, progress, log)
     if is_int8(choice.model.graph) and weights == plain_weights(cuts):
         return choice  # the integers as they are

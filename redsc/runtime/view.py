@@ -11,7 +11,7 @@ from redsc.ir import Array
 from redsc.options import Crop, Size
 from redsc.runtime.dataset import DataSet
 
-__all__ = ["WHOLE", "Crop", "Size", "View", "average_areas"]
+__all__ = ["WHOLE", "Crop", "Size", "View", "area_shares", "average_areas"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,15 @@ def average_areas(image: Array, size: Size) -> Array:
     height, width = size
     if image.shape[1:3] == size:
         return image
-    rows, columns = _overlaps(image.shape[1], height), _overlaps(image.shape[2], width)
+    rows, columns = area_shares(image.shape[1], height), area_shares(image.shape[2], width)
     mean = np.einsum("ih,bhwc,jw->bijc", rows, image.astype(np.float64), columns, optimize=True)
     if not np.issubdtype(image.dtype, np.floating):
         mean = np.rint(mean)
     return np.ascontiguousarray(mean.astype(image.dtype))
 
 
-def _overlaps(before: int, after: int) -> Array:
-    """Return [after, before]: which share of each new pixel comes from each old one."""
+def area_shares(before: int, after: int) -> Array:
+    """Return [after, before]: which share of each pixel of the smaller size comes from each of the larger one."""
     edges = np.arange(after + 1) * (before / after)
     low, high = (
         np.maximum(edges[:-1, None], np.arange(before)),

@@ -8,13 +8,15 @@ import pytest
 
 from redsc.compile import read_model
 from redsc.formats import write_tflite
-from redsc.ir import DType
+from redsc.ir import DType, Padding
 from redsc.passes.blocks import find_blocks
 from redsc.passes.nested import LevelSet, NestedWeights, build_level, plain_weights
 from redsc.passes.plan import LevelPlan
+from redsc.passes.resize_inputs import resize_inputs
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples
 from redsc.runtime.task import Task
+from redsc.runtime.view import View
 from tests.conftest import Zoo
 from tests.helpers import NetBuilder, small_net
 from tests.passes.tuning import (
@@ -76,6 +78,25 @@ def assert_training_is_building(levels: LevelSet, weights: NestedWeights) -> Non
         found = [[result[index].numpy() for result in results] for index in range(2)]
         expected = EXECUTORS["litert"].run(write_tflite(built), samples)
         assert difference(expected, found, FLOAT_TOLERANCE) is None
+
+
+@pytest.mark.parametrize("view", [View(size=(8, 8)), View((3, 2, 9, 10)), View((0, 1, 12, 11), (8, 5))], ids=str)
+def test_a_level_learns_from_what_it_sees(view: View) -> None:
+    net = NetBuilder(DType.FLOAT32)
+    x = net.conv(net.input(1, 12, 12, 3), 8, padding=Padding.SAME, stride_h=2, stride_w=2)
+    levels = levels_of(net.outputs(net.dense(net.mean(net.conv(x, 12, 1), 1, 2), 4)), 1, 0.5)
+    first, second = levels.plan.levels
+    small = replace(second, resolution=view.size, crop=view.crop)
+    levels = replace(levels, plan=replace(levels.plan, levels=(first, small)))
+    weights = plain_weights(levels)
+    parameters = find_parameters(levels, weights, range(2))
+    network = LevelNetwork(levels, weights, 1, parameters, Task.REGRESS, "cpu")
+    made = network.constants(parameters.views(torch.from_numpy(parameters.flatten())))
+    samples = random_samples(levels.graph, 3)
+    (answers,) = network.run([torch.from_numpy(np.stack([row[0] for row in samples]))], made)
+    level = resize_inputs(build_level(levels, weights, 1), view.input_size)
+    expected = EXECUTORS["litert"].run(write_tflite(level), view.of_rows(samples))
+    assert difference(expected, [[row.detach().numpy()] for row in answers], FLOAT_TOLERANCE) is None
 
 
 def test_what_no_trained_level_uses_is_no_parameter() -> None:

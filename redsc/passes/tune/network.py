@@ -10,10 +10,12 @@ import numpy as np
 
 from redsc.ir import Array, Graph, Shape, Value, copy_graph
 from redsc.passes.nested import LevelSet, NestedWeights, build_level, replace_constants, weight_axes
+from redsc.passes.resize_inputs import resize_inputs
 from redsc.passes.tune.heads import find_heads
 from redsc.passes.tune.parameters import Key, Parameters
 from redsc.runtime.task import Task
 from redsc.runtime.torch import TorchGraph
+from redsc.runtime.view import View, area_shares
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,6 +59,8 @@ class LevelNetwork:
         self, levels: LevelSet, weights: NestedWeights, slot: int, parameters: Parameters, task: Task, device: str
     ) -> None:
         graph = build_level(levels, weights, slot)
+        self.view = levels.plan.levels[slot].view
+        graph = resize_inputs(graph, self.view.input_size)
         self.network = TorchGraph(graph, [head.value for head in find_heads(graph, task)], device)
         self._recipes = dict(_recipes(levels, weights, slot, parameters, device))
 
@@ -65,8 +69,24 @@ class LevelNetwork:
         return {name: recipe.make(views) for name, recipe in self._recipes.items()}
 
     def run(self, inputs: Sequence[Tensor], constants: Mapping[str, Tensor]) -> list[Tensor]:
-        """Return the values that the loss looks at, each (N, *shape)."""
-        return self.network.run(inputs, constants)
+        """Return the values that the loss looks at, each (N, *shape), for what the level sees of the inputs."""
+        return self.network.run([_seen(self.view, tensor) for tensor in inputs], constants)
+
+
+def _seen(view: View, tensor: Tensor) -> Tensor:
+    """Return what a level sees of an input (N, *shape): of images as `View.of` has it, of others all."""
+    import torch
+
+    if tensor.ndim != 5:
+        return tensor
+    if view.crop:
+        top, left, height, width = view.crop
+        tensor = tensor[:, :, top : top + height, left : left + width]
+    if view.size is None:
+        return tensor
+    shares = (area_shares(*sizes) for sizes in zip(tensor.shape[2:4], view.size, strict=True))
+    rows, columns = (torch.tensor(share, dtype=tensor.dtype, device=tensor.device) for share in shares)
+    return torch.einsum("ih,nbhwc,jw->nbijc", rows, tensor, columns)
 
 
 def _recipes(
