@@ -199,8 +199,9 @@ def test_a_network_that_knows_the_size_of_its_image_says_where(tmp_path: Path) -
     plan = write_plan(path, Options(), {"100": View(), "50": View(size=(6, 6))})
     with pytest.raises(UsageError) as caught:
         plan_levels(path, Options(plan=plan))
-    (problem,) = caught.value.diagnostic.evidence
-    assert problem.startswith("the network does not take images of 6x6; FULLY_CONNECTED 'fully_connected")
+    what, where = caught.value.diagnostic.evidence
+    assert what == "the network does not take images of 6x6"
+    assert where.startswith("FULLY_CONNECTED 'fully_connected")
 
 
 def test_a_plan_keeps_what_levels_see() -> None:

@@ -65,8 +65,7 @@ def image_problems(graph: Graph, views: Iterable[tuple[str, View]]) -> Iterator[
                 resize_inputs(graph, size)
             outer = size
     except UsageError as error:
-        found = error.diagnostic
-        yield "; ".join((found.message, *found.evidence))
+        yield from (error.diagnostic.message, *error.diagnostic.evidence)
 
 
 def _times(size: Sequence[int]) -> str:
