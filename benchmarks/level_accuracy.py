@@ -33,10 +33,11 @@ from redsc.codegen.container import build_container
 from redsc.compile import Choice, plan_levels
 from redsc.formats import Model, load_model, write_tflite
 from redsc.ir import Array, Graph
-from redsc.options import Options, Recovery, Tuning
+from redsc.options import Options, Recovery, Tuning, parse_resolutions
 from redsc.passes.base import Log
 from redsc.passes.nested import LevelSet, build_level, plain_weights
 from redsc.passes.plan import Level, LevelPlan
+from redsc.passes.resize_inputs import resize_inputs
 from redsc.passes.structure import find_structure
 from redsc.passes.study import float_source
 from redsc.passes.tune.run import tune
@@ -82,7 +83,7 @@ class Variant:
     steps: int = 0
     has_labels: bool = False
 
-    def options(self, data: Path, seed: int, selector: str) -> Options:
+    def options(self, data: Path, seed: int, selector: str, sizes: str | None) -> Options:
         """Return the options of a compile."""
         tuning = Tuning(self.steps, seed=seed, flip=True) if self.steps else None
         return Options(
@@ -91,6 +92,7 @@ class Variant:
             recovery=self.recovery,
             protect_full=self.protect_full,
             tuning=tuning,
+            resolutions=parse_resolutions(sizes) if sizes else (),
             uses_cache=False,
         )
 
@@ -160,6 +162,7 @@ def main() -> None:
     parser.add_argument("variants", nargs="*", metavar="VARIANT", help=", ".join(VARIANTS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--select", default="joint")
+    parser.add_argument("--resolution", help="sizes of images that levels may have, like 24,16")
     parser.add_argument("--train", type=Path, default=DEBIAN)
     parser.add_argument("--steps", type=int, help="other steps of tuning than the variant's")
     asked = parser.parse_args()
@@ -173,15 +176,16 @@ def main() -> None:
 
 def measure(subject: Subject, test: Images, asked: argparse.Namespace) -> None:
     """Print the rows of every variant."""
-    print("variant / seed | MACs % | float % | int8 % | CPU s | container B | private B per slot", flush=True)
+    print(
+        "variant / seed | MACs % | float % | int8 % | CPU s | container B | private B per slot | sizes", flush=True
+    )
     for name in asked.variants or VARIANTS:
         variant = VARIANTS[name]
         if asked.steps and variant.steps:
             variant = replace(variant, steps=asked.steps)
         seen = subject.seen(variant.images, asked.train)
         rows = [
-            row(f"{name} / {seed}", subject.model, variant, seed, asked.select, seen, test)
-            for seed in range(asked.seeds)
+            row(f"{name} / {seed}", subject.model, variant, seed, asked, seen, test) for seed in range(asked.seeds)
         ]
         for kind, found in zip(("float", "int8"), np.swapaxes(np.array(rows), 0, 1), strict=True):
             mean, spread = found.mean(axis=0), found.max(axis=0) - found.min(axis=0)
@@ -210,7 +214,7 @@ def samples_of(model: Model, images: Images) -> list[list[Array]]:
 
 
 def row(
-    title: str, model: Path, variant: Variant, seed: int, selector: str, seen: Images, test: Images
+    title: str, model: Path, variant: Variant, seed: int, asked: argparse.Namespace, seen: Images, test: Images
 ) -> tuple[list[float], list[float]]:
     """Compile, measure and print one row; return the accuracies in float and in int8, smallest level first."""
     with tempfile.TemporaryDirectory() as folder:
@@ -220,17 +224,17 @@ def row(
         before = cpu_seconds()
         read = load_model(model)
         np.savez(data, x=shown.x.reshape(len(shown.x), *read.inputs[0].source_shape[1:]), **labels)
-        choice = plan_levels(model, variant.options(data, seed, selector))
+        choice = plan_levels(model, variant.options(data, seed, asked.select, asked.resolution))
     seconds = cpu_seconds() - before
-    samples = samples_of(read, test)
-    slots = range(len(choice.levels.graphs))
-    real = [accuracy(float_graph(choice, slot), samples, test.y) for slot in slots][::-1]
-    int8 = [accuracy(graph, samples, test.y) for graph in choice.levels.graphs][::-1]
+    samples = [view.of_rows(samples_of(read, test)) for view in choice.levels.views]
+    slots = range(len(samples))
+    real = [accuracy(float_graph(choice, slot), samples[slot], test.y) for slot in slots][::-1]
+    int8 = [accuracy(choice.levels.graphs[slot], samples[slot], test.y) for slot in slots][::-1]
     macs = [100 * item.macs / choice.levels.networks[0].macs for item in choice.levels.networks][::-1]
     container = build_container(choice.levels.graphs, [item.memory for item in choice.levels.networks])
     print(
         f"{title} | {numbers(macs)} | {numbers(real)} | {numbers(int8)} | {seconds:.0f} | {len(container.data):,} "
-        f"| {container.private_bytes}",
+        f"| {container.private_bytes} | {[view.input_size for view in choice.levels.views]}",
         flush=True,
     )
     return real, int8
@@ -240,7 +244,7 @@ def float_graph(choice: Choice, slot: int) -> Graph:
     """Return a level in float."""
     assert choice.cuts is not None
     assert choice.weights is not None
-    return build_level(choice.cuts, choice.weights, slot)
+    return resize_inputs(build_level(choice.cuts, choice.weights, slot), choice.levels.views[slot].input_size)
 
 
 def accuracy(graph: Graph, samples: list[list[Array]], labels: Array) -> float:
