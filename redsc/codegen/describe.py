@@ -292,8 +292,8 @@ def describe_firmware(
         sha256=model.sha256,
         model=container,
         levels=tuple(
-            FirmwareLevel(name, slot, network.macs, network.memory, measured, *estimated, image=image)
-            for slot, (name, network, measured, estimated, image) in enumerate(rows)
+            FirmwareLevel(name, slot, network.macs, network.memory, measured, time, energy, image)
+            for slot, (name, network, measured, (time, energy), image) in enumerate(rows)
         ),
         ports=(
             *(FirmwarePort(symbol, "input", index, *pair) for index, pair in enumerate(inputs)),
