@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from redsc.passes import SELECTORS
+
 if TYPE_CHECKING:
     from redsc.budgets import Budgets
     from redsc.options import Options, Quantization
@@ -63,7 +65,7 @@ _BUDGET_FLAGS = (
     click.option("--plan", type=click.Path(path_type=Path), help="Use this plan instead of searching one."),
     click.option(
         "--select",
-        type=click.Choice(["joint", "reds-bu", "reds-td", "uniform"]),
+        type=click.Choice(list(SELECTORS)),
         default="joint",
         show_default=True,
         help="How widths are chosen: exactly for all levels at once, one by one as REDS does, or all spaces alike.",

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from redsc.errors import Diagnostic
-from redsc.passes.plan import ceiling_name
+from redsc.passes.select.downward import choose_first
 from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Selection, Solver
 from redsc.passes.select.search import Found, Neighbours, Search
-from redsc.passes.select.shortfall import budget_error, level_misfit
+from redsc.passes.select.shortfall import level_misfit
 from redsc.passes.select.slots import levels_below, levels_that_fit, make_plan
 from redsc.passes.select.uniform import select_uniform
 
-__all__ = ["choose_first", "select_joint"]
+__all__ = ["select_joint"]
 
 
 def select_joint(problem: Problem) -> Selection:
@@ -76,27 +75,6 @@ def _choose_most(
         else:
             kept, found = [request, *kept], more
     return kept, [found] if found else [], notes
-
-
-def choose_first(problem: Problem) -> tuple[str, Found]:
-    """Return slot 0 and its name: that of the largest request where no budget binds, else its real percentage.
-
-    Raises:
-        BudgetError: the least legal network does not fit.
-    """
-    request = problem.requests[0]
-    full = problem.candidate(problem.full, view=request.view)
-    if full.macs <= request.ceiling_macs:
-        best: Found | None = Found((full,), bound=0.0, solved=0.0)
-    else:
-        unbounded = replace(problem.budgets, ram_bytes=None, flash_bytes=None, macs=None)
-        best = Search(replace(problem, budgets=unbounded, latency=None)).choose([request])
-    if best is not None and problem.fits(best.levels):
-        return request.name, best
-    best = Search(problem).choose([request])
-    if best is None:
-        raise budget_error(problem, problem.least, "the narrowest legal network")
-    return ceiling_name(best.levels[0].macs, problem.candidate(problem.full).macs), best
 
 
 def _is_free(problem: Problem, name: str, first: Found) -> bool:
