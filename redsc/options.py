@@ -23,6 +23,7 @@ __all__ = [
     "Quantization",
     "Recovery",
     "Size",
+    "Searching",
     "Tuning",
     "level_name",
     "parse_crops",
@@ -118,6 +119,23 @@ class Tuning:
 
 
 @dataclass(frozen=True, slots=True)
+class Searching:
+    """What some selectors ask besides.
+
+    `netadapt`: every step takes at least the share `step` of what is too much. `genetic`: so many networks in each
+    of so many generations, drawn with `seed`. `ratios`: the share of channels that goes, of every space or by the
+    file.
+    """
+
+    step: float = 0.025
+    population: int = 64
+    generations: int = 60
+    seed: int = 0
+    ratio: float | None = None
+    ratios: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """Everything a compile depends on besides the model file.
 
@@ -141,6 +159,7 @@ class Options:
     freeze: tuple[str, ...] = ()
     plan: Path | None = None
     selector: str = "joint"
+    searching: Searching = Searching()
     width_multiple: int = _DEFAULT_WIDTH_MULTIPLE
     name: str | None = None
     data: Path | None = None
@@ -167,7 +186,8 @@ class Options:
     @property
     def cuts(self) -> bool:
         """Whether levels may be cut: they were asked for, planned, or there are data to judge them by."""
-        return bool(self.levels or self.plan or self.data or self.resolutions or self.crops)
+        is_asked = self.levels or self.plan or self.resolutions or self.crops
+        return bool(is_asked or self.data or self.selector == "ratios")
 
 
 def parse_levels(text: str) -> tuple[str, ...]:

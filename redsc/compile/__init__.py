@@ -1,7 +1,8 @@
 """The order of the stages: model file -> levels -> container -> verified files. The only place that knows it."""
 
 from redsc.compile.artefact import Artefact, compile_model
-from redsc.compile.choice import Choice, plan_levels, read_model
+from redsc.compile.choice import Choice, plan_levels
+from redsc.compile.prepare import read_model
 from redsc.compile.verify import slice_level, verify_container
 
 __all__ = [

@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from redsc.budgets import Budgets, Kernels
 from redsc.compile.budgets import within_budgets
-from redsc.cost.macs import graph_macs
-from redsc.engine.rows import refusals
-from redsc.errors import Diagnostic, LimitExceeded
-from redsc.formats import Model, load_model
-from redsc.ir import Graph, Shape, keeps_state
-from redsc.limits import DEFAULT_LIMITS, Limits
+from redsc.compile.prepare import Prepared, prepare
+from redsc.errors import Diagnostic
+from redsc.formats import Model
+from redsc.ir import keeps_state
 from redsc.options import Options, Recovery
-from redsc.passes import SIMPLIFY
-from redsc.passes.base import Log, load_pass, run_passes
-from redsc.passes.dequantize import real_samples
-from redsc.passes.fuse_lookups import FuseLookups
-from redsc.passes.int8 import is_int8, without_annotations
+from redsc.passes.base import Log
+from redsc.passes.int8 import is_int8
 from redsc.passes.levels import Levels, choose_levels
 from redsc.passes.nested import LevelSet, NestedWeights, plain_weights, protect_first
-from redsc.passes.ptq import Quantized, dequantized_network, is_quantizable, quantize_network
+from redsc.passes.ptq import Quantized
 from redsc.passes.realize import float_levels, realize_levels
-from redsc.passes.recover.prepare import own_biases
 from redsc.passes.recover.stages import recover_levels
-from redsc.passes.schedule import Schedule
-from redsc.passes.simplify.drop_border_conversions import DropBorderConversions
-from redsc.passes.study import Study, float_source
+from redsc.passes.study import Study
 from redsc.passes.tune.run import TuneProgress, tune
 from redsc.progress import Progress, silent
-from redsc.runtime.dataset import DataSet, load_data
-from redsc.runtime.store import Store
+from redsc.runtime.dataset import DataSet
 
-__all__ = ["Choice", "plan_levels", "read_model"]
+__all__ = ["Choice", "choose", "choose_within", "plan_levels", "with_weights"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +47,6 @@ class Choice:
     blocks: tuple[Mapping[str, int], ...] = ()
 
 
-def read_model(
-    path: Path | str,
-    log: Log | None = None,
-    limits: Limits = DEFAULT_LIMITS,
-    shapes: Iterable[tuple[str, Shape]] = (),
-) -> Model:
-    """Read a model file and run the lossless passes over its graph; `shapes` are those of inputs it leaves open.
-
-    Raises:
-        UsageError: a shape does not fit the file.
-        ModelError: the file cannot be read, is damaged, or would keep the runtimes busy for ever.
-        UnsupportedError: the model has parts that redsc does not translate.
-    """
-    model = load_model(path, limits, dict(shapes))
-    macs = graph_macs(model.graph)
-    if macs > limits.macs:
-        raise LimitExceeded(f"one inference takes {macs:,} MACs, the limit is {limits.macs:,}")
-    run_passes(model.graph, [load_pass(where) for where in SIMPLIFY.values()], log or Log())
-    return model
-
-
 def plan_levels(path: Path | str, options: Options, progress: Progress = silent, log: Log | None = None) -> Choice:
     """Return the levels of a model file.
 
@@ -93,40 +62,31 @@ def plan_levels(path: Path | str, options: Options, progress: Progress = silent,
         RedscError: of the class that says what is wrong: usage, model, unsupported, budget.
     """
     with threadpool_limits(limits=1, user_api="blas"):  # sums depend on how many threads share them
-        return _plan_levels(path, options, progress, log or Log())
+        log = log or Log()
+        return choose_within(prepare(path, options, progress, log), options, progress, log)
 
 
-def _plan_levels(path: Path | str, options: Options, progress: Progress, log: Log) -> Choice:
-    progress("reading the model")
-    model = read_model(path, log, shapes=options.shapes)
-    run_passes(model.graph, [DropBorderConversions()] if options.int8_io else [], log)
-    fuse = FuseLookups(options.budgets.kernels)
-    run_passes(model.graph, [fuse], log)
-    if not is_quantizable(model.graph, options.data is not None, options.quantization):
-        _require_kernels(model.graph, options.budgets.kernels)
-    run_passes(model.graph, [Schedule(options.budgets.kernels)], log)
-    if options.cuts:
-        model = replace(model, graph=own_biases(model.graph))
-    data = None if options.data is None else load_data(options.data, model)
-    source = None if data is None or keeps_state(model.graph) else float_source(model.graph, log)
-    if data is not None and is_int8(model.graph):
-        data = replace(data, samples=real_samples(model.graph, data.samples))
-    quantized = _quantize(model.graph, source, data, options, progress, log)
-    network = run_passes(_network(model.graph, source, quantized), [fuse], log)
-    _require_kernels(network, options.budgets.kernels)
-    study = None
-    if source is not None and data is not None:
-        study = Study.of(quantized.source if quantized else source, data, _store(options))
+def choose_within(prepared: Prepared, options: Options, progress: Progress, log: Log) -> Choice:
+    """Return levels of a prepared model that keep the budgets with the weights that they are shipped with.
 
-    def choose(budgets: Budgets) -> Choice:
-        levels = choose_levels(network, replace(options, budgets=budgets), study, progress)
-        if quantized:
-            levels = replace(levels, diagnostics=(*quantized.diagnostics, *levels.diagnostics))
-        if data is not None and keeps_state(network):
-            levels = replace(levels, diagnostics=(_ONLY_MEASURED, *levels.diagnostics))
-        return Choice(model, levels, data, quantized, study)
+    Raises:
+        BudgetError: no levels keep them.
+    """
+    return within_budgets(
+        lambda budgets: choose(prepared, replace(options, budgets=budgets)),
+        lambda choice: with_weights(choice, options, progress, log),
+        options.budgets,
+    )
 
-    return within_budgets(choose, lambda choice: _with_weights(choice, options, progress, log), options.budgets)
+
+def choose(prepared: Prepared, options: Options) -> Choice:
+    """Return levels of a prepared model, as they are before recovery."""
+    levels = choose_levels(prepared.network, options, prepared.problem)
+    if prepared.quantized:
+        levels = replace(levels, diagnostics=(*prepared.quantized.diagnostics, *levels.diagnostics))
+    if prepared.data is not None and keeps_state(prepared.network):
+        levels = replace(levels, diagnostics=(_ONLY_MEASURED, *levels.diagnostics))
+    return Choice(prepared.model, levels, prepared.data, prepared.quantized, prepared.study)
 
 
 _ONLY_MEASURED = Diagnostic(
@@ -134,37 +94,7 @@ _ONLY_MEASURED = Diagnostic(
 )
 
 
-def _quantize(
-    graph: Graph, source: Graph | None, data: DataSet | None, options: Options, progress: Progress, log: Log
-) -> Quantized | None:
-    """Return the float network with its int8 form, None where there is only one of the two."""
-    samples, settings = data.samples if data else [], options.quantization
-    if is_int8(graph):
-        return None if source is None else dequantized_network(graph, source, samples, settings)
-    if not is_quantizable(graph, data is not None, settings):
-        return None
-    progress("calibrating")
-    return quantize_network(graph if source is None else source, samples, settings, log)
-
-
-def _network(graph: Graph, source: Graph | None, quantized: Quantized | None) -> Graph:
-    """Return the network that levels are cut out of; an int8 file is itself, to the bit."""
-    if is_int8(graph):
-        return graph
-    return quantized.graph if quantized else without_annotations(source or graph)
-
-
-def _require_kernels(network: Graph, kernels: Kernels) -> None:
-    """Check that the C engine can run a network, if it is to."""
-    if kernels.are_ours and (error := refusals([network], kernels)):
-        raise error
-
-
-def _store(options: Options) -> Store:
-    return Store.default() if options.uses_cache else Store(None)
-
-
-def _with_weights(choice: Choice, options: Options, progress: Progress, log: Log) -> Choice:
+def with_weights(choice: Choice, options: Options, progress: Progress, log: Log) -> Choice:
     """Return a choice whose levels have recovered weights, and activation scales of their own in int8."""
     study, quantized = choice.study, choice.quantized
     if study is None and quantized is None:

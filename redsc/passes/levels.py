@@ -27,7 +27,7 @@ from redsc.passes.study import Study
 from redsc.progress import Progress, silent
 from redsc.runtime.view import WHOLE, View
 
-__all__ = ["Levels", "choose_levels"]
+__all__ = ["Levels", "choose_levels", "pose_levels"]
 
 _DEFAULT_LEVELS = ("100", "75", "50", "25")  # with --data, DESIGN: what is lossy needs leave
 _LOSSLESS = ("100",)
@@ -78,30 +78,42 @@ class Levels:
         return replace(self, plan=plan, networks=ship([self.networks[slot] for slot in slots], budgets))
 
 
-def choose_levels(
-    graph: Graph, options: Options, study: Study | None = None, progress: Progress = silent
-) -> Levels:
+def pose_levels(graph: Graph, options: Options, study: Study | None = None, progress: Progress = silent) -> Problem:
+    """Return the problem of choosing the levels that the options ask for: what all selectors have in common.
+
+    A study says what cuts cost.
+    """
+    names = options.levels or (_DEFAULT_LEVELS if options.data else _LOSSLESS)
+    if not options.cuts:
+        return make_problem(graph, options, names)
+    problem = make_problem(graph, options, names, study, progress)
+    check_permutation(graph, problem.groups)
+    return problem
+
+
+def choose_levels(graph: Graph, options: Options, posed: Problem | None = None) -> Levels:
     """Return the levels that the options ask for, cut out of a network whose weights stay as they are.
 
-    Without level names, data or a plan there is one lossless level. A study says what cuts cost.
+    Without level names, data, ratios or a plan there is one lossless level. The budgets are those of the options,
+    the problem is posed anew where none is given.
 
     Raises:
         BudgetError: no legal network fits.
-        UsageError: the given plan does not fit this model.
+        UsageError: the given plan or ratios do not fit this model.
     """
-    names = options.levels or (_DEFAULT_LEVELS if options.data else _LOSSLESS)
     if options.plan is not None:
         return _given(graph, options, options.plan)
+    problem = replace(posed or pose_levels(graph, options), budgets=options.budgets)
     if not options.cuts:
-        return _lossless(graph, make_problem(graph, options, names))
-    problem = make_problem(graph, options, names, study, progress)
-    check_permutation(graph, problem.groups)
-    progress("choosing levels")
+        return _lossless(graph, problem)
+    problem.progress("choosing levels")
     selection = select_sized(problem, _selector(options.selector))
     _require_views(problem, selection.plan, options.selector)
     rules = Rules(options.budgets, options.width_multiple, problem.blocks, problem.latency)
     check = (graph, problem.groups, selection.plan, rules)
-    problems = [*plan_problems(*check), *fullness_problems(*check)]
+    problems = list(plan_problems(*check))
+    if selection.solver.status != "given":
+        problems += fullness_problems(*check)
     if problems:
         raise InternalError(f"selector {options.selector} made a wrong plan", code="I705", evidence=problems)
     return _cut(problem, selection, options.selector)

@@ -67,6 +67,8 @@ def make_problem(
         found.structure.blocks,
         latency_bound(options.budgets),
         segments,
+        options.searching,
+        progress,
         sizes=sizes,
     )
 

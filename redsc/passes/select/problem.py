@@ -17,6 +17,7 @@ from redsc.cost.macs import graph_macs
 from redsc.cost.memory import NetworkMemory, measure_memory, resident_bytes
 from redsc.errors import Diagnostic
 from redsc.ir import Graph
+from redsc.options import Searching
 from redsc.passes.blocks import SkipBlock, outermost_blocks
 from redsc.passes.flash import levels_flash
 from redsc.passes.losses import Losses
@@ -26,6 +27,7 @@ from redsc.passes.resize_inputs import image_size, resize_inputs
 from redsc.passes.spaces import ChannelGroups, Space
 from redsc.passes.strided import share_with
 from redsc.runtime.view import WHOLE, Size, View
+from redsc.progress import Progress, silent
 
 __all__ = ["Candidate", "LevelRequest", "Problem", "Selection", "Solver", "legal_widths", "live_spaces"]
 
@@ -107,7 +109,8 @@ class Problem:
     """The graph, already permuted by `order`; requests, the largest first; budgets for all levels together.
 
     `losses` says what each cut costs, `blocks` what a level may leave out, `latency` how long the largest may take.
-    `segments` are the names of the blocks that tie spaces together.
+    `segments` are the names of the blocks that tie spaces together. `searching` is what some selectors ask besides,
+    `progress` is told what takes long.
 
     With `first`, the levels lie below this one, and read its weights as the budgets say. `sizes`, the largest
     first, are those that the images of levels may have instead of the whole one; selectors take what the requests
@@ -124,6 +127,8 @@ class Problem:
     blocks: tuple[SkipBlock, ...] = ()
     latency: LatencyBound | None = None
     segments: tuple[str, ...] = ()
+    searching: Searching = Searching()
+    progress: Progress = field(default=silent, repr=False, compare=False)
     first: Candidate | None = None
     sizes: tuple[Size, ...] = ()
     _cache: dict[tuple[object, ...], Candidate] = field(default_factory=dict, repr=False, compare=False)

@@ -1,0 +1,131 @@
+"""From a model file to what levels are chosen of: the network, what data say about it, the problem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from redsc.budgets import Kernels
+from redsc.cost.macs import graph_macs
+from redsc.engine.rows import refusals
+from redsc.errors import LimitExceeded
+from redsc.formats import Model, load_model
+from redsc.ir import Graph, Shape, keeps_state
+from redsc.limits import DEFAULT_LIMITS, Limits
+from redsc.options import Options
+from redsc.passes import SIMPLIFY
+from redsc.passes.base import Log, load_pass, run_passes
+from redsc.passes.dequantize import real_samples
+from redsc.passes.fuse_lookups import FuseLookups
+from redsc.passes.int8 import is_int8, without_annotations
+from redsc.passes.levels import pose_levels
+from redsc.passes.ptq import Quantized, dequantized_network, is_quantizable, quantize_network
+from redsc.passes.recover.prepare import own_biases
+from redsc.passes.schedule import Schedule
+from redsc.passes.select.problem import Problem
+from redsc.passes.simplify.drop_border_conversions import DropBorderConversions
+from redsc.passes.study import Study, float_source
+from redsc.progress import Progress, silent
+from redsc.runtime.dataset import DataSet, load_data
+from redsc.runtime.store import Store
+
+__all__ = ["Prepared", "prepare", "read_model"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A model whose levels can be chosen.
+
+    `network` is what they are cut out of, `quantized` the int8 form of a float network, `study` what data said
+    about it; None where there is no need. `problem` is the same for all selectors, None where a plan is given.
+    """
+
+    model: Model
+    network: Graph
+    data: DataSet | None
+    quantized: Quantized | None
+    study: Study | None
+    problem: Problem | None
+
+
+def read_model(
+    path: Path | str,
+    log: Log | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    shapes: Iterable[tuple[str, Shape]] = (),
+) -> Model:
+    """Read a model file and run the lossless passes over its graph; `shapes` are those of inputs it leaves open.
+
+    Raises:
+        UsageError: a shape does not fit the file.
+        ModelError: the file cannot be read, is damaged, or would keep the runtimes busy for ever.
+        UnsupportedError: the model has parts that redsc does not translate.
+    """
+    model = load_model(path, limits, dict(shapes))
+    macs = graph_macs(model.graph)
+    if macs > limits.macs:
+        raise LimitExceeded(f"one inference takes {macs:,} MACs, the limit is {limits.macs:,}")
+    run_passes(model.graph, [load_pass(where) for where in SIMPLIFY.values()], log or Log())
+    return model
+
+
+def prepare(path: Path | str, options: Options, progress: Progress = silent, log: Log | None = None) -> Prepared:
+    """Read a model file, run the lossless passes, make it int8 where there are data, and measure what cuts cost.
+
+    Raises:
+        RedscError: of the class that says what is wrong: usage, model, unsupported.
+    """
+    log = log or Log()
+    progress("reading the model")
+    model = read_model(path, log, shapes=options.shapes)
+    run_passes(model.graph, [DropBorderConversions()] if options.int8_io else [], log)
+    fuse = FuseLookups(options.budgets.kernels)
+    run_passes(model.graph, [fuse], log)
+    if not is_quantizable(model.graph, options.data is not None, options.quantization):
+        _require_kernels(model.graph, options.budgets.kernels)
+    run_passes(model.graph, [Schedule(options.budgets.kernels)], log)
+    if options.cuts:
+        model = replace(model, graph=own_biases(model.graph))
+    data = None if options.data is None else load_data(options.data, model)
+    source = None if data is None or keeps_state(model.graph) else float_source(model.graph, log)
+    if data is not None and is_int8(model.graph):
+        data = replace(data, samples=real_samples(model.graph, data.samples))
+    quantized = _quantize(model.graph, source, data, options, progress, log)
+    network = run_passes(_network(model.graph, source, quantized), [fuse], log)
+    _require_kernels(network, options.budgets.kernels)
+    study = None
+    if source is not None and data is not None:
+        study = Study.of(quantized.source if quantized else source, data, _store(options))
+    problem = None if options.plan is not None else pose_levels(network, options, study, progress)
+    return Prepared(model, network, data, quantized, study, problem)
+
+
+def _quantize(
+    graph: Graph, source: Graph | None, data: DataSet | None, options: Options, progress: Progress, log: Log
+) -> Quantized | None:
+    """Return the float network with its int8 form, None where there is only one of the two."""
+    samples, settings = data.samples if data else [], options.quantization
+    if is_int8(graph):
+        return None if source is None else dequantized_network(graph, source, samples, settings)
+    if not is_quantizable(graph, data is not None, settings):
+        return None
+    progress("calibrating")
+    return quantize_network(graph if source is None else source, samples, settings, log)
+
+
+def _network(graph: Graph, source: Graph | None, quantized: Quantized | None) -> Graph:
+    """Return the network that levels are cut out of; an int8 file is itself, to the bit."""
+    if is_int8(graph):
+        return graph
+    return quantized.graph if quantized else without_annotations(source or graph)
+
+
+def _require_kernels(network: Graph, kernels: Kernels) -> None:
+    """Check that the C engine can run a network, if it is to."""
+    if kernels.are_ours and (error := refusals([network], kernels)):
+        raise error
+
+
+def _store(options: Options) -> Store:
+    return Store.default() if options.uses_cache else Store(None)
