@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 import redsc
-from redsc.cli.flags import MODEL, SHAPE, budget_flags, network_flags, options_of
+from redsc.cli.flags import MODEL, SHAPE, budget_flags, network_flags, options_of, select_flags
 from redsc.cli.terminal import say, waiting
 from redsc.errors import did_you_mean
 from redsc.version import __version__
@@ -53,6 +53,7 @@ def cli() -> None:
 @cli.command("compile")
 @MODEL
 @budget_flags
+@select_flags
 @network_flags
 @click.option(
     "--eval",
@@ -148,6 +149,7 @@ def analyze(model: Path, shapes: tuple[str, ...], json_to: str | None) -> None:
 @cli.command()
 @MODEL
 @budget_flags
+@select_flags
 @network_flags
 @click.option(
     "--spaces",

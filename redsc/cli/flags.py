@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from redsc.passes import SELECTORS
+from redsc.cli.select_flags import SEARCH_DEFAULTS, SEARCH_FLAGS, SELECT_FLAGS, searching_of, selector_of
 
 if TYPE_CHECKING:
     from redsc.budgets import Budgets
     from redsc.options import Options, Quantization
 
-__all__ = ["MODEL", "SHAPE", "budget_flags", "network_flags", "options_of"]
+__all__ = ["MODEL", "SHAPE", "budget_flags", "network_flags", "options_of", "search_flags", "select_flags"]
 
 MODEL = click.argument("model", type=click.Path(path_type=Path))
 _KERNELS = click.option(
@@ -61,14 +61,6 @@ _BUDGET_FLAGS = (
         metavar="[LEVEL=]T,L,H,W",
         multiple=True,
         help="The part of the image that all levels, or one, see: top, left, height, width. Repeatable.",
-    ),
-    click.option("--plan", type=click.Path(path_type=Path), help="Use this plan instead of searching one."),
-    click.option(
-        "--select",
-        type=click.Choice(list(SELECTORS)),
-        default="joint",
-        show_default=True,
-        help="How widths are chosen: exactly for all levels at once, one by one as REDS does, or all spaces alike.",
     ),
 )
 SHAPE = click.option(
@@ -160,7 +152,8 @@ _DEFAULTS: Mapping[str, Any] = {  # of flags that some commands lack
     "plan": None,
     "resolution": None,
     "crops": (),
-    "select": "joint",
+    "select": None,
+    **SEARCH_DEFAULTS,
     "evaluation": None,
     "max_drop": None,
     "array": "hex",
@@ -171,8 +164,18 @@ _DEFAULTS: Mapping[str, Any] = {  # of flags that some commands lack
 
 
 def budget_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the flags that bound and choose its levels."""
+    """Give a command the flags that bound and name its levels."""
     return _with_flags(command, _BUDGET_FLAGS)
+
+
+def select_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the flags that say how its levels are chosen."""
+    return _with_flags(command, SELECT_FLAGS)
+
+
+def search_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the flags that some selectors ask besides."""
+    return _with_flags(command, SEARCH_FLAGS)
 
 
 def network_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -221,7 +224,8 @@ def options_of(flags: Mapping[str, Any], name: str | None = None) -> Options:
         name=name,
         shapes=parse_shapes(found["shapes"]),
         int8_io=found["int8_io"],
-        selector=found["select"],
+        selector=selector_of(found),
+        searching=searching_of(found),
         importance=Importance(found["importance"]),
         recovery=Recovery(found["recover"]),
         protect_full=found["protect_full"],

@@ -37,8 +37,8 @@ def write_depfile(path: Path, report: Path, model: Model, options: Options) -> N
 def input_files(model: Model, options: Options) -> tuple[Path, ...]:
     """Return the files that a compile reads, the model first, each once."""
     weights = external_files(model.source, model.path.parent) if model.format == "onnx" else ()
-    target = options.budgets.target
-    given = (options.data, options.evaluation, options.plan, *(target.files if target else ()))
+    target, ratios = options.budgets.target, options.searching.ratios
+    given = (options.data, options.evaluation, options.plan, ratios, *(target.files if target else ()))
     return tuple(dict.fromkeys([model.path, *weights, *(path for path in given if path is not None)]))
 
 

@@ -223,6 +223,7 @@ def _solver_lines(report: Report) -> list[str]:
         return []
     among = "" if solver.grid is None else f", among {solver.grid} widths per space, then filled up"
     texts = {
+        "given": "no search",
         "optimal": f"no other plan loses less{among}",
         "gap": f"the best may lose {100 * (solver.gap or 0):.1f} % less{among}",
     }

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from redsc.codegen.depfile import input_files, render_depfile, write_depfile
 from redsc.errors import OutputError
 from redsc.formats import Model, load_model
-from redsc.options import Options
+from redsc.options import Options, Searching
 from tests.codegen.test_c_files import compiler
 
 SECOND = 1_000_000_000
@@ -85,6 +85,8 @@ def test_a_compile_depends_on_the_model_its_weights_and_all_data(tmp_path: Path,
     given = {name: tmp_path / name for name in ("data", "evaluation", "plan")}
     files = input_files(model, Options(**given))  # type: ignore[arg-type]
     assert files == (tmp_path / "net.onnx", tmp_path / "weights.bin", *given.values())
+    ratios = tmp_path / "ratios.toml"
+    assert input_files(model, Options(searching=Searching(ratios=ratios)))[2:] == (ratios,)
     same = tmp_path / "same.npz"
     assert input_files(model, Options(data=same, evaluation=same))[2:] == (same,)
 

@@ -9,18 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redsc.budgets import Budgets, Kernels, Resident
+from redsc.cost.latency import LatencyBound
 from redsc.errors import BudgetError
 from redsc.ir import Graph
 from redsc.passes import SELECTORS
 from redsc.passes.base import load
 from redsc.passes.select.problem import Problem, Selection
-from tests.passes.selecting import complaints, networks, posed, residuals
+from tests.helpers import latency_table
+from tests.passes.selecting import SMALL, complaints, networks, posed, residuals, small_problem
 from tests.passes.skipping import residual_graphs
 from tests.strategies import graphs
 
 NAMES = ("100", "75", "50", "25")
 GRAPHS = st.one_of(graphs(), residual_graphs())
-EVERY = pytest.mark.parametrize("name", SELECTORS)
+SEARCHES = [name for name in SELECTORS if name != "ratios"]
+EVERY = pytest.mark.parametrize("name", SEARCHES)
 
 
 def select(name: str, problem: Problem) -> Selection:
@@ -71,3 +74,25 @@ def test_spaces_of_skipped_blocks_are_as_narrow_as_can_be(name: str) -> None:
 def test_two_runs_agree(name: str) -> None:
     plans = {select(name, posed(residuals(), NAMES, seed=7)).plan.to_json() for _ in range(2)}
     assert len(plans) == 1
+
+
+@pytest.mark.parametrize("net", SMALL)
+@EVERY
+def test_none_loses_less_than_joint_proves(name: str, net: str) -> None:
+    problem = small_problem(net)
+    joint, other = select("joint", problem), select(name, problem)
+    assert len(other.plan.levels) <= len(joint.plan.levels)
+    if len(other.plan.levels) == len(joint.plan.levels):
+        assert (other.solver.objective or 0.0) >= (joint.solver.bound or 0.0) * (1 - 1e-6)
+
+
+@EVERY
+def test_a_bound_on_latency_is_kept(name: str) -> None:
+    free = posed(residuals(), NAMES, seed=2)
+    table = latency_table()
+    timed = replace(free, latency=LatencyBound(10**9, table))
+    most = timed.microseconds(timed.candidate(timed.full))
+    problem = replace(free, latency=LatencyBound(most // 2, table))
+    selection = select(name, problem)
+    assert complaints(problem, selection) == []
+    assert problem.microseconds(networks(problem, selection.plan)[0]) <= most // 2
