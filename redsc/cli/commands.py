@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 import redsc
-from redsc.cli.flags import MODEL, SHAPE, budget_flags, network_flags, options_of, select_flags
+from redsc.cli.flags import (
+    EVALUATION,
+    MODEL,
+    SHAPE,
+    budget_flags,
+    network_flags,
+    options_of,
+    search_flags,
+    select_flags,
+)
 from redsc.cli.terminal import say, waiting
 from redsc.errors import did_you_mean
 from redsc.version import __version__
@@ -55,13 +65,7 @@ def cli() -> None:
 @budget_flags
 @select_flags
 @network_flags
-@click.option(
-    "--eval",
-    "evaluation",
-    type=click.Path(path_type=Path),
-    metavar="FILE.npz",
-    help="Measure the levels on these samples; default: a part of --data that is held back.",
-)
+@EVALUATION
 @click.option("--max-drop", metavar="PERCENT", help="Leave out levels that lose more, like 2%.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
 @click.option("--name", metavar="NAME", help="Prefix of files and C symbols; default: the model's file name.")
@@ -174,6 +178,42 @@ def levels(model: Path, spaces: bool, **flags: Any) -> None:
     for item in chosen.diagnostics:
         say(item.render())
     print(chosen.plan.to_json(), end="")
+
+
+@cli.command()
+@MODEL
+@budget_flags
+@click.option(
+    "--select",
+    metavar="LIST",
+    default="joint,genetic,netadapt,reds-bu,uniform",
+    show_default=True,
+    help="The selectors to compare.",
+)
+@search_flags
+@network_flags
+@EVALUATION
+@click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the numbers as JSON.")
+def compare(model: Path, select: str, json_to: str | None, **flags: Any) -> None:
+    """Choose the levels of MODEL by several selectors, side by side.
+
+    On the same data, losses and budgets, with the same recovery.
+    """
+    from redsc.cli.select_flags import parse_selectors, searching_of
+    from redsc.compile import compare_selectors
+    from redsc.report.comparison import print_comparison
+
+    one_level = {"ratio": None, "ratios": None}  # asks for `ratios` alone; here it is one of several
+    options = replace(options_of({**flags, **one_level}), searching=searching_of(flags))
+    with waiting() as progress:
+        found = compare_selectors(model, options, parse_selectors(select), progress)
+    for side in found.sides:
+        if side.error is not None:
+            say(f"{side.selector}: {side.error.render('error')}")
+    if json_to:
+        print(found.to_json())
+    else:
+        print_comparison(found)
 
 
 @cli.command("slice")

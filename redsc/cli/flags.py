@@ -14,8 +14,24 @@ if TYPE_CHECKING:
     from redsc.budgets import Budgets
     from redsc.options import Options, Quantization
 
-__all__ = ["MODEL", "SHAPE", "budget_flags", "network_flags", "options_of", "search_flags", "select_flags"]
+__all__ = [
+    "EVALUATION",
+    "MODEL",
+    "SHAPE",
+    "budget_flags",
+    "network_flags",
+    "options_of",
+    "search_flags",
+    "select_flags",
+]
 
+EVALUATION = click.option(
+    "--eval",
+    "evaluation",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npz",
+    help="Measure the levels on these samples; default: a part of --data that is held back.",
+)
 MODEL = click.argument("model", type=click.Path(path_type=Path))
 _KERNELS = click.option(
     "--kernels",

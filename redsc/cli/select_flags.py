@@ -79,7 +79,7 @@ def selector_of(found: Mapping[str, Any]) -> str:
         return found["select"] or "joint"
     if found["select"] not in (None, "ratios") or found["levels"] is not None or found["plan"] is not None:
         message = "--ratio and --ratios make one level, without --select, --levels and --plan"
-        raise UsageError(message, code="U223", hint="`redsc compare` puts ratios beside other selectors")
+        raise UsageError(message, code="U226", hint="`redsc compare` puts ratios beside other selectors")
     return "ratios"
 
 

@@ -2,12 +2,14 @@
 
 from redsc.compile.artefact import Artefact, compile_model
 from redsc.compile.choice import Choice, plan_levels
+from redsc.compile.compare import compare_selectors
 from redsc.compile.prepare import read_model
 from redsc.compile.verify import slice_level, verify_container
 
 __all__ = [
     "Artefact",
     "Choice",
+    "compare_selectors",
     "compile_model",
     "plan_levels",
     "read_model",

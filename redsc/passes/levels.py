@@ -27,9 +27,9 @@ from redsc.passes.study import Study
 from redsc.progress import Progress, silent
 from redsc.runtime.view import WHOLE, View
 
-__all__ = ["Levels", "choose_levels", "pose_levels"]
+__all__ = ["DEFAULT_LEVELS", "Levels", "choose_levels", "pose_levels"]
 
-_DEFAULT_LEVELS = ("100", "75", "50", "25")  # with --data, DESIGN: what is lossy needs leave
+DEFAULT_LEVELS = ("100", "75", "50", "25")  # with --data, DESIGN: what is lossy needs leave
 _LOSSLESS = ("100",)
 
 
@@ -83,7 +83,7 @@ def pose_levels(graph: Graph, options: Options, study: Study | None = None, prog
 
     A study says what cuts cost.
     """
-    names = options.levels or (_DEFAULT_LEVELS if options.data else _LOSSLESS)
+    names = options.levels or (DEFAULT_LEVELS if options.data else _LOSSLESS)
     if not options.cuts:
         return make_problem(graph, options, names)
     problem = make_problem(graph, options, names, study, progress)

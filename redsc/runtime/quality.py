@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import inf, isfinite, sqrt
 
 import numpy as np
 
@@ -37,6 +37,8 @@ class Quality:
         sqnr_db: signal to noise of all outputs against the original's, in dB; None where they are equal.
         loss: what it loses against the original on the same samples: accuracy or agreement, as a fraction; of a
             regression the share of the variance that it does not explain, None where it misses a constant.
+        divergence: how far its answers are from the original's (`Judge.divergence`): of a classifier in nats, of a
+            regression the same as `loss`.
     """
 
     metric: str
@@ -45,6 +47,7 @@ class Quality:
     interval: tuple[float, float] | None = None
     sqnr_db: float | None = None
     loss: float | None = None
+    divergence: float | None = None
 
     @property
     def margin(self) -> float | None:
@@ -66,10 +69,9 @@ def measure_levels(
     whole = _real_outputs(original, data)
     seen = (view.of_data(data) for view in views or [WHOLE] * len(levels))
     found = (_real_outputs(*pair) for pair in zip(levels, seen, strict=True))
-    if task is Task.REGRESS:
-        judge = Judge.of_outputs(original, whole, task)
-        return [_regression(judge, whole, rows) for rows in found]
-    return [_classification(whole, rows, data.labels) for rows in found]
+    judge = Judge.of_outputs(original, whole, task)
+    measure = _regression if task is Task.REGRESS else _classification
+    return [measure(judge, whole, rows, data.labels) for rows in found]
 
 
 def wilson_interval(hits: int, count: int) -> tuple[float, float]:
@@ -84,7 +86,9 @@ def wilson_interval(hits: int, count: int) -> tuple[float, float]:
     return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
-def _classification(whole: list[list[Array]], found: list[list[Array]], labels: Array | None) -> Quality:
+def _classification(
+    judge: Judge, whole: list[list[Array]], found: list[list[Array]], labels: Array | None
+) -> Quality:
     original, classes = _classes(whole), _classes(found)
     wanted, metric = (original, "agreement") if labels is None else (labels, "accuracy")
     hits, count = int(np.sum(classes == wanted)), len(classes)
@@ -97,12 +101,18 @@ def _classification(whole: list[list[Array]], found: list[list[Array]], labels: 
         (round(low, 6), round(high, 6)),
         _decibels(whole, found),
         round(loss, 6),
+        _divergence(judge, found),
     )
 
 
-def _regression(judge: Judge, whole: list[list[Array]], found: list[list[Array]]) -> Quality:
-    noise, loss = _decibels(whole, found), judge.expected_loss(found)
-    return Quality("sqnr_db", noise, len(whole), None, noise, None if loss == inf else round(loss, 6))
+def _regression(judge: Judge, whole: list[list[Array]], found: list[list[Array]], _labels: Array | None) -> Quality:
+    noise, loss = _decibels(whole, found), _divergence(judge, found)
+    return Quality("sqnr_db", noise, len(whole), None, noise, loss, loss)
+
+
+def _divergence(judge: Judge, found: list[list[Array]]) -> float | None:
+    value = judge.divergence(found)
+    return round(value, 6) if isfinite(value) else None
 
 
 def _decibels(whole: list[list[Array]], found: list[list[Array]]) -> float | None:

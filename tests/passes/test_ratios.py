@@ -69,7 +69,7 @@ def test_a_wrong_file_is_refused(problem: Problem, tmp_path: Path, text: str, me
     path.write_text(text)
     with pytest.raises(UsageError, match=message) as caught:
         select_ratios(asking(problem, ratios=path))
-    assert caught.value.diagnostic.code == "U223"
+    assert caught.value.diagnostic.code == "U226"
 
 
 def test_a_frozen_space_says_so(problem: Problem, tmp_path: Path) -> None:

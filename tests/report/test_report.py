@@ -108,6 +108,7 @@ def test_measured_levels_say_how_sure_that_is(tmp_path: Path, capsys: pytest.Cap
         "samples": 30,
         "interval": interval,
         "sqnr_db": None,
+        "divergence": 0.0,
         "loss": 0.0,
     }
     print_report(made.report, made.files, None)

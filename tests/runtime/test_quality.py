@@ -44,6 +44,12 @@ def images(model: Model, count: int = 6) -> np.ndarray[tuple[int, ...], np.dtype
     return np.concatenate([row[0] for row in random_samples(model.graph, count)])
 
 
+def nats(wanted: Array, found: Array) -> float:
+    """Return the mean divergence of softmaxes, none of them below 1e-7."""
+    p, q = (np.exp(x) / np.exp(x).sum(axis=1, keepdims=True) for x in (wanted, found))
+    return float((p * np.log(p / np.maximum(q, 1e-7))).sum(axis=1).mean())
+
+
 def test_accuracy_counts_right_answers(tmp_path: Path, model: Model) -> None:
     rows = EXECUTORS["litert"].run(write_tflite(model.graph), random_samples(model.graph, 6))
     labels = np.array([int(np.argmax(row[0])) for row in rows])
@@ -62,6 +68,12 @@ def test_without_labels_levels_are_compared_with_the_original(tmp_path: Path, mo
     assert other.value < 1.0
     assert other.loss == pytest.approx(1 - other.value)
     assert other.sqnr_db is not None
+    wanted, found = (
+        np.array([row[0][0] for row in dequantize_rows(graph, run(graph, data.samples))], np.float64)
+        for graph in (model.graph, small_net(seed=9))
+    )
+    assert same.divergence == 0.0
+    assert other.divergence == pytest.approx(nats(wanted, found), abs=1e-4)
 
 
 def test_the_loss_is_paired_with_the_originals_own_accuracy(model: Model) -> None:
