@@ -3,9 +3,9 @@
     PYTHONPATH=. python benchmarks/gencprunex.py [--images 500]
 
 The network is their base, a MobileNet-0.25 that sees persons, float from their file. redsc has 512 unlabelled
-natural images (CIFAR-10, three times as large); agreement with the base is counted on others. Their published
-network, a ratio of 0.5 for every layer and then trained again with labels, goes through redsc as it is: the same
-int8, the same arena planner, the same images.
+natural images (CIFAR-10, three times as large; needs pillow); agreement with the base is counted on others. Their
+published network, a ratio of 0.5 for every layer, goes through redsc as it is: the same int8, the same arena
+planner, the same images.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from level_selectors import enlarged
 from models import ZOO
 
 from redsc.budgets import Budgets
@@ -44,11 +45,11 @@ def main() -> None:
     print("network | RAM B | flash B | MACs | limits | agreement with the base | divergence | CPU s")
     with tempfile.TemporaryDirectory() as folder:
         data, test = (Path(folder) / name for name in ("seen.npz", "test.npz"))
-        images = np.load(IMAGES)["x"].repeat(3, axis=1).repeat(3, axis=2).astype(np.float32)
+        images = enlarged(np.load(IMAGES)["x"][: FEW + count])
         np.savez(data, x=images[:FEW])
-        np.savez(test, x=images[FEW : FEW + count])
+        np.savez(test, x=images[FEW:])
         options = Options(levels=("100",), data=data, evaluation=test, int8_io=True)
-        for name, path in (("their base", BASE), ("their 0.5, trained again", FIXED)):
+        for name, path in (("their base", BASE), ("their 0.5", FIXED)):
             print_row(name, *facts(plan_levels(path, options), test))
         for side in compare_selectors(BASE, replace(options, budgets=LIMITS), SELECTORS).sides:
             print_side(side)

@@ -4,8 +4,8 @@
 
 Levels 25, 50, 75 and 100 of four networks, no budgets, widths in multiples of 4. All selectors have the same
 losses, measured on the same few hundred unlabelled samples, and the same recovery; quality is that of the int8
-levels on other samples. Seconds are those that a core works for choosing alone. `joint` must never lose more than
-another: that is asserted.
+levels on other samples (enlarging images needs pillow). Seconds are those that a core works for choosing alone.
+`joint` must never lose more than another: that is asserted.
 """
 
 from __future__ import annotations
@@ -65,8 +65,18 @@ def things() -> Samples:
 
 def scenes() -> Samples:
     """Return images of CIFAR-10, three times as large, from 0 to 1; none is labelled."""
-    x = _cifar()[0].repeat(3, axis=1).repeat(3, axis=2) / 255
-    return Samples(x[:256], x[512:], None)
+    x = enlarged(_cifar()[0][:1000]) / 255
+    return Samples(x[:256], x[256:], None)
+
+
+def enlarged(images: Array) -> Array:
+    """Return images of 32 x 32 three times as large, smoothly, from 0 to 255."""
+    from PIL import Image
+
+    pictures = (
+        Image.fromarray(image.astype(np.uint8)).resize((96, 96), Image.Resampling.BICUBIC) for image in images
+    )
+    return np.stack([np.asarray(picture, np.float32) for picture in pictures])
 
 
 SUBJECTS: dict[str, tuple[Path, Callable[[], Samples]]] = {
