@@ -108,8 +108,8 @@ def test_the_command_prints_json(
     ("flags", "code"),
     [
         (("compare", "--select", "joint,unifrom"), "U209"),
-        (("levels", "--levels", "50", "--ratio", "0.5"), "U223"),
-        (("levels", "--levels", "50", "--select", "ratios"), "U223"),
+        (("levels", "--levels", "50", "--ratio", "0.5"), "U226"),
+        (("levels", "--levels", "50", "--select", "ratios"), "U226"),
         (("levels", "--levels", "50", "--select", "netadapt", "--step", "0%"), "U217"),
     ],
 )

@@ -23,7 +23,7 @@ from tests.passes.selecting import NO_BUDGETS, complaints, every_network, is_ins
 
 EXACT = 1e-5  # for losses of about 1: the solver has integers
 LOSSES = (0.15, 0.6)
-EVERY = pytest.mark.parametrize("name", SELECTORS)
+EVERY = pytest.mark.parametrize("name", [name for name in SELECTORS if name != "ratios"])  # which search nothing
 
 
 def sized(net: str, seed: int = 0, budgets: Budgets = NO_BUDGETS, losses: Sequence[float] = LOSSES) -> Problem:

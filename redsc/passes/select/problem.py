@@ -26,8 +26,8 @@ from redsc.passes.plan import Level, LevelPlan
 from redsc.passes.resize_inputs import image_size, resize_inputs
 from redsc.passes.spaces import ChannelGroups, Space
 from redsc.passes.strided import share_with
-from redsc.runtime.view import WHOLE, Size, View
 from redsc.progress import Progress, silent
+from redsc.runtime.view import WHOLE, Size, View
 
 __all__ = ["Candidate", "LevelRequest", "Problem", "Selection", "Solver", "legal_widths", "live_spaces"]
 
