@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from redsc.errors import UsageError, did_you_mean
-from redsc.targets import FlashCache, Target, find_target
+from redsc.targets import FlashCache, Target, find_target, with_table
 from redsc.units import parse_count, parse_size, parse_time
 
 __all__ = [
@@ -127,6 +128,7 @@ class Budgets:
         backend: str = "tflm",
         prefer: str = "speed",
         cache: str | None = None,
+        cost_table: str | None = None,
     ) -> Budgets:
         """Return budgets from texts like `200KB`, `2.5M` and `50ms`.
 
@@ -155,6 +157,8 @@ class Budgets:
         else:
             refuse_flags("tflm", "c", (("prefer", prefer, "speed"), ("cache", cache, "none")))
         board = None if target is None else find_target(target)
+        if cost_table is not None:
+            board = with_table(_required(board), Path(cost_table))
         flags = Budgets(
             ram_bytes=None if ram is None else parse_size(ram),
             flash_bytes=None if flash is None else parse_size(flash),
@@ -175,6 +179,13 @@ class Budgets:
             "cache": cache,
         }
         return _filled(flags, {name for name, text in chosen.items() if text is not None})
+
+
+def _required(target: Target | None) -> Target:
+    if target is None:
+        hint = "write --target: its clock makes time of cycles"
+        raise UsageError("--cost-table needs a target", code="U219", hint=hint)
+    return target
 
 
 def _filled(flags: Budgets, given: Collection[str]) -> Budgets:

@@ -93,6 +93,12 @@ _NETWORK_FLAGS = (  # on them the network depends, and with it what a container 
         metavar="NAME",
         help="The board, or a .toml file about one: it gives what --ram, --flash, --kernels and --cache do not.",
     ),
+    click.option(
+        "--cost-table",
+        type=click.Path(),
+        metavar="FILE",
+        help="What inferences cost on the target: `redsc measure` makes such a file. Else the target's own tables.",
+    ),
     _KERNELS,
     click.option(
         "--backend",
@@ -271,6 +277,7 @@ def _budgets(found: Mapping[str, Any]) -> Budgets:
         "backend",
         "prefer",
         "cache",
+        "cost_table",
     )
     return Budgets.parse(**{name: found[name] for name in names})
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from math import prod
 
 from redsc.budgets import Budgets, Kernels
+from redsc.cost.shape import layer_shape
 from redsc.errors import UsageError, did_you_mean
-from redsc.ir import OPS, Graph, Node, op_def
+from redsc.ir import ENGINE_OPS, OPS, Graph, Node, op_def
 from redsc.targets import CostTable, Evidence, Rates, Target, tables_of
 
 __all__ = ["OTHER", "WORK", "LatencyBound", "LatencyTable", "find_latency_table", "library_of", "work_of"]
@@ -49,7 +50,8 @@ class LatencyTable:
 
     def _words(self, error_percent: float | None) -> str:
         where = self.costs.board
-        error = "" if error_percent is None else f", ±{error_percent:g} %"
+        error = ", interpolated" if self.costs.layers else ""
+        error += "" if error_percent is None else f", ±{error_percent:g} %"
         elsewhere = f" on {where}" if where and where != self.target.name else ""
         return f"{_WORDS[self.costs.evidence]}{error}{elsewhere}"
 
@@ -59,8 +61,23 @@ class LatencyTable:
         return self.costs.femtojoules is not None and self.costs.board == self.target.name
 
     def millicycles(self, node: Node) -> int:
-        """Return the thousandths of a cycle that a node takes."""
-        return _sum(self.costs.millicycles, node)
+        """Return the thousandths of a cycle that a node takes: measured and interpolated, else by rates."""
+        measured = self.measured(node)
+        return _sum(self.costs.millicycles, node) if measured is None else measured
+
+    def measured(self, node: Node) -> int | None:
+        """Return what a node takes by the layers that were measured, None where they say nothing of it."""
+        shape = layer_shape(node) if self.costs.layers else None
+        grid = self.costs.layers.get(shape[0]) if shape else None
+        return grid.at(shape[1]) if grid and shape else None
+
+    def basis(self, graph: Graph) -> str:
+        """Say what the time of a graph is from: layers that were measured, rates, or which part of it is which."""
+        whole = sum(map(self.millicycles, graph.nodes))
+        rated = sum(self.millicycles(node) for node in graph.nodes if self.measured(node) is None)
+        if not self.costs.layers or rated == whole:
+            return "estimated"
+        return "measured, interpolated" + (f", {100 * rated / whole:.1f} % estimated" if rated else "")
 
     def microseconds(self, graph: Graph) -> int:
         """Return the microseconds of one inference, rounded up."""
@@ -121,7 +138,7 @@ def find_latency_table(budgets: Budgets) -> LatencyTable | None:
 def _check_ops(costs: CostTable) -> None:
     for rates in (costs.millicycles, costs.femtojoules or {}):
         for op in rates:
-            if op not in OPS and op != OTHER:
+            if op not in OPS and op not in ENGINE_OPS and op != OTHER:
                 message = f"the table of {costs.core} with {costs.library} names {op!r}, which is no operator"
                 raise UsageError(message, code="U231", hint=did_you_mean(op, OPS))
 

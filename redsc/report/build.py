@@ -152,6 +152,7 @@ def _level(
         arena=_arena(network.memory, budgets.kernels),
         private_bytes=private_bytes,
         latency_us=None if table is None else table.microseconds(network.graph),
+        latency_basis=None if table is None else table.basis(network.graph),
         energy_uj=None if table is None else table.microjoules(network.graph),
         quality=quality,
         resolution=level.resolution,

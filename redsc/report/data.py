@@ -105,7 +105,8 @@ class ArenaReport:
 class LevelReport:
     """One level; `crop` (top, left, height, width) is the part of the image that it sees, null for all of it.
 
-    `resolution` (height, width) is what that is scaled to, null where it is not.
+    `resolution` (height, width) is what that is scaled to, null where it is not. `latency_basis` says whether its
+    layers were measured on the target or are estimated.
     """
 
     name: str
@@ -117,6 +118,7 @@ class LevelReport:
     arena: ArenaReport
     private_bytes: int
     latency_us: int | None = None
+    latency_basis: str | None = None
     energy_uj: int | None = None
     quality: Quality | None = None
     resolution: Size | None = None

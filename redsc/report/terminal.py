@@ -177,7 +177,9 @@ def _target_lines(report: Report) -> list[str]:
     errors = {"time": estimate.latency_error_percent, "energy": estimate.energy_error_percent}
     known = [f"{name} ±{error:g} %" for name, error in errors.items() if error is not None]
     elsewhere = f" on {estimate.board}" if estimate.board not in (None, budget.target) else ""
-    how = ", ".join([estimate.evidence, *known]) + elsewhere
+    basis = dict.fromkeys(level.latency_basis or "" for level in report.levels)
+    evidence = " or ".join(basis) if estimate.evidence == "measured" else estimate.evidence
+    how = ", ".join([evidence, *known]) + elsewhere
     return [first, f"        estimates for {estimate.megahertz} MHz: {how}; {estimate.source}"]
 
 

@@ -12,7 +12,7 @@ from redsc.errors import UsageError, did_you_mean
 from redsc.targets.read import read_table, read_target
 from redsc.targets.target import CostTable, Target
 
-__all__ = ["builtin_tables", "builtin_targets", "find_target", "tables_of"]
+__all__ = ["builtin_tables", "builtin_targets", "find_target", "tables_of", "with_table"]
 
 _HERE = Path(__file__).parent
 _SUFFIXES = (".toml", ".json")
@@ -45,6 +45,19 @@ def find_target(text: str) -> Target:
 def tables_of(target: Target) -> tuple[CostTable, ...]:
     """Return the tables for a target, its own before those for its core."""
     return (*target.tables, *(table for table in builtin_tables() if table.core == target.core))
+
+
+def with_table(target: Target, path: Path) -> Target:
+    """Return a target with one more cost table, which is asked before its others.
+
+    Raises:
+        UsageError: the file is wrong, or is for another core.
+    """
+    table = read_table(path)
+    if table.core != target.core:
+        message = f"{path.name} is for {table.core}, {target.name} has {target.core}"
+        raise UsageError(message, code="U231", hint="a table is for one core and one kernel library")
+    return replace(target, tables=(table, *target.tables), files=(*target.files, path))
 
 
 @cache

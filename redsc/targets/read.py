@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from redsc.errors import UsageError, did_you_mean
+from redsc.targets.grid import Channels, Grid
 from redsc.targets.target import WORK_KINDS, CostTable, Evidence, FlashCache, Target
 from redsc.units import parse_size
 
@@ -24,6 +25,8 @@ _MOST_BYTES = 1 << 32
 _MOST_MEGAHERTZ = 10_000
 _MOST_PERCENT = 1_000
 _MOST_RATE = 1e9  # units for one
+_MOST_CYCLES = 1e12  # of a layer
+_MOST_CHANNELS = 1 << 24
 _THOUSANDTHS = 1_000
 
 Content = Mapping[str, Any]
@@ -162,6 +165,32 @@ def _row(op: str, row: Any) -> dict[str, int]:
     return {kind: round(_THOUSANDTHS * _number(rate, _MOST_RATE)) for kind, rate in row.items()}
 
 
+def _layers(value: Any) -> dict[str, Grid]:
+    """Return measured layers: by form, points of both channels and cycles."""
+    if not isinstance(value, dict) or not value:
+        raise ValueError("must have a list of points for each form of a layer")
+    return {_text(form): Grid(_points(form, points)) for form, points in value.items()}
+
+
+def _points(form: str, points: Any) -> dict[Channels, int]:
+    if not isinstance(points, list) or not points:
+        raise ValueError(f"of {form} must be a list of points")
+    found = dict(_point(form, point) for point in points)
+    if len(found) < len(points):
+        raise ValueError(f"of {form} has a point twice")
+    return found
+
+
+def _point(form: str, point: Any) -> tuple[Channels, int]:
+    if not isinstance(point, list) or len(point) != 3:
+        raise ValueError(f"of {form} must be points of two numbers of channels and cycles")
+    first, second, cycles = point
+    for channels in (first, second):
+        if type(channels) is not int or not 0 < channels <= _MOST_CHANNELS:
+            raise ValueError(f"of {form}: channels must be whole numbers from 1 to {_MOST_CHANNELS:,}")
+    return (first, second), round(_THOUSANDTHS * _number(cycles, _MOST_CYCLES))
+
+
 def _tables(value: Any) -> list[str | Content]:
     """Return tables: their content, or the names of files that lie beside the target's."""
     if not isinstance(value, list) or len(value) > _MOST_TABLES:
@@ -196,4 +225,5 @@ _TABLE: Mapping[str, _Key] = {
     "energy_error_percent": _Key("energy_error_percent", _percent),
     "cycles": _Key("millicycles", _rates, is_required=True),
     "picojoules": _Key("femtojoules", _rates),
+    "layers": _Key("layers", _layers),
 }

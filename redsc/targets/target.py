@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+
+from redsc.targets.grid import Grid
 
 __all__ = ["WORK_KINDS", "CostTable", "Evidence", "FlashCache", "Rates", "Target"]
 
@@ -44,7 +46,8 @@ class CostTable:
     """What an inference costs on one core with one kernel library.
 
     `millicycles` and `femtojoules` are rates; the errors are those of the worst network that they were fitted to.
-    `board` is the target on which that was, and for which alone energy is known.
+    `board` is the target on which that was, and for which alone energy is known. `layers` are those that were
+    measured, by their form (`redsc.cost.shape`): only what lies on none of these grids is counted by rates.
     """
 
     core: str
@@ -56,6 +59,7 @@ class CostTable:
     error_percent: float | None = None
     femtojoules: Rates | None = None
     energy_error_percent: float | None = None
+    layers: Mapping[str, Grid] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def test_the_report_has_the_keys_of_the_schema(artefact: Artefact) -> None:
         "levels": [
             {
                 **dict.fromkeys(("name", "slot", "macs", "macs_fraction", "private_bytes")),
-                **dict.fromkeys(("latency_us", "energy_uj", "quality", "resolution", "crop")),
+                **dict.fromkeys(("latency_us", "latency_basis", "energy_uj", "quality", "resolution", "crop")),
                 "widths": widths,
                 "skipped": [],
                 "arena": dict.fromkeys((*arena, "status", "kernels")),

@@ -120,6 +120,15 @@ def test_all_that_is_missing_or_wrong_is_told_at_once(tmp_path: Path) -> None:
         ({"cycles": {"CONV_2D": {"macs": float("nan")}}}, "cycles must be a number from 0"),
         ({"picojoules": {"CONV_2D": {"macs": "1"}}}, "picojoules must be a number from 0"),
         ({"error_percent": -1}, "error_percent must be a number from 0"),
+        ({"layers": {}}, "layers must have a list of points for each form"),
+        ({"layers": [1]}, "layers must have a list of points for each form"),
+        ({"layers": {"F": []}}, "layers of F must be a list of points"),
+        ({"layers": {"F": [[4, 4]]}}, "layers of F must be points of two numbers of channels and cycles"),
+        ({"layers": {"F": [[4, 0, 9]]}}, "layers of F: channels must be whole numbers from 1"),
+        ({"layers": {"F": [[4, 1.5, 9]]}}, "layers of F: channels must be whole numbers from 1"),
+        ({"layers": {"F": [[4, 4, 9], [4, 4, 8]]}}, "layers of F has a point twice"),
+        ({"layers": {"F": [[4, 4, -9]]}}, "layers must be a number from 0"),
+        ({"layers": {"F\n": [[4, 4, 9]]}}, "layers must be a line of text"),
         ({"watts": 1}, "'watts' is no key"),
     ],
 )
@@ -146,7 +155,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-KEYS = st.sampled_from([*TABLE, "board", "megahertz", "ram", "tables", "cache", "picojoules"])
+KEYS = st.sampled_from([*TABLE, "board", "megahertz", "ram", "tables", "cache", "picojoules", "layers"])
 
 
 @given(st.dictionaries(KEYS | st.text(max_size=5), JSON, max_size=8))
