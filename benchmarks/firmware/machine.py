@@ -20,6 +20,7 @@ __all__ = [
     "link",
     "measure_sizes",
     "run",
+    "run_text",
     "tool",
     "versions",
 ]
@@ -124,10 +125,15 @@ def run(program: Path, folder: Path, plugin: Path | None = None) -> tuple[list[l
     """
     counts = folder / "counts.txt"
     counter = [] if plugin is None else _plugin(plugin, counts)
-    command = [tool(_EMULATOR), *_BOARD, *counter, "-kernel", str(program)]
-    lines = _call(command, folder).splitlines()
+    lines = run_text(program, folder, counter).splitlines()
     rows = [[int(word) for word in line.split()] for line in lines]
     return rows, [] if plugin is None else list(_costs(counts))
+
+
+def run_text(program: Path, folder: Path, options: Sequence[str] = ()) -> str:
+    """Run a program as `run` does, with more options of the emulator, and return what it printed."""
+    command = [tool(_EMULATOR), *_BOARD, *options, "-kernel", str(program)]
+    return _call(command, folder)
 
 
 def instructions_of(ticks: int) -> int:

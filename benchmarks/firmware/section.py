@@ -71,15 +71,15 @@ def render_section(results: Results) -> str:
     )
 
 
-def replace_section(page: Path, section: str) -> None:
-    """Put the section in the place of the one with its heading.
+def replace_section(page: Path, section: str, heading: str = _HEADING) -> None:
+    """Put a section in the place of the one with its heading.
 
     Raises:
         ValueError: the page has no such heading.
     """
-    before, heading, rest = page.read_text().partition(_HEADING)
-    if not heading:
-        raise ValueError(f"{page.name} has no heading {_HEADING.strip()!r}")
+    before, there, rest = page.read_text().partition(heading)
+    if not there:
+        raise ValueError(f"{page.name} has no heading {heading.strip()!r}")
     _, found, after = rest.partition(_NEXT)
     page.write_text(before + section.rstrip("\n") + "\n" + found + after)
 
