@@ -22,7 +22,7 @@ from redsc.cli.flags import (
     select_flags,
 )
 from redsc.cli.terminal import say, waiting
-from redsc.errors import did_you_mean
+from redsc.errors import UsageError, did_you_mean
 from redsc.version import __version__
 
 __all__ = ["cli"]
@@ -252,6 +252,61 @@ def verify(container: Path, model: Path | None, plan: Path | None, **flags: Any)
     with waiting() as progress:
         rows = verify_container(container, model, plan, progress, options_of(flags))
     print("\n".join(verification_lines(rows)))
+
+
+@cli.command()
+@click.argument("model", type=click.Path(path_type=Path), required=False)
+@click.option("--emit", type=click.Path(path_type=Path), metavar="DIR", help="Write the bench's C files there.")
+@click.option(
+    "--widths", type=click.IntRange(2, 64), default=5, show_default=True, help="Widths per space that it measures."
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="LOG",
+    multiple=True,
+    help="Only what it lacks. Repeatable.",
+)
+@click.option(
+    "--read", type=click.Path(path_type=Path), metavar="LOG", multiple=True, help="Make the table. Repeatable."
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE.json", help="Where the table goes.")
+@budget_flags
+@select_flags
+@network_flags
+def measure(
+    model: Path | None,
+    emit: Path | None,
+    widths: int,
+    resume: tuple[Path, ...],
+    read: tuple[Path, ...],
+    output: Path | None,
+    **flags: Any,
+) -> None:
+    """Measure MODEL's layers on your board.
+
+    With --emit it writes a bench of the C engine: with --levels of these levels' layers, else of those that any
+    level can have, at a few widths. With --read it makes a cost table of what the bench printed.
+    """
+    from redsc.codegen.files import write_files
+    from redsc.compile.bench import make_bench
+    from redsc.cost.bench_log import read_logs, table_text
+
+    if read and output is not None and model is None:
+        log = read_logs(read)
+        write_files(output.parent, {output.name: table_text(log).encode()})
+        for item in log.notes():
+            say(item.render())
+        print(f"{output}: {len(log.runs):,} layers of {log.core} with {log.library} kernels")
+        return
+    if model is None or emit is None or read:
+        hint = "redsc measure MODEL --target NAME --emit DIR, then redsc measure --read LOG -o table.json"
+        raise UsageError("measure writes a bench or reads its log", code="U233", hint=hint)
+    with waiting() as progress:
+        bench = make_bench(model, options_of({**flags, "backend": "c"}), widths, resume, progress)
+    write_files(emit, bench.files)
+    known = f", the logs have {bench.known:,} more" if bench.known else ""
+    print(f"{emit}: a bench of {bench.count:,} layers{known}")
 
 
 @cli.command()
