@@ -188,6 +188,23 @@ class Graph:
         """Return every value that lives in RAM, in the order of first appearance."""
         return [value for value in self.values() if not value.is_constant]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return the graph as tables, in which values have numbers: pickle would follow the links without end."""
+        values = self.values()
+        numbers = {value: number for number, value in enumerate(values)}
+        nodes = [
+            (
+                node.op,
+                [None if value is None else numbers[value] for value in node.inputs],
+                [numbers[value] for value in node.outputs],
+                node.attrs,
+                node.origin,
+            )
+            for node in self.nodes
+        ]
+        ports = [[numbers[value] for value in port] for port in (self.inputs, self.outputs)]
+        return _from_tables, (self.name, [(value.name, value.type, value.data) for value in values], nodes, *ports)
+
 
 def _copy_value(value: Value) -> Value:
     return replace(value, producer=None, uses=[])
@@ -208,3 +225,22 @@ def copy_graph(graph: Graph, copy: Callable[[Value], Value] = _copy_value) -> Gr
         result.append(node.op, inputs, [copied(value) for value in node.outputs], node.attrs, node.origin)
     result.outputs = [copied(value) for value in graph.outputs]
     return result
+
+
+def _from_tables(
+    name: str,
+    facts: Sequence[tuple[str, TensorType, Array | None]],
+    nodes: Sequence[tuple[str, Sequence[int | None], Sequence[int], Any, tuple[str, ...]]],
+    inputs: Sequence[int],
+    outputs: Sequence[int],
+) -> Graph:
+    """Return the graph of which `Graph.__reduce__` made these tables."""
+    values = [
+        Value(text, kind) if data is None else Value.constant(text, data, kind.quant) for text, kind, data in facts
+    ]
+    graph = Graph(name, inputs=[values[number] for number in inputs])
+    for op, reads, writes, attrs, origin in nodes:
+        operands = [None if number is None else values[number] for number in reads]
+        graph.append(op, operands, [values[number] for number in writes], attrs, origin)
+    graph.outputs = [values[number] for number in outputs]
+    return graph

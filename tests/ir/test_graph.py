@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
 from redsc.errors import InternalError
-from redsc.ir import NO_ATTRS, Add, DType, Graph, GraphBuilder, TensorType, Use, Value, verify_graph
+from redsc.ir import NO_ATTRS, Add, DType, Graph, GraphBuilder, TensorType, Use, Value, print_graph, verify_graph
 
 FLOATS = TensorType((4,), DType.FLOAT32)
 
@@ -139,3 +141,20 @@ def test_an_unused_name_is_like_the_one_asked_for() -> None:
     graph = builder.output(builder.op("RELU", builder.input("x", (1, 2)), name="x#2"))
     assert graph.unused_name("y") == "y"
     assert graph.unused_name("x") == "x#3"
+
+
+def test_a_graph_of_any_depth_can_be_pickled() -> None:
+    weights = Value.constant("weights", np.arange(4, dtype=np.float32))
+    last = first = Value("x", FLOATS)
+    graph = Graph("deep", inputs=[first])
+    for layer in range(2000):
+        last, previous = Value(f"y{layer}", FLOATS), last
+        graph.append("ADD", [previous, weights], [last], Add(), origin=[f"layer {layer}"])
+    graph.outputs = [last]
+    copy = pickle.loads(pickle.dumps(graph))
+    verify_graph(copy)
+    assert print_graph(copy) == print_graph(graph)
+    assert [node.origin for node in copy.nodes] == [node.origin for node in graph.nodes]
+    (constant,) = copy.constants()
+    assert not constant.data.flags.writeable
+    assert len(constant.uses) == 2000
