@@ -94,8 +94,8 @@ def pose_levels(graph: Graph, options: Options, study: Study | None = None, prog
 def choose_levels(graph: Graph, options: Options, posed: Problem | None = None) -> Levels:
     """Return the levels that the options ask for, cut out of a network whose weights stay as they are.
 
-    Without level names, data, ratios or a plan there is one lossless level. The budgets are those of the options,
-    the problem is posed anew where none is given.
+    Without level names, data, ratios or a plan there is one lossless level. The budgets, and what selectors
+    ask besides, are those of the options; the problem is posed anew where none is given.
 
     Raises:
         BudgetError: no legal network fits.
@@ -103,7 +103,8 @@ def choose_levels(graph: Graph, options: Options, posed: Problem | None = None) 
     """
     if options.plan is not None:
         return _given(graph, options, options.plan)
-    problem = replace(posed or pose_levels(graph, options), budgets=options.budgets)
+    posed = posed or pose_levels(graph, options)
+    problem = replace(posed, budgets=options.budgets, searching=options.searching)
     if not options.cuts:
         return _lossless(graph, problem)
     problem.progress("choosing levels")
