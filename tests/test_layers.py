@@ -22,13 +22,14 @@ LAYERS = (
     ("codegen",),
     ("report",),
     ("compile",),
+    ("sweep",),
     ("cli",),
 )
 FILE_FORMAT_PACKAGES = {"onnx", "tflite", "flatbuffers"}
 HEAVY_PACKAGES = {
     *FILE_FORMAT_PACKAGES,
     *("numpy", "onnxruntime", "onnx_graphsurgeon", "ai_edge_litert", "tflite_micro", "ortools", "networkx"),
-    *("torch", "jinja2"),
+    *("torch", "jinja2", "distributed"),
 }
 MODULES = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts): path for path in ROOT.rglob("*.py")}
 

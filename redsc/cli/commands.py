@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,12 +19,16 @@ from redsc.cli.flags import (
     budget_flags,
     network_flags,
     options_of,
+    other_budget_flags,
     search_flags,
     select_flags,
 )
 from redsc.cli.terminal import say, waiting
 from redsc.errors import UsageError, did_you_mean
 from redsc.version import __version__
+
+if TYPE_CHECKING:
+    from redsc.options import Options
 
 __all__ = ["cli"]
 
@@ -199,12 +204,11 @@ def compare(model: Path, select: str, json_to: str | None, **flags: Any) -> None
 
     On the same data, losses and budgets, with the same recovery.
     """
-    from redsc.cli.select_flags import parse_selectors, searching_of
+    from redsc.cli.select_flags import parse_selectors
     from redsc.compile import compare_selectors
     from redsc.report.comparison import print_comparison
 
-    one_level = {"ratio": None, "ratios": None}  # asks for `ratios` alone; here it is one of several
-    options = replace(options_of({**flags, **one_level}), searching=searching_of(flags))
+    options = _options_of_several(flags)
     with waiting() as progress:
         found = compare_selectors(model, options, parse_selectors(select), progress)
     for side in found.sides:
@@ -214,6 +218,69 @@ def compare(model: Path, select: str, json_to: str | None, **flags: Any) -> None
         print(found.to_json())
     else:
         print_comparison(found)
+
+
+@cli.command()
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--ram",
+    metavar="SIZES",
+    required=True,
+    help="RAM budgets, like 64KB,128KB or 32KiB..256KiB: 8 in equal ratios, N with /N behind it.",
+)
+@other_budget_flags
+@click.option("--select", metavar="LIST", default="joint", show_default=True, help="Selectors, like joint,genetic.")
+@search_flags
+@network_flags
+@EVALUATION
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("sweep"), show_default=True)
+@click.option("--jobs", type=click.IntRange(1, 1024), help="Processes; default: as many as there are cores.")
+@click.option("--scheduler", metavar="ADDRESS", help="Compute on this Dask cluster (needs redsc[cluster]).")
+@click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the numbers as JSON.")
+def sweep(
+    models: tuple[Path, ...],
+    ram: str,
+    select: str,
+    output: Path,
+    jobs: int | None,
+    scheduler: str | None,
+    json_to: str | None,
+    **flags: Any,
+) -> None:
+    """Choose the levels of every MODEL in every RAM budget, by every selector.
+
+    {name} in --data and --eval stands for a model's name. Finished points are kept: the same command goes on where
+    it was stopped.
+    """
+    from redsc.cli.select_flags import parse_selectors
+    from redsc.codegen.files import write_files
+    from redsc.report.sweep import print_sweep
+    from redsc.report.sweep_svg import render_sweep
+    from redsc.sweep import grid, parse_ram, run_sweep
+
+    points = grid(parse_ram(ram), parse_selectors(select))
+    options = _options_of_several(flags)
+    try:
+        with waiting() as progress:
+            found = run_sweep(models, options, points, output, jobs, scheduler, progress)
+    except KeyboardInterrupt:
+        say(f"finished points are kept in {output / 'points'}: the same command goes on from there")
+        raise
+    text = found.to_json()
+    write_files(output, {"sweep.json": text.encode(), "sweep.svg": render_sweep(found).encode()})
+    if json_to:
+        print(text, end="")
+        return
+    print_sweep(found)
+    print(f"\n{output / 'sweep.json'}, {output / 'sweep.svg'}")
+
+
+def _options_of_several(flags: Mapping[str, Any]) -> Options:
+    """Return the options of a command with several selectors: ratios alone do not ask for `ratios`."""
+    from redsc.cli.select_flags import searching_of
+
+    several = {**flags, "ratio": None, "ratios": None}
+    return replace(options_of(several), searching=searching_of(flags))
 
 
 @cli.command("slice")

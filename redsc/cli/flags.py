@@ -21,6 +21,7 @@ __all__ = [
     "budget_flags",
     "network_flags",
     "options_of",
+    "other_budget_flags",
     "search_flags",
     "select_flags",
 ]
@@ -38,8 +39,8 @@ _KERNELS = click.option(
     type=click.Choice(["safe", "reference", "cmsis-nn"]),
     help="The firmware's kernels: where results may lie over operands. Without it the target's, else safe.",
 )
-_BUDGET_FLAGS = (
-    click.option("--ram", metavar="SIZE", help="RAM budget, like 200KB (1000) or 64KiB (1024)."),
+_RAM = click.option("--ram", metavar="SIZE", help="RAM budget, like 200KB (1000) or 64KiB (1024).")
+_OTHER_BUDGETS = (
     click.option("--flash", metavar="SIZE", help="Flash budget for the model array and redsc's kernels."),
     click.option("--macs", metavar="COUNT", help="Budget for the MACs of the largest level, like 2.5M."),
     click.option("--latency", metavar="TIME", help="Budget for one inference of the largest level, like 50ms."),
@@ -187,7 +188,12 @@ _DEFAULTS: Mapping[str, Any] = {  # of flags that some commands lack
 
 def budget_flags(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the flags that bound and name its levels."""
-    return _with_flags(command, _BUDGET_FLAGS)
+    return _with_flags(command, (_RAM, *_OTHER_BUDGETS))
+
+
+def other_budget_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command `budget_flags` without the one for RAM."""
+    return _with_flags(command, _OTHER_BUDGETS)
 
 
 def select_flags(command: Callable[..., None]) -> Callable[..., None]:

@@ -50,10 +50,10 @@ def print_report(report: Report, files: Mapping[str, bytes], where: str | None) 
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows under a header; the first column is text, numbers are aligned to the right."""
+    """Print rows under a header; columns of numbers, and of nothing, are aligned to the right."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, name in enumerate(header):
-        numeric = all(row[index][:1].isdigit() for row in rows)
+        numeric = all(row[index][:1].isdigit() for row in rows if row[index])
         table.add_column(name, justify="right" if numeric and rows else "left", no_wrap=True)
     for row in rows:  # as Text: nothing in a user's file is markup
         table.add_row(*(Text(printable(cell)) for cell in row))
