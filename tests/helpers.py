@@ -40,6 +40,9 @@ MLPERF = "models/mlcommons+tiny"
 TFLM = "models/tensorflow+tflite-micro"
 VISION = "models/FraCorti+REDS-vision"
 
+KEYWORD = f"{TFLM}/keyword_scrambled_8bit.tflite"
+RECURRENT = (KEYWORD, f"{TFLM}/trained_lstm.tflite", f"{TFLM}/trained_lstm_int8.tflite")
+
 IN_TABLE = (
     f"{REDS}/cnn_s_quantized.tflite",
     f"{REDS}/dnn_s_quantized.tflite",
@@ -62,6 +65,7 @@ IN_TABLE = (
     f"{TFLM}/hello_world_float.tflite",
     f"{TFLM}/hello_world_int8.tflite",
     f"{TFLM}/micro_speech_quantized.tflite",
+    *RECURRENT,
     "models/Dritzz7+uci-har-grove-vision-ai-v2/uci_har_model_int8.tflite",
     f"{VISION}/fashion_mnist_ds_cnn_s_float.tflite",
     f"{VISION}/fashion_mnist_ds_cnn_s_int8.tflite",
@@ -86,9 +90,6 @@ ROUNDED_OTHERWISE = (
 OUT_OF_TABLE = (
     "models/mediapipe-0.10.14/selfie_segmentation.tflite",
     f"{TFLM}/audio_preprocessor_int8.tflite",
-    f"{TFLM}/keyword_scrambled_8bit.tflite",
-    f"{TFLM}/trained_lstm.tflite",
-    f"{TFLM}/trained_lstm_int8.tflite",
 )
 
 

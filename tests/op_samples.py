@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from math import sqrt
 from typing import Any
 
 import numpy as np
 
 from redsc.ir import (
+    LSTM,
     NO_ATTRS,
     OPS,
     Activation,
@@ -28,6 +30,7 @@ from redsc.ir import (
     Graph,
     GraphBuilder,
     LeakyRelu,
+    Lstm,
     Mean,
     MirrorMode,
     MirrorPad,
@@ -46,6 +49,7 @@ from redsc.ir import (
     Squeeze,
     StridedSlice,
     Sub,
+    Svdf,
     TransposeConv,
     Unpack,
     Value,
@@ -58,11 +62,12 @@ __all__ = ["SAMPLES", "Sample", "sample_graph", "sample_inputs", "signature_case
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """A random constant; in int8 it has a scale per index of `axis`."""
+    """A random constant; in int8 it has a scale per index of `axis`, as a bias it may have one `scale`."""
 
     shape: Shape
     axis: int | None = None
     symmetric: bool = False
+    scale: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ def _ints(*numbers: int | tuple[int, ...]) -> Array:
 
 _IMAGE: Shape = (1, 4, 6, 3)
 _SAME2 = Pool2D(Padding.SAME, 2, 2, 2, 2, Activation.RELU)
+_PLAIN = partial(Weight, symmetric=True)
 _AXIS, _BEGIN = np.array(2, np.int32), _ints(0, 1, 2, 0)
 
 _FAMILIES: dict[tuple[str, ...], Sample] = {
@@ -166,6 +172,13 @@ SAMPLES: dict[str, Sample] = {
     "EMBEDDING_LOOKUP": Sample((Below((4,), 7), Weight((7, 5)))),
     "READ_VARIABLE": Sample((Weight(_IMAGE),), Variable("state")),
     "ASSIGN_VARIABLE": Sample((_IMAGE,), Variable("state")),
+    "SVDF": Sample(
+        ((2, 6), _PLAIN((8, 6)), _PLAIN((8, 5)), Weight((4,), scale=0.0002)), Svdf(2, Activation.RELU, 0.02)
+    ),
+    LSTM: Sample(
+        ((2, 3, 6), *[_PLAIN((4, 6))] * 4, *[_PLAIN((4, 4))] * 4, *[Weight((4,))] * 4),
+        Lstm(cell_clip=10.0, cell_scale=2.0**-11),
+    ),
 }
 
 _SCALED = (DType.INT8, DType.INT16)
@@ -195,7 +208,7 @@ def sample_graph(name: str, row: Signature) -> Graph:
         for index, operand in enumerate(sample.operands)
     ]
     _scale_bias(values)
-    attrs = op.attrs() if sample.attrs is NO_ATTRS else sample.attrs
+    attrs = _without_scales(op.attrs() if sample.attrs is NO_ATTRS else sample.attrs, row)
     pieces = getattr(attrs, "num", getattr(attrs, "num_splits", 1))
     outputs = builder.split_op(
         name,
@@ -206,6 +219,12 @@ def sample_graph(name: str, row: Signature) -> Graph:
         quant=_output_quant(row.output, op.quant, name),
     )
     return builder.output(*outputs)
+
+
+def _without_scales(attrs: Any, row: Signature) -> Any:
+    """Return attributes for elements of a type: floats have no scales."""
+    scales = [item for item in fields(attrs) if item.name in ("state_scale", "cell_scale")]
+    return replace(attrs, **{item.name: item.default for item in scales if row.output is DType.FLOAT32})
 
 
 def _delay(row: Signature) -> Graph:
@@ -259,7 +278,7 @@ def _weight(
         return np.asarray(random.standard_normal(weight.shape) / sqrt(9), np.float32), None
     data = random.integers(-100, 100, weight.shape, dtype.numpy)
     if dtype is DType.INT32:
-        return np.asarray(data), None
+        return np.asarray(data), Quant.per_tensor(weight.scale) if weight.scale else None
     if weight.axis is None:
         return data, Quant.per_tensor(0.01) if weight.symmetric else quant
     scales = np.linspace(0.005, 0.02, weight.shape[weight.axis]).astype(np.float32)
@@ -286,6 +305,8 @@ def _quant(dtype: DType, scale: float) -> Quant | None:
 def _output_quant(dtype: DType, rule: object, name: str) -> Quant | None:
     if isinstance(rule, Fixed) and dtype is DType.INT8:
         return Quant.per_tensor(rule.scale, rule.zero_point)
+    if isinstance(rule, Fixed) and dtype is DType.INT16 and rule.int16:
+        return Quant.per_tensor(*rule.int16)
     if name == "QUANTIZE" and dtype is DType.INT32:
         return Quant.per_tensor(0.001)
     return _quant(dtype, 0.1 if isinstance(rule, OwnScale) else 0.04)

@@ -138,6 +138,9 @@ def verify_slots(
             if not installed(executor):
                 yield Verification(name, oracle, f"not run: {EXECUTORS[executor].package} is not installed")
                 continue
+            if reason := EXECUTORS[executor].refusal(alone):
+                yield Verification(name, oracle, f"not run: {reason}")
+                continue
             run = EXECUTORS[executor].run_steps
             _require(difference(run(alone, samples), run(data, samples)), name, oracle)
             yield Verification(name, oracle, "equal bit for bit")

@@ -104,6 +104,8 @@ TFLM_OPS: dict[str, str] = {
     "STRIDED_SLICE": "AddStridedSlice",
     "READ_VARIABLE": "AddReadVariable",
     "ASSIGN_VARIABLE": "AddAssignVariable",
+    "SVDF": "AddSvdf",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "AddUnidirectionalSequenceLSTM",
 }
 
 STATE_TFLM_OPS: dict[str, str] = {"CALL_ONCE": "AddCallOnce", "VAR_HANDLE": "AddVarHandle"}  # of files only

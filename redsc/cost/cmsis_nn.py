@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from redsc.cost.tflm_kernels import KERNELS, Kernel, Sizes, conv_multipliers, is_int8
+from redsc.cost.tflm_kernels import KERNELS, Kernel, Sizes, conv_multipliers, is_int8, lstm_buffer_bytes
 from redsc.cost.tflm_structs import Abi
-from redsc.ir import Node, Value
+from redsc.ir import GATES, LSTM, Node, Value
 
 __all__ = ["CMSIS_NN_C", "CMSIS_NN_DSP"]
 
@@ -81,6 +81,16 @@ def _transpose_conv_scratch(node: Node, _abi: Abi) -> tuple[int, ...]:
     return (row * filters * max(height, stride_h) * _INT32_BYTES, 0)
 
 
+def _lstm_sums(node: Node, _abi: Abi) -> tuple[int, ...]:
+    """A sum per unit, for both weights of every gate (unidirectional_sequence_lstm.cc: CMSIS_NN_PortOpData)."""
+    return (node.outputs[0].type.shape[-1] * _INT32_BYTES,) * (2 * len(GATES))
+
+
+def _lstm_scratch(node: Node, _abi: Abi) -> tuple[int, ...]:
+    """Buffers for three gates, in float for all four."""
+    return (lstm_buffer_bytes(node),) * (3 if is_int8(node) else 4)
+
+
 def _average_pool_reads(node: Node) -> tuple[Value, ...]:
     """Its Prepare asks again after the one it shares (pooling.cc)."""
     return (node.operand(0), *node.outputs) * 2
@@ -106,6 +116,8 @@ CMSIS_NN_C: dict[str, Kernel] = {
     ),
     "MAX_POOL_2D": replace(KERNELS["MAX_POOL_2D"], op_data="CmsisNnPoolingOpData"),
     "SOFTMAX": replace(KERNELS["SOFTMAX"], op_data="CMSISNNSoftmaxParams"),
+    "SVDF": replace(KERNELS["SVDF"], op_data="CmsisNnOpDataSvdf"),
+    LSTM: replace(KERNELS[LSTM], op_data="CmsisNnLstmOpData", tail=_int8(_lstm_sums), scratch=_lstm_scratch),
     "TRANSPOSE_CONV": replace(
         KERNELS["TRANSPOSE_CONV"],
         op_data="CmsisNnTransposeConvOpData",

@@ -11,9 +11,18 @@ from dataclasses import dataclass
 from math import prod
 
 from redsc.cost.tflm_structs import Abi
-from redsc.ir import CUSTOM_OPS, DType, Node, Value
+from redsc.ir import CUSTOM_OPS, LSTM, DType, Node, Value, own_states
 
-__all__ = ["CUSTOM_KERNELS", "KERNELS", "STATE_KERNELS", "Kernel", "Sizes", "conv_multipliers", "is_int8"]
+__all__ = [
+    "CUSTOM_KERNELS",
+    "KERNELS",
+    "STATE_KERNELS",
+    "Kernel",
+    "Sizes",
+    "conv_multipliers",
+    "is_int8",
+    "lstm_buffer_bytes",
+]
 
 Sizes = Callable[[Node, Abi], tuple[int, ...]]
 
@@ -145,6 +154,23 @@ def _strided_scratch(node: Node, _abi: Abi) -> tuple[int, ...]:
     return (prod(weight[1:-1]) * groups * _PANEL_BYTES,)
 
 
+def _svdf_scratch(node: Node, _abi: Abi) -> tuple[int, ...]:
+    """A sum per filter; in int8 also one per unit (svdf_common.cc)."""
+    batch, filters = node.operand(0).type.shape[0], node.operand(1).type.shape[0]
+    sums = (batch * filters * _INT_BYTES,)
+    return (*sums, node.outputs[0].type.elements * _INT_BYTES) if is_int8(node) else sums
+
+
+def lstm_buffer_bytes(node: Node) -> int:
+    """Return the bytes of a buffer for one gate (unidirectional_sequence_lstm.cc)."""
+    *_, cell = own_states(node)
+    return cell.type.nbytes
+
+
+def _lstm_scratch(node: Node, _abi: Abi) -> tuple[int, ...]:
+    return (lstm_buffer_bytes(node),) * 4
+
+
 # What Prepare asks for.
 
 
@@ -268,6 +294,7 @@ KERNELS: dict[str, Kernel] = {
     "SQUEEZE": Kernel("TfLiteSqueezeParams"),
     "STRIDED_SLICE": Kernel("TfLiteStridedSliceParams", "StridedSliceParams"),
     "SUB": Kernel("TfLiteSubParams", "OpDataSub"),
+    "SVDF": Kernel("TfLiteSVDFParams", "OpDataSvdf", scratch=_svdf_scratch),
     "TANH": Kernel(None, "TanhOpData", reads=_tanh_reads),
     "TRANSPOSE_CONV": Kernel(
         "TfLiteTransposeConvParams",
@@ -276,6 +303,7 @@ KERNELS: dict[str, Kernel] = {
         scratch=_transpose_conv_scratch,
         reads=_transpose_conv_reads,
     ),
+    LSTM: Kernel("TfLiteUnidirectionalSequenceLSTMParams", "OpDataLSTM", scratch=_lstm_scratch),
     "UNPACK": Kernel("TfLiteUnpackParams", reads=_nothing),
 }
 # What a file has besides the nodes of its graph.

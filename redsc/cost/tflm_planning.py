@@ -49,7 +49,7 @@ def _phases(graph: Graph, abi: Abi) -> Iterator[tuple[int, int]]:
     notes = [
         request.array(scratch + _MAX_SCRATCH_BUFFERS_PER_OP),
         abi.layout("ptr").array(len(parts)),  # an offset per subgraph
-        abi.layout("AllocationInfo").array(sum(len(part.graph.values()) for part in parts) + scratch),
+        abi.layout("AllocationInfo").array(sum(len(part.values()) for part in parts) + scratch),
         tflm_tail.in_arena(abi.layout("GreedyMemoryPlanner::per_buffer_size").size * placed),
     ]
     yield aligned(_raised(notes)), tflm_tail.stacked(tflm_tail.planned_tail(graph, abi))

@@ -15,7 +15,7 @@ from redsc.cost.cmsis_nn import CMSIS_NN_C, CMSIS_NN_DSP
 from redsc.cost.tflm_kernels import CUSTOM_KERNELS, KERNELS, STATE_KERNELS, Kernel
 from redsc.cost.tflm_structs import ARM_32, Abi, KernelLibrary, Layout
 from redsc.formats import file_graphs
-from redsc.ir import DType, Graph, Node, Value, state_reads
+from redsc.ir import DType, Graph, Node, Value, all_own_states, state_reads
 
 __all__ = [
     "align_up",
@@ -75,18 +75,19 @@ def planned_tail(graph: Graph, abi: Abi) -> Iterator[Layout]:
         yield from kept
     if handles := sum(len(kernel_scratch_bytes(node, abi)) for node in graph.nodes):
         yield abi.layout("ScratchBufferHandle").array(handles)
+    yield from (in_arena(state.type.nbytes) for state in all_own_states(graph))
 
 
 def init_tail(graph: Graph, abi: Abi) -> Iterator[Layout]:
     """Yield what is there before the first kernel prepares."""
-    parts = [part.graph for part in file_graphs(graph)]
-    kernels = [kernel_of(node, abi) for part in parts for node in part.nodes]
+    parts = file_graphs(graph)
+    kernels = [kernel_of(node, abi) for part in parts for node in part.graph.nodes]
     yield from map(abi.layout, _ALLOCATORS)
     yield from _variable_table(graph, abi)
     yield abi.layout("MicroBuiltinDataAllocator")
     yield abi.layout("SubgraphAllocations").array(len(parts))
     yield from (abi.layout("TfLiteEvalTensor").array(len(part.values())) for part in parts)
-    yield from (abi.layout("NodeAndRegistration").array(len(part.nodes)) for part in parts)
+    yield from (abi.layout("NodeAndRegistration").array(len(part.graph.nodes)) for part in parts)
     yield from (abi.layout(kernel.params) for kernel in kernels if kernel.params)
     op_data = (abi.layout(kernel.op_data).size for kernel in kernels if kernel.op_data)
     yield from (in_arena(size) for size in op_data if size)

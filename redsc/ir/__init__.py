@@ -18,13 +18,15 @@ from redsc.ir.ops_lookup import LOOKUP, TABLE_SHIFT, TABLE_SIZE, expand_lookup
 from redsc.ir.ops_move import Concatenation, Gather, Pack
 from redsc.ir.ops_pad import Block, MirrorMode, MirrorPad
 from redsc.ir.ops_pool import Pool2D, Resize
+from redsc.ir.ops_recurrent import GATES, LSTM, SVDF, CellActivation, Lstm, Svdf
 from redsc.ir.ops_reduce import ArgExtreme, CumSum, Mean, Reduce
 from redsc.ir.ops_shape import Reshape, ShapeOf, Squeeze
-from redsc.ir.ops_state import Variable, keeps_state, state_reads
+from redsc.ir.ops_state import Variable
 from redsc.ir.ops_strided import StridedConv2D, StridedFullyConnected, run_columns
 from redsc.ir.ops_unary import LeakyRelu, Softmax
 from redsc.ir.real import real_values
 from redsc.ir.registry import CUSTOM_OPS, ENGINE_OPS, OPS, op_def
+from redsc.ir.state import OwnState, all_own_states, is_pure, keeps_state, own_states, state_reads
 from redsc.ir.text import print_graph
 from redsc.ir.text_parser import parse_graph
 from redsc.ir.types import DType, Quant, Shape, TensorType
@@ -33,9 +35,12 @@ from redsc.ir.verifier import verify_graph
 __all__ = [
     "CUSTOM_OPS",
     "ENGINE_OPS",
+    "GATES",
     "LOOKUP",
+    "LSTM",
     "NO_ATTRS",
     "OPS",
+    "SVDF",
     "TABLE_SHIFT",
     "TABLE_SIZE",
     "Activation",
@@ -44,6 +49,7 @@ __all__ = [
     "Array",
     "BatchMatMul",
     "Block",
+    "CellActivation",
     "Concatenation",
     "Conv2D",
     "CumSum",
@@ -56,6 +62,7 @@ __all__ = [
     "GraphBuilder",
     "KernelLimit",
     "LeakyRelu",
+    "Lstm",
     "Mean",
     "MirrorMode",
     "MirrorPad",
@@ -63,6 +70,7 @@ __all__ = [
     "NoAttrs",
     "Node",
     "OpDef",
+    "OwnState",
     "Pack",
     "Padding",
     "Pool2D",
@@ -80,16 +88,20 @@ __all__ = [
     "StridedFullyConnected",
     "StridedSlice",
     "Sub",
+    "Svdf",
     "TensorType",
     "TransposeConv",
     "Unpack",
     "Use",
     "Value",
     "Variable",
+    "all_own_states",
     "copy_graph",
     "expand_lookup",
+    "is_pure",
     "keeps_state",
     "op_def",
+    "own_states",
     "parse_graph",
     "print_graph",
     "real_values",

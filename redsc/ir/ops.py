@@ -14,7 +14,7 @@ import numpy as np
 
 from redsc.ir.graph import Node, Value
 from redsc.ir.rules import Alias, ChannelRule, NoAlias, OwnScale, QuantRule, Signature
-from redsc.ir.types import DType, Shape
+from redsc.ir.types import DType, Shape, TensorType
 
 __all__ = [
     "NO_ATTRS",
@@ -26,6 +26,7 @@ __all__ = [
     "broadcast",
     "constant_ints",
     "different_axes",
+    "keeps_nothing",
     "limit_rank",
     "no_macs",
     "same_shape",
@@ -53,6 +54,11 @@ NO_ATTRS = NoAttrs()
 def no_macs(_node: Node) -> int:
     """Return 0: the op multiplies and accumulates nothing."""
     return 0
+
+
+def keeps_nothing(_node: Node) -> tuple[TensorType, ...]:
+    """Return no types: an inference of the op does not depend on those before it."""
+    return ()
 
 
 def same_shape(node: Node) -> tuple[Shape, ...]:
@@ -117,7 +123,8 @@ class OpDef:
     carry data, the first one first (None: all of them), in contrast to weights, axes and shapes. `shape_operand` is
     a constant operand that repeats the output's shape: who changes the one changes the other. `signatures` are the
     element types that LiteRT and tflite-micro both run; of an op without outputs only their inputs count. A node of
-    an op that `is_stateful` does more than make its outputs: it is never dead, and never a constant.
+    an op that `is_stateful` does more than make its outputs: it is never dead, and never a constant. `keeps(node)`
+    are the types of what a node keeps for itself from one inference to the next, starting with what stands for 0.
     """
 
     name: str
@@ -132,6 +139,7 @@ class OpDef:
     alias: Alias = NoAlias()
     shape_operand: int | None = None
     is_stateful: bool = False
+    keeps: Callable[[Node], tuple[TensorType, ...]] = keeps_nothing
 
     def data_inputs(self, node: Node) -> tuple[Value, ...]:
         """Return the operands of a node that carry data."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from redsc.ir.graph import Graph, Node
+from redsc.ir.graph import Node
 from redsc.ir.ops import OpDef, same_shape, same_type
 from redsc.ir.rules import Remembers, SameScale
 from redsc.ir.types import DType, Shape
 
-__all__ = ["STATE_OPS", "Variable", "keeps_state", "state_reads"]
+__all__ = ["STATE_OPS", "Variable"]
 
 _DTYPES = (DType.FLOAT32, DType.INT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL)
 
@@ -48,13 +48,3 @@ STATE_OPS = (
         is_stateful=True,
     ),
 )
-
-
-def state_reads(graph: Graph) -> list[Node]:
-    """Return the nodes that read a variable, one for each, in the order of the schedule."""
-    return [node for node in graph.nodes if node.op == "READ_VARIABLE"]
-
-
-def keeps_state(graph: Graph) -> bool:
-    """Whether an inference depends on those before it."""
-    return bool(state_reads(graph))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from redsc.ir.ops import NoAttrs, OpDef, same_shape, same_type, signatures
-from redsc.ir.rules import Barrier, Fixed, InPlace, OwnScale, Passes, RawIntegers, SameScale
+from redsc.ir.rules import Barrier, Fixed, InPlace, OwnScale, Passes, RawIntegers, SameScale, Signature
 from redsc.ir.types import DType
 
 __all__ = ["UNARY_OPS", "LeakyRelu", "Softmax"]
@@ -31,7 +31,7 @@ class LeakyRelu:
 _FLOAT, _FLOAT_OR_INT8 = same_type((F32,)), same_type((F32, I8))
 # tflite-micro checks these int8 output scales (kernels/softmax_common.cc, log_softmax.cc), or its reference kernels
 # take them for granted (logistic.h, tanh.h, l2normalization.h).
-_SOFTMAX, _LOG_SOFTMAX = Fixed(1 / 256, -128), Fixed(16 / 256, 127)
+_SOFTMAX, _LOG_SOFTMAX = Fixed(1 / 256, -128, int16=(1 / 65536, -32768)), Fixed(16 / 256, 127)
 _LOGISTIC, _TANH, _L2_NORMALIZATION = Fixed(1 / 256, -128), Fixed(1 / 128, 0), Fixed(1 / 128, 0)
 
 UNARY_OPS = (
@@ -40,7 +40,7 @@ UNARY_OPS = (
         Softmax,
         infer=same_shape,
         channels=Barrier("softmax sums over the channels"),
-        signatures=_FLOAT_OR_INT8,
+        signatures=(*_FLOAT_OR_INT8, Signature((I8,), I16)),
         quant=_SOFTMAX,
     ),
     OpDef(

@@ -11,6 +11,7 @@ from redsc.ir.ops_lookup import LOOKUP_OPS
 from redsc.ir.ops_move import MOVE_OPS
 from redsc.ir.ops_pad import PAD_OPS
 from redsc.ir.ops_pool import POOL_OPS
+from redsc.ir.ops_recurrent import RECURRENT_OPS
 from redsc.ir.ops_reduce import REDUCE_OPS
 from redsc.ir.ops_shape import SHAPE_OPS
 from redsc.ir.ops_state import STATE_OPS
@@ -30,6 +31,7 @@ FAMILIES: dict[str, tuple[OpDef, ...]] = {
     "joining and gathering": MOVE_OPS,
     "cutting": CUT_OPS,
     "state between inferences": STATE_OPS,
+    "recurrent layers": RECURRENT_OPS,
 }
 
 OPS: dict[str, OpDef] = {op.name: op for family in FAMILIES.values() for op in family}

@@ -18,6 +18,7 @@ __all__ = [
     "Along",
     "Barrier",
     "ChannelRule",
+    "Contracts",
     "Fixed",
     "Grouped",
     "InPlace",
@@ -67,6 +68,18 @@ class Grouped:
     out_axis: int
     weight: int = 1
     followers: tuple[int, ...] = (2,)
+
+
+@dataclass(frozen=True, slots=True)
+class Contracts:
+    """A recurrent layer: contracts the channels of its data over `in_axis` of each of its `weights`.
+
+    Those that it makes stay, for the `reason` given.
+    """
+
+    reason: str
+    weights: tuple[int, ...]
+    in_axis: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +188,7 @@ class Barrier:
 ChannelRule = (
     Produces
     | Grouped
+    | Contracts
     | Ties
     | Passes
     | Pads
@@ -219,10 +233,11 @@ class RawIntegers:
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """The kernel prescribes the int8 output scale and zero point."""
+    """The kernel prescribes scale and zero point of its int8 output, and of an int16 one where it makes that."""
 
     scale: float
     zero_point: int
+    int16: tuple[float, int] | None = None
 
 
 QuantRule = OwnScale | SameScale | SameInputScales | RawIntegers | Fixed

@@ -19,6 +19,7 @@ from redsc.ir.types import DType, Quant
 
 __all__ = ["graph_problems", "scale_problems", "signature_of", "verify_graph"]
 
+_FIXED_SLACK = 1e-3  # of an int16 scale that kernels prescribe: kernels/softmax_common.cc
 _SCALE_TOLERANCE = 1e-6  # tflite-micro kernels/pooling_common.cc: |input scale - output scale| <= 1e-6
 
 
@@ -191,9 +192,12 @@ def _scale_rule(node: Node, op: OpDef) -> Iterator[str]:
     """int8 scales obey the op's quantisation rule."""
     quants = [value.type.quant for value in node.outputs if value.type.dtype is DType.INT8]
     if isinstance(op.quant, Fixed):
-        for quant in quants:
-            if quant and (quant.scale, quant.zero_point) != (op.quant.scale, op.quant.zero_point):
-                yield f"the output needs scale {op.quant.scale}, zero point {op.quant.zero_point}"
+        wanted = {DType.INT8: (op.quant.scale, op.quant.zero_point), DType.INT16: op.quant.int16}
+        for kind in (value.type for value in node.outputs):
+            scale, zero_point = wanted.get(kind.dtype) or (0.0, 0)
+            slack = _FIXED_SLACK if kind.dtype is DType.INT16 else 0.0
+            if kind.quant and scale and not _is_fixed(kind.quant, scale, zero_point, slack):
+                yield f"the output needs scale {scale}, zero point {zero_point}"
     elif isinstance(op.quant, SameScale):
         sources = [value.type.quant for value in op.data_inputs(node) if value.type.dtype is DType.INT8]
         if any(_differ(source, quant) for source in sources for quant in quants):
@@ -202,6 +206,10 @@ def _scale_rule(node: Node, op: OpDef) -> Iterator[str]:
         first, *others = [value.type.quant for value in op.data_inputs(node)]
         if any(_differ(first, other) for other in others):
             yield "all inputs must have the same scale and zero point"
+
+
+def _is_fixed(quant: Quant, scale: float, zero_point: int, slack: float) -> bool:
+    return abs(quant.scale - scale) <= slack * scale and quant.zero_point == zero_point
 
 
 def _differ(source: Quant | None, output: Quant | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from redsc.ir import Graph, Node, Value, op_def
+from redsc.ir import Graph, Node, Value, is_pure, op_def
 from redsc.ir.rules import Grouped, InPlace, Produces
 from redsc.passes.spaces import ChannelGroups, Layout
 
@@ -125,7 +125,7 @@ class _Search:
             node = value.producer
             if value is source or value.is_constant or node in found:
                 continue
-            is_way_in = node is None or self.places[node] <= first or op_def(node.op).is_stateful
+            is_way_in = node is None or self.places[node] <= first or not is_pure(node)
             if node is None or is_way_in or len(found) == _MOST_NODES:
                 return []
             found.add(node)

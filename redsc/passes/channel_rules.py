@@ -16,6 +16,7 @@ from redsc.ir.ops_cut import sliced_axes
 from redsc.ir.rules import (
     Along,
     Barrier,
+    Contracts,
     Grouped,
     Joins,
     LooksUp,
@@ -72,6 +73,18 @@ def _grouped(finder: Finder, node: Node, rule: Grouped) -> _Found:
     out = finder.new_channels(size, node.name) if makes_channels(node) else np.repeat(source, size // depth)
     finder.set_layout(node.operand(rule.weight), rule.out_axis, out)
     _tie_followers(finder, node, rule.followers, out)
+    return _Carried(out)
+
+
+def _contracts(finder: Finder, node: Node, rule: Contracts) -> _Found:
+    """The weights follow the channels that come in; those of the result stay."""
+    for index in rule.weights:
+        weight = node.operand(index)
+        finder.set_layout(weight, rule.in_axis, _rows_read(finder, node, weight.type.shape[rule.in_axis]))
+        if not weight.is_constant:
+            finder.stop(node.present_inputs(), f"{node.op} {node.name!r} has no constant weight")
+    out = finder.new_channels(node.outputs[0].type.shape[-1], node.name)
+    finder.freeze(out, f"{node.op} {node.name!r} makes them: {rule.reason}")
     return _Carried(out)
 
 
@@ -256,6 +269,7 @@ def _is_last(node: Node, where: int | str) -> bool:
 _RULES: dict[type[Any], Callable[[Finder, Node, Any], _Found]] = {
     Produces: _produces,
     Grouped: _grouped,
+    Contracts: _contracts,
     Ties: _ties,
     Passes: _passes,
     Pads: _pads,

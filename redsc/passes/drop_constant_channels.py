@@ -21,7 +21,7 @@ from redsc.passes.intervals import (
     layer_weights,
     reaches_over_border,
 )
-from redsc.passes.spaces import ChannelGroups, Layout, Space, kept_indices
+from redsc.passes.spaces import ChannelGroups, Layout, Space, contracted_by, kept_indices
 
 __all__ = ["DropConstantChannels"]
 
@@ -43,7 +43,8 @@ class DropConstantChannels(Pass):
        over the border of its input (there the channel adds 0, not k), or its bias could leave int32.
     4. One channel of a space stays.
     5. Repeats until nothing changes: without some outputs, a layer may no longer read some inputs.
-    6. Leaves alone frozen spaces (those of graph inputs and outputs are), and what a float layer reads.
+    6. Leaves alone frozen spaces (those of graph inputs and outputs are), and what a float or a recurrent layer
+       reads.
     """
 
     name: ClassVar[str] = "drop-constant-channels"
@@ -80,7 +81,7 @@ class DropConstantChannels(Pass):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Reader:
-    """A linear layer, and what it reads along the input axis of its weights.
+    """A linear or recurrent layer, and what it reads along the input axis of its weights.
 
     Where `is_constant[i]`, input i adds `added[:, i]` to the sums whatever it holds. `refusal` says why constants
     other than the zero point do not count as such.
@@ -94,19 +95,22 @@ class _Reader:
 
 
 def _readers(graph: Graph, groups: ChannelGroups) -> Iterator[_Reader]:
-    """Yield the linear layers whose input channels are in some space."""
+    """Yield the layers whose input channels are in some space."""
     intervals = find_intervals(graph)
     for node in graph.nodes:
-        op = op_def(node.op)
-        if isinstance(op.channels, Produces):
-            weight, axis = node.operand(op.channels.weight), op.channels.in_axis
-            layout, source = groups.axes.get(weight.name, {}).get(axis), intervals.get(op.source(node).name)
-            inputs = None if source is None else layer_inputs(node, source)
+        is_linear = isinstance(op_def(node.op).channels, Produces)
+        for weight, axis in contracted_by(node):
+            layout, source = groups.axes.get(weight.name, {}).get(axis), intervals.get(_source_name(node))
+            inputs = None if source is None or not is_linear else layer_inputs(node, source)
             if layout and inputs is not None:
                 yield _int8_reader(graph, node, layout, inputs)
             elif layout:
                 depth = weight.type.shape[axis]
                 yield _Reader(node, layout, np.zeros((1, depth)), np.zeros(depth, np.bool_), None)
+
+
+def _source_name(node: Node) -> str:
+    return op_def(node.op).source(node).name
 
 
 def _int8_reader(graph: Graph, node: Node, layout: Layout, inputs: Intervals) -> _Reader:

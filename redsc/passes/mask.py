@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from redsc.ir import Graph, Value, op_def
-from redsc.ir.rules import Produces
+from redsc.ir import Graph, Value
 from redsc.passes.channels import gather_channels
-from redsc.passes.spaces import ChannelGroups, kept_indices
+from redsc.passes.spaces import ChannelGroups, contracted_by, kept_indices
 
 __all__ = ["mask_channels"]
 
@@ -24,17 +23,11 @@ def mask_channels(graph: Graph, groups: ChannelGroups, widths: Mapping[str, int]
     sizes = {space.id: space.size for space in groups.spaces}
     keep = {space.id: np.arange(widths.get(space.name, space.size)) for space in groups.free}
     for node in masked.nodes:
-        rule = op_def(node.op).channels
-        if not isinstance(rule, Produces) or not node.operand(rule.weight).is_constant:
-            continue
-        weight = node.operand(rule.weight)
-        layout = groups.axes.get(weight.name, {}).get(rule.in_axis, ())
-        if layout:
-            _silence(
-                weight,
-                rule.in_axis,
-                np.isin(np.arange(weight.type.shape[rule.in_axis]), kept_indices(layout, keep, sizes)),
-            )
+        for weight, axis in contracted_by(node):
+            layout = groups.axes.get(weight.name, {}).get(axis, ())
+            if weight.is_constant and layout:
+                heard = np.isin(np.arange(weight.type.shape[axis]), kept_indices(layout, keep, sizes))
+                _silence(weight, axis, heard)
     return masked
 
 

@@ -18,7 +18,7 @@ from redsc.passes.permute import permute_channels
 from redsc.passes.resize_inputs import resize_inputs
 from redsc.passes.skip import skip_blocks
 from redsc.passes.spaces import ChannelGroups
-from redsc.runtime import EXECUTORS, installed
+from redsc.runtime import EXECUTORS, Executor, installed, interpreter_of
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples
 from redsc.runtime.view import Size
 
@@ -66,18 +66,18 @@ def _check_equal(expected: Graph, found: Graph, message: str) -> None:
     if runtime is None:
         return
     samples = random_samples(expected, _SAMPLES, _SEED)
-    run = EXECUTORS[runtime].run_steps
+    run = runtime.run_steps
     problem = difference(run(write_tflite(expected), samples), run(write_tflite(found), samples), FLOAT_TOLERANCE)
     if problem:
         raise InternalError(message, code="I703", evidence=[problem])
 
 
-def _exact_runtime(graph: Graph) -> str | None:
+def _exact_runtime(graph: Graph) -> Executor | None:
     """Return the runtime in which no channel's result depends on how many lie beside it, None if it is missing.
 
     LiteRT's optimised int8 MEAN rounds the channels that fill a vector register otherwise than the rest.
     """
     made = (value for node in graph.nodes if node.op in _NOT_IN_REFERENCE for value in node.outputs)
-    if not any(value.type.dtype is DType.INT8 for value in made):
-        return "litert"
-    return "tflm" if installed("tflm") else None
+    needs_tflm = any(value.type.dtype is DType.INT8 for value in made)
+    found = EXECUTORS["tflm"] if needs_tflm else interpreter_of(write_tflite(graph))
+    return found if installed(found.name) else None

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from redsc.ir import Array, Node, op_def
-from redsc.ir.rules import Grouped, Produces
+from redsc.ir import Array, Node, Value, op_def
+from redsc.ir.rules import Contracts, Grouped, Produces
 
-__all__ = ["ChannelGroups", "Layout", "Segment", "Space", "kept_indices", "makes_channels"]
+__all__ = ["ChannelGroups", "Layout", "Segment", "Space", "contracted_by", "kept_indices", "makes_channels"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,16 @@ def kept_indices(layout: Layout, keep: Mapping[int, Array], sizes: Mapping[int, 
         parts.append(start + block.reshape(-1))
         start += segment.outer * size * segment.inner
     return np.concatenate(parts)
+
+
+def contracted_by(node: Node) -> tuple[tuple[Value, int], ...]:
+    """Return the weights in which a node sums over the channels of its data, each with the axis of these."""
+    match op_def(node.op).channels:
+        case Produces(in_axis=axis, weight=weight):
+            return ((node.operand(weight), axis),)
+        case Contracts(in_axis=axis, weights=weights):
+            return tuple((node.operand(index), axis) for index in weights)
+    return ()
 
 
 def makes_channels(node: Node) -> bool:

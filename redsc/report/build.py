@@ -13,7 +13,7 @@ from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_one_by
 from redsc.errors import Diagnostic
 from redsc.formats import Model
 from redsc.formats.model import Port
-from redsc.ir import DType, Graph, Value, state_reads
+from redsc.ir import DType, Graph, Value, all_own_states, state_reads
 from redsc.passes.levels import Levels
 from redsc.report.data import (
     SCHEMA_VERSION,
@@ -69,7 +69,7 @@ def build_report(
         flash=flash,
         cache=cache,
         cascade=None if cascade is None else _cascade(cascade, levels),
-        state=_state(levels.graphs[0], budgets.resident),
+        state=_state(levels.graphs[0], budgets),
         verification=tuple(verification),
         files=tuple(FileReport(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()),
         diagnostics=tuple(diagnostics),
@@ -191,11 +191,15 @@ def _cascade(cascade: Cascade, levels: Levels) -> CascadeReport:
     )
 
 
-def _state(graph: Graph, resident: Resident) -> StateReport | None:
-    reads = state_reads(graph)
-    if not reads:
+def _state(graph: Graph, budgets: Budgets) -> StateReport | None:
+    kinds = [node.outputs[0].type for node in state_reads(graph)]
+    own = [state.type for state in all_own_states(graph)]
+    if not kinds and not own:
         return None
-    return StateReport(len(reads), sum(node.outputs[0].type.nbytes for node in reads), _SWITCHING[resident])
+    switching = _SWITCHING[budgets.resident]
+    if own and budgets.resident is Resident.ALL and not budgets.kernels.are_ours:
+        switching = "apart: recurrent layers of every level have their own"
+    return StateReport(len(kinds) + len(own), sum(kind.nbytes for kind in (*kinds, *own)), switching)
 
 
 _SWITCHING = {

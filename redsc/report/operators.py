@@ -12,7 +12,7 @@ from redsc.formats.tables import Refusal
 from redsc.formats.tflite.ops import TFLITE_OPS
 from redsc.ir.ops import OpDef
 from redsc.ir.registry import FAMILIES
-from redsc.ir.rules import Barrier, Fixed, RawIntegers, SameInputScales, SameScale
+from redsc.ir.rules import Barrier, Contracts, Fixed, RawIntegers, SameInputScales, SameScale
 from redsc.ir.types import DType
 from redsc.report.terminal import print_table
 
@@ -114,6 +114,8 @@ def _scales(op: OpDef) -> str:
 
 
 def _channels(op: OpDef) -> str:
+    if isinstance(op.channels, Contracts):
+        return f"those read can be cut, those made stay: {op.channels.reason}"
     return f"kept: {op.channels.reason}" if isinstance(op.channels, Barrier) else "can be cut"
 
 

@@ -1,6 +1,6 @@
 """Executors: the real runtimes behind one small interface."""
 
-from redsc.runtime.executor import EXECUTORS, Executor, installed
+from redsc.runtime.executor import EXECUTORS, Executor, installed, interpreter_of
 from redsc.runtime.isolated import run_isolated
 
-__all__ = ["EXECUTORS", "Executor", "installed", "run_isolated"]
+__all__ = ["EXECUTORS", "Executor", "installed", "interpreter_of", "run_isolated"]

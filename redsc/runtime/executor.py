@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from redsc.ir import Array
 
-__all__ = ["EXECUTORS", "Executor", "Runner", "installed"]
+__all__ = ["EXECUTORS", "Executor", "Runner", "installed", "interpreter_of"]
 
 Runner = Callable[[bytes, Sequence[Sequence[Array]]], list[list[Array]]]
 """`run(model bytes, samples) -> outputs`: a sample is one array per graph input."""
@@ -21,6 +21,13 @@ class Executor:
     name: str
     package: str
     module: str
+
+    def refusal(self, model: bytes) -> str | None:
+        """Return why a sound model must not be run, None where it may."""
+        refuse: Callable[[bytes], str | None] | None = getattr(
+            importlib.import_module(self.module), "refusal", None
+        )
+        return refuse(model) if refuse else None
 
     def run(self, model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
         """Run a model in this process on every sample, each time from the initial state of its variables."""
@@ -41,6 +48,11 @@ EXECUTORS: Mapping[str, Executor] = {
         Executor("onnxruntime", "onnxruntime", "redsc.runtime.onnxruntime"),
     )
 }
+
+
+def interpreter_of(model: bytes) -> Executor:
+    """Return the runtime that answers for a sound .tflite file: LiteRT, or tflite-micro where that must not."""
+    return EXECUTORS["tflm" if EXECUTORS["litert"].refusal(model) else "litert"]
 
 
 def installed(name: str) -> bool:

@@ -8,12 +8,17 @@ from typing import Any
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from redsc.errors import ExecutorError
-from redsc.formats import has_variables
+from redsc.formats import has_short_memory, has_variables
 from redsc.ir import Array
 
-__all__ = ["run", "run_steps", "trace"]
+__all__ = ["refusal", "run", "run_steps", "trace"]
 
 _OPTIMIZED = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+
+
+def refusal(model: bytes) -> str | None:
+    """Return why LiteRT must not run a sound model: it would crash, and this process with it."""
+    return "LiteRT reads the state of every quantised SVDF as int16" if has_short_memory(model) else None
 
 
 def run(model: bytes, samples: Sequence[Sequence[Array]], *, optimized: bool = False) -> list[list[Array]]:
@@ -74,6 +79,8 @@ def _interpreter(model: bytes, **options: Any) -> Any:
 
 
 def _load(model: bytes, resolver: Any, **options: Any) -> Any:
+    if reason := refusal(model):
+        raise ExecutorError(reason)
     interpreter = Interpreter(model_content=model, experimental_op_resolver_type=resolver, **options)
     interpreter.allocate_tensors()
     return interpreter

@@ -13,7 +13,7 @@ from redsc.ir import Array, Graph
 from redsc.runtime.compare import signal_to_noise_db
 from redsc.runtime.dataset import DataSet
 from redsc.runtime.divergence import Judge
-from redsc.runtime.executor import EXECUTORS
+from redsc.runtime.executor import interpreter_of
 from redsc.runtime.ports import dequantize_rows, quantize_samples
 from redsc.runtime.task import Task, find_task
 from redsc.runtime.view import WHOLE, View
@@ -122,7 +122,8 @@ def _decibels(whole: list[list[Array]], found: list[list[Array]]) -> float | Non
 
 def _real_outputs(graph: Graph, data: DataSet) -> list[list[Array]]:
     """Return a row of real outputs per sample; a graph with int8 inputs gets them quantised."""
-    rows = EXECUTORS["litert"].run_steps(write_tflite(graph), quantize_samples(graph, data.samples))
+    model = write_tflite(graph)
+    rows = interpreter_of(model).run_steps(model, quantize_samples(graph, data.samples))
     return dequantize_rows(graph, rows)
 
 

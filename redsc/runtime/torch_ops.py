@@ -13,7 +13,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from redsc.formats.tables import Refusal, refuse
-from redsc.ir import DType, Node
+from redsc.ir import LSTM, SVDF, DType, Node
 from redsc.ir.ops import constant_ints
 from redsc.runtime import torch_image as image
 from redsc.runtime import torch_move as move
@@ -200,7 +200,7 @@ TORCH_OPS: Mapping[str, TorchOp | Refusal] = {
             "it converts between floats and integers, the network must be float": "QUANTIZE DEQUANTIZE",
             "it looks quantised integers up, the network must be float": "REDSC_LOOKUP",
             "it computes with shapes, not with samples": "BROADCAST_ARGS",
-            "it keeps state, samples are computed apart": "READ_VARIABLE ASSIGN_VARIABLE",
+            "it keeps state, samples are computed apart": f"READ_VARIABLE ASSIGN_VARIABLE {SVDF} {LSTM}",
             "its place depends on the sample": "DYNAMIC_UPDATE_SLICE EMBEDDING_LOOKUP",
         }
     ),

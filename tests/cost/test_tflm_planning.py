@@ -17,6 +17,7 @@ from redsc.cost.tflm_structs import X86_64_RECORDING
 from redsc.cost.tflm_tail import prepare_tail
 from redsc.formats import load_model, write_tflite
 from redsc.ir import (
+    LSTM,
     NO_ATTRS,
     Conv2D,
     DepthwiseConv2D,
@@ -133,7 +134,7 @@ def test_the_smallest_arena_of_every_op(name: str, loader: Loader) -> None:
 
 def takes_many_scales(node: Node, value: Value) -> bool:
     """Whether the kernel loads whatever scales the value has; files keep none of float."""
-    if node.op in WIDE or node.op == "TRANSPOSE_CONV":
+    if node.op in WIDE or node.op in ("TRANSPOSE_CONV", LSTM):
         return value.type.dtype is not DType.FLOAT32 and not value.is_constant
     if node.op == "QUANTIZE":
         return value.type.dtype is not DType.FLOAT32 and value not in node.outputs
@@ -157,9 +158,11 @@ def between_maxima(graph: Graph) -> Graph:
     """
     (node,) = graph.nodes
     wide, inner = Graph(), {}
-    for number, value in enumerate(dict.fromkeys((*node.present_inputs(), *node.outputs))):
-        kind = many_scales(value.type, number) if takes_many_scales(node, value) else value.type
-        inner[value] = Value(f"inner {value.name}", kind, value.data)
+    number = 0
+    for value in dict.fromkeys((*node.present_inputs(), *node.outputs)):
+        has_many = takes_many_scales(node, value)
+        kind = many_scales(value.type, number) if has_many else value.type
+        inner[value], number = Value(f"inner {value.name}", kind, value.data), number + has_many
     for port in graph.inputs:
         wide.inputs.append(Value(port.name, port.type))
         wide.append("MAXIMUM", [wide.inputs[-1]] * 2, [inner[port]], NO_ATTRS)

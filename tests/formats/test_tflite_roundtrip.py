@@ -41,6 +41,8 @@ def test_a_model_of_the_zoo_answers_as_before(path: str, executor: str, zoo: Zoo
     if not installed(executor):
         pytest.skip(f"{EXECUTORS[executor].package} is not installed")
     model = load_model(zoo(path))
+    if reason := EXECUTORS[executor].refusal(model.source):
+        pytest.skip(reason)
     samples = random_samples(model.graph, 3, seed=7)
     before = run_isolated(executor, model.source, samples)
     after = EXECUTORS[executor].run(write_tflite(model.graph), samples)

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any
 
 from redsc.formats.tables import Refusal, refuse
-from redsc.ir import Activation, DType, MirrorMode, Padding
+from redsc.ir import LSTM, Activation, CellActivation, DType, MirrorMode, Padding
 
 __all__ = ["ACTIVATION_CODES", "PADDING_CODES", "TENSOR_TYPES", "TFLITE_OPS", "Field", "TFLiteOp"]
 
@@ -67,6 +67,7 @@ TENSOR_TYPES: dict[DType, int] = {
 }
 
 _MIRROR_MODE: dict[Enum, int] = {MirrorMode.REFLECT: 0, MirrorMode.SYMMETRIC: 1}
+_CELL_ACTIVATION: dict[Enum, int] = {CellActivation.TANH: 4}
 _INDEX_TYPE: dict[Enum, int] = {DType.INT32: TENSOR_TYPES[DType.INT32]}
 
 _ACT = Field("activation", "FusedActivationFunction", ACTIVATION_CODES)
@@ -84,13 +85,11 @@ _POOL = TFLiteOp(
 _RESIZE = (Field("align_corners", "AlignCorners"), Field("half_pixel_centers", "HalfPixelCenters"))
 _REDUCER = TFLiteOp("ReducerOptions", (Field("keep_dims", "KeepDims"),), int8_version=2)
 
-_STATE = "it keeps state in tensors of its own, which redsc does not plan yet"
 _HANDLES = "it stands around READ_VARIABLE and ASSIGN_VARIABLE, which are translated: redsc writes it anew"
 _CONTROL = "it runs other subgraphs (control flow)"
 _NOT_IN_TFLM = "tflite-micro has no kernel for it"
 
 _REFUSALS = {
-    _STATE: "SVDF UNIDIRECTIONAL_SEQUENCE_LSTM",
     _HANDLES: "CALL_ONCE VAR_HANDLE",
     _CONTROL: "CALL IF WHILE STABLEHLO_WHILE STABLEHLO_COMPOSITE",
     "it is a custom op without a public definition": "CUSTOM",
@@ -232,6 +231,18 @@ TFLITE_OPS: dict[str, TFLiteOp | Refusal] = {
     "EMBEDDING_LOOKUP": TFLiteOp(),
     "READ_VARIABLE": TFLiteOp("ReadVariableOptions"),
     "ASSIGN_VARIABLE": TFLiteOp("AssignVariableOptions"),
+    "SVDF": TFLiteOp(
+        "SVDFOptions", (Field("rank", "Rank"), _ACT), int8_version=3, zero=("AsymmetricQuantizeInputs",)
+    ),
+    LSTM: TFLiteOp(
+        "UnidirectionalSequenceLSTMOptions",
+        (
+            Field("activation", "FusedActivationFunction", _CELL_ACTIVATION),
+            Field("cell_clip", "CellClip"),
+            Field("time_major", "TimeMajor"),
+        ),
+        zero=("ProjClip", "AsymmetricQuantizeInputs", "DiagonalRecurrentTensors"),
+    ),
     **refuse(_REFUSALS),
 }
 

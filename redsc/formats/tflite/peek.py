@@ -7,9 +7,18 @@ import tflite
 from redsc.errors import MalformedModel
 from redsc.formats.tflite.accessors import DTYPES, PLAN_NAME, indices, op_name, quant_of
 from redsc.formats.tflite.ops import TENSOR_TYPES
-from redsc.ir import DType, Graph
+from redsc.formats.tflite.recurrent import RECURRENT
+from redsc.ir import SVDF, DType, Graph
 
-__all__ = ["count_ports", "described_as", "has_variables", "is_computed_alike", "planned_offsets", "port_types"]
+__all__ = [
+    "count_ports",
+    "described_as",
+    "has_short_memory",
+    "has_variables",
+    "is_computed_alike",
+    "planned_offsets",
+    "port_types",
+]
 
 
 def count_ports(data: bytes) -> tuple[int, int]:
@@ -19,12 +28,27 @@ def count_ports(data: bytes) -> tuple[int, int]:
 
 
 def has_variables(data: bytes) -> bool:
-    """Whether a model keeps state in variables; of a damaged one a runtime will say more."""
+    """Whether a model keeps state in variables or in recurrent layers; of a damaged one a runtime will say more."""
     try:
         model = tflite.Model.GetRootAs(data, 0)
         codes = map(model.OperatorCodes, range(model.OperatorCodesLength()))
-        return any(op_name(code) == "VAR_HANDLE" for code in codes)
+        return any(op_name(code) in ("VAR_HANDLE", *RECURRENT) for code in codes)
     except Exception:  # the flatbuffers accessors raise struct.error, IndexError, TypeError, ...
+        return False
+
+
+def has_short_memory(data: bytes) -> bool:
+    """Whether a model has an SVDF that keeps its state in int8; of a damaged one a runtime will say more."""
+    try:
+        model = tflite.Model.GetRootAs(data, 0)
+        codes = [op_name(model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())]
+        if SVDF not in codes:
+            return False
+        subgraph = model.Subgraphs(0)
+        operators = [subgraph.Operators(i) for i in range(subgraph.OperatorsLength())]
+        weights = [operator.Inputs(2) for operator in operators if codes[operator.OpcodeIndex()] == SVDF]
+        return any(subgraph.Tensors(i).Type() == TENSOR_TYPES[DType.INT8] for i in weights)
+    except Exception:  # as above
         return False
 
 

@@ -20,6 +20,7 @@ from redsc.formats.tflite.older import (
     with_symmetric_weights,
 )
 from redsc.formats.tflite.ops import TFLITE_OPS, Field, TFLiteOp
+from redsc.formats.tflite.recurrent import split_states, state_problems, with_scales
 from redsc.formats.tflite.state import STATE_FILE_OPS
 from redsc.formats.tflite.tensors import Tensors, operands, pick
 from redsc.formats.tflite.variables import Variables, init_subgraphs
@@ -69,6 +70,7 @@ class _Reader:
     limits: Limits
     problems: list[str] = field(default_factory=list)
     made: Made = field(default_factory=dict)
+    claimed: set[Value] = field(default_factory=set)
     tensors: Tensors = field(init=False)
     variables: Variables = field(init=False)
 
@@ -95,6 +97,8 @@ class _Reader:
         graph.outputs = [pick(tensors, i, "graph output") for i in indices(subgraph.OutputsAsNumpy())]
         if any(value in self.tensors.resources for value in (*graph.inputs, *graph.outputs)):
             raise MalformedModel("a handle of a variable is a graph input or output")
+        if any(value in self.tensors.variables | self.claimed for value in (*graph.inputs, *graph.outputs)):
+            self.problems.append("a tensor that kernels change is a graph input or output")
         self.variables.settle(graph)
         self._raise_problems()
         self._rename_copies(graph)
@@ -149,7 +153,11 @@ class _Reader:
         if op in STATE_FILE_OPS or op_def(op).is_stateful:
             self.variables.node(graph, tensors, operator, op)
             return
-        inputs = operands(op, tensors, operator)
+        found = split_states(op, operands(op, tensors, operator))
+        if found.refusal:
+            self.problems.append(f"at {op}: {found.refusal}")
+            return
+        inputs = found.inputs
         outputs = [self._activation(tensors, i, f"{op} output") for i in indices(operator.OutputsAsNumpy())]
         if any(value in self.tensors.resources for value in (*inputs, *outputs)):
             raise MalformedModel(f"{op} computes with the handle of a variable")
@@ -167,15 +175,17 @@ class _Reader:
             self.problems.append(
                 f"at {op} {name!r}: it reads or writes uint8 numbers themselves, redsc makes them int8"
             )
-        attrs = self._attrs(op, name, operator)
+        self._claim(op, name, found.states, (*inputs, *outputs))
+        attrs = with_scales(op, self._attrs(op, name, operator), found.states)
         node = canonical(Node(op, tuple(inputs), tuple(outputs), attrs, _origin(name)))
         if unpack_constant(node, self.made):
             return
         node = with_symmetric_weights(with_real_constants(node, self.made), self.made)
         if signature_of(node) is None:
             self.problems.append(f"at {op} {node.name!r}: {_dtypes(node)}")
-        else:
-            self._check_shapes(node)
+        elif self._check_shapes(node):
+            problems = state_problems(node, found.states)
+            self.problems += [f"at {op} {node.name!r}: {problem}" for problem in problems]
         graph.append(node.op, node.inputs, node.outputs, node.attrs, node.origin)
 
     def _rename_copies(self, graph: Graph) -> None:
@@ -186,12 +196,25 @@ class _Reader:
                 value.name = self.tensors.name(value.name.encode(), index)
             seen.add(value.name)
 
-    def _check_shapes(self, node: Node) -> None:
+    def _claim(self, op: str, name: str, states: Sequence[Value], others: Sequence[Value | None]) -> None:
+        """Note whose states tensors are: each belongs to one layer, and nothing else reads it."""
+        claimed = set(states)
+        if not claimed <= self.tensors.variables:
+            self.problems.append(
+                f"at {op} {name!r}: its state is no tensor that kernels may change, or not its own"
+            )
+        if any(value in self.tensors.variables | self.claimed for value in others):
+            self.problems.append(f"at {op} {name!r}: it computes with the state of another layer")
+        self.tensors.variables -= claimed
+        self.claimed |= claimed
+
+    def _check_shapes(self, node: Node) -> bool:
+        """Check that the shapes are those that the op makes; return whether tflite-micro's kernel takes them."""
         try:
             inferred = op_def(node.op).infer(node)
         except KernelLimit as error:
             self.problems.append(f"at {node.op} {node.name!r}: {error}")
-            return
+            return False
         except ShapeError as error:
             raise MalformedModel(f"{node.op} {node.name!r}: {error}") from error
         found = tuple(value.type.shape for value in node.outputs)
@@ -199,6 +222,7 @@ class _Reader:
             raise MalformedModel(
                 f"{node.op} {node.name!r} gives {_listed(inferred)}, the file says {_listed(found)}"
             )
+        return True
 
     def _attrs(self, op: str, name: str, operator: Any) -> Any:
         if op in CUSTOM_OPS:

@@ -1,19 +1,31 @@
-"""What a TFLite file has in place of a graph's own forms: of variables, and of look-ups in tables.
+"""What a TFLite file has in place of a graph's own forms: of variables, recurrent layers and look-ups in tables.
 
 A file names a variable through a handle, a tensor of type RESOURCE that VAR_HANDLE makes. The first inference
 runs, by CALL_ONCE, a subgraph of its own that assigns the initial values. A graph has none of this: `file_graphs`
 makes it (tensorflow/lite/kernels/var_handle.cc, call_once.cc; tensorflow/lite/micro/micro_resource_variable.cc).
 
-A look-up is one op in a graph for the C engine, in a file it is spelled out.
+A look-up is one op in a graph for the C engine, in a file it is spelled out. Recurrent layers: `recurrent.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from redsc.formats.tflite.ops import Field, TFLiteOp
-from redsc.ir import LOOKUP, DType, Graph, TensorType, Value, Variable, copy_graph, expand_lookup, state_reads
+from redsc.formats.tflite.recurrent import RECURRENT, add_states
+from redsc.ir import (
+    LOOKUP,
+    DType,
+    Graph,
+    Node,
+    TensorType,
+    Value,
+    Variable,
+    copy_graph,
+    expand_lookup,
+    state_reads,
+)
 
 __all__ = ["RESOURCE", "STATE_FILE_OPS", "CallOnce", "FileGraph", "VarHandle", "file_graphs"]
 
@@ -48,37 +60,48 @@ STATE_FILE_OPS: Mapping[str, TFLiteOp] = {
 class FileGraph:
     """One subgraph of a file, its operators as the file has them.
 
-    `handles` are the values of type RESOURCE, `added` those between the operators of a look-up.
+    `handles` are the values of type RESOURCE, `added` those between the operators of a look-up, `states` those that
+    kernels keep and change, `between` what an operator names besides operands and results.
     """
 
     graph: Graph
     handles: frozenset[Value] = frozenset()
     added: frozenset[Value] = frozenset()
+    states: frozenset[Value] = frozenset()
+    between: Mapping[Node, tuple[Value, ...]] = field(default_factory=dict)
 
     def values(self) -> list[Value]:
         """Return the values by tensor number: those of a graph without variables as its `Graph.values()`."""
-        return sorted(self.graph.values(), key=self.added.__contains__)
+        own = sorted(self.graph.values(), key=(self.added | self.states).__contains__)
+        return [*own, *dict.fromkeys(value for values in self.between.values() for value in values)]
 
 
 def file_graphs(graph: Graph) -> tuple[FileGraph, ...]:
     """Return the subgraphs of the file of a graph: itself, or a copy in ops of files, and what starts variables."""
-    spelled, added = _spell_out(graph)
+    spelled = _spell_out(graph)
     if not state_reads(graph):
-        return (FileGraph(spelled, added=added),)
+        return (spelled,)
     return _main_graph(spelled), _init_graph(graph)
 
 
-def _spell_out(graph: Graph) -> tuple[Graph, frozenset[Value]]:
-    """Return a graph without look-ups, and the values that this added; itself where it has none."""
-    if not any(node.op == LOOKUP for node in graph.nodes):
-        return graph, frozenset()
-    result = copy_graph(graph)
-    lookups = [node for node in result.nodes if node.op == LOOKUP]
-    return result, frozenset(value for node in lookups for value in expand_lookup(result, node))
+def _spell_out(graph: Graph) -> FileGraph:
+    """Return a graph with look-ups and recurrent layers as files have them; itself where it has none."""
+    if not any(node.op == LOOKUP or node.op in RECURRENT for node in graph.nodes):
+        return FileGraph(graph)
+    result, added, states = copy_graph(graph), set[Value](), set[Value]()
+    between: dict[Node, tuple[Value, ...]] = {}
+    for node in list(result.nodes):
+        if node.op == LOOKUP:
+            added.update(expand_lookup(result, node))
+        elif node.op in RECURRENT:
+            kept, between[node] = add_states(result, node)
+            states.update(kept)
+    return FileGraph(result, added=frozenset(added), states=frozenset(states), between=between)
 
 
-def _main_graph(graph: Graph) -> FileGraph:
+def _main_graph(part: FileGraph) -> FileGraph:
     """Return a graph that runs the other one once, then makes all handles; the rest keeps its order."""
+    graph, between = part.graph, dict[Node, tuple[Value, ...]]()
     copies: dict[Value, Value] = {}
 
     def copied(value: Value) -> Value:
@@ -93,9 +116,11 @@ def _main_graph(graph: Graph) -> FileGraph:
         inputs = [None if value is None else copied(value) for value in node.inputs if node.op != "READ_VARIABLE"]
         if isinstance(node.attrs, Variable):
             inputs.insert(0, handles[node.attrs.variable])
-        main.append(node.op, inputs, [copied(value) for value in node.outputs], node.attrs, node.origin)
+        made = main.append(node.op, inputs, [copied(value) for value in node.outputs], node.attrs, node.origin)
+        between[made] = part.between.get(node, ())
     main.outputs = [copied(value) for value in graph.outputs]
-    return FileGraph(main, frozenset(handles.values()))
+    states = frozenset(copied(value) for value in part.states)
+    return FileGraph(main, frozenset(handles.values()), states=states, between=between)
 
 
 def _init_graph(graph: Graph) -> FileGraph:

@@ -37,13 +37,17 @@ def operands(op: str, tensors: Sequence[Value], operator: Any) -> list[Value | N
 
 @dataclass(slots=True)
 class Tensors:
-    """Reads tensors and adds to `problems`; `moved` are those that were uint8, `resources` handles of variables."""
+    """Reads tensors and adds to `problems`.
+
+    `moved` are those that were uint8, `resources` handles of variables, `variables` what kernels may change.
+    """
 
     data: bytes
     limits: Limits
     problems: list[str]
     names: set[str] = field(default_factory=set)
     moved: set[Value] = field(default_factory=set)
+    variables: set[Value] = field(default_factory=set)
     resources: set[Value] = field(default_factory=set)
 
     def read(self, model: Any, subgraph: Any) -> list[Value]:
@@ -67,12 +71,15 @@ class Tensors:
         if dtype is None:
             self.problems.append(f"at tensor {name!r}: element type number {tensor.Type()} is not supported")
             dtype = DType.FLOAT32
-        for present, what in ((tensor.IsVariable(), "a variable"), (tensor.Sparsity(), "sparse")):
+        starts = tensor.IsVariable() and raw
+        for present, what in ((starts, "a variable with data of its own"), (tensor.Sparsity(), "sparse")):
             if present:
                 self.problems.append(f"at tensor {name!r}: it is {what}")
         quant = quant_of(tensor.Quantization()) if dtype is not DType.FLOAT32 else None
         if not raw:
-            return Value(name, TensorType(shape, dtype, quant))
+            value = Value(name, TensorType(shape, dtype, quant))
+            self.variables |= {value} if tensor.IsVariable() else set()
+            return value
         size = prod(shape) * dtype.itemsize
         if len(raw) < size:
             raise MalformedModel(f"tensor {name!r} has {len(raw)} B of data, its type needs {size}")

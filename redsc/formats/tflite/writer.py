@@ -141,8 +141,11 @@ class _Writer:
         graph, values = part.graph, part.values()
         index = {id(value): i for i, value in enumerate(values)}
         named = set(values) if not self.is_compact else {*graph.inputs, *graph.outputs}
-        tensors = [self.tensor(value, buffers, value in named, value in part.handles) for value in values]
-        operators = [self.operator(node, index, codes.index((node.op, op_version(node)))) for node in graph.nodes]
+        tensors = [self.tensor(value, buffers, value in named, part) for value in values]
+        operators = [
+            self.operator(node, index, codes.index((node.op, op_version(node))), part.between.get(node, ()))
+            for node in graph.nodes
+        ]
         return self.table(
             "SubGraph",
             Tensors=self.offsets(tensors),
@@ -172,7 +175,7 @@ class _Writer:
             "OperatorCode", DeprecatedBuiltinCode=min(number, 127), Version=version, BuiltinCode=number
         )
 
-    def tensor(self, value: Value, buffers: list[int], has_name: bool, is_handle: bool) -> int:
+    def tensor(self, value: Value, buffers: list[int], has_name: bool, part: FileGraph) -> int:
         buffer = 0  # by convention the empty buffer, for everything that lives in RAM
         if value.data is not None:
             buffer = len(buffers)
@@ -180,10 +183,11 @@ class _Writer:
         return self.table(
             "Tensor",
             Shape=self.ints(value.type.shape),
-            Type=RESOURCE if is_handle else TENSOR_TYPES[value.type.dtype],
+            Type=RESOURCE if value in part.handles else TENSOR_TYPES[value.type.dtype],
             Buffer=buffer,
             Name=self.builder.CreateSharedString(value.name) if has_name else None,
             Quantization=self.quantization(value.type),
+            IsVariable=True if value in part.states else None,
         )
 
     def quantization(self, kind: TensorType) -> int | None:
@@ -198,13 +202,14 @@ class _Writer:
             QuantizedDimension=quant.axis,
         )
 
-    def operator(self, node: Node, index: dict[int, int], code: int) -> int:
+    def operator(self, node: Node, index: dict[int, int], code: int, between: Sequence[Value]) -> int:
         options = self.custom_options(node) if node.op in CUSTOM_OPS else self.builtin_options(node)
         return self.table(
             "Operator",
             OpcodeIndex=code,
             Inputs=self.ints(-1 if value is None else index[id(value)] for value in node.inputs),
             Outputs=self.ints(index[id(value)] for value in node.outputs),
+            Intermediates=self.ints(index[id(value)] for value in between) if between else None,
             **options,
         )
 

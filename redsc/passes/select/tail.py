@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
 from redsc.cost.tflm_structs import Layout
 from redsc.cost.tflm_tail import init_tail, kernel_of, ports_tail, prepared, stacked
-from redsc.ir import Graph, Node, Value, state_reads
+from redsc.ir import Graph, Node, Value, all_own_states, state_reads
 from redsc.passes.blocks import SkipBlock
 from redsc.passes.plan import Level
 from redsc.passes.select.node_bytes import NodeMeasures, kept_bytes, node_cost
@@ -67,6 +67,7 @@ class _Tail:
             yield from node_cost(self.measures, self.nesting, node, lambda taken: taken.kept)
         for node in self.padded():
             yield _constant(self.padding(node), self.nesting.block_of(node))
+        yield _constant(sum(state.type.nbytes for state in all_own_states(graph)))
         yield from self.stand_ins()
 
     def handles(self) -> Iterator[Term]:

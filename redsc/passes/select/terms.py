@@ -7,15 +7,15 @@ exact for MACs and cycles (`cycles.py`), never more than the real bytes for RAM 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
 from redsc.ir import Node, Value, op_def
-from redsc.ir.rules import Grouped, Produces
+from redsc.ir.rules import Contracts, Grouped
 from redsc.passes.blocks import SkipBlock
 from redsc.passes.select.problem import Problem
-from redsc.passes.spaces import Layout
+from redsc.passes.spaces import Layout, contracted_by
 
 __all__ = [
     "Cost",
@@ -109,19 +109,31 @@ def macs_cost(problem: Problem, nesting: Nesting) -> Cost:
     """Return the MACs of a level, exact.
 
     A layer's MACs are proportional to the elements of its weight, whose axes are sums of widths: with the parts of
-    concatenations, a polynomial of degree 2. A node without constant weight has frozen channels.
+    concatenations, a polynomial of degree 2. Those of a recurrent layer depend in part on widths. A node without
+    constant weight has frozen channels.
     """
     sums: dict[tuple[tuple[str, ...], str | None], int] = defaultdict(int)
     for node in problem.graph.nodes:
-        counted = op_def(node.op).macs(node)
-        rule = op_def(node.op).channels
-        polynomial: Polynomial = {(): counted}
-        if counted and isinstance(rule, (Produces, Grouped)) and node.operand(rule.weight).is_constant:
-            weight = node.operand(rule.weight)
-            polynomial = size_of(problem, weight, counted // weight.type.elements)
-        for product, factor in polynomial.items():
+        for product, factor in _node_macs(problem, node):
             sums[product, nesting.block_of(node)] += factor
     return tuple(_product_term(factor, product, block) for (product, block), factor in sums.items() if factor)
+
+
+def _node_macs(problem: Problem, node: Node) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Yield products of widths with their factors."""
+    op, weights = op_def(node.op), [weight for weight, _ in contracted_by(node)]
+    if isinstance(op.channels, Grouped):
+        weights = [node.operand(op.channels.weight)]
+    counted, elements = op.macs(node), sum(weight.type.elements for weight in weights)
+    if not counted or not weights or not all(weight.is_constant for weight in weights):
+        yield (), counted
+        return
+    source = op.source(node).type
+    is_recurrent = isinstance(op.channels, Contracts)
+    factor = source.elements // source.shape[-1] if is_recurrent else counted // elements
+    yield (), counted - factor * elements
+    for weight in weights:
+        yield from size_of(problem, weight, factor).items()
 
 
 def at_least(

@@ -9,7 +9,7 @@ import numpy as np
 
 from redsc.errors import ExecutorError
 from redsc.formats import write_tflite
-from redsc.ir import Array, Graph, Node, Value, op_def
+from redsc.ir import Array, Graph, Node, Value, is_pure
 from redsc.passes.base import Exactness, Log, Pass
 
 __all__ = ["FoldConstants"]
@@ -39,8 +39,7 @@ class FoldConstants(Pass):
         """Walk once in schedule order."""
         before, spare = len(graph.nodes), _MOST_GROWTH_BYTES
         for node in list(graph.nodes):
-            is_stateful = op_def(node.op).is_stateful
-            if not is_stateful and all(value.is_constant for value in node.present_inputs()):
+            if is_pure(node) and all(value.is_constant for value in node.present_inputs()):
                 spare -= self._fold(graph, node, spare, log)
         return len(graph.nodes) < before
 
