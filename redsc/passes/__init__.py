@@ -7,6 +7,7 @@ from collections.abc import Mapping
 __all__ = ["SELECTORS", "SIMPLIFY"]
 
 SIMPLIFY: Mapping[str, str] = {
+    "skip-joining": "redsc.passes.simplify.skip_joining:SkipJoining",
     "drop-dead-nodes": "redsc.passes.simplify.drop_dead_nodes:DropDeadNodes",
     "fold-constants": "redsc.passes.simplify.fold_constants:FoldConstants",
     "fold-padding": "redsc.passes.simplify.fold_padding:FoldPadding",
