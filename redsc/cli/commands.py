@@ -148,7 +148,10 @@ def analyze(model: Path, shapes: tuple[str, ...], json_to: str | None) -> None:
     from redsc.options import parse_shapes
     from redsc.report.analysis import analyze_model, print_analysis
 
-    analysis = analyze_model(read_model(model, shapes=parse_shapes(shapes)))
+    found = read_model(model, shapes=parse_shapes(shapes))
+    for item in found.notes:
+        say(item.render())
+    analysis = analyze_model(found)
     if json_to:
         print(json.dumps(analysis.to_dict(), indent=1))
     else:

@@ -80,6 +80,7 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
     built = backend_of(options.budgets)(name, choice, describe, options, progress)
     files = arranged({**built.files, f"{name}.plan.json": levels.plan.to_json().encode()}, name, options.emit)
     diagnostics = [
+        *model.notes,
         *levels.diagnostics,
         *dropped,
         *doubts,

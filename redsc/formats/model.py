@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from redsc.errors import MalformedModel, ModelError, UnsupportedError, UsageError
+from redsc.errors import Diagnostic, MalformedModel, ModelError, UnsupportedError, UsageError
 from redsc.formats.onnx.layout import Layout, laid_out, source_layout
 from redsc.formats.onnx.reader import read_onnx
 from redsc.formats.tflite.peek import is_computed_alike, port_types
@@ -56,7 +56,8 @@ class Port:
 class Model:
     """A loaded model; `source` are the file's own bytes, `runnable` those with external data, for the oracles.
 
-    It `is_exact` where the graph computes as the file does, so that equal answers can be asked for.
+    It `is_exact` where the graph computes as the file does, so that equal answers can be asked for. `notes` is what
+    the user should know of its translation.
     """
 
     path: Path
@@ -67,6 +68,7 @@ class Model:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     is_exact: bool = True
+    notes: tuple[Diagnostic, ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -131,6 +133,7 @@ def _onnx_model(path: Path, source: bytes, limits: Limits, shapes: Mapping[str, 
         tuple(port(*item) for item in inputs),
         tuple(port(*item) for item in outputs),
         found.is_exact,
+        found.notes,
     )
 
 

@@ -1,4 +1,4 @@
-"""What PyTorch exports becomes int8: the nine nets of the zoo's exports, in float (quantised here) and as QDQ."""
+"""What PyTorch exports becomes int8: the ten nets of the zoo's exports, in float (quantised here) and as QDQ."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ NETS = {
     "miscacts": Net(57.4, rounds=_OTHER_KERNELS),
     "silu_se": Net(44.4, rounds=_ROUNDS_ONCE),
     "ae": Net(40.2, rounds=_ROUNDS_ONCE),
+    "lstm": Net(33.2, rounds=_ROUNDS_ONCE),
 }
 FILES = [f"{net}.dynamo18" for net in NETS] + [f"{net}.legacy17" for net in NETS if net != "dscnn"]
 
@@ -118,6 +119,7 @@ class Quantised:
 QDQ = {
     **{net: Quantised() for net in NETS},
     "det": Quantised((("QUANTIZE", 4),), steps=4.0, share=0.999),
+    "lstm": Quantised((("QUANTIZE", 2),)),  # of a product: the rest of the layer is float
     "miscacts": Quantised((("DEQUANTIZE", 5), ("QUANTIZE", 4))),
 }
 QDQ_FILES = [f"{net}.dynamo18" for net in NETS] + [f"{net}.legacy13" for net in NETS if net != "dscnn"]

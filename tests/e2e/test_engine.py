@@ -28,7 +28,7 @@ pytest.importorskip("tflite_micro", reason="needs the tflite-micro wheel: pip in
 
 FASTEST, SMALLEST = Budgets.parse(backend="c"), Budgets.parse(backend="c", prefer="ram")
 OPTIONS = Options(levels=("100", "75", "50", "25"), selector="uniform", budgets=FASTEST)
-NETS = ("ae", "conv1d", "det", "dscnn", "flatcnn", "mbv2", "resnet8", "silu_se")
+NETS = ("ae", "conv1d", "det", "dscnn", "flatcnn", "lstm", "mbv2", "resnet8", "silu_se")
 EXPORTS = [f"exports/{net}.dynamo18.onnx" for net in NETS]
 QDQ = [f"exports/qdq/{net}.dynamo18.qdq.onnx" for net in NETS]
 TABLES = ["exports/det.dynamo18.onnx", "exports/flatcnn.dynamo18.onnx"]  # int8 functions that only tables have

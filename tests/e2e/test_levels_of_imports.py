@@ -17,7 +17,7 @@ from tests.helpers import GENCPRUNEX, MLPERF, REDS, TFLM, VISION
 pytest.importorskip("tflite_micro", reason="needs the tflite-micro wheel: pip install redsc[tflm]")
 
 LEVELS = ("100", "75", "50", "25")
-EXPORTS = ("dscnn", "resnet8", "mbv2", "conv1d", "det", "flatcnn", "miscacts", "silu_se", "ae")
+EXPORTS = ("dscnn", "resnet8", "mbv2", "conv1d", "det", "flatcnn", "miscacts", "silu_se", "ae", "lstm")
 QDQ = [f"exports/qdq/{net}.dynamo18.qdq.onnx" for net in ("resnet8", "conv1d", "det", "miscacts", "silu_se")]
 FLOAT = [f"exports/{net}.dynamo18.onnx" for net in EXPORTS]
 FLOAT += [

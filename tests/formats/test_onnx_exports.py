@@ -17,7 +17,7 @@ from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import FLOAT_TOLERANCE
 from tests.conftest import Golden, Zoo
 
-NETS = ("ae", "conv1d", "det", "dscnn", "flatcnn", "mbv2", "miscacts", "resnet8", "silu_se")
+NETS = ("ae", "conv1d", "det", "dscnn", "flatcnn", "lstm", "mbv2", "miscacts", "resnet8", "silu_se")
 EXPORTERS = ("legacy13", "legacy17", "dynamo18", "dynamo21", "dynamo18dyn")
 NONE = {  # exports that PyTorch did not make
     *(f"{net}.dynamo18dyn" for net in ("ae", "conv1d", "miscacts", "silu_se")),
@@ -114,7 +114,8 @@ def test_a_quantised_export_is_the_same_float_net_with_notes(name: str, zoo: Zoo
     weights = [node.operand(1).type.quant for node in convolutions]
     assert all(weights)
     assert any(quant is not None and quant.is_per_channel for quant in weights) or not weights
-    assert all(value.type.quant for value in model.graph.inputs)
+    is_float = name.startswith("lstm")  # onnxruntime's quantiser leaves LSTM in float, and what it reads
+    assert all((value.type.quant is None) == is_float for value in model.graph.inputs)
 
 
 @pytest.mark.parametrize("name", DEPLOYED)

@@ -27,6 +27,7 @@ from tests.formats import (
     test_onnx_elementwise,
     test_onnx_move,
     test_onnx_pool,
+    test_onnx_recurrent,
     test_onnx_reshape,
 )
 from tests.formats.onnx_models import check_refusal, image_net, make_node, one, one_node, onnx_model, read, weights
@@ -72,7 +73,7 @@ def test_every_handler_has_a_case() -> None:
     rows = {
         name for name, row in ONNX_OPS.items() if isinstance(row, OnnxOp) and row.handler.__name__ != "_computed"
     }
-    models = [data for table in TABLES for data, _ in table.values()]
+    models = [*(data for table in TABLES for data, _ in table.values()), *test_onnx_recurrent.CASES.values()]
     nodes = {node.op_type for data in models for node in onnx.load_from_string(data).graph.node}
     assert sorted(rows - nodes) == []
 

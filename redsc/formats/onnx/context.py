@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from redsc.errors import Diagnostic
 from redsc.formats.onnx.layout import Layout, Layouts, laid_out, source_layout
 from redsc.formats.onnx.nodes import OnnxModel, OnnxNode
 from redsc.formats.onnx.rearrange import rearrange
@@ -22,7 +23,8 @@ class OnnxContext:
     """The model, its layouts, and the graph under construction; everything is keyed by ONNX tensor names.
 
     `quants` is the int8 form that QDQ gave a tensor. `columns[name][i]` says which element of the ONNX tensor's
-    last axis the graph has at place i, for flattened images that only dense layers read.
+    last axis the graph has at place i, for flattened images that only dense layers read. `notes` is what the user
+    should know of the translation.
     """
 
     model: OnnxModel
@@ -31,6 +33,7 @@ class OnnxContext:
     builder: GraphBuilder = field(default_factory=GraphBuilder)
     values: dict[str, Value] = field(default_factory=dict)
     columns: dict[str, Array] = field(default_factory=dict)
+    notes: list[Diagnostic] = field(default_factory=list)
     _producers: dict[str, str] = field(default_factory=dict)
     _readers: dict[str, list[OnnxNode]] = field(default_factory=dict)
     _named: set[int] = field(default_factory=set)

@@ -263,6 +263,8 @@ def _attribute(onnx: Any, item: Any) -> Any:
         return value.decode("utf-8", "replace")
     if item.type == onnx.AttributeProto.TENSOR:
         return _array(onnx, value)
+    if item.type == onnx.AttributeProto.STRINGS:
+        return [text.decode("utf-8", "replace") for text in value]
     return list(value) if item.type in (onnx.AttributeProto.INTS, onnx.AttributeProto.FLOATS) else value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -14,7 +15,7 @@ from redsc.formats.onnx.row import OnnxOp, Rows
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Block, Concatenation, DType, Gather, MirrorMode, MirrorPad, Split, StridedSlice, Value
 
-__all__ = ["MOST_JOINED", "MOVE_ROWS", "cut", "split_evenly"]
+__all__ = ["MOST_JOINED", "MOVE_ROWS", "cut", "join", "split_evenly"]
 
 MOST_JOINED = 10  # micro/kernels/concatenation.cc: kMaxInputNum
 _TO_THE_END = -1
@@ -32,26 +33,29 @@ def cut(context: OnnxContext, node: OnnxNode, source: Value, spans: dict[int, tu
     return context.step(node, "SLICE", source, *operands, part=part)
 
 
-def split_evenly(context: OnnxContext, node: OnnxNode, source: Value, count: int) -> tuple[Value, ...]:
+def split_evenly(
+    context: OnnxContext, node: OnnxNode, source: Value, count: int, part: str = "split"
+) -> tuple[Value, ...]:
     """Return equal parts of a value along its last axis."""
     if count == 1:
         return (source,)
     axis = context.builder.constant(f"{node.output}.axis", np.array(len(source.type.shape) - 1, np.int32))
-    names = [f"{node.output}.split{index}" for index in range(count)]
+    names = [f"{node.output}.{part}{index}" for index in range(count)]
     return context.builder.split_op("SPLIT", axis, source, names=names, attrs=Split(count), origin=origin(node))
 
 
+def join(context: OnnxContext, node: OnnxNode, parts: Sequence[Value], axis: int, part: str) -> Value:
+    """Return values joined along an axis of the graph; more than TFLM joins at once are joined in groups."""
+    attrs, rest = Concatenation(axis), list(parts)
+    while len(rest) > MOST_JOINED:
+        first = context.step(node, "CONCATENATION", *rest[:MOST_JOINED], attrs=attrs, part=f"{part}.of{len(rest)}")
+        rest = [first, *rest[MOST_JOINED:]]
+    return rest[0] if len(rest) == 1 else context.step(node, "CONCATENATION", *rest, attrs=attrs, part=part)
+
+
 def _concat(context: OnnxContext, node: OnnxNode) -> None:
-    """More operands than TFLM joins at once are joined in groups."""
-    attrs = Concatenation(context.axis(node.output, node.get("axis", 1)))
     parts = [context.part(name, node.output) for name in node.inputs]
-    if len(parts) == 1:
-        context.alias(node, parts[0])
-        return
-    while len(parts) > MOST_JOINED:
-        first = context.step(node, "CONCATENATION", *parts[:MOST_JOINED], attrs=attrs, part=f"of{len(parts)}")
-        parts = [first, *parts[MOST_JOINED:]]
-    context.emit(node, "CONCATENATION", *parts, attrs=attrs)
+    context.alias(node, join(context, node, parts, context.axis(node.output, node.get("axis", 1)), "joined"))
 
 
 def _split(context: OnnxContext, node: OnnxNode) -> None:

@@ -26,7 +26,7 @@ class OnnxNode:
     @property
     def label(self) -> str:
         """The name for messages."""
-        return self.name or next(iter(self.outputs), "")
+        return self.name or next(filter(None, self.outputs), "")
 
     @property
     def output(self) -> str:

@@ -13,6 +13,7 @@ from redsc.formats.onnx.nodes import OnnxNode
 from redsc.formats.onnx.normalize import NORMALIZE_ROWS
 from redsc.formats.onnx.pool import POOL_ROWS
 from redsc.formats.onnx.qoperator import QUANTIZED_OPS
+from redsc.formats.onnx.recurrent import RECURRENT_ROWS
 from redsc.formats.onnx.reduce import REDUCE_ROWS
 from redsc.formats.onnx.reshape import RESHAPE_ROWS
 from redsc.formats.onnx.resize import RESIZE_ROWS
@@ -39,7 +40,6 @@ def _computed(_context: OnnxContext, _node: OnnxNode) -> None:
 
 _REFUSALS = {
     "redsc does not translate it yet": "Hardmax LpNormalization Mod ReduceProd SwiGLU Xor",
-    "it keeps state between steps, which redsc does not plan yet": "GRU LSTM RNN",
     "it runs other graphs (control flow)": "If Loop Scan SequenceMap",
     "its 8-bit form is refused: export QDQ instead": "ConvInteger DynamicQuantizeLinear MatMulInteger",
     "attention is not translated yet": "Attention RotaryEmbedding",
@@ -75,6 +75,7 @@ ONNX_OPS: dict[str, OnnxOp | Refusal] = {
     **MOVE_ROWS,
     **NORMALIZE_ROWS,
     **POOL_ROWS,
+    **RECURRENT_ROWS,
     **REDUCE_ROWS,
     **RESHAPE_ROWS,
     **RESIZE_ROWS,

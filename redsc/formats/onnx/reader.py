@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from redsc.errors import LimitExceeded, MalformedModel, RedscError
+from redsc.errors import Diagnostic, LimitExceeded, MalformedModel, RedscError
 from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.fold import fold_model
 from redsc.formats.onnx.layout import Layout, Layouts, source_layout
@@ -30,6 +30,7 @@ class OnnxImport:
     """A graph, how its inputs and outputs lie in it, and the model as one self-contained file.
 
     It `is_exact` where the graph computes as the file does; quantised operators of ONNX round in their own way.
+    `notes` is what the user should know.
     """
 
     graph: Graph
@@ -39,6 +40,7 @@ class OnnxImport:
     output_types: tuple[str, ...]
     source: bytes
     is_exact: bool
+    notes: tuple[Diagnostic, ...]
 
 
 def read_onnx(
@@ -80,6 +82,7 @@ def read_onnx(
         output_types=tuple(folded.types[name] for name in folded.outputs),
         source=source,
         is_exact=not quants,
+        notes=tuple(context.notes),
     )
 
 
