@@ -1,0 +1,133 @@
+"""Commands that say what a model needs, what a board is like, and what redsc knows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from redsc.cli.flags import (
+    MODEL,
+    SHAPE,
+    budget_flags,
+    network_flags,
+    options_of,
+    select_flags,
+)
+from redsc.cli.terminal import say, waiting
+from redsc.errors import UsageError
+
+__all__ = ["analyze", "measure", "ops", "targets"]
+
+
+@click.command()
+@MODEL
+@SHAPE
+@click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the numbers as JSON.")
+def analyze(model: Path, shapes: tuple[str, ...], json_to: str | None) -> None:
+    """Say what MODEL needs: RAM, flash, MACs.
+
+    RAM is that of TFLM, part by part, with what is live at the peak.
+    """
+    from redsc.compile import read_model
+    from redsc.options import parse_shapes
+    from redsc.report.analysis import analyze_model, print_analysis
+
+    found = read_model(model, shapes=parse_shapes(shapes))
+    for item in found.notes:
+        say(item.render())
+    analysis = analyze_model(found)
+    if json_to:
+        print(json.dumps(analysis.to_dict(), indent=1))
+    else:
+        print_analysis(analysis)
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path), required=False)
+@click.option("--emit", type=click.Path(path_type=Path), metavar="DIR", help="Write the bench's C files there.")
+@click.option(
+    "--widths", type=click.IntRange(2, 64), default=5, show_default=True, help="Widths per space that it measures."
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="LOG",
+    multiple=True,
+    help="Only what it lacks. Repeatable.",
+)
+@click.option(
+    "--read", type=click.Path(path_type=Path), metavar="LOG", multiple=True, help="Make the table. Repeatable."
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE.json", help="Where the table goes.")
+@budget_flags
+@select_flags
+@network_flags
+def measure(
+    model: Path | None,
+    emit: Path | None,
+    widths: int,
+    resume: tuple[Path, ...],
+    read: tuple[Path, ...],
+    output: Path | None,
+    **flags: Any,
+) -> None:
+    """Measure MODEL's layers on your board.
+
+    With --emit it writes a bench of the C engine: with --levels of these levels' layers, else of those that any
+    level can have, at a few widths. With --read it makes a cost table of what the bench printed.
+    """
+    from redsc.codegen.files import write_files
+    from redsc.compile.bench import make_bench
+    from redsc.cost.bench_log import read_logs, table_text
+
+    if read and output is not None and model is None:
+        log = read_logs(read)
+        write_files(output.parent, {output.name: table_text(log).encode()})
+        for item in log.notes():
+            say(item.render())
+        print(f"{output}: {len(log.runs):,} layers of {log.core} with {log.library} kernels")
+        return
+    if model is None or emit is None or read:
+        hint = "redsc measure MODEL --target NAME --emit DIR, then redsc measure --read LOG -o table.json"
+        raise UsageError("measure writes a bench or reads its log", code="U233", hint=hint)
+    with waiting() as progress:
+        bench = make_bench(model, options_of({**flags, "backend": "c"}), widths, resume, progress)
+    write_files(emit, bench.files)
+    known = f", the logs have {bench.known:,} more" if bench.known else ""
+    print(f"{emit}: a bench of {bench.count:,} layers{known}")
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print all that is known as JSON.")
+def targets(names: tuple[str, ...], json_to: str | None) -> None:
+    """List the boards that --target knows.
+
+    With NAMEs, which may be files, only these, with what their memory is and where the figures are from.
+    """
+    from redsc.report.targets import print_target, print_targets, targets_dict
+    from redsc.targets import builtin_targets, find_target
+
+    found = [find_target(name) for name in names] or list(builtin_targets().values())
+    if json_to:
+        print(json.dumps(targets_dict(found), indent=1))
+    elif names:
+        for target in found:
+            print_target(target)
+    else:
+        print_targets(found)
+
+
+@click.command()
+@click.option("--markdown", is_flag=True, help="Print the page of the documentation, docs/ops.md.")
+def ops(markdown: bool) -> None:
+    """List the translated operators, and the others."""
+    from redsc.report.operators import operators_page, print_operators
+
+    if markdown:
+        print(operators_page(), end="")
+    else:
+        print_operators()
