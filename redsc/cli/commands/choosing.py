@@ -121,8 +121,8 @@ def sweep(
 ) -> None:
     """Choose levels of every MODEL in every RAM budget.
 
-    By every selector that is named. {name} in --data and --eval stands for a model's name. Finished points are kept:
-    the same command goes on where it was stopped.
+    By every selector that is named. {name} in --data and --eval stands for a model's name. Points that are finished
+    are kept: the same command goes on where it was stopped.
     """
     from redsc.cli.select_flags import parse_selectors
     from redsc.codegen.files import write_files
