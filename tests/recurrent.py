@@ -13,8 +13,6 @@ from tests.helpers import NetBuilder
 
 __all__ = ["lstm", "recurrent_net", "svdf"]
 
-_CELL_SCALE = 2.0**-11
-
 
 def svdf(
     net: NetBuilder, source: Value, units: int, *, rank: int = 2, memory: int = 5, time: DType = DType.INT16
@@ -34,13 +32,13 @@ def svdf(
     return _add(net, SVDF, [source, feature, weights, bias], attrs, 1 / 16)
 
 
-def lstm(net: NetBuilder, source: Value, units: int, **attrs: Any) -> Value:
-    """Add an LSTM over axis 1, or axis 0 where it is `time_major`."""
+def lstm(net: NetBuilder, source: Value, units: int, *, bits: int = 11, **attrs: Any) -> Value:
+    """Add an LSTM over axis 1, or axis 0 where it is `time_major`; the cell of int8 has `bits` behind the point."""
     name, depth, is_float = f"lstm{net.layers}", source.type.shape[-1], net.dtype is DType.FLOAT32
     weights = [_weight(net, f"{name}.{gate}", (units, depth)) for gate in GATES]
     again = [_weight(net, f"{name}.{gate}.again", (units, units)) for gate in GATES]
     biases = [_bias(net, f"{name}.{gate}", units, None if is_float else 1e-4) for gate in GATES]
-    cell = Lstm(cell_scale=1.0 if is_float else _CELL_SCALE, **attrs)
+    cell = Lstm(cell_scale=1.0 if is_float else 2.0**-bits, **attrs)
     return _add(net, LSTM, [source, *weights, *again, *biases], cell, 1 / 100)
 
 

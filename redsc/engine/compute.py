@@ -1,4 +1,4 @@
-"""Rows of the engine's table for what computes: arithmetic, functions, pools, reductions."""
+"""Rows of the engine's table for what computes: arithmetic, functions, pools, recurrent layers, reductions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from redsc.engine.call import Emit
 from redsc.engine.elementwise import ELEMENTWISE
 from redsc.engine.lookup import LOOKUPS
 from redsc.engine.pool import POOLS
+from redsc.engine.recurrent import RECURRENT
 from redsc.engine.reduce import REDUCTIONS
 from redsc.engine.softmax import SOFTMAX
 from redsc.formats.tables import Refusal
@@ -18,6 +19,7 @@ COMPUTE: Mapping[str, Emit | Refusal] = {
     **ELEMENTWISE,
     **LOOKUPS,
     **POOLS,
+    **RECURRENT,
     **REDUCTIONS,
     **SOFTMAX,
 }

@@ -1,13 +1,18 @@
-"""Variables: rows that read and assign them, and the array in which they live on between inferences."""
+"""Variables: rows that read and assign them, and the array in which they live on between inferences.
+
+What recurrent layers keep for themselves lies there too: in levels of one network under one name, so it is one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from redsc.engine.box import copy_state
 from redsc.engine.call import Call, Constant, Emit, State
-from redsc.ir import Graph, Node
+from redsc.ir import Array, Graph, Node, TensorType, own_states
 
 __all__ = ["STATES", "Variables", "is_even", "lay_out_variables"]
 
@@ -39,15 +44,24 @@ def is_even(value: Constant) -> bool:
 
 def lay_out_variables(graphs: Iterable[Graph]) -> Variables:
     """Return a place for every variable of the levels; those of one name are one."""
-    nodes = [node for graph in graphs for node in graph.nodes if node.op in STATES]
-    starts, at = dict[str, int](), 0
-    for node in nodes:
-        if node.attrs.variable not in starts:
-            starts[node.attrs.variable] = at
-            at += -(-node.operand(0).type.nbytes // _ALIGNMENT) * _ALIGNMENT
-    reads = [(node.attrs.variable, node.operand(0).data) for node in nodes if node.op == "READ_VARIABLE"]
-    initial = {name: Constant(data.tobytes()) for name, data in reads if data is not None}
+    starts, initial, at = dict[str, int](), dict[str, Constant](), 0
+    for node in (node for graph in graphs for node in graph.nodes):
+        for name, kind, data in _kept(node):
+            if name not in starts:
+                starts[name] = at
+                at += -(-kind.nbytes // _ALIGNMENT) * _ALIGNMENT
+            if data is not None:
+                initial[name] = Constant(data.tobytes())
     return Variables(at, starts, initial)
+
+
+def _kept(node: Node) -> Iterator[tuple[str, TensorType, Array | None]]:
+    """Yield the variables that a node deals with: what they hold at first is known where they are read."""
+    if node.op in STATES:
+        yield node.attrs.variable, node.operand(0).type, node.operand(0).data if node.outputs else None
+    for own in own_states(node):
+        zero = 0 if own.type.quant is None else own.type.quant.zero_point
+        yield own.name, own.type, np.full(own.type.shape, zero, own.type.dtype.numpy)
 
 
 def _read(node: Node) -> Iterator[Call]:

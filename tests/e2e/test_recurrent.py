@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from redsc.budgets import Budgets, Resident, Sharing
+from redsc.budgets import Budgets, Kernels, Resident, Sharing
 from redsc.compile import Artefact, compile_model, slice_level, verify_container
 from redsc.cost.memory import head_bytes, measure_memory
 from redsc.cost.tflm_structs import X86_64_RECORDING
@@ -112,6 +112,16 @@ def test_the_report_says_what_a_switch_keeps(tmp_path: Path, resident: Resident,
     artefact = compiled(tmp_path, NETS["int8"], Budgets(resident=resident))
     state = json.loads(artefact.files[artefact.report_path])["state"]
     assert state == {"variables": 3, "bytes": 12 * 2 * 5 * 2 + 10 * (1 + 2), "switching": switching}
+
+
+@needs_tflm
+@every_net
+def test_levels_in_the_c_engine_share_the_state(tmp_path: Path, name: str) -> None:
+    artefact = compiled(tmp_path, NETS[name], Budgets(kernels=Kernels.ENGINE))
+    answers = {row.level: row.result for row in artefact.report.verification if "C engine" in row.oracle}
+    assert answers == dict.fromkeys(LEVELS, "equal within 1e-05" if name == "float32" else EXACT)
+    state = json.loads(artefact.files[artefact.report_path])["state"]
+    assert state["switching"] == "kept: all levels share it"
 
 
 @needs_tflm

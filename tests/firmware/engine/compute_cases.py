@@ -95,7 +95,7 @@ def check_equal_to_tflm(
     """Check the engine against the tflite-micro wheel: integers bit for bit, float32 within rounding."""
     pytest.importorskip("tflite_micro", reason="the oracle is TFLM's interpreter")
     samples = samples or random_samples(graph)
-    expect(graph, run_engine(graph, samples, machine, layout), tflm.run(write_tflite(graph), samples))
+    expect(graph, run_engine(graph, samples, machine, layout), tflm.run_steps(write_tflite(graph), samples))
 
 
 def overlapping(graph: Graph, nearer: int = 0) -> tuple[Places, int]:
