@@ -1,4 +1,4 @@
-"""redsc's own ops in a TFLite file: the bytes of their options, version 1 of docs/container.md.
+"""Custom ops in a TFLite file: the options of redsc's own (version 1 of docs/container.md), why others are refused.
 
 Readers of a file need the attributes, kernels numbers that they can use as they are: both are there.
 """
@@ -16,9 +16,10 @@ from redsc.ir import Activation, DType, Node, Padding, StridedConv2D, StridedFul
 from redsc.ir.clamp import float_limits, int8_limits
 from redsc.ir.ops_conv import padding_before
 
-__all__ = ["decode_options", "encode_options"]
+__all__ = ["custom_refusal", "decode_options", "encode_options"]
 
 _VERSION = 1
+_SIGNAL_PREFIX = "Signal"  # tensorflow/lite/micro/micro_mutable_op_resolver.h: AddWindow, AddRfft, ...
 _HEAD = struct.Struct("<5B3x6H2i8sI")  # version to flags, strides to paddings, zero points, limits, number of runs
 _RUN_NUMBERS = 4
 _HAS_BIAS, _KEEPS_DIMS = 1, 2
@@ -66,6 +67,14 @@ def decode_options(op: str, data: bytes) -> Any:
         return StridedConv2D(runs, _PADDINGS[padding], stride_h, stride_w, dilation_h, dilation_w, fused, has_bias)
     except (struct.error, ValueError, KeyError) as error:
         raise MalformedModel(f"{op} has damaged options: {error}") from error
+
+
+def custom_refusal(code: Any, most_chars: int) -> str:
+    """Return why an operator code is refused that is a custom op, and none of redsc's own."""
+    name = (code.CustomCode() or b"").decode("utf-8", "replace")[:most_chars]
+    if name.startswith(_SIGNAL_PREFIX):
+        return f"{name!r} is of tflite-micro's audio front end: compile the network behind it alone"
+    return f"{name!r} is a custom op without a public definition"
 
 
 def _window(node: Node) -> tuple[int, ...]:

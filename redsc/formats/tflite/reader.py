@@ -12,7 +12,7 @@ from redsc.errors import LimitExceeded, MalformedModel, RedscError, UnsupportedE
 from redsc.formats.tables import Refusal
 from redsc.formats.tflite.accessors import indices, op_name
 from redsc.formats.tflite.canonical import canonical
-from redsc.formats.tflite.custom import decode_options
+from redsc.formats.tflite.custom import custom_refusal, decode_options
 from redsc.formats.tflite.older import (
     Made,
     unpack_constant,
@@ -84,7 +84,7 @@ class _Reader:
         starts = self._checked_subgraphs(model, codes)
         subgraph = model.Subgraphs(0)
         self._cap("buffers", model.BuffersLength(), self.limits.tensors)
-        self._refuse_unknown_ops(subgraph, codes)
+        self._refuse_unknown_ops(model, subgraph, codes)
         tensors = self.tensors.read(model, subgraph)
         for start in starts:
             self.variables.start(start, self.tensors.read(model, start), codes)
@@ -134,10 +134,13 @@ class _Reader:
                 hint="`redsc ops` lists what is translated",
             )
 
-    def _refuse_unknown_ops(self, subgraph: Any, codes: list[str]) -> None:
+    def _refuse_unknown_ops(self, model: Any, subgraph: Any, codes: list[str]) -> None:
         for i in range(subgraph.OperatorsLength()):
-            name = pick(codes, subgraph.Operators(i).OpcodeIndex(), "operator code")
+            code = subgraph.Operators(i).OpcodeIndex()
+            name = pick(codes, code, "operator code")
             row = TFLITE_OPS.get(name, Refusal("redsc does not know this operator"))
+            if name == "CUSTOM":
+                row = Refusal(custom_refusal(model.OperatorCodes(code), self.limits.name_chars))
             if name not in CUSTOM_OPS and name not in STATE_FILE_OPS and isinstance(row, Refusal):
                 self.problems.append(f"at operator {i}: {name}: {row.reason}")
         self._raise_problems()
