@@ -52,6 +52,9 @@ ACTIVATIONS: dict[str, Case] = {
     "erf": (one("Erf", WIDE), ERF),
     "gelu": (one("Gelu", WIDE, opset=20), f"MUL {ERF} MUL ADD MUL"),
     "gelu-tanh": (one("Gelu", WIDE, opset=20, approximate="tanh"), "SQUARE MUL ADD MUL MUL TANH MUL ADD MUL"),
+    "tan": (one("Tan", WIDE), "SIN COS DIV"),
+    "sinh": (one("Sinh", WIDE), "EXP NEG EXP SUB MUL"),
+    "cosh": (one("Cosh", WIDE), "EXP NEG EXP ADD MUL"),
     "thresholded-relu": (one("ThresholdedRelu", WIDE, alpha=0.3), "GREATER SELECT_V2"),
 }
 SOFTMAX: dict[str, Case] = {
@@ -98,6 +101,21 @@ NORMALISED: dict[str, Case] = {
         f"CONV_2D RESHAPE {NORM} RESHAPE MUL ADD",
     ),
     "layer": (one("LayerNormalization", [2, 3, 8], weights(8), B4[0] + weights(8)), f"{NORM} MUL ADD"),
+    "layer-statistics": (
+        onnx_model(
+            [
+                make_node("LayerNormalization", ["x", "s"], ["n", "m", "d"], name="node"),
+                make_node("Add", ["n", "m"], ["a"]),
+                make_node("Mul", ["a", "d"], ["y"]),
+            ],
+            {"x": [2, 3, 8]},
+            {"s": weights(8)},
+        ),
+        f"{NORM} MUL ADD MUL",
+    ),
+    "mean-variance": (on_image("MeanVarianceNormalization"), f"CONV_2D {NORM}"),
+    "lp-1": (one("LpNormalization", [2, 3, 8], p=1), "ABS SUM MAXIMUM DIV"),
+    "lp-2": (one("LpNormalization", [2, 3, 8], axis=1), "SQUARE SUM SQRT MAXIMUM DIV"),
     "layer-axis": (one("LayerNormalization", [2, 3, 8], weights(3, 8), axis=1, epsilon=0.1), f"{NORM} MUL"),
     "rms": (one("RMSNormalization", [2, 3, 8], weights(8), opset=23), "SQUARE MEAN ADD RSQRT MUL MUL"),
     "layer-image": (
@@ -132,11 +150,6 @@ REFUSED = {
         [make_node("BatchNormalization", ["x", "u", "b", "m", "v"], ["y"], name="node")],
         {"x": [3, 4], "u": [4]},
         {"b": B4, "m": M4, "v": V4},
-    ),
-    "layer-mean": onnx_model(
-        [make_node("LayerNormalization", ["x", "s"], ["n", "m"], name="node"), make_node("Add", ["n", "m"], ["y"])],
-        {"x": [2, 8]},
-        {"s": weights(8)},
     ),
     "group-of-a-volume": one("GroupNormalization", [1, 4, 2, 2, 2], S4, B4, opset=21, num_groups=2),
 }

@@ -159,6 +159,19 @@ LOGIC: dict[str, Case] = {
             "SELECT_V2"
         ),
     ),
+    "xor": (
+        onnx_model(
+            [
+                make_node("Greater", ["x", "k"], ["a"]),
+                make_node("Less", ["x", "l"], ["b"]),
+                make_node("Xor", ["a", "b"], ["c"]),
+                make_node("Where", ["c", "x", "k"], ["y"]),
+            ],
+            {"x": [2, 5]},
+            {"k": scalar(0.25), "l": scalar(-0.25)},
+        ),
+        "GREATER LESS NOT_EQUAL SELECT_V2",
+    ),
     "where-image": (
         image_net(
             [

@@ -154,6 +154,18 @@ PLACES: dict[str, Case] = {
         onnx_model([make_node("ArgMin", ["x"], ["y"], axis=0, keepdims=0)], {"x": [2, 5]}, {}, kind=INT64),
         "ARG_MIN",
     ),
+    "arg-last-index": (
+        onnx_model(
+            [
+                make_node("Round", ["x"], ["r"]),
+                make_node("ArgMax", ["r"], ["y"], axis=1, keepdims=0, select_last_index=1),
+            ],
+            {"x": [4, 9]},
+            {},
+            kind=INT64,
+        ),
+        "ROUND REVERSE_V2 ARG_MAX SUB",
+    ),
     "segmentation": (
         image_net([make_node("ArgMax", ["c"], ["y"], axis=1, keepdims=0)], kind=INT64),
         "CONV_2D ARG_MAX",
@@ -164,9 +176,6 @@ PLACES: dict[str, Case] = {
     ),
 }
 REFUSED = {
-    "arg-last-index": onnx_model(
-        [make_node("ArgMax", ["x"], ["y"], name="node", select_last_index=1)], {"x": [2, 5]}, {}, kind=INT64
-    ),
     "axes-computed": onnx_model(
         [
             make_node("ArgMax", ["x"], ["a"], axis=1),

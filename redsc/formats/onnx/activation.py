@@ -165,6 +165,25 @@ def _thresholded_relu(context: OnnxContext, node: OnnxNode) -> None:
     context.emit(node, "SELECT_V2", above, source, 0.0, dtype=source.type.dtype)
 
 
+def _tan(context: OnnxContext, node: OnnxNode) -> None:
+    source = context.value(node.input(0))
+    context.emit(
+        node, "DIV", context.step(node, "SIN", source, part="sin"), context.step(node, "COS", source, part="cos")
+    )
+
+
+def _hyperbolic(op: str) -> OnnxOp:
+    """(exp(x) +- exp(-x)) / 2."""
+
+    def handler(context: OnnxContext, node: OnnxNode) -> None:
+        source = context.value(node.input(0))
+        grows = context.step(node, "EXP", source, part="grows")
+        falls = context.step(node, "EXP", context.step(node, "NEG", source, part="minus"), part="falls")
+        context.emit(node, "MUL", context.step(node, op, grows, falls, part="both"), 0.5)
+
+    return OnnxOp(handler)
+
+
 def _softmax(op: str) -> OnnxOp:
     """TFLite's softmax runs over the last axis; up to opset 12 ONNX's runs over all axes from `axis` on."""
 
@@ -208,6 +227,9 @@ ACTIVATION_ROWS: Rows = {
     "Erf": OnnxOp(_erf),
     "Gelu": OnnxOp(_gelu),
     "ThresholdedRelu": OnnxOp(_thresholded_relu),
+    "Tan": OnnxOp(_tan),
+    "Cosh": _hyperbolic("ADD"),
+    "Sinh": _hyperbolic("SUB"),
     "Softmax": _softmax("SOFTMAX"),
     "LogSoftmax": _softmax("LOG_SOFTMAX"),
 }

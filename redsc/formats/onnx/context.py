@@ -119,7 +119,7 @@ class OnnxContext:
     def value(self, name: str) -> Value:
         """Return a tensor in the layout that it was assigned; a constant is as in the file."""
         if name not in self.values:
-            data = np.ascontiguousarray(self.floats(name, "one of its inputs is"))
+            data = np.asarray(_finite(self.floats(name, "one of its inputs is")), order="C")
             self.keep(name, self.builder.constant(name, data), self.quants.get(name))
         return self.values[name]
 
@@ -140,8 +140,9 @@ class OnnxContext:
         shape = (1,) * (rank - self.rank(name)) + self.shape(name)
         if self.is_constant(name):
             axes = [axis for axis in layout if axis is not None]
-            data = self.model.constants[name].reshape(shape).transpose(axes).reshape(laid_out(shape, layout))
-            return self.weight(name, _without_leading_ones(data))
+            data = _finite(self.model.constants[name]).reshape(shape).transpose(axes)
+            data = data.reshape(laid_out(shape, layout))
+            return self.weight(name, _without_leading_ones(data) if rank else data)
         if self.rank(name) == rank:
             return self.value_as(name, layout)
         missing = rank - self.rank(name)
@@ -161,7 +162,7 @@ class OnnxContext:
         if quant is not None and quant.is_per_channel:
             fits = axis is not None and quant.axis == source_axis and data.shape[axis] == len(quant.scales)
             quant = replace(quant, axis=axis) if fits and axis is not None else None
-        return self.builder.constant(name, np.ascontiguousarray(data, np.float32), quant)
+        return self.builder.constant(name, np.asarray(data, np.float32, order="C"), quant)
 
     def indices(self, node: OnnxNode, what: str, numbers: Sequence[int] | Array) -> Value:
         """Make an int32 constant: axes, paddings, sizes."""
@@ -230,7 +231,7 @@ class OnnxContext:
         if not self.is_constant(name):
             return self.value_as(name, self.layouts[like])
         axes = [axis for axis in self.layouts[like] if axis is not None]
-        data = self.floats(name, "one of its inputs is").transpose(axes)
+        data = _finite(self.floats(name, "one of its inputs is")).transpose(axes)
         return self.weight(name, data.reshape(laid_out(self.shape(name), self.layouts[like])))
 
     def alias(self, node: OnnxNode, value: Value) -> Value:
@@ -270,6 +271,11 @@ def origin(node: OnnxNode) -> tuple[str, ...]:
     """
     modules = [name.removesuffix(".weight") for name in node.inputs[1:2] if name.endswith(".weight")]
     return (*modules, node.label)
+
+
+def _finite(data: Array) -> Array:
+    """Return numbers with the largest ones in place of infinity, with which masks of attention are written."""
+    return np.nan_to_num(data, nan=np.nan) if data.dtype.kind == "f" else data
 
 
 def _without_leading_ones(data: Array) -> Array:

@@ -59,7 +59,7 @@ def _div(context: OnnxContext, node: OnnxNode) -> None:
         return
     factor = context.operand(right, node.output)
     assert factor.data is not None
-    inverse = context.builder.constant(f"{node.output}.inverse", np.float32(1) / factor.data)
+    inverse = context.builder.constant(f"{node.output}.inverse", np.asarray(np.float32(1) / factor.data))
     context.emit(node, "MUL", source, inverse)
 
 
@@ -149,5 +149,6 @@ ELEMENTWISE_ROWS: Rows = {
     "GreaterOrEqual": _binary("GREATER_EQUAL", dtype=DType.BOOL),
     "Less": _binary("LESS", dtype=DType.BOOL),
     "LessOrEqual": _binary("LESS_EQUAL", dtype=DType.BOOL),
+    "Xor": _binary("NOT_EQUAL", dtype=DType.BOOL),
     "Equal": _binary("EQUAL", dtype=DType.BOOL),
 }

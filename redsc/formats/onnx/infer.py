@@ -6,7 +6,9 @@ from typing import Any
 
 __all__ = ["infer_shapes"]
 
-_UNTYPED = ("GroupNormalization",)  # onnx infers nothing for it from opset 21 on; the output is as the input
+# Their output is as their input. onnx infers nothing for the first from opset 21 on, and stops at the second: it is
+# strict with the function that defines it.
+_UNTYPED = ("GroupNormalization", "MeanVarianceNormalization")
 _HIDDEN = "redsc.hidden"  # a domain of which onnx knows nothing
 _SLICES = 64  # one after the other
 

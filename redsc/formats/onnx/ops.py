@@ -11,6 +11,7 @@ from redsc.formats.onnx.layout import Kind
 from redsc.formats.onnx.move import MOVE_ROWS
 from redsc.formats.onnx.nodes import OnnxNode
 from redsc.formats.onnx.normalize import NORMALIZE_ROWS
+from redsc.formats.onnx.pick import PICK_ROWS
 from redsc.formats.onnx.pool import POOL_ROWS
 from redsc.formats.onnx.qoperator import QUANTIZED_OPS
 from redsc.formats.onnx.recurrent import RECURRENT_ROWS
@@ -20,7 +21,7 @@ from redsc.formats.onnx.resize import RESIZE_ROWS
 from redsc.formats.onnx.row import OnnxOp
 from redsc.formats.tables import CannotTranslate, Refusal, refuse
 
-__all__ = ["ONNX_OPS"]
+__all__ = ["EXPANDED_OPS", "ONNX_OPS"]
 
 
 def _identity(context: OnnxContext, node: OnnxNode) -> None:
@@ -38,34 +39,42 @@ def _computed(_context: OnnxContext, _node: OnnxNode) -> None:
     raise CannotTranslate("its operands are not constant")
 
 
+def _expanded(_context: OnnxContext, _node: OnnxNode) -> None:
+    """These are gone where onnx says which operators they are made of."""
+    raise CannotTranslate("onnx has no function that defines it for these types")
+
+
 _REFUSALS = {
-    "redsc does not translate it yet": "Hardmax LpNormalization Mod ReduceProd SwiGLU Xor",
+    "redsc does not translate it yet": "Hardmax",
     "it runs other graphs (control flow)": "If Loop Scan SequenceMap",
     "its 8-bit form is refused: export QDQ instead": "ConvInteger DynamicQuantizeLinear MatMulInteger",
-    "attention is not translated yet": "Attention RotaryEmbedding",
     "tflite-micro has no kernel for it": """
-        Acos Acosh AffineGrid Asin Asinh Atan Atanh Bernoulli BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor
-        BlackmanWindow CausalConvWithState CenterCropPad Col2Im Compress Cosh CumProd DFT DeformConv
+        Acos Acosh Asin Asinh Atan Atanh Bernoulli BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor
+        BlackmanWindow Col2Im Compress CumProd DFT DeformConv
         Det Einsum EyeLike GridSample GlobalLpPool HammingWindow HannWindow ImageDecoder IsInf IsNaN LRN
-        LinearAttention LpPool MaxRoiPool MaxUnpool MeanVarianceNormalization MelWeightMatrix Multinomial
-        NegativeLogLikelihoodLoss NonMaxSuppression NonZero Optional OptionalGetElement OptionalHasElement
-        RandomNormal RandomNormalLike RandomUniform RandomUniformLike RegexFullMatch ReverseSequence RoiAlign STFT
-        Scatter ScatterElements SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert
-        SequenceLength Shrink Sinh SoftmaxCrossEntropyLoss SplitToSequence StringConcat StringNormalizer
-        StringSplit Tan TensorScatter TfIdfVectorizer TopK Unique BitCast ConcatFromSequence
+        LinearAttention LpPool MaxRoiPool MaxUnpool MelWeightMatrix Multinomial
+        NonMaxSuppression NonZero Optional OptionalGetElement OptionalHasElement
+        RandomNormal RandomNormalLike RandomUniform RandomUniformLike RegexFullMatch RoiAlign STFT
+        SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert
+        SequenceLength Shrink SplitToSequence StringConcat StringNormalizer
+        StringSplit TensorScatter TfIdfVectorizer TopK Unique BitCast ConcatFromSequence
         """,
 }
 
+EXPANDED_OPS = (
+    *("AffineGrid", "Attention", "CausalConvWithState", "CenterCropPad", "NegativeLogLikelihoodLoss"),
+    *("RotaryEmbedding", "SoftmaxCrossEntropyLoss", "SwiGLU"),
+)
 _ABSORBED = ("QuantizeLinear", "DequantizeLinear", *QUANTIZED_OPS)
 _FOLDED = (
-    *("Constant", "ConstantOfShape", "CastLike", "GatherElements", "GatherND", "OneHot", "Range", "Shape", "Size"),
-    *("ScatterND", "Trilu"),
+    *("CastLike", "Constant", "ConstantOfShape", "Mod", "OneHot", "Range", "ReduceProd", "Shape", "Size", "Trilu"),
 )
 
 ONNX_OPS: dict[str, OnnxOp | Refusal] = {
     **refuse(_REFUSALS),
     **{op: OnnxOp(_computed, Kind.RELAYOUT, is_microsoft=True) for op in _ABSORBED},
     **{op: OnnxOp(_computed, Kind.RELAYOUT) for op in _FOLDED},
+    **{op: OnnxOp(_expanded, Kind.RELAYOUT) for op in EXPANDED_OPS},
     "Identity": OnnxOp(_identity),
     "Dropout": OnnxOp(_dropout),
     **ACTIVATION_ROWS,
@@ -74,6 +83,7 @@ ONNX_OPS: dict[str, OnnxOp | Refusal] = {
     **ELEMENTWISE_ROWS,
     **MOVE_ROWS,
     **NORMALIZE_ROWS,
+    **PICK_ROWS,
     **POOL_ROWS,
     **RECURRENT_ROWS,
     **REDUCE_ROWS,

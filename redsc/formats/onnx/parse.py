@@ -9,7 +9,7 @@ from typing import Any
 
 from redsc.errors import LimitExceeded, MalformedModel, UnsupportedError
 from redsc.formats.onnx.external import inline_external_data
-from redsc.formats.onnx.ops import ONNX_OPS
+from redsc.formats.onnx.ops import EXPANDED_OPS, ONNX_OPS
 from redsc.formats.onnx.qoperator import expand_quantized_ops
 from redsc.formats.tables import Refusal
 from redsc.limits import Limits
@@ -50,6 +50,7 @@ def parse_onnx(data: bytes, limits: Limits, directory: Path | None) -> Any:
 
         model = inliner.inline_local_functions(model)
         _check_counts(model, limits)
+    model = _expand_functions(onnx, model)
     _check_names(model.graph)
     _drop_unused_nodes(model.graph)
     _refuse_unknown_ops(model.graph)
@@ -68,6 +69,23 @@ def raise_problems(problems: Sequence[str]) -> None:
             evidence=problems,
             hint="`redsc ops` lists what is translated",
         )
+
+
+def _expand_functions(onnx: Any, model: Any) -> Any:
+    """Return the model with operators that onnx defines by others written out as these."""
+    from onnx import inliner
+
+    if not any(node.op_type in EXPANDED_OPS and node.domain in _OWN_DOMAINS for node in model.graph.node):
+        return model
+    typed = onnx.shape_inference.infer_shapes(model)  # some functions depend on the types of operands
+    typed.graph.value_info.extend(
+        onnx.helper.make_tensor_value_info(item.name, item.data_type, item.dims) for item in model.graph.initializer
+    )
+    wanted = [(domain, op) for op in EXPANDED_OPS for domain in _OWN_DOMAINS]
+    try:
+        return inliner.inline_selected_functions(typed, wanted, inline_schema_functions=True)
+    except RuntimeError:  # onnx 1.23 stops where a function depends on the type of an operand that is left out
+        return model
 
 
 def _check_counts(model: Any, limits: Limits) -> None:

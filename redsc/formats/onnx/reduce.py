@@ -86,21 +86,22 @@ def _cumulative_sum(context: OnnxContext, node: OnnxNode) -> None:
 
 
 def _arg(op: str) -> OnnxOp:
-    """Return the row of a search for an extreme: TFLite drops the axis and gives int32."""
+    """Return the row of a search for an extreme: TFLite drops the axis and gives int32.
+
+    The last of several extremes is the first one from the other end.
+    """
 
     def handler(context: OnnxContext, node: OnnxNode) -> None:
-        node.require_defaults(select_last_index=0)
         (axis,) = _reduced_axes(context, node)
+        source, is_last = context.value(node.input(0)), bool(node.get("select_last_index", 0))
         place = context.indices(node, "axis", [context.axis(node.input(0), axis)])
-        found = context.step(
-            node,
-            op,
-            context.value(node.input(0)),
-            place,
-            attrs=ArgExtreme(DType.INT32),
-            dtype=DType.INT32,
-            part="place",
-        )
+        if is_last:
+            source = context.step(node, "REVERSE_V2", source, place, part="reversed")
+        attrs = ArgExtreme(DType.INT32)
+        found = context.step(node, op, source, place, attrs=attrs, dtype=DType.INT32, part="place")
+        if is_last:
+            end = context.indices(node, "end", [context.shape(node.input(0))[axis] - 1])
+            found = context.step(node, "SUB", end, found, dtype=DType.INT32, part="from_start")
         context.bind_reduced(node, found, [axis])
 
     return OnnxOp(handler, Kind.FREE, without_axes)
