@@ -13,6 +13,7 @@ from redsc.options import Quantization
 from redsc.passes.base import Log
 from redsc.passes.calibrate import choose_scales
 from redsc.passes.expand_log_softmax import ExpandLogSoftmax
+from redsc.passes.functions import inner_values
 from redsc.passes.int8 import annotate, is_float_node
 from redsc.passes.nested import weight_axes
 from redsc.passes.quantize import quantize, why_float
@@ -82,7 +83,8 @@ def quantize_network(graph: Graph, samples: Samples, settings: Quantization, log
     graph = annotate(graph, {})
     if ExpandLogSoftmax(ranges, keep).run(graph, log):
         ranges = _ranges(graph, samples, settings)
-    scales = choose_scales(graph, ranges, keep)
+    inside = inner_values(graph, keep)
+    scales = {name: quant for name, quant in choose_scales(graph, ranges, keep).items() if name not in inside}
     weights = choose_weight_scales(annotate(graph, scales), keep, settings.dense)
     made = quantize(annotate(graph, {**weights, **scales}), log, keep)
     Tabulate().run(made, log)

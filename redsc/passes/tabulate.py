@@ -11,12 +11,12 @@ from redsc.formats import write_tflite
 from redsc.ir import LOOKUP, NO_ATTRS, Array, DType, Graph, Node, TensorType, Value, expand_lookup, op_def
 from redsc.ir.rules import InPlace
 from redsc.passes.base import Exactness, Log, Pass
+from redsc.passes.functions import MOST_OPS
 from redsc.passes.simplify.drop_dead_nodes import DropDeadNodes
 
 __all__ = ["Tabulate"]
 
 _CODES = np.arange(-128, 128, dtype=np.int8)
-_MOST_OPS = 64  # Mish has six
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class _Island:
     def gather(self, value: Value, depth: int = 0) -> bool:
         """Gather what a value depends on; return whether that is elementwise, and not too much."""
         node = value.producer
-        if node is None or depth > _MOST_OPS or len(self.nodes) > _MOST_OPS:
+        if node is None or depth > MOST_OPS or len(self.nodes) > MOST_OPS:
             return False
         if node in self.nodes:
             return True

@@ -1,0 +1,104 @@
+"""A transformer block: products of two activations, normalisation, GELU, softmax and the transposes around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from redsc.formats import write_tflite
+from redsc.formats.onnx.reader import read_onnx
+from redsc.ir import DType, Graph
+from redsc.options import Quantization
+from redsc.passes.base import Log
+from redsc.passes.groups import find_channel_groups
+from redsc.passes.ptq import quantize_network
+from redsc.runtime import EXECUTORS, installed
+from redsc.runtime.compare import random_samples, signal_to_noise_db
+from redsc.runtime.ports import dequantize_rows, quantize_samples
+from tests.formats.onnx_models import check_answers, ints, make_node, onnx_model, weights
+
+TOKENS, WIDTH, HEADS, HIDDEN = 6, 8, 2, 16
+LEAST_DB = 34.4  # 35.4 measured
+
+
+def dense(name: str, source: str, result: str) -> list[Any]:
+    return [
+        make_node("MatMul", [source, f"{name}.w"], [f"{name}.p"], name=name),
+        make_node("Add", [f"{name}.p", f"{name}.b"], [result]),
+    ]
+
+
+def heads(name: str, perm: list[int]) -> list[Any]:
+    """Return nodes that make [1, heads, tokens, width] of `name`, or another order of these axes."""
+    return [
+        make_node("Reshape", [name, "split"], [f"{name}.s"]),
+        make_node("Transpose", [f"{name}.s"], [f"{name}.h"], perm=perm),
+    ]
+
+
+def block(softmax_axis: int) -> bytes:
+    """Return a block; with axis -2 scores are transposed before and after the softmax."""
+    turned = softmax_axis == -2
+    left, right = ("k.h", "q.h") if turned else ("q.h", "k.h")
+    nodes = [
+        make_node("LayerNormalization", ["x", "n1.s", "n1.b"], ["n"], name="n1"),
+        *(node for name in "qkv" for node in dense(f"to_{name}", "n", name)),
+        *heads("q", [0, 2, 3, 1] if turned else [0, 2, 1, 3]),
+        *heads("k", [0, 2, 1, 3] if turned else [0, 2, 3, 1]),
+        *heads("v", [0, 2, 1, 3]),
+        make_node("MatMul", [left, right], ["scores"], name="scores"),
+        make_node("Mul", ["scores", "scale"], ["scaled"]),
+        make_node("Softmax", ["scaled"], ["soft"], axis=softmax_axis, name="soft"),
+        make_node("Transpose", ["soft"], ["shares"], perm=[0, 1, 3, 2] if turned else [0, 1, 2, 3]),
+        make_node("MatMul", ["shares", "v.h"], ["mixed"], name="mixed"),
+        make_node("Transpose", ["mixed"], ["mixed.t"], perm=[0, 2, 1, 3]),
+        make_node("Reshape", ["mixed.t", "merge"], ["merged"]),
+        *dense("out", "merged", "o"),
+        make_node("Add", ["x", "o"], ["r"]),
+        make_node("LayerNormalization", ["r", "n2.s", "n2.b"], ["m"], name="n2"),
+        *dense("up", "m", "u"),
+        make_node("Gelu", ["u"], ["g"], name="gelu"),
+        *dense("down", "g", "d"),
+        make_node("Add", ["r", "d"], ["y"]),
+    ]
+    sizes = {f"to_{name}": (WIDTH, WIDTH) for name in "qkv"} | {"out": (WIDTH, WIDTH)}
+    sizes |= {"up": (WIDTH, HIDDEN), "down": (HIDDEN, WIDTH)}
+    constants = {f"{name}.w": weights(*size) / 3 for name, size in sizes.items()}
+    constants |= {f"{name}.b": weights(size[1]) / 3 for name, size in sizes.items()}
+    constants |= {f"n{index}.{what}": weights(WIDTH) for index in (1, 2) for what in "sb"}
+    constants |= {"split": ints(1, TOKENS, HEADS, WIDTH // HEADS), "merge": ints(1, TOKENS, WIDTH)}
+    constants |= {"scale": np.array(0.5, np.float32)}
+    return onnx_model(nodes, {"x": [1, TOKENS, WIDTH]}, constants, opset=20)
+
+
+@pytest.mark.parametrize("axis", [-1, -2])
+def test_a_block_answers_as_in_onnxruntime(axis: int) -> None:
+    data = block(axis)
+    check_answers(data, read_onnx(data))
+
+
+def graph_of(axis: int) -> Graph:
+    return read_onnx(block(axis)).graph
+
+
+@pytest.mark.parametrize("axis", [-1, -2])
+def test_a_block_becomes_int8(axis: int) -> None:
+    graph = graph_of(axis)
+    made = quantize_network(graph, random_samples(graph, 32), Quantization(), Log()).graph
+    assert DType.FLOAT32 not in {value.type.dtype for value in made.activations()}
+    samples = random_samples(graph, 8)
+    integers = quantize_samples(made, samples)
+    wanted = EXECUTORS["litert"].run(write_tflite(graph), samples)
+    for name in filter(installed, ("litert", "tflm")):
+        found = dequantize_rows(made, EXECUTORS[name].run(write_tflite(made), integers))
+        assert signal_to_noise_db(wanted, found) > LEAST_DB
+
+
+def test_hidden_units_are_free_and_heads_are_frozen_with_a_reason() -> None:
+    spaces = {space.name: space for space in find_channel_groups(graph_of(-1)).spaces}
+    assert spaces["up"].frozen is None
+    assert spaces["up"].size == HIDDEN
+    reasons = [spaces[name].frozen or "" for name in ("to_q", "to_k", "to_v")]
+    assert all("BATCH_MATMUL" in reason or "product of two activations" in reason for reason in reasons)
