@@ -55,9 +55,10 @@ from redsc.ir import (
     Value,
     Variable,
 )
+from redsc.ir.ops import keeps_nothing
 from redsc.ir.rules import Fixed, OwnScale, Signature
 
-__all__ = ["SAMPLES", "Sample", "sample_graph", "sample_inputs", "signature_cases", "stateless_cases"]
+__all__ = ["SAMPLES", "Sample", "pure_cases", "sample_graph", "sample_inputs", "signature_cases"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +193,10 @@ def signature_cases() -> Iterator[tuple[str, Signature]]:
             yield name, row
 
 
-def stateless_cases() -> Iterator[tuple[str, Signature]]:
-    """Yield the same of the ops whose nodes do nothing but make their outputs."""
-    return ((name, row) for name, row in signature_cases() if not OPS[name].is_stateful)
+def pure_cases() -> Iterator[tuple[str, Signature]]:
+    """Yield the same of the ops whose outputs depend on their operands alone, and that do nothing else."""
+    kept = {name for name, op in OPS.items() if op.is_stateful or op.keeps is not keeps_nothing}
+    return ((name, row) for name, row in signature_cases() if name not in kept)
 
 
 def sample_graph(name: str, row: Signature) -> Graph:

@@ -165,6 +165,7 @@ RESIZED: Mapping[str, Rule | Refusal] = {
             "its result is the size of the image": "SHAPE BROADCAST_ARGS",
             "it works on places of the image by their numbers": "GATHER_ND DYNAMIC_UPDATE_SLICE EMBEDDING_LOOKUP",
             "a variable has one size": "READ_VARIABLE ASSIGN_VARIABLE",
+            "its weights are for features of one size": "SVDF UNIDIRECTIONAL_SEQUENCE_LSTM",
         }
     ),
 }

@@ -16,7 +16,7 @@ from redsc.passes.ptq import quantize_network
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.ports import quantize_samples
 from redsc.runtime.sqnr import measure_sqnr
-from tests.op_samples import sample_graph, sample_inputs, stateless_cases
+from tests.op_samples import pure_cases, sample_graph, sample_inputs
 
 FLOOR_DB = 25.0
 NOT_BY_RULES = {
@@ -28,7 +28,7 @@ NOT_BY_RULES = {
 
 def float_rows() -> Iterator[tuple[str, Signature]]:
     """Yield the float signatures of all ops that have an int8 one too."""
-    for name, row in stateless_cases():
+    for name, row in pure_cases():
         has_int8 = any(DType.INT8 in (*item.inputs, item.output) for item in OPS[name].signatures)
         if has_int8 and DType.FLOAT32 in (*row.inputs, row.output) and name not in NOT_BY_RULES:
             yield name, row
