@@ -30,23 +30,12 @@ def test_floats_may_differ_relative_to_the_largest_output() -> None:
     assert difference([[REAL]], [[REAL + np.float32(0.001)]]) is not None
 
 
-def test_the_largest_output_is_that_of_all_samples_but_of_no_other_output() -> None:
-    """A sum that ends near zero may differ by what its terms do: the other samples show how large those are."""
-    near, small = np.array([-0.0078878], np.float32), np.array([1e-3], np.float32)
-    wanted = [[np.array([1.655], np.float32), small], [near, small]]
-    assert difference(wanted, [wanted[0], [near + np.float32(4e-7), small]], 1e-5) is None
-    assert difference(wanted, [wanted[0], [near + np.float32(3e-5), small]], 1e-5) is not None
-    assert difference(wanted, [wanted[0], [near, small + np.float32(4e-7)]], 1e-5) is not None
-    assert difference(wanted[1:], [[near + np.float32(4e-7), small]], 1e-5) is not None
-
-
 def test_a_nan_is_a_difference() -> None:
     assert difference([[REAL]], [[REAL * np.float32("nan")]], 1.0) is not None
 
 
 def test_the_place_of_a_difference_is_named() -> None:
-    pair = [ONE, ONE]
-    assert str(difference([pair, pair], [pair, [ONE, -ONE]])).startswith("sample 1, output 1: ")
+    assert str(difference([[ONE], [ONE, ONE]], [[ONE], [ONE, -ONE]])).startswith("sample 1, output 1: ")
     assert difference([[ONE]], [[ONE, ONE]]) == "the number of outputs differs"
 
 
