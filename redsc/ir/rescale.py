@@ -19,8 +19,9 @@ def quantize_multipliers(reals: Array) -> tuple[Array, Array]:
     is_whole = fixed == 2**31
     fixed, shifts = np.where(is_whole, fixed // 2, fixed), shifts + is_whole
     is_small, is_large = shifts < -31, shifts > 30
-    fixed = np.select([is_small, is_large], [0, 2**31 - 1], fixed)
-    return fixed.astype(np.int32), np.select([is_small, is_large], [0, 30], shifts).astype(np.int32)
+    fixed[is_small], shifts[is_small] = 0, 0
+    fixed[is_large], shifts[is_large] = 2**31 - 1, 30
+    return fixed.astype(np.int32), shifts.astype(np.int32)
 
 
 def rescalings(node: Node) -> Array:

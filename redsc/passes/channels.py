@@ -76,10 +76,11 @@ def _take(data: Array, indices: Array, axis: int) -> Array:
 
 
 def _gather_quant(quant: Quant, indices: Array) -> Quant:
-    scales = tuple(quant.scales[i] for i in indices)
+    places = indices.tolist()
+    scales = tuple(map(quant.scales.__getitem__, places))
     zero_points = quant.zero_points
     if len(zero_points) > 1:
-        zero_points = tuple(zero_points[i] for i in indices)
+        zero_points = tuple(map(zero_points.__getitem__, places))
     return Quant(scales, zero_points, quant.axis if len(scales) > 1 else 0)
 
 

@@ -25,7 +25,7 @@ from redsc.passes.select.terms import Term
 
 __all__ = ["narrowed", "solve_narrowing"]
 
-_EFFORTS = (0.1, 0.4, 1.5, 4.5, 13.5)  # of deterministic time, one to two seconds each
+_EFFORTS = (0.4, 1.5, 4.5, 13.5)  # of deterministic time, one to two seconds each
 _NEVER = 10**12  # more than any loss
 _RAISE = 3.0  # of the price, as long as that raises the bound
 _MOST_RAISES = 8

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from redsc.cost.arena import most_shared
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
@@ -152,4 +153,4 @@ def node_cost(measures: NodeMeasures, nesting: Nesting, node: Node, part: Callab
 def node_part(measures: NodeMeasures, node: Node, part: Callable[[NodeBytes], int]) -> Callable[..., int]:
     """Return a part of what a node takes as a function of the widths of its spaces."""
     spaces = spaces_of(measures.problem, node)
-    return lambda *widths: part(measures.of(node, dict(zip(spaces, widths, strict=True))))
+    return cache(lambda *widths: part(measures.of(node, dict(zip(spaces, widths, strict=True)))))
