@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterator, Mapping
 
-import numpy as np
-
-from redsc.engine.call import Call, Constant, Emit, Field, Params
+from redsc.engine.broadcast import Axis, common_axes, loops
+from redsc.engine.call import Call, Emit, Field, Params
 from redsc.engine.quant import (
     INT8_RANGE,
     by_type,
@@ -17,27 +14,13 @@ from redsc.engine.quant import (
     quant_of,
 )
 from redsc.formats.tables import CannotTranslate
-from redsc.ir import DType, Node, Shape, Value
+from redsc.ir import DType, Node, Value
 
 __all__ = ["ELEMENTWISE"]
 
 _SOURCE, _SOURCE_F32 = "redsc_elementwise.c", "redsc_elementwise_f32.c"
-_LOOPS = 3
 _MOST_SHIFT, _SHORT_SHIFT = 31, 23
 _LEFT_SHIFT = 20  # by which int8 sums are widened: kernels/add.cc
-
-
-@dataclass(frozen=True, slots=True)
-class _Axis:
-    """An axis of the result: its size, and the steps of both operands along it, in elements."""
-
-    size: int
-    a_step: int
-    b_step: int
-
-    def continues(self, inner: _Axis) -> bool:
-        """Whether this axis and the one inside it are one long axis, for both operands."""
-        return self.a_step == inner.a_step * inner.size and self.b_step == inner.b_step * inner.size
 
 
 def _sum(sign: int) -> Emit:
@@ -107,7 +90,7 @@ def _is_short(shift: int) -> bool:
 
 def _is_plain(limits: Mapping[str, Field], operands: tuple[Value, Value], output: Value) -> bool:
     """Whether the limits are those of int8, and both operands go on by 1 within a row."""
-    row = _merged(_axes(operands, output.type.shape))[-1]
+    row = _axes(operands, output)[-1]
     return (limits["minimum"], limits["maximum"]) == INT8_RANGE and (row.a_step, row.b_step) == (1, 1)
 
 
@@ -175,58 +158,23 @@ def _call(
     fields: Mapping[str, Field],
     source: str = _SOURCE,
 ) -> Iterator[Call]:
-    rows = _rows(operands, output.type.shape, operands[0].type.dtype.itemsize)
-    yield Call(function, source, Params(params, {**rows, **fields}), (*operands, output))
+    yield Call(function, source, Params(params, {**_rows(operands, output), **fields}), (*operands, output))
 
 
-def _rows(operands: tuple[Value, Value], shape: Shape, itemsize: int) -> dict[str, Field]:
-    """Return the members of `rows`: the innermost axis is the row, the others are loops around it.
-
-    Raises:
-        CannotTranslate: the operands take turns in repeating along more axes than the kernels have loops.
-    """
-    *outer, row = _merged(_axes(operands, shape))
-    if len(outer) > _LOOPS:
-        raise CannotTranslate(f"the operands broadcast along more than {_LOOPS + 1} groups of axes")
-    fields: dict[str, Field] = {
+def _rows(operands: tuple[Value, Value], output: Value) -> dict[str, Field]:
+    """Return the members of `rows`: the innermost axis is the row, the others are loops around it."""
+    *outer, row = _axes(operands, output)
+    itemsize = operands[0].type.dtype.itemsize
+    return {
         "rows.length": row.size,
         "rows.a_step": row.a_step,
         "rows.b_step": row.b_step,
+        **loops("rows.loops", outer, itemsize, itemsize),
     }
-    if outer:
-        loops = [_Axis(1, 0, 0)] * (_LOOPS - len(outer)) + outer
-        columns = [
-            [axis.size for axis in loops],
-            [axis.a_step * itemsize for axis in loops],
-            [axis.b_step * itemsize for axis in loops],
-        ]
-        fields["rows.loops"] = Constant.of(np.array(columns, np.uint32), "redsc_loops")
-    return fields
 
 
-def _axes(operands: tuple[Value, Value], shape: Shape) -> list[_Axis]:
-    """Return the axes of the result that are longer than 1, at least one; a repeated operand steps by 0."""
-    a, b = (_steps(value.type.shape, shape) for value in operands)
-    axes = [_Axis(*numbers) for numbers in zip(shape, a, b, strict=True) if numbers[0] > 1]
-    return axes or [_Axis(1, 1, 1)]
-
-
-def _steps(shape: Shape, whole: Shape) -> list[int]:
-    padded = (1,) * (len(whole) - len(shape)) + shape
-    steps = [int(np.prod(padded[axis + 1 :])) for axis in range(len(padded))]
-    return [step if size > 1 else 0 for size, step in zip(padded, steps, strict=True)]
-
-
-def _merged(axes: Sequence[_Axis]) -> list[_Axis]:
-    """Return axes with neighbours joined that both operands pass in one go."""
-    found = [axes[0]]
-    for outer, inner in pairwise(axes):
-        if outer.continues(inner):
-            last = found.pop()
-            found.append(_Axis(last.size * inner.size, inner.a_step, inner.b_step))
-        else:
-            found.append(inner)
-    return found
+def _axes(operands: tuple[Value, Value], output: Value) -> list[Axis]:
+    return common_axes((operands[0].type.shape, operands[1].type.shape), output.type.shape)
 
 
 def _scale(value: Value) -> float:

@@ -101,7 +101,7 @@ static void redsc_add_plain_row_s8(const void *params, const void *a, const void
 
 void redsc_add_s8(const redsc_add_params_s8 *params, const int8_t *a, const int8_t *b, int8_t *y) {
   redsc_row *row = params->is_plain ? redsc_add_plain_row_s8 : redsc_add_row_s8;
-  redsc_each_row(&params->rows, params->rows.length, row, params, a, b, y);
+  redsc_each_row(params->rows.loops, params->rows.length, row, params, a, b, y);
 }
 
 static void redsc_mul_row_s8(const void *params, const void *a, const void *b, void *y) {
@@ -134,7 +134,7 @@ static void redsc_mul_plain_row_s8(const void *params, const void *a, const void
 
 void redsc_mul_s8(const redsc_mul_params_s8 *params, const int8_t *a, const int8_t *b, int8_t *y) {
   redsc_row *row = params->is_plain ? redsc_mul_plain_row_s8 : redsc_mul_row_s8;
-  redsc_each_row(&params->rows, params->rows.length, row, params, a, b, y);
+  redsc_each_row(params->rows.loops, params->rows.length, row, params, a, b, y);
 }
 
 static void redsc_prelu_row_s8(const void *params, const void *a, const void *b, void *y) {
@@ -157,7 +157,7 @@ static void redsc_prelu_row_s8(const void *params, const void *a, const void *b,
 }
 
 void redsc_prelu_s8(const redsc_prelu_params_s8 *params, const int8_t *a, const int8_t *b, int8_t *y) {
-  redsc_each_row(&params->rows, params->rows.length, redsc_prelu_row_s8, params, a, b, y);
+  redsc_each_row(params->rows.loops, params->rows.length, redsc_prelu_row_s8, params, a, b, y);
 }
 
 static void redsc_maximum_row_s8(const void *params, const void *a, const void *b, void *y) {
@@ -175,5 +175,5 @@ static void redsc_maximum_row_s8(const void *params, const void *a, const void *
 }
 
 void redsc_maximum_s8(const redsc_maximum_params_s8 *params, const int8_t *a, const int8_t *b, int8_t *y) {
-  redsc_each_row(&params->rows, params->rows.length, redsc_maximum_row_s8, params, a, b, y);
+  redsc_each_row(params->rows.loops, params->rows.length, redsc_maximum_row_s8, params, a, b, y);
 }

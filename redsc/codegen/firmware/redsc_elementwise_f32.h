@@ -43,8 +43,8 @@ void redsc_squared_difference_f32(const redsc_binary_params_f32 *params, const f
     }                                                                                                               \
   }                                                                                                                 \
   void redsc_##name##_f32(const redsc_binary_params_f32 *params, const float *a, const float *b, type *y) {         \
-    redsc_each_row(&params->rows, params->rows.length * (uint32_t)sizeof(type), redsc_##name##_row_f32, params, a,  \
-                   b, y);                                                                                           \
+    const uint32_t row_bytes = params->rows.length * (uint32_t)sizeof(type);                                        \
+    redsc_each_row(params->rows.loops, row_bytes, redsc_##name##_row_f32, params, a, b, y);                         \
   }
 
 #ifdef __cplusplus

@@ -3,9 +3,8 @@
  */
 #include "redsc_rows.h"
 
-void redsc_each_row(const redsc_rows *rows, uint32_t row_bytes, redsc_row *row, const void *params, const void *a,
+void redsc_each_row(const redsc_loops *loops, uint32_t row_bytes, redsc_row *row, const void *params, const void *a,
                     const void *b, void *y) {
-  const redsc_loops *loops = rows->loops;
   uint8_t *to = (uint8_t *)y;
   uint32_t i, j, k;
   if (loops == 0) {

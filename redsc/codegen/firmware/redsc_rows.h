@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-/* Three loops around the rows of y, the innermost last. Steps in bytes: 0 where the operand is repeated. */
+/* Three loops around pieces of y, the innermost last. Steps in bytes: 0 where the operand is repeated. */
 typedef struct {
   uint32_t count[3], a_step[3], b_step[3];
 } redsc_loops;
@@ -25,11 +25,11 @@ typedef struct {
   const redsc_loops *loops;
 } redsc_rows;
 
-/* Makes one row of y; `params` are those of the kernel. */
+/* Makes one piece of y, as a row of it; `params` are those of the kernel. */
 typedef void redsc_row(const void *params, const void *a, const void *b, void *y);
 
-/* Calls `row` for every row of y, each of so many bytes. */
-void redsc_each_row(const redsc_rows *rows, uint32_t row_bytes, redsc_row *row, const void *params, const void *a,
+/* Calls `row` for every piece of y, each of so many bytes; once where `loops` is 0. */
+void redsc_each_row(const redsc_loops *loops, uint32_t row_bytes, redsc_row *row, const void *params, const void *a,
                     const void *b, void *y);
 
 #ifdef __cplusplus
