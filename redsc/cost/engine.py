@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from redsc.budgets import Kernels
 from redsc.cost import replay
-from redsc.cost.engine_conv import conv_way
+from redsc.cost.engine_conv import GROUP_ELEMENTS, conv_way
 from redsc.cost.engine_depthwise import SCRATCH_BYTES, DepthwiseWay, depthwise_way
 from redsc.ir import Array, DType, Node
+from redsc.ir.ops_conv import product_depth
 
 __all__ = ["EngineKernel", "engine_reads", "runs_in_place", "scratch_bytes"]
 
@@ -83,6 +84,14 @@ def _depthwise_reads(node: Node, kernels: Kernels) -> Array | None:
     return None if _depthwise_way(node, kernels).is_planar else replay.depthwise(node)
 
 
+def _matmul_scratch(node: Node, _kernels: Kernels) -> int:
+    """Four columns of int16, and a row of int8 where rows do not lie in one piece (redsc_batch_matmul.h)."""
+    if not _is_int8(node):
+        return 0
+    filled = -(-product_depth(node) // GROUP_ELEMENTS) * GROUP_ELEMENTS
+    return filled * (9 if node.attrs.adj_x else 8)
+
+
 def _is_int8(node: Node) -> bool:
     return node.operand(0).type.dtype is DType.INT8
 
@@ -96,6 +105,7 @@ _KERNELS: Mapping[str, EngineKernel] = {
         _depthwise_reads,
         lambda node, kernels: _depthwise_way(node, kernels).in_place,
     ),
+    "BATCH_MATMUL": EngineKernel(_matmul_scratch),
     "AVERAGE_POOL_2D": EngineKernel(reads=_always(replay.pool)),
     "MAX_POOL_2D": EngineKernel(reads=_always(replay.pool)),
     "PAD": EngineKernel(reads=_always(replay.pad)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from redsc.engine.batch_matmul import BATCH_MATMUL
 from redsc.engine.call import Emit
 from redsc.engine.elementwise import ELEMENTWISE
 from redsc.engine.lookup import LOOKUPS
@@ -16,6 +17,7 @@ from redsc.formats.tables import Refusal
 __all__ = ["COMPUTE"]
 
 COMPUTE: Mapping[str, Emit | Refusal] = {
+    **BATCH_MATMUL,
     **ELEMENTWISE,
     **LOOKUPS,
     **POOLS,

@@ -12,6 +12,7 @@ from redsc.engine.quant import (
     clamp_fields,
     multiplier_of,
     quant_of,
+    zero_points,
 )
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import DType, Node, Value
@@ -41,7 +42,7 @@ def _sum(sign: int) -> Emit:
             "b_sign": signs[1],
             "b_shift": b_shift,
             "shift": shift,
-            **_zero_points(wide, narrow, output),
+            **zero_points(wide, narrow, output),
             **limits,
             "is_plain": int(is_plain),
         }
@@ -59,7 +60,7 @@ def _mul(node: Node) -> Iterator[Call]:
     fields = {
         "multiplier": multiplier,
         "shift": shift,
-        **_zero_points(a, b, output),
+        **zero_points(a, b, output),
         **limits,
         "is_plain": int(is_plain),
     }
@@ -102,7 +103,7 @@ def _prelu(node: Node) -> Iterator[Call]:
     fields = {
         "multiplier": tuple(multiplier for multiplier, _ in scales),
         "shift": tuple(shift for _, shift in scales),
-        **_zero_points(a, b, output),
+        **zero_points(a, b, output),
     }
     return _call("redsc_prelu_s8", "redsc_prelu_params_s8", (a, b), output, fields)
 
@@ -183,11 +184,6 @@ def _scale(value: Value) -> float:
 
 def _operands(node: Node) -> tuple[Value, Value]:
     return node.operand(0), node.operand(1)
-
-
-def _zero_points(a: Value, b: Value, output: Value) -> dict[str, Field]:
-    names = zip(("a_zero_point", "b_zero_point", "y_zero_point"), (a, b, output), strict=True)
-    return {name: quant_of(value).zero_point for name, value in names}
 
 
 _INT8: Mapping[str, Emit] = {

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from redsc.engine.call import Call, Emit
+from redsc.engine.call import Call, Emit, Field
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Activation, Array, DType, Node, Quant, Value
 from redsc.ir.clamp import float_limits, int8_limits
@@ -22,6 +22,7 @@ __all__ = [
     "multiply",
     "quant_of",
     "round_away",
+    "zero_points",
 ]
 
 INT8_RANGE = (-128, 127)
@@ -49,6 +50,12 @@ def quant_of(value: Value) -> Quant:
     if quant is None or quant.is_per_channel:
         raise CannotTranslate(f"{value.name!r} has no scale, or one per channel")
     return quant
+
+
+def zero_points(a: Value, b: Value, output: Value) -> dict[str, Field]:
+    """Return what the kernels of two int8 operands are told of zero points."""
+    names = zip(("a_zero_point", "b_zero_point", "y_zero_point"), (a, b, output), strict=True)
+    return {name: quant_of(value).zero_point for name, value in names}
 
 
 def clamp(output: Value, activation: Activation) -> tuple[int, int]:

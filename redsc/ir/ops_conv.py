@@ -24,6 +24,7 @@ __all__ = [
     "axis_padding",
     "nhwc",
     "padding_before",
+    "product_depth",
     "window",
 ]
 
@@ -240,9 +241,13 @@ def _macs_transpose_conv(node: Node) -> int:
     return node.operand(2).type.elements * (weight.elements // weight.shape[3])
 
 
+def product_depth(node: Node) -> int:
+    """Return of how many products an element of a matrix product is the sum."""
+    return node.operand(0).type.shape[-2 if node.attrs.adj_x else -1]
+
+
 def _macs_batch_matmul(node: Node) -> int:
-    left = node.operand(0).type.shape
-    return node.outputs[0].type.elements * (left[-2] if node.attrs.adj_x else left[-1])
+    return node.outputs[0].type.elements * product_depth(node)
 
 
 CONV_OPS = (

@@ -8,6 +8,8 @@ from redsc.ir.graph import Array, Node
 
 __all__ = ["quantize_multipliers", "rescalings"]
 
+_FLOAT32_PRODUCTS = ("BATCH_MATMUL", "FULLY_CONNECTED")
+
 
 def quantize_multipliers(reals: Array) -> tuple[Array, Array]:
     """Return the int32 multipliers and the shifts with real = multiplier * 2^(shift - 31), of float64 numbers.
@@ -27,13 +29,13 @@ def quantize_multipliers(reals: Array) -> tuple[Array, Array]:
 def rescalings(node: Node) -> Array:
     """Return the factors from sums to outputs, one per scale of the weight, in float64.
 
-    Source: kernels/kernel_util.cc, PopulateConvolutionQuantizationParams; a dense layer with one scale multiplies
-    those of input and weight in float32 (GetQuantizedConvolutionMultipler).
+    Source: kernels/kernel_util.cc, PopulateConvolutionQuantizationParams; a dense layer with one scale and a
+    product of matrices multiply those of both operands in float32 (GetQuantizedConvolutionMultipler).
     """
     source, weight, output = (value.type.quant for value in (node.operand(0), node.operand(1), node.outputs[0]))
     assert source is not None
     assert weight is not None
     assert output is not None
-    if node.op == "FULLY_CONNECTED" and not weight.is_per_channel:
+    if node.op in _FLOAT32_PRODUCTS and not weight.is_per_channel:
         return np.array([float(np.float32(source.scale) * np.float32(weight.scale)) / output.scale])
     return source.scale * np.array(weight.scales) / output.scale
