@@ -260,7 +260,8 @@ def sample_inputs(graph: Graph, count: int = 3) -> list[list[Array]]:
 def _value(
     builder: GraphBuilder, random: np.random.Generator, name: str, operand: Operand, dtype: DType, rule: object
 ) -> Value | None:
-    quant = _quant(dtype, 0.05 if isinstance(rule, OwnScale) and name.endswith("1") else 0.04)
+    scale = 0.05 if isinstance(rule, OwnScale) and name.endswith("1") else 0.04
+    quant = _wide_quant(name, dtype) or _quant(dtype, scale)
     match operand:
         case tuple():
             return builder.input(name, operand, dtype, quant)
@@ -304,14 +305,16 @@ def _quant(dtype: DType, scale: float) -> Quant | None:
     return Quant.per_tensor(scale, _ZERO_POINTS.get(dtype, 0)) if dtype in _SCALED else None
 
 
+def _wide_quant(name: str, dtype: DType) -> Quant | None:
+    return Quant.per_tensor(0.001) if name.startswith("QUANTIZE") and dtype is DType.INT32 else None
+
+
 def _output_quant(dtype: DType, rule: object, name: str) -> Quant | None:
     if isinstance(rule, Fixed) and dtype is DType.INT8:
         return Quant.per_tensor(rule.scale, rule.zero_point)
     if isinstance(rule, Fixed) and dtype is DType.INT16 and rule.int16:
         return Quant.per_tensor(*rule.int16)
-    if name == "QUANTIZE" and dtype is DType.INT32:
-        return Quant.per_tensor(0.001)
-    return _quant(dtype, 0.1 if isinstance(rule, OwnScale) else 0.04)
+    return _wide_quant(name, dtype) or _quant(dtype, 0.1 if isinstance(rule, OwnScale) else 0.04)
 
 
 def _random(random: np.random.Generator, value: Value, limit: int | None, positive: bool) -> Array:

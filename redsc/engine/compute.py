@@ -9,6 +9,7 @@ from redsc.engine.call import Emit
 from redsc.engine.elementwise import ELEMENTWISE
 from redsc.engine.lookup import LOOKUPS
 from redsc.engine.pool import POOLS
+from redsc.engine.quantize import CONVERSIONS
 from redsc.engine.recurrent import RECURRENT
 from redsc.engine.reduce import REDUCTIONS
 from redsc.engine.softmax import SOFTMAX
@@ -18,6 +19,7 @@ __all__ = ["COMPUTE"]
 
 COMPUTE: Mapping[str, Emit | Refusal] = {
     **BATCH_MATMUL,
+    **CONVERSIONS,
     **ELEMENTWISE,
     **LOOKUPS,
     **POOLS,

@@ -22,7 +22,7 @@ from redsc.engine.quant import (
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Activation, Array, DType, Node, Quant
 
-__all__ = ["LOOKUPS", "emit_lookup", "int8_table"]
+__all__ = ["LOOKUPS", "emit_lookup", "int8_table", "look_up"]
 
 Table = Callable[[Array, Quant, Quant, Node], Array]
 """The outputs of all int8 inputs, not clamped, from the inputs as int64, both scales, and the node."""
@@ -47,7 +47,8 @@ def emit_lookup(node: Node) -> Iterator[Call]:
     return _look_up(node, table)
 
 
-def _lookup(node: Node) -> Iterator[Call]:
+def look_up(node: Node) -> Iterator[Call]:
+    """Yield the call that looks the results of an int8 node up."""
     return _look_up(node, int8_table(node))
 
 
@@ -58,28 +59,6 @@ def _look_up(node: Node, table: Array) -> Iterator[Call]:
     }
     operands = (node.operand(0), node.outputs[0])
     yield Call("redsc_lookup_s8", "redsc_lookup.c", Params("redsc_lookup_params", fields), operands)
-
-
-def _quantized(node: Node) -> Emit:
-    """QUANTIZE: int8 by table."""
-    source, result = node.operand(0).type.dtype, node.outputs[0].type.dtype
-    if result is not DType.INT8 or source not in (DType.INT8, DType.FLOAT32):
-        raise CannotTranslate(f"no kernel from {source.value} to {result.value}")
-    return _lookup if source is DType.INT8 else _quantize
-
-
-def _quantize(node: Node) -> Iterator[Call]:
-    return _convert(node, "redsc_quantize_f32", quant_of(node.outputs[0]))
-
-
-def _dequantize(node: Node) -> Iterator[Call]:
-    return _convert(node, "redsc_dequantize_s8", quant_of(node.operand(0)))
-
-
-def _convert(node: Node, function: str, quant: Quant) -> Iterator[Call]:
-    fields = {"count": node.operand(0).type.elements, "scale": quant.scale, "zero_point": quant.zero_point}
-    params = Params("redsc_quantize_params", fields)
-    yield Call(function, "redsc_quantize.c", params, (node.operand(0), node.outputs[0]))
 
 
 def _requantized(every: Array, source: Quant, result: Quant, _node: Node) -> Array:
@@ -238,9 +217,7 @@ _FLOATS: Mapping[str, Emit] = {
 
 LOOKUPS: Mapping[str, Emit] = {
     **{
-        op: by_type({DType.FLOAT32: row, **({DType.INT8: _lookup} if op in _TABLES else {})})
+        op: by_type({DType.FLOAT32: row, **({DType.INT8: look_up} if op in _TABLES else {})})
         for op, row in _FLOATS.items()
     },
-    "QUANTIZE": lambda node: _quantized(node)(node),
-    "DEQUANTIZE": by_type({DType.INT8: _dequantize}),
 }

@@ -19,10 +19,9 @@ _MOST_DEPTH = (1 << 12) - 1  # powers, each at most 1, that the sum with 12 bits
 
 
 def _softmax(node: Node) -> Iterator[Call]:
-    if node.outputs[0].type.dtype is not DType.INT8:
-        raise CannotTranslate("no kernel that makes int16")
     params = Params("redsc_softmax_params_s8", _logits(node, float(np.float32(node.attrs.beta))))
-    yield Call("redsc_softmax_s8", _SOURCE, params, (node.operand(0), node.outputs[0]))
+    function = f"redsc_softmax_s{8 * node.outputs[0].type.dtype.itemsize}"
+    yield Call(function, _SOURCE, params, (node.operand(0), node.outputs[0]))
 
 
 def _log_softmax(node: Node) -> Iterator[Call]:

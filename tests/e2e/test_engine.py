@@ -45,7 +45,6 @@ MOST_EMULATED_FLOAT_MACS = 1_000_000
 FLOAT_ONLY = "exports/miscacts.dynamo18.onnx"
 NO_KERNELS = {
     "exports/qdq/miscacts.dynamo18.qdq.onnx": ["GREATER", "DIV"],
-    "models/tensorflow+tflite-micro/keyword_scrambled_8bit.tflite": ["QUANTIZE", "SOFTMAX", "QUANTIZE"],
 }
 ALL = [*MODELS, *EXPORTS, FLOAT_ONLY, *QDQ]
 

@@ -78,27 +78,43 @@ static uint32_t redsc_sum_powers(const redsc_softmax_params_s8 *params, const in
   return sum;
 }
 
-static void redsc_softmax_row_s8(const redsc_softmax_params_s8 *params, const int8_t *x, int8_t *y) {
-  const int32_t maximum = redsc_maximum(x, params->depth);
-  const uint32_t sum = redsc_sum_powers(params, x, maximum); /* at least 2^19: the power of the maximum itself */
-  const int32_t zeros = redsc_leading_zeros(sum), scale = redsc_reciprocal((int32_t)(sum << zeros & 0x7FFFFFFFu));
-  const int32_t exponent = zeros < 4 ? 31 : 35 - zeros; /* less from 512 equals on, where TFLite gives up */
-  uint32_t i;
-  for (i = 0; i < params->depth; ++i) {
-    int32_t value = -128;
-    if (x[i] - maximum >= params->least_difference) {
-      value += redsc_divided(redsc_product(scale, redsc_power(params, x[i] - maximum)), exponent);
-    }
-    y[i] = (int8_t)(value > 127 ? 127 : value);
-  }
+/* A share is a power times scale * 2^-exponent, in steps of 2^-bits. */
+typedef struct {
+  int32_t scale, exponent;
+} redsc_shares;
+
+/* The sum is at least 2^19: the power of the maximum itself. */
+static redsc_shares redsc_shares_of(uint32_t sum, int32_t bits) {
+  const int32_t zeros = redsc_leading_zeros(sum), exponent = 43 - bits - zeros;
+  redsc_shares shares;
+  shares.scale = redsc_reciprocal((int32_t)(sum << zeros & 0x7FFFFFFFu));
+  shares.exponent = exponent < 31 ? exponent : 31; /* less from 512 equals on in int8, where TFLite gives up */
+  return shares;
 }
 
-void redsc_softmax_s8(const redsc_softmax_params_s8 *params, const int8_t *x, int8_t *y) {
-  uint32_t row;
-  for (row = 0; row < params->rows; ++row) {
-    redsc_softmax_row_s8(params, x + row * params->depth, y + row * params->depth);
-  }
+static int32_t redsc_share(const redsc_softmax_params_s8 *params, redsc_shares shares, int32_t difference) {
+  return difference < params->least_difference
+             ? 0
+             : redsc_divided(redsc_product(shares.scale, redsc_power(params, difference)), shares.exponent);
 }
+
+/* Defines a kernel by the type of its results and their bits, the least of which stands for 0. */
+#define REDSC_SOFTMAX(name, type, bits)                                                                       \
+  void name(const redsc_softmax_params_s8 *params, const int8_t *x, type *y) {                                \
+    const int8_t *end = x + params->rows * params->depth;                                                     \
+    for (; x != end; x += params->depth, y += params->depth) {                                                \
+      const int32_t maximum = redsc_maximum(x, params->depth);                                                \
+      const redsc_shares shares = redsc_shares_of(redsc_sum_powers(params, x, maximum), bits);                \
+      uint32_t i;                                                                                             \
+      for (i = 0; i < params->depth; ++i) {                                                                   \
+        const int32_t value = redsc_share(params, shares, x[i] - maximum) - (1 << (bits - 1));                \
+        y[i] = (type)(value < 1 << (bits - 1) ? value : (1 << (bits - 1)) - 1);                               \
+      }                                                                                                       \
+    }                                                                                                         \
+  }
+
+REDSC_SOFTMAX(redsc_softmax_s8, int8_t, 8)
+REDSC_SOFTMAX(redsc_softmax_s16, int16_t, 16)
 
 /* value * 2^exponent; more than an int32 holds becomes INT32_MAX. */
 static inline int32_t redsc_widened(int32_t value, int32_t exponent) {

@@ -14,7 +14,7 @@ extern "C" {
 
 /*
  * Differences to a row's maximum times multiplier * 2^(shift - 31) are logits with 26 bits behind the point; those
- * below least_difference count for nothing. y has scale 1/256 and zero point -128.
+ * below least_difference count for nothing.
  */
 typedef struct {
   uint32_t rows, depth;
@@ -22,7 +22,9 @@ typedef struct {
   uint8_t shift;
 } redsc_softmax_params_s8;
 
+/* y has scale 1/256 and zero point -128, or 1/65536 and -32768. */
 void redsc_softmax_s8(const redsc_softmax_params_s8 *params, const int8_t *x, int8_t *y);
+void redsc_softmax_s16(const redsc_softmax_params_s8 *params, const int8_t *x, int16_t *y);
 
 /* What is less than the logarithm holds is found with divisor * 2^(-31 - divisor_shift). y has scale 1/16 and zero
    point 127. */

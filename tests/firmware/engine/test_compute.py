@@ -29,12 +29,13 @@ REFUSED = {
     ("SQUARED_DIFFERENCE", DType.INT8),
     ("SELECT_V2", DType.BOOL),  # its sample broadcasts
 }
+OTHER_TYPES = ("ARG_MAX", "ARG_MIN", "QUANTIZE", "DEQUANTIZE", "SOFTMAX")
 
 
 def has_kernel(name: str, row: Signature) -> bool:
-    """Whether the engine computes such a sample: int8 and float32, comparisons of float32, places of extremes."""
+    """Whether the engine computes such a sample: int8 and float32, comparisons of float32, and whatever else."""
     kinds = {row.inputs[(OPS[name].data or (0,))[0]], row.output}
-    is_known = kinds <= {DType.FLOAT32, DType.INT8} or name.startswith("ARG")
+    is_known = kinds <= {DType.FLOAT32, DType.INT8} or name in OTHER_TYPES
     return (is_known or kinds == {DType.FLOAT32, DType.BOOL}) and (name, row.inputs[0]) not in REFUSED
 
 

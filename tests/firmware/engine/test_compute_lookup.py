@@ -10,7 +10,7 @@ from redsc.engine.program import Places
 from redsc.engine.rows import emit_calls
 from redsc.engine.shared import Shared
 from redsc.formats.tables import CannotTranslate
-from redsc.ir import NO_ATTRS, DType, Graph, GraphBuilder, LeakyRelu, Quant, Value
+from redsc.ir import NO_ATTRS, DType, LeakyRelu, Quant, Value
 from tests.firmware.engine.compute_cases import MACHINES, Cases, check_equal_to_tflm
 from tests.firmware.engine.harness import M4, Machine
 
@@ -107,36 +107,3 @@ def test_a_function_of_libm_on_the_cortex_m4() -> None:
     for op in ("LOGISTIC", "TANH", "HARD_SWISH"):
         cases.node(op, cases.operand((40,), DType.FLOAT32))
     check_equal_to_tflm(cases.graph(), M4)
-
-
-def conversion(op: str, source: DType, quant: Quant) -> Graph:
-    builder = GraphBuilder()
-    operand = builder.input("x", (2048,), source, quant if source is DType.INT8 else None)
-    target = DType.INT8 if source is DType.FLOAT32 else DType.FLOAT32
-    return builder.output(builder.op(op, operand, dtype=target, quant=quant if target is DType.INT8 else None))
-
-
-@pytest.mark.parametrize("scale", [0.0039, 0.0625, 0.37])
-@MACHINES
-def test_quantize_rounds_halves_away_from_zero(scale: float, machine: Machine) -> None:
-    quant = Quant.per_tensor(scale, -7)
-    random = np.random.default_rng(3)
-    steps = np.concatenate([random.uniform(-300, 300, 1000), random.integers(-150, 150, 1024) + 0.5])
-    near = np.nextafter(np.array([0.5, -0.5, 1.5], np.float32), np.float32(0))
-    far = np.array([1e6, -1e6, 2e7, -2e7, 0, -0.0], np.float32)
-    reals = np.concatenate([steps, near, far, np.zeros(15)]).astype(np.float32) * np.float32(scale)
-    check_equal_to_tflm(conversion("QUANTIZE", DType.FLOAT32, quant), machine, [[reals]])
-
-
-def test_dequantize_is_exact() -> None:
-    every = np.tile(EVERY, 8)
-    check_equal_to_tflm(conversion("DEQUANTIZE", DType.INT8, Quant.per_tensor(0.0371, 5)), samples=[[every]])
-
-
-def test_other_integers_are_refused() -> None:
-    builder = GraphBuilder()
-    operand = builder.input("x", (4,), DType.INT16, Quant.per_tensor(0.1))
-    builder.op("QUANTIZE", operand, dtype=DType.INT8, quant=Quant.per_tensor(0.1))
-    (node,) = builder.graph.nodes
-    with pytest.raises(CannotTranslate, match="no kernel from i16 to i8"):
-        list(emit_calls(node, Shared({}), Kernels.ENGINE))
