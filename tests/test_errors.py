@@ -8,6 +8,7 @@ import pytest
 
 import redsc
 from redsc import errors
+from redsc.codes import CODES
 from redsc.errors import BudgetError, Diagnostic, InternalError, RedscError, did_you_mean
 from tests.conftest import Golden
 
@@ -44,6 +45,17 @@ def test_every_code_in_the_sources_belongs_to_the_exit_code_of_its_class() -> No
     raised = _raised_codes()
     assert raised
     assert [(place, code) for place, kind, code in raised if EXIT_CODES[code[0]] != kind.exit_code] == []
+
+
+def test_every_code_in_the_sources_is_explained_and_no_other() -> None:
+    texts = (path.read_text(encoding="utf-8") for path in SOURCES if path.stem != "codes")
+    used = {code for text in texts for code in re.findall(r'"([UMNRVOIL]\d{3})"', text)}
+    assert used == set(CODES)
+
+
+def test_every_explanation_is_a_meaning_and_a_sentence_about_what_to_do() -> None:
+    odd = [code for code, entry in CODES.items() if entry.meaning[-1] in ".:" or entry.action[-1] != "."]
+    assert odd == []
 
 
 def test_only_the_command_line_exits() -> None:
