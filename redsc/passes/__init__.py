@@ -1,10 +1,14 @@
-"""Transformations, one per file. `SIMPLIFY` lists the lossless ones in the order in which they run."""
+"""Transformations, one per file.
+
+`SIMPLIFY` lists the lossless ones in the order in which they run, `STAGED` those that a later stage runs where it
+needs them, `SELECTORS` the searches for levels.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["SELECTORS", "SIMPLIFY"]
+__all__ = ["SELECTORS", "SIMPLIFY", "STAGED"]
 
 SIMPLIFY: Mapping[str, str] = {
     "skip-joining": "redsc.passes.simplify.skip_joining:SkipJoining",
@@ -18,6 +22,14 @@ SIMPLIFY: Mapping[str, str] = {
     "fuse-activation": "redsc.passes.simplify.fuse_activation:FuseActivation",
     "fuse-hard-swish": "redsc.passes.simplify.fuse_hard_swish:FuseHardSwish",
     "drop-constant-channels": "redsc.passes.drop_constant_channels:DropConstantChannels",
+}
+
+STAGED: Mapping[str, str] = {
+    "drop-border-conversions": "redsc.passes.simplify.drop_border_conversions:DropBorderConversions",
+    "expand-log-softmax": "redsc.passes.expand_log_softmax:ExpandLogSoftmax",
+    "tabulate": "redsc.passes.tabulate:Tabulate",
+    "fuse-lookups": "redsc.passes.fuse_lookups:FuseLookups",
+    "schedule": "redsc.passes.schedule:Schedule",
 }
 
 SELECTORS: Mapping[str, str] = {

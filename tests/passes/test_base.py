@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+import redsc.passes
 from redsc.errors import InternalError
 from redsc.ir import Graph
-from redsc.passes import SELECTORS, SIMPLIFY
-from redsc.passes.base import Exactness, Log, Pass, load_pass, run_passes
+from redsc.passes import SELECTORS, SIMPLIFY, STAGED
+from redsc.passes.base import Exactness, Log, Pass, load, load_pass, run_passes
 from tests.helpers import small_net
 
 
@@ -29,6 +32,21 @@ def test_the_pipeline_names_the_pass_that_broke_the_graph() -> None:
         run_passes(small_net(), passes, Log())
     assert caught.value.diagnostic.code == "I702"
     assert caught.value.diagnostic.evidence[0] == "after fuse-activation, vandal"
+
+
+def test_every_pass_of_the_sources_is_in_a_table() -> None:
+    sources = Path(redsc.passes.__file__).parent.rglob("*.py")
+    classes = {
+        name for path in sources for name in re.findall(r"^class (\w+)\(Pass\)", path.read_text("utf-8"), re.M)
+    }
+    assert {where.partition(":")[2] for where in (*SIMPLIFY.values(), *STAGED.values())} == classes
+
+
+@pytest.mark.parametrize("name", [*SIMPLIFY, *STAGED])
+def test_every_pass_states_numbered_rules_under_its_name(name: str) -> None:
+    kind = load({**SIMPLIFY, **STAGED}[name])
+    assert kind.name == name
+    assert "\n    1. " in kind.__doc__
 
 
 @pytest.mark.parametrize("name", SIMPLIFY)
