@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["compare", "levels", "sweep"]
 
 
-@click.command()
+@click.command(epilog="Example: redsc levels model.tflite --levels 25,50,75,100 --ram 64KiB")
 @MODEL
 @budget_flags
 @select_flags
@@ -57,7 +57,7 @@ def levels(model: Path, spaces: bool, **flags: Any) -> None:
     print(chosen.plan.to_json(), end="")
 
 
-@click.command()
+@click.command(epilog="Example: redsc compare model.onnx --data samples.npz --select joint,genetic,uniform")
 @MODEL
 @budget_flags
 @click.option(
@@ -92,7 +92,9 @@ def compare(model: Path, select: str, json_to: str | None, **flags: Any) -> None
         print_comparison(found)
 
 
-@click.command()
+@click.command(
+    epilog="Example: redsc sweep kws.tflite vww.tflite --ram 32KiB..256KiB --levels 25,50,75,100 -o sweep"
+)
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--ram",
