@@ -10,7 +10,7 @@ OTHER_PACKAGES := gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-syst
 OTHER_TOOLS := riscv64-unknown-elf-gcc qemu-system-riscv32 xtensa-lx106-elf-gcc
 PYTEST_WORKERS ?= 2
 
-.PHONY: demo test lint clean check-tflm
+.PHONY: demo test lint docs clean check-tflm
 
 demo: $(VENV)/.demo
 	$(BIN)/redsc compile examples/fashion_dscnn.onnx --ram 120KB --data examples/fashion_calib.npz --eval examples/fashion_eval.npz \
@@ -18,6 +18,10 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test debian
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(PYTEST_WORKERS) -q
+
+docs: $(VENV)/.test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo out/site/index.html
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check --quiet .
