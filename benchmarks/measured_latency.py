@@ -27,10 +27,9 @@ from redsc.cost.bench_log import read_logs, table_text
 from redsc.cost.latency import LatencyTable, find_latency_table
 from redsc.ir import Graph
 from redsc.options import Options, parse_levels
-from tests.firmware.build import HERE as FIRMWARE_TESTS
+from tests.firmware.build import BENCH_FLAGS, BENCH_HOOKS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "results.md"
-HOOKS = FIRMWARE_TESTS / "cortex_m4" / "bench_ticks.c"
 HEADING = "## Measured layers\n"
 TARGET = "nucleo-l4r5zi"
 FLAGS = ("-O2", "-std=gnu99", "-DREDSC_BENCH_REPEATS=1")  # the emulator counts the same every time
@@ -79,7 +78,7 @@ def measure_layers(path: Path, prefer: Prefer, folder: Path) -> Table:
     for name, data in bench.files.items():
         (folder / name).write_bytes(data)
     sources = [folder / name for name in bench.files if name.endswith(".c")]
-    program = link(folder, "bench", [*sources, HOOKS], (*FLAGS, f"-I{folder}"))
+    program = link(folder, "bench", [*sources, *BENCH_HOOKS], (*FLAGS, *BENCH_FLAGS, f"-I{folder}"))
     (folder / "log.txt").write_text(run_text(program, folder))
     log = read_logs([folder / "log.txt"])
     assert len(log.runs) == bench.count, "the bench did not print all of its layers"

@@ -26,7 +26,7 @@ from redsc.formats import write_tflite
 from redsc.ir import Activation, Graph, Padding
 from redsc.options import Options
 from redsc.passes.bench_layers import grid_layers
-from tests.firmware.build import CORTEX_M4, HERE, HOST, WARNINGS, build, run
+from tests.firmware.build import BENCH_FLAGS, BENCH_HOOKS, CORTEX_M4, HOST, WARNINGS, build, run
 from tests.helpers import NetBuilder
 
 TARGET = "nucleo-l4r5zi"
@@ -61,9 +61,9 @@ def run_bench(files: Mapping[str, bytes], folder: Path, *flags: str) -> str:
     folder.mkdir()
     for name, data in files.items():
         (folder / name).write_bytes(data)
-    hooks = HERE / "cortex_m4" / "bench_ticks.c"
-    sources = (*(folder / name for name in files if name.endswith(".c")), hooks)
-    program = build(CORTEX_M4, sources, (*FLAGS, f"-DREDSC_BENCH_REPEATS={REPEATS}", *flags, f"-I{folder}"))
+    sources = (*(folder / name for name in files if name.endswith(".c")), *BENCH_HOOKS)
+    flags = (*FLAGS, *BENCH_FLAGS, f"-DREDSC_BENCH_REPEATS={REPEATS}", *flags, f"-I{folder}")
+    program = build(CORTEX_M4, sources, flags)
     return run(CORTEX_M4, program, folder)
 
 

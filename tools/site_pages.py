@@ -60,7 +60,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "index.md", re.sub(r"\]\(docs/", "](", _read("README.md")).replace("(CHANGELOG.md)", "(changelog.md)")
     yield "changelog.md", _read("CHANGELOG.md")
     yield "reference/python.md", python_page()
-    yield "examples/index.md", _read("examples/README.md")
+    yield "examples/index.md", _read("examples/README.md").replace("](../docs/", "](../")
     for folder in sorted(path for path in EXAMPLES.iterdir() if path.is_dir()):
         yield f"examples/{folder.name}.md", example_page(folder)
     yield from _section("verbs", verbs_index(), {name: verb_page(name) for name in cli.commands})

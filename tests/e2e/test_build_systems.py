@@ -115,7 +115,7 @@ def few_samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def examples(tmp_path: Path, few_samples: Path) -> Path:
     """Return a copy of the examples, with few samples to be quick."""
     folder = tmp_path / "examples"
-    shutil.copytree(ROOT / "examples", folder, ignore=shutil.ignore_patterns("build", "*.npz", "train.py"))
+    shutil.copytree(ROOT / "examples", folder, ignore=shutil.ignore_patterns("build", "model", "*.npz", "train.py"))
     shutil.copy(few_samples, folder)
     return folder
 
@@ -167,28 +167,28 @@ def test_the_cmake_example_builds_once_and_after_an_edit(examples: Path, generat
     assert rebuilt(build, *command) == set()
 
 
-def test_the_example_of_the_c_engine_runs_every_level(examples: Path) -> None:
+def test_the_example_of_the_c_engine_switches_levels(examples: Path) -> None:
     strict = "-DCMAKE_C_FLAGS=-std=c99 -Wall -Wextra -Werror -pedantic"
-    build = configure(examples / "engine", "Ninja", f"-DARGS={';'.join(QUICK)}", strict)
+    build = configure(examples / "firmware", "Ninja", f"-DARGS={';'.join(QUICK)}", strict)
     command = (tool("cmake"), "--build", build)
     first = rebuilt(build, *command)
-    assert {"fashion.c.o", "libfashion.a", "redsc_conv.c.o", "libredsc_kernels.a", "engine"} <= first
+    assert {"fashion.c.o", "libfashion.a", "redsc_conv.c.o", "libredsc_kernels.a", "firmware"} <= first
     assert not {name for name in first if "tflm" in name}
     levels = json.loads((build / "redsc" / "fashion" / "fashion.report.json").read_text())["levels"]
-    said = call(build / "engine", cwd=examples).splitlines()
-    assert [line.split(", class")[0] for line in said[: len(levels)]] == [
-        f"level {level['name']}: {level['macs']} MACs, arena {level['arena']['total_bytes']} B" for level in levels
+    said = call(build / "firmware", cwd=examples).splitlines()
+    assert [line.split(" B,")[0].split() for line in said[: len(levels)]] == [
+        ["level", f"{level['name']}:", str(level["macs"]), "MACs,", "arena", str(level["arena"]["total_bytes"])]
+        for level in levels
     ]
-    chosen = [line.split(", class")[0] for line in said[len(levels) :]]
-    assert chosen == [
-        "battery 100 %: level 100",
-        "battery 70 %: level 50",
-        "battery 40 %: level 25",
-        "battery 10 %: no level",
-    ]
-    classes = [line.split()[-1] for line in said]
-    assert classes[len(levels) : -1] == classes[: len(levels)]
+    chosen = [line.split(" sees")[0].partition(": ")[2].split()[-1] for line in said[len(levels) :]]
+    assert chosen == ["100", "75", "50", "50", "25", "25", "level", "level", "50", "50", "75"]  # "no level" twice
     assert rebuilt(build, *command) == set()
+
+
+def test_the_images_of_the_example_are_those_of_the_data_file() -> None:
+    folder = ROOT / "examples"
+    made = call(sys.executable, folder / "firmware" / "images.py", folder / "fashion_eval.npz", cwd=folder)
+    assert made == (folder / "firmware" / "images.h").read_text()
 
 
 def test_the_make_example_builds_once_and_after_an_edit(examples: Path) -> None:

@@ -16,6 +16,8 @@ import redsc.codegen
 from redsc.codegen.firmware import TFLM_SOURCES
 
 __all__ = [
+    "BENCH_FLAGS",
+    "BENCH_HOOKS",
     "CORTEX_M4",
     "FIRMWARE",
     "HERE",
@@ -67,12 +69,14 @@ _EMULATED = (
     *("-nographic", "-monitor", "none", "-serial", "none"),
     *("-semihosting-config", "enable=on,target=native"),
 )
-_M4 = HERE / "cortex_m4"
+_BOARD = HERE.parents[1] / "examples" / "firmware" / "board"  # what a program of the documentation is linked with
+BENCH_HOOKS = (HERE / "bench_ticks.c", _BOARD / "clock.c")
+BENCH_FLAGS = (f"-I{_BOARD.parent}",)
 CORTEX_M4 = Toolchain(
     "arm-none-eabi-gcc",
     ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-ffunction-sections"),
-    (_M4 / "start.c",),
-    ("-T", str(_M4 / "mps2.ld"), "-nostartfiles", "--specs=rdimon.specs", "-Wl,--gc-sections", "-lm"),
+    (_BOARD / "start.c",),
+    ("-T", str(_BOARD / "mps2.ld"), "-nostartfiles", "--specs=rdimon.specs", "-Wl,--gc-sections", "-lm"),
     "rdimon.specs",
     ("qemu-system-arm", "-M", "mps2-an386", *_EMULATED, "-icount", "shift=6"),  # an instruction takes 2^6 ns
 )

@@ -1,4 +1,4 @@
-/* Start-up code of the test programs for the Cortex-M4 on Arm's MPS2 board (AN386). */
+/* Start-up code for the Cortex-M4 on Arm's MPS2 board (AN386): standard output goes to the host by semihosting. */
 #include <stdint.h>
 #include <stdlib.h>
 
