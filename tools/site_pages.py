@@ -193,7 +193,7 @@ def _code(item: Any) -> str:
 def _messages() -> Mapping[str, list[str]]:
     """Return messages by their code, those of the command line first, from the golden files of the tests."""
     found: dict[str, list[str]] = {}
-    paths = sorted((ROOT / "golden").rglob("*.txt"), key=lambda path: (path.parent.name != "test_cli", path))
+    paths = sorted((ROOT / "golden").rglob("*.txt"), key=lambda path: ("cli" not in str(path.parent), path))
     for path in paths:
         for block in re.findall(r"^(?:error|warning|note)\[\w+\]: .*(?:\n {2,}.*)*", path.read_text("utf-8"), re.M):
             found.setdefault(block.split("[")[1].split("]")[0], []).append(block)
@@ -236,7 +236,12 @@ def _page(title: str, *parts: str) -> str:
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     lines = [list(head), *(list(row) for row in rows)]
     lines.insert(1, ["---"] * len(lines[0]))
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """Return a cell of a table: a bar outside code would end it."""
+    return re.sub(r"(`[^`]*`)|\|", lambda match: match[1] or "\\|", text)
 
 
 def _prose(item: Any) -> str:

@@ -61,7 +61,13 @@ def test_every_verb_code_and_pass_has_a_page(site: Path) -> None:
 
 def test_a_page_of_each_kind_says_what_it_should(site: Path) -> None:
     words = {
-        "verbs/compile": ("Compile MODEL", "redsc compile [OPTIONS] MODEL", "--ram SIZE", "Exit codes"),
+        "verbs/compile": (
+            "Compile MODEL",
+            "redsc compile [OPTIONS] MODEL",
+            "--ram SIZE",
+            "--share [strided|copies]",
+            "Exit codes",
+        ),
         "errors/R501": ("more RAM than there is", "exit code 5", "budget is 1,000 B (1KB)", "hint:", "What to do"),
         "passes/fold-padding": ("equal bit for bit", "Refuses when", "kernels/padding.h"),
         "passes/select-netadapt": ("NetAdapt", "ECCV 2018"),
