@@ -40,6 +40,7 @@ MLPERF = "models/mlcommons+tiny"
 TFLM = "models/tensorflow+tflite-micro"
 VISION = "models/FraCorti+REDS-vision"
 
+FRONT_END = f"{TFLM}/audio_preprocessor_int8.tflite"
 KEYWORD = f"{TFLM}/keyword_scrambled_8bit.tflite"
 RECURRENT = (KEYWORD, f"{TFLM}/trained_lstm.tflite", f"{TFLM}/trained_lstm_int8.tflite")
 
@@ -66,6 +67,7 @@ IN_TABLE = (
     f"{TFLM}/hello_world_int8.tflite",
     f"{TFLM}/micro_speech_quantized.tflite",
     *RECURRENT,
+    FRONT_END,
     "models/Dritzz7+uci-har-grove-vision-ai-v2/uci_har_model_int8.tflite",
     f"{VISION}/fashion_mnist_ds_cnn_s_float.tflite",
     f"{VISION}/fashion_mnist_ds_cnn_s_int8.tflite",
@@ -87,10 +89,7 @@ ROUNDED_OTHERWISE = (
     STREAMING,  # a uint8 output
 )
 
-OUT_OF_TABLE = (
-    "models/mediapipe-0.10.14/selfie_segmentation.tflite",
-    f"{TFLM}/audio_preprocessor_int8.tflite",
-)
+OUT_OF_TABLE = ("models/mediapipe-0.10.14/selfie_segmentation.tflite",)
 
 
 def latency_table(library: str = "cmsis-nn") -> LatencyTable:

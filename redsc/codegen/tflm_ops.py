@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from redsc.formats import file_graphs
-from redsc.ir import Graph
+from redsc.ir import FRONT_END_OPS, Graph
 
-__all__ = ["CUSTOM_TFLM_OPS", "STATE_TFLM_OPS", "TFLM_OPS", "custom_registrations", "resolver_methods"]
+__all__ = [
+    "CUSTOM_TFLM_OPS",
+    "FRONT_END_TFLM_OPS",
+    "STATE_TFLM_OPS",
+    "TFLM_OPS",
+    "custom_registrations",
+    "resolver_methods",
+]
 
 TFLM_OPS: dict[str, str] = {
     "CONV_2D": "AddConv2D",
@@ -110,6 +117,8 @@ TFLM_OPS: dict[str, str] = {
 
 STATE_TFLM_OPS: dict[str, str] = {"CALL_ONCE": "AddCallOnce", "VAR_HANDLE": "AddVarHandle"}  # of files only
 
+FRONT_END_TFLM_OPS: dict[str, str] = {op: op.replace("Signal", "Add", 1) for op in FRONT_END_OPS}
+
 CUSTOM_TFLM_OPS: dict[str, str] = {
     "REDSC_CONV_2D": "redsc::register_conv_2d",
     "REDSC_FULLY_CONNECTED": "redsc::register_fully_connected",
@@ -118,7 +127,7 @@ CUSTOM_TFLM_OPS: dict[str, str] = {
 
 def resolver_methods(graphs: Iterable[Graph]) -> list[str]:
     """Return the methods that register every op of the graphs' files, each once."""
-    methods = TFLM_OPS | STATE_TFLM_OPS
+    methods = TFLM_OPS | STATE_TFLM_OPS | FRONT_END_TFLM_OPS
     parts = [part.graph for graph in graphs for part in file_graphs(graph)]
     return sorted({methods[node.op] for part in parts for node in part.nodes if node.op in methods})
 

@@ -41,12 +41,13 @@ def _each_once(node: Node) -> tuple[Value, ...]:
 class Kernel:
     """What one op allocates: the struct of its parsed parameters, that of its Init, and in Prepare, in bytes.
 
-    `tail` gives the buffers that Prepare keeps, `scratch` those that it requests at the head, `reads` the tensors
-    that it asks for; each asking allocates anew until Prepare is over.
+    `init` gives the buffers that Init keeps besides, `tail` those that Prepare keeps, `scratch` those that it
+    requests at the head, `reads` the tensors that it asks for; each asking allocates anew until Prepare is over.
     """
 
     params: str | None = None
     op_data: str | None = None
+    init: Sizes = _no_sizes
     tail: Sizes = _no_sizes
     scratch: Sizes = _no_sizes
     reads: Callable[[Node], tuple[Value, ...]] = _each_once

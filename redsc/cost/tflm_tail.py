@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.cost.cmsis_nn import CMSIS_NN_C, CMSIS_NN_DSP
 from redsc.cost.tflm_kernels import CUSTOM_KERNELS, KERNELS, STATE_KERNELS, Kernel
+from redsc.cost.tflm_signal import SIGNAL_KERNELS
 from redsc.cost.tflm_structs import ARM_32, Abi, KernelLibrary, Layout
 from redsc.formats import file_graphs
 from redsc.ir import DType, Graph, Node, Value, all_own_states, state_reads
@@ -20,6 +21,7 @@ from redsc.ir import DType, Graph, Node, Value, all_own_states, state_reads
 __all__ = [
     "align_up",
     "in_arena",
+    "init_sizes",
     "init_tail",
     "kernel_of",
     "kernel_scratch_bytes",
@@ -43,6 +45,7 @@ _LIBRARIES = {
     KernelLibrary.CMSIS_NN_C: CMSIS_NN_C,
     KernelLibrary.CMSIS_NN_DSP: CMSIS_NN_DSP,
 }
+_SAME_IN_ALL = CUSTOM_KERNELS | STATE_KERNELS | SIGNAL_KERNELS
 
 
 def tail_bytes(graph: Graph, abi: Abi = ARM_32) -> int:
@@ -57,7 +60,7 @@ def kernel_scratch_bytes(node: Node, abi: Abi = ARM_32) -> tuple[int, ...]:
 
 def kernel_of(node: Node, abi: Abi) -> Kernel:
     """Return what the kernel of a node allocates in a build."""
-    return CUSTOM_KERNELS.get(node.op) or STATE_KERNELS.get(node.op) or _LIBRARIES[abi.kernels][node.op]
+    return _SAME_IN_ALL.get(node.op) or _LIBRARIES[abi.kernels][node.op]
 
 
 def stacked(layouts: Iterable[Layout]) -> int:
@@ -81,7 +84,8 @@ def planned_tail(graph: Graph, abi: Abi) -> Iterator[Layout]:
 def init_tail(graph: Graph, abi: Abi) -> Iterator[Layout]:
     """Yield what is there before the first kernel prepares."""
     parts = file_graphs(graph)
-    kernels = [kernel_of(node, abi) for part in parts for node in part.graph.nodes]
+    nodes = [node for part in parts for node in part.graph.nodes]
+    kernels = [kernel_of(node, abi) for node in nodes]
     yield from map(abi.layout, _ALLOCATORS)
     yield from _variable_table(graph, abi)
     yield abi.layout("MicroBuiltinDataAllocator")
@@ -89,8 +93,13 @@ def init_tail(graph: Graph, abi: Abi) -> Iterator[Layout]:
     yield from (abi.layout("TfLiteEvalTensor").array(len(part.values())) for part in parts)
     yield from (abi.layout("NodeAndRegistration").array(len(part.graph.nodes)) for part in parts)
     yield from (abi.layout(kernel.params) for kernel in kernels if kernel.params)
-    op_data = (abi.layout(kernel.op_data).size for kernel in kernels if kernel.op_data)
-    yield from (in_arena(size) for size in op_data if size)
+    yield from (in_arena(size) for node in nodes for size in init_sizes(node, abi) if size)
+
+
+def init_sizes(node: Node, abi: Abi) -> tuple[int, ...]:
+    """Return the sizes of the buffers that a kernel keeps from its Init on, in bytes, without alignment."""
+    kernel = kernel_of(node, abi)
+    return (*([abi.layout(kernel.op_data).size] if kernel.op_data else []), *kernel.init(node, abi))
 
 
 def prepare_tail(node: Node, abi: Abi) -> Iterator[Layout]:

@@ -15,6 +15,8 @@ C_TYPES = {
     DType.INT32: "int32_t",
     DType.INT64: "int64_t",
     DType.UINT8: "uint8_t",
+    DType.UINT32: "uint32_t",
+    DType.UINT64: "uint64_t",
     DType.BOOL: "uint8_t",
 }
 

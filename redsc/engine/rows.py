@@ -13,11 +13,18 @@ from redsc.engine.move import MOVE
 from redsc.engine.shared import Shared, find_shared
 from redsc.errors import UnsupportedError
 from redsc.formats.tables import CannotTranslate, Refusal
-from redsc.ir import LOOKUP, Graph, Node
+from redsc.ir import FRONT_END_OPS, LOOKUP, Graph, Node
 
 __all__ = ["ENGINE", "emit_calls", "emit_levels", "refusals"]
 
-ENGINE: Mapping[str, Emit | Refusal] = {**COMPUTE, **MOVE, LOOKUP: emit_lookup}
+_OF_TFLM = Refusal("only tflite-micro has a kernel for its audio front end")
+
+ENGINE: Mapping[str, Emit | Refusal] = {
+    **COMPUTE,
+    **MOVE,
+    LOOKUP: emit_lookup,
+    **dict.fromkeys(FRONT_END_OPS, _OF_TFLM),
+}
 """By op; those of `LINEAR` have weights that levels share, and are told of them."""
 _UNKNOWN = Refusal("the engine does not know it")
 

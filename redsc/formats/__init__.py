@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from redsc.formats.model import Model, load_model
 from redsc.formats.tables import Refusal
-from redsc.formats.tflite.peek import count_ports, described_as, has_short_memory, has_variables, planned_offsets
+from redsc.formats.tflite.peek import (
+    count_ports,
+    described_as,
+    has_front_end,
+    has_short_memory,
+    has_variables,
+    planned_offsets,
+)
 from redsc.formats.tflite.reader import read_tflite
 from redsc.formats.tflite.state import FileGraph, file_graphs
 from redsc.formats.tflite.writer import (
@@ -26,6 +33,7 @@ __all__ = [
     "count_ports",
     "described_as",
     "file_graphs",
+    "has_front_end",
     "has_short_memory",
     "has_variables",
     "load_model",

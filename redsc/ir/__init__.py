@@ -21,11 +21,12 @@ from redsc.ir.ops_pool import Pool2D, Resize
 from redsc.ir.ops_recurrent import GATES, LSTM, SVDF, CellActivation, Lstm, Svdf
 from redsc.ir.ops_reduce import ArgExtreme, CumSum, Mean, Reduce
 from redsc.ir.ops_shape import Reshape, ShapeOf, Squeeze
+from redsc.ir.ops_signal import SIGNAL_NUMBERS, Signal, signal_number
 from redsc.ir.ops_state import Variable
 from redsc.ir.ops_strided import StridedConv2D, StridedFullyConnected, run_columns
 from redsc.ir.ops_unary import LeakyRelu, Softmax
 from redsc.ir.real import real_values
-from redsc.ir.registry import CUSTOM_OPS, ENGINE_OPS, OPS, op_def
+from redsc.ir.registry import CUSTOM_OPS, ENGINE_OPS, FRONT_END_OPS, OPS, op_def
 from redsc.ir.state import OwnState, all_own_states, is_pure, keeps_state, own_states, state_reads
 from redsc.ir.text import print_graph
 from redsc.ir.text_parser import parse_graph
@@ -35,11 +36,13 @@ from redsc.ir.verifier import verify_graph
 __all__ = [
     "CUSTOM_OPS",
     "ENGINE_OPS",
+    "FRONT_END_OPS",
     "GATES",
     "LOOKUP",
     "LSTM",
     "NO_ATTRS",
     "OPS",
+    "SIGNAL_NUMBERS",
     "SVDF",
     "TABLE_SHIFT",
     "TABLE_SIZE",
@@ -81,6 +84,7 @@ __all__ = [
     "Shape",
     "ShapeError",
     "ShapeOf",
+    "Signal",
     "Softmax",
     "Split",
     "Squeeze",
@@ -106,6 +110,7 @@ __all__ = [
     "print_graph",
     "real_values",
     "run_columns",
+    "signal_number",
     "state_reads",
     "verify_graph",
 ]

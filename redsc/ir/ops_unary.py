@@ -11,7 +11,7 @@ from redsc.ir.types import DType
 __all__ = ["UNARY_OPS", "LeakyRelu", "Softmax"]
 
 F32, I8, I16, I32, I64 = DType.FLOAT32, DType.INT8, DType.INT16, DType.INT32, DType.INT64
-BOOL = DType.BOOL
+BOOL, U32 = DType.BOOL, DType.UINT32
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,8 @@ UNARY_OPS = (
         infer=same_shape,
         channels=Passes(),
         signatures=signatures(
-            *(((source,), target) for source in (F32, I8, I16, I32, BOOL) for target in (F32, I8, I16, I32, BOOL))
+            *(((source,), target) for source in (F32, I8, I16, I32, BOOL) for target in (F32, I8, I16, I32, BOOL)),
+            *(((U32,), I32), ((I32,), U32)),
         ),
         quant=RawIntegers(),
         alias=InPlace(),

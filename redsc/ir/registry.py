@@ -14,11 +14,12 @@ from redsc.ir.ops_pool import POOL_OPS
 from redsc.ir.ops_recurrent import RECURRENT_OPS
 from redsc.ir.ops_reduce import REDUCE_OPS
 from redsc.ir.ops_shape import SHAPE_OPS
+from redsc.ir.ops_signal import SIGNAL_OPS
 from redsc.ir.ops_state import STATE_OPS
 from redsc.ir.ops_strided import STRIDED_OPS
 from redsc.ir.ops_unary import UNARY_OPS
 
-__all__ = ["ALL_OPS", "CUSTOM_OPS", "ENGINE_OPS", "FAMILIES", "OPS", "op_def"]
+__all__ = ["ALL_OPS", "CUSTOM_OPS", "ENGINE_OPS", "FAMILIES", "FRONT_END_OPS", "OPS", "op_def"]
 
 FAMILIES: dict[str, tuple[OpDef, ...]] = {
     "linear layers": CONV_OPS,
@@ -36,8 +37,9 @@ FAMILIES: dict[str, tuple[OpDef, ...]] = {
 
 OPS: dict[str, OpDef] = {op.name: op for family in FAMILIES.values() for op in family}
 CUSTOM_OPS: dict[str, OpDef] = {op.name: op for op in STRIDED_OPS}  # in containers only, for redsc's own kernels
+FRONT_END_OPS: dict[str, OpDef] = {op.name: op for op in SIGNAL_OPS}  # custom ops that tflite-micro brings
 ENGINE_OPS: dict[str, OpDef] = {op.name: op for op in LOOKUP_OPS}  # in graphs for the C engine only, in no file
-ALL_OPS: dict[str, OpDef] = {**OPS, **CUSTOM_OPS, **ENGINE_OPS}
+ALL_OPS: dict[str, OpDef] = {**OPS, **CUSTOM_OPS, **FRONT_END_OPS, **ENGINE_OPS}
 
 
 def op_def(name: str) -> OpDef:

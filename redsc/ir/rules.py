@@ -265,14 +265,20 @@ Alias = NoAlias | InPlace | View
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One legal combination of element types; trailing inputs may be absent, all outputs have one type.
+    """One legal combination of element types; trailing inputs may be absent, outputs have one type, but for `more`.
 
-    `repeats` allows any number of inputs of the last type.
+    `repeats` allows any number of inputs of the last type; `more` are the types of the outputs after the first.
     """
 
     inputs: tuple[DType, ...]
     output: DType
     repeats: bool = False
+    more: tuple[DType, ...] = ()
+
+    def gives(self, found: Sequence[DType]) -> bool:
+        """Whether outputs of these types fit."""
+        wanted = (self.output, *self.more) if self.more else (self.output,) * len(found)
+        return wanted == tuple(found)
 
     def takes(self, found: Sequence[DType | None]) -> bool:
         """Whether inputs of these types fit; None stands for an input that is left out."""

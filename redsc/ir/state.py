@@ -43,4 +43,4 @@ def all_own_states(graph: Graph) -> Iterator[OwnState]:
 
 def keeps_state(graph: Graph) -> bool:
     """Whether an inference depends on those before it."""
-    return bool(state_reads(graph)) or any(all_own_states(graph))
+    return not all(is_pure(node) for node in graph.nodes)

@@ -71,6 +71,8 @@ def _literal(item: Any) -> str:
             return "true" if item else "false"
         case float():
             return _float(item)
+        case bytes():
+            return json.dumps(item.hex())
         case str():
             return json.dumps(item)
         case tuple():

@@ -232,6 +232,8 @@ class _Parser:
             return tuple(int(item) for item in self.items())
         if hint is str:
             return self.name()
+        if hint is bytes:
+            return bytes.fromhex(self.name())
         text = self.take("number", "name")
         if hint is bool:
             return text == "true"

@@ -23,6 +23,8 @@ class DType(Enum):
     INT32 = "i32"
     INT64 = "i64"
     UINT8 = "u8"
+    UINT32 = "u32"
+    UINT64 = "u64"
     BOOL = "i1"
 
     @property
@@ -48,6 +50,8 @@ _NUMPY: dict[DType, np.dtype[Any]] = {
     DType.INT32: np.dtype("<i4"),
     DType.INT64: np.dtype("<i8"),
     DType.UINT8: np.dtype("u1"),
+    DType.UINT32: np.dtype("<u4"),
+    DType.UINT64: np.dtype("<u8"),
     DType.BOOL: np.dtype("?"),
 }
 _FROM_NUMPY: dict[np.dtype[Any], DType] = {numpy: dtype for dtype, numpy in _NUMPY.items()}

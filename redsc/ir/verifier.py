@@ -62,9 +62,9 @@ def graph_problems(graph: Graph) -> Iterator[str]:
 def signature_of(node: Node) -> Signature | None:
     """Return the row of the op's signatures that the node's element types match, or None."""
     inputs = [None if value is None else value.type.dtype for value in node.inputs]
-    outputs = {value.type.dtype for value in node.outputs}
+    outputs = [value.type.dtype for value in node.outputs]
     for row in op_def(node.op).signatures:
-        if row.takes(inputs) and outputs <= {row.output}:
+        if row.takes(inputs) and row.gives(outputs):
             return row
     return None
 

@@ -13,7 +13,7 @@ from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_one_by
 from redsc.errors import Diagnostic
 from redsc.formats import Model
 from redsc.formats.model import Port
-from redsc.ir import DType, Graph, Value, all_own_states, state_reads
+from redsc.ir import FRONT_END_OPS, DType, Graph, Value, all_own_states, keeps_state, state_reads
 from redsc.passes.levels import Levels
 from redsc.report.data import (
     SCHEMA_VERSION,
@@ -194,11 +194,13 @@ def _cascade(cascade: Cascade, levels: Levels) -> CascadeReport:
 def _state(graph: Graph, budgets: Budgets) -> StateReport | None:
     kinds = [node.outputs[0].type for node in state_reads(graph)]
     own = [state.type for state in all_own_states(graph)]
-    if not kinds and not own:
+    if not keeps_state(graph):
         return None
     switching = _SWITCHING[budgets.resident]
-    if own and budgets.resident is Resident.ALL and not budgets.kernels.are_ours:
-        switching = "apart: recurrent layers of every level have their own"
+    has_front_end = any(node.op in FRONT_END_OPS for node in graph.nodes)
+    if (own or has_front_end) and budgets.resident is Resident.ALL and not budgets.kernels.are_ours:
+        owners = "recurrent layers" if own else "audio front ends"
+        switching = f"apart: {owners} of every level have their own"
     return StateReport(len(kinds) + len(own), sum(kind.nbytes for kind in (*kinds, *own)), switching)
 
 

@@ -243,7 +243,10 @@ class CascadeReport:
 
 @dataclass(frozen=True, slots=True)
 class StateReport:
-    """What the network keeps from one inference to the next; `switching` says what another level finds of it."""
+    """What the network keeps from one inference to the next; `switching` says what another level finds of it.
+
+    What tflite-micro's audio front end keeps is not counted.
+    """
 
     variables: int
     bytes: int

@@ -11,7 +11,7 @@ from redsc.formats.onnx.row import OnnxOp
 from redsc.formats.tables import Refusal
 from redsc.formats.tflite.ops import TFLITE_OPS
 from redsc.ir.ops import OpDef
-from redsc.ir.registry import FAMILIES
+from redsc.ir.registry import FAMILIES, FRONT_END_OPS
 from redsc.ir.rules import Barrier, Contracts, Fixed, RawIntegers, SameInputScales, SameScale
 from redsc.ir.types import DType
 from redsc.report.terminal import print_table
@@ -32,12 +32,14 @@ comparisons: float32), for all where elements are only moved or chosen. Function
 EXP and what Softplus and Mish are made of, are CAST, ADD and GATHER in files: the engine runs the three as one.
 """
 _FOLDED = "computed when the model is read: its operands must be constants or static shapes"
+_FRONT_END = "tflite-micro's audio front end, passed through: only tflite-micro runs it"
+_FAMILIES = {**FAMILIES, _FRONT_END: tuple(FRONT_END_OPS.values())}
 _ABSORBED = "becomes the scales of int8 tensors"
 
 
 def print_operators() -> None:
     """Print every operator of both formats: what it takes, or why it is not translated."""
-    for family, ops in FAMILIES.items():
+    for family, ops in _FAMILIES.items():
         print(f"TFLite: {family}")
         print_table(_HEADER[:_NARROW], [_tflite_row(op)[:_NARROW] for op in ops])
         print()
@@ -64,7 +66,7 @@ def _page() -> Iterator[str]:
         yield f"{state[0].upper()}{state[1:]}: {', '.join(names)}.\n"
     yield "## TFLite\n"
     yield "Element types are those of the data and, where it differs, of the result."
-    for family, ops in FAMILIES.items():
+    for family, ops in _FAMILIES.items():
         yield f"\n### {family[0].upper()}{family[1:]}\n"
         yield from _markdown(_HEADER, [_tflite_row(op) for op in ops])
     for name, table in _TABLES.items():
@@ -86,7 +88,7 @@ def _markdown(header: tuple[str, ...], rows: Rows) -> Iterator[str]:
 def _tflite_row(op: OpDef) -> tuple[str, ...]:
     data = op.data[0] if op.data else 0
     has_int8 = any(row.inputs[data] is DType.INT8 for row in op.signatures)
-    engine = "yes" if op.name in ENGINE or op.name in LINEAR else "no"
+    engine = "yes" if callable(ENGINE.get(op.name)) or op.name in LINEAR else "no"
     return op.name, engine, _types(op, data), _scales(op) if has_int8 else "", _channels(op)
 
 

@@ -215,7 +215,10 @@ def _cascade_lines(report: Report) -> list[str]:
 def _state_lines(report: Report) -> list[str]:
     """Return what the network keeps between inferences, and what a switch of level does to it."""
     state = report.state
-    return [] if state is None else [f"state   {state.variables} variables, {state.bytes:,} B, {state.switching}"]
+    if state is None:
+        return []
+    counted = f"{state.variables} variables, {state.bytes:,} B, " if state.variables else ""
+    return [f"state   {counted}{state.switching}"]
 
 
 def _solver_lines(report: Report) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from redsc.errors import ExecutorError
-from redsc.formats import has_short_memory, has_variables
+from redsc.formats import has_front_end, has_short_memory, has_variables
 from redsc.ir import Array
 
 __all__ = ["refusal", "run", "run_steps", "trace"]
@@ -17,7 +17,9 @@ _OPTIMIZED = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 
 
 def refusal(model: bytes) -> str | None:
-    """Return why LiteRT must not run a sound model: it would crash, and this process with it."""
+    """Return why LiteRT must not run a sound model: it would crash, or lacks an op."""
+    if has_front_end(model):
+        return "LiteRT lacks the ops of tflite-micro's audio front end"
     return "LiteRT reads the state of every quantised SVDF as int16" if has_short_memory(model) else None
 
 

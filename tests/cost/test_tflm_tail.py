@@ -4,6 +4,7 @@ import pytest
 
 from redsc.cost.memory import head_bytes
 from redsc.cost.tflm_kernels import KERNELS, STATE_KERNELS
+from redsc.cost.tflm_signal import SIGNAL_KERNELS
 from redsc.cost.tflm_structs import ARM_32, COMPRESSION_FIELDS, RECORDING_FIELDS, STRUCTS, X86_64_RECORDING
 from redsc.cost.tflm_tail import tail_bytes
 from redsc.formats import load_model, write_tflite
@@ -31,6 +32,7 @@ ZOO_TAIL_BYTES = {
     "mlcommons+tiny/str_ww_ref_model.tflite": 9968,
     "mlcommons+tiny/vww_96_float.tflite": 29856,
     "mlcommons+tiny/vww_96_int8.tflite": 29920,
+    "tensorflow+tflite-micro/audio_preprocessor_int8.tflite": 7184,
     "tensorflow+tflite-micro/hello_world_float.tflite": 1408,
     "tensorflow+tflite-micro/hello_world_int8.tflite": 1472,
     "tensorflow+tflite-micro/micro_speech_quantized.tflite": 1600,
@@ -138,7 +140,7 @@ def test_every_op_has_a_row() -> None:
 
 
 def test_every_struct_of_the_tables_has_a_layout() -> None:
-    kernels = (KERNELS | STATE_KERNELS).values()
+    kernels = (KERNELS | STATE_KERNELS | SIGNAL_KERNELS).values()
     named = {struct for kernel in kernels for struct in (kernel.params, kernel.op_data) if struct}
     assert named | set(RECORDING_FIELDS) | set(COMPRESSION_FIELDS) <= set(STRUCTS)
     for struct in STRUCTS:

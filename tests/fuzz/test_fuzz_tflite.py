@@ -11,6 +11,8 @@ from redsc.ir import OPS, DType, print_graph, verify_graph
 from redsc.passes.groups import find_channel_groups
 from tests.helpers import NetBuilder, residual_net
 from tests.op_samples import sample_graph
+from tests.signal_ops import SAMPLES as SIGNALS
+from tests.signal_ops import signal_graph
 
 
 def _seed() -> bytes:
@@ -21,7 +23,8 @@ def _seed() -> bytes:
 
 
 SAMPLES = [write_tflite(sample_graph(name, op.signatures[-1])) for name, op in OPS.items()]
-SEEDS = [_seed(), write_tflite(residual_net()), *SAMPLES]
+FRAMES = [write_tflite(signal_graph(sample)) for sample in SIGNALS.values()]
+SEEDS = [_seed(), write_tflite(residual_net()), *SAMPLES, *FRAMES]
 SEED = st.sampled_from(SEEDS)
 PLACE = st.floats(0, 1, exclude_max=True)
 INTERESTING = st.sampled_from([0, 1, 2, 3, 7, 255, 256, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**32 - 4])

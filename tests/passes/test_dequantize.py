@@ -20,15 +20,25 @@ from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import difference, random_samples, signal_to_noise_db
 from redsc.runtime.ports import dequantize_rows
 from tests.conftest import Zoo
-from tests.helpers import GENCPRUNEX, IN_TABLE, MLPERF, ROUNDED_OTHERWISE, NetBuilder, small_net
+from tests.helpers import (
+    FRONT_END,
+    GENCPRUNEX,
+    IN_TABLE,
+    MLPERF,
+    RECURRENT,
+    ROUNDED_OTHERWISE,
+    NetBuilder,
+    small_net,
+)
 from tests.op_samples import pure_cases, sample_graph, sample_inputs
 from tests.strategies import graphs
 
+KEEPS_STATE = (*RECURRENT, FRONT_END)
 INT8_MODELS = (
     *(
         name
         for name in IN_TABLE
-        if ("int8" in name or "quant" in name or name.endswith("_q.tflite")) and "lstm" not in name  # keeps state
+        if ("int8" in name or "quant" in name or name.endswith("_q.tflite")) and name not in KEEPS_STATE
     ),
     f"{MLPERF}/kws_ref_model.tflite",
     f"{MLPERF}/str_ww_ref_model.tflite",

@@ -7,7 +7,7 @@ from typing import Any
 import tflite
 
 from redsc.formats.tflite.ops import TENSOR_TYPES
-from redsc.ir import CUSTOM_OPS, DType, Quant, Shape
+from redsc.ir import CUSTOM_OPS, FRONT_END_OPS, DType, Quant, Shape
 
 __all__ = ["DTYPES", "PLAN_NAME", "indices", "op_name", "quant_of", "shape_of"]
 
@@ -19,11 +19,11 @@ DTYPES: dict[int, DType] = {number: dtype for dtype, number in TENSOR_TYPES.item
 
 
 def op_name(code: Any) -> str:
-    """Return the operator's name, also that of one of redsc's own; old files have its number in 8 bits only."""
+    """Return the operator's name, also that of a known custom op; old files have its number in 8 bits only."""
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     if number == tflite.BuiltinOperator.CUSTOM:
         custom = (code.CustomCode() or b"").decode("utf-8", "replace")
-        return custom if custom in CUSTOM_OPS else "CUSTOM"
+        return custom if custom in CUSTOM_OPS or custom in FRONT_END_OPS else "CUSTOM"
     return _OP_NAMES.get(number, f"operator number {number}")
 
 

@@ -1,6 +1,7 @@
 """Custom ops in a TFLite file: the options of redsc's own (version 1 of docs/container.md), why others are refused.
 
-Readers of a file need the attributes, kernels numbers that they can use as they are: both are there.
+Readers of a file need the attributes, kernels numbers that they can use as they are: both are there. The options of
+tflite-micro's audio front end are kept as they are; their numbers are read as its kernels read them.
 """
 
 from __future__ import annotations
@@ -9,17 +10,31 @@ import struct
 from typing import Any
 
 import numpy as np
+from flatbuffers import flexbuffers
 
 from redsc.errors import MalformedModel
 from redsc.formats.tflite.ops import ACTIVATION_CODES, PADDING_CODES
-from redsc.ir import Activation, DType, Node, Padding, StridedConv2D, StridedFullyConnected, Value
+from redsc.ir import (
+    CUSTOM_OPS,
+    FRONT_END_OPS,
+    SIGNAL_NUMBERS,
+    Activation,
+    DType,
+    Node,
+    Padding,
+    Signal,
+    StridedConv2D,
+    StridedFullyConnected,
+    Value,
+)
 from redsc.ir.clamp import float_limits, int8_limits
 from redsc.ir.ops_conv import padding_before
 
-__all__ = ["custom_refusal", "decode_options", "encode_options"]
+__all__ = ["CUSTOM_FILE_OPS", "custom_refusal", "decode_options", "encode_options"]
+
+CUSTOM_FILE_OPS = CUSTOM_OPS | FRONT_END_OPS  # what a file names by text
 
 _VERSION = 1
-_SIGNAL_PREFIX = "Signal"  # tensorflow/lite/micro/micro_mutable_op_resolver.h: AddWindow, AddRfft, ...
 _HEAD = struct.Struct("<5B3x6H2i8sI")  # version to flags, strides to paddings, zero points, limits, number of runs
 _RUN_NUMBERS = 4
 _HAS_BIAS, _KEEPS_DIMS = 1, 2
@@ -30,7 +45,9 @@ _ACTIVATIONS = {ACTIVATION_CODES[item]: item for item in Activation}
 
 
 def encode_options(node: Node) -> bytes:
-    """Return the options of a node whose op is redsc's own."""
+    """Return the options of a node whose op is a custom one."""
+    if isinstance(node.attrs, Signal):
+        return node.attrs.options
     attrs, output = node.attrs, node.outputs[0]
     is_conv = isinstance(attrs, StridedConv2D)
     flags = _HAS_BIAS * attrs.has_bias + _KEEPS_DIMS * (not is_conv and attrs.keep_num_dims)
@@ -50,11 +67,13 @@ def encode_options(node: Node) -> bytes:
 
 
 def decode_options(op: str, data: bytes) -> Any:
-    """Return the attributes in the options of one of redsc's own ops.
+    """Return the attributes in the options of a custom op.
 
     Raises:
         MalformedModel: the bytes are no such options.
     """
+    if op in FRONT_END_OPS:
+        return Signal(data, _signal_numbers(op, data))
     try:
         version, _, padding, activation, flags, *numbers = _HEAD.unpack_from(data)
         stride_h, stride_w, dilation_h, dilation_w, *_, count = numbers
@@ -72,9 +91,28 @@ def decode_options(op: str, data: bytes) -> Any:
 def custom_refusal(code: Any, most_chars: int) -> str:
     """Return why an operator code is refused that is a custom op, and none of redsc's own."""
     name = (code.CustomCode() or b"").decode("utf-8", "replace")[:most_chars]
-    if name.startswith(_SIGNAL_PREFIX):
-        return f"{name!r} is of tflite-micro's audio front end: compile the network behind it alone"
     return f"{name!r} is a custom op without a public definition"
+
+
+def _signal_numbers(op: str, data: bytes) -> tuple[int, ...]:
+    """Return the numbers of a flexbuffer's map, by their places as kernels have it (micro/flatbuffer_utils.cc).
+
+    A file whose names and types say otherwise than the places is refused.
+    """
+    if not SIGNAL_NUMBERS[op]:
+        return ()
+    try:
+        found = flexbuffers.Loads(data)
+        width, packed = data[-1], data[-2]
+        end, size = len(data) - 2 - width, 1 << (packed & 3)
+        start = end - int.from_bytes(data[end : end + width], "little")
+        places = range(start, start + size * len(found), size)
+        numbers = tuple(int.from_bytes(data[place : place + size], "little", signed=True) for place in places)
+    except Exception as error:  # flexbuffers raises struct.error, IndexError, TypeError, ...
+        raise MalformedModel(f"{op} has damaged options: {error}") from error
+    if tuple(found) != SIGNAL_NUMBERS[op] or tuple(found.values()) != numbers:
+        raise MalformedModel(f"{op} has options that are not {', '.join(SIGNAL_NUMBERS[op])}")
+    return numbers
 
 
 def _window(node: Node) -> tuple[int, ...]:

@@ -64,6 +64,8 @@ TENSOR_TYPES: dict[DType, int] = {
     DType.BOOL: 6,
     DType.INT16: 7,
     DType.INT8: 9,
+    DType.UINT64: 12,
+    DType.UINT32: 15,
 }
 
 _MIRROR_MODE: dict[Enum, int] = {MirrorMode.REFLECT: 0, MirrorMode.SYMMETRIC: 1}

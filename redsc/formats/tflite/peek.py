@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import tflite
 
 from redsc.errors import MalformedModel
 from redsc.formats.tflite.accessors import DTYPES, PLAN_NAME, indices, op_name, quant_of
 from redsc.formats.tflite.ops import TENSOR_TYPES
 from redsc.formats.tflite.recurrent import RECURRENT
-from redsc.ir import SVDF, DType, Graph
+from redsc.ir import FRONT_END_OPS, SVDF, DType, Graph
 
 __all__ = [
     "count_ports",
     "described_as",
+    "has_front_end",
     "has_short_memory",
     "has_variables",
     "is_computed_alike",
@@ -28,11 +31,20 @@ def count_ports(data: bytes) -> tuple[int, int]:
 
 
 def has_variables(data: bytes) -> bool:
-    """Whether a model keeps state in variables or in recurrent layers; of a damaged one a runtime will say more."""
+    """Whether a model keeps state in variables or in layers; of a damaged one a runtime will say more."""
+    return _has_ops(data, {"VAR_HANDLE", *RECURRENT, *FRONT_END_OPS})
+
+
+def has_front_end(data: bytes) -> bool:
+    """Whether a model has ops of tflite-micro's audio front end; of a damaged one a runtime will say more."""
+    return _has_ops(data, set(FRONT_END_OPS))
+
+
+def _has_ops(data: bytes, ops: Set[str]) -> bool:
     try:
         model = tflite.Model.GetRootAs(data, 0)
         codes = map(model.OperatorCodes, range(model.OperatorCodesLength()))
-        return any(op_name(code) in ("VAR_HANDLE", *RECURRENT) for code in codes)
+        return any(op_name(code) in ops for code in codes)
     except Exception:  # the flatbuffers accessors raise struct.error, IndexError, TypeError, ...
         return False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import tflite
@@ -12,7 +12,7 @@ from redsc.errors import LimitExceeded, MalformedModel, RedscError, UnsupportedE
 from redsc.formats.tables import Refusal
 from redsc.formats.tflite.accessors import indices, op_name
 from redsc.formats.tflite.canonical import canonical
-from redsc.formats.tflite.custom import custom_refusal, decode_options
+from redsc.formats.tflite.custom import CUSTOM_FILE_OPS, custom_refusal, decode_options
 from redsc.formats.tflite.older import (
     Made,
     unpack_constant,
@@ -25,13 +25,15 @@ from redsc.formats.tflite.state import STATE_FILE_OPS
 from redsc.formats.tflite.tensors import Tensors, operands, pick
 from redsc.formats.tflite.variables import Variables, init_subgraphs
 from redsc.ir import (
-    CUSTOM_OPS,
+    DType,
     Graph,
     KernelLimit,
     Node,
+    Quant,
     Shape,
     ShapeError,
     Value,
+    Variable,
     op_def,
     verify_graph,
 )
@@ -101,6 +103,7 @@ class _Reader:
             self.problems.append("a tensor that kernels change is a graph input or output")
         self.variables.settle(graph)
         self._raise_problems()
+        _scale_plain_integers(graph)
         self._rename_copies(graph)
         return graph
 
@@ -141,7 +144,7 @@ class _Reader:
             row = TFLITE_OPS.get(name, Refusal("redsc does not know this operator"))
             if name == "CUSTOM":
                 row = Refusal(custom_refusal(model.OperatorCodes(code), self.limits.name_chars))
-            if name not in CUSTOM_OPS and name not in STATE_FILE_OPS and isinstance(row, Refusal):
+            if name not in CUSTOM_FILE_OPS and name not in STATE_FILE_OPS and isinstance(row, Refusal):
                 self.problems.append(f"at operator {i}: {name}: {row.reason}")
         self._raise_problems()
 
@@ -153,7 +156,7 @@ class _Reader:
 
     def _node(self, graph: Graph, tensors: list[Value], operator: Any, codes: list[str]) -> None:
         op = codes[operator.OpcodeIndex()]
-        if op in STATE_FILE_OPS or op_def(op).is_stateful:
+        if op in STATE_FILE_OPS or op_def(op).attrs is Variable:
             self.variables.node(graph, tensors, operator, op)
             return
         found = split_states(op, operands(op, tensors, operator))
@@ -228,7 +231,7 @@ class _Reader:
         return True
 
     def _attrs(self, op: str, name: str, operator: Any) -> Any:
-        if op in CUSTOM_OPS:
+        if op in CUSTOM_FILE_OPS:
             return decode_options(op, bytes(indices(operator.CustomOptionsAsNumpy())))
         row = TFLITE_OPS[op]
         assert isinstance(row, TFLiteOp)
@@ -251,6 +254,15 @@ class _Reader:
         except KeyError:
             self.problems.append(f"at {op} {name!r}: {item.schema} number {stored} is not supported")
             return next(iter(item.codes or ()))
+
+
+def _scale_plain_integers(graph: Graph) -> None:
+    """Say of int8 tensors without a scale that they are whole numbers, where kernels take them as such."""
+    for value in graph.activations():
+        nodes = [use.node for use in value.uses] + ([value.producer] if value.producer else [])
+        is_plain = all(isinstance(op_def(node.op).quant, RawIntegers) for node in nodes)
+        if is_plain and value.type.dtype is DType.INT8 and value.type.quant is None:
+            value.type = replace(value.type, quant=Quant.per_tensor(1.0))
 
 
 def _origin(name: str) -> tuple[str, ...]:

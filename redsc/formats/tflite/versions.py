@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from redsc.formats.tflite.custom import CUSTOM_FILE_OPS
 from redsc.formats.tflite.ops import TFLITE_OPS, TFLiteOp
 from redsc.formats.tflite.state import STATE_FILE_OPS
-from redsc.ir import CUSTOM_OPS, Activation, DType, Node, Variable, op_def
+from redsc.ir import Activation, DType, Node, Variable, op_def
 
 __all__ = ["op_version"]
 
 
 def op_version(node: Node) -> int:
     """Return the operator version to write for a node."""
-    if node.op in CUSTOM_OPS or node.op in STATE_FILE_OPS or isinstance(node.attrs, Variable):
+    if node.op in CUSTOM_FILE_OPS or node.op in STATE_FILE_OPS or isinstance(node.attrs, Variable):
         return 1
     row = TFLITE_OPS[node.op]
     assert isinstance(row, TFLiteOp)

@@ -18,11 +18,11 @@ import tflite
 
 from redsc.errors import InternalError
 from redsc.formats.tflite.accessors import PLAN_NAME
-from redsc.formats.tflite.custom import encode_options
+from redsc.formats.tflite.custom import CUSTOM_FILE_OPS, encode_options
 from redsc.formats.tflite.ops import TENSOR_TYPES, TFLITE_OPS, Field, TFLiteOp
 from redsc.formats.tflite.state import RESOURCE, STATE_FILE_OPS, FileGraph, file_graphs
 from redsc.formats.tflite.versions import op_version
-from redsc.ir import CUSTOM_OPS, Array, DType, Graph, Node, TensorType, Value
+from redsc.ir import Array, DType, Graph, Node, TensorType, Value
 
 __all__ = ["SIGNATURE", "SLOT_BYTES", "ArenaOffsets", "shared_constants", "write_models", "write_tflite"]
 
@@ -167,7 +167,7 @@ class _Writer:
         return self.offsets([self.table("Metadata", Name=name, Buffer=len(buffers) - 1)])
 
     def operator_code(self, op: str, version: int) -> int:
-        if op in CUSTOM_OPS:
+        if op in CUSTOM_FILE_OPS:
             name, number = self.builder.CreateSharedString(op), tflite.BuiltinOperator.CUSTOM
             return self.table("OperatorCode", DeprecatedBuiltinCode=number, CustomCode=name, BuiltinCode=number)
         number = getattr(tflite.BuiltinOperator, op)
@@ -203,7 +203,7 @@ class _Writer:
         )
 
     def operator(self, node: Node, index: dict[int, int], code: int, between: Sequence[Value]) -> int:
-        options = self.custom_options(node) if node.op in CUSTOM_OPS else self.builtin_options(node)
+        options = self.custom_options(node) if node.op in CUSTOM_FILE_OPS else self.builtin_options(node)
         return self.table(
             "Operator",
             OpcodeIndex=code,

@@ -13,7 +13,7 @@ from redsc.cost.arena import most_shared
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
 from redsc.cost.overlap import overlap_distance
 from redsc.cost.tflm_structs import Abi
-from redsc.cost.tflm_tail import kernel_of
+from redsc.cost.tflm_tail import init_sizes, kernel_of
 from redsc.cost.working import working_bytes
 from redsc.ir import CUSTOM_OPS, Graph, Node, Value, op_def
 from redsc.ir.rules import Grouped, Produces
@@ -129,7 +129,7 @@ def _form(problem: Problem, node: Node) -> tuple[object, list[str]]:
 def kept_bytes(node: Node, abi: Abi) -> int:
     """Return the bytes that a node takes of a tail: its entry, parameters, buffers, and a tensor that is added."""
     kernel, is_added = kernel_of(node, abi), node.op in CUSTOM_OPS and not node.attrs.has_bias
-    buffers = (*kernel.tail(node, abi), abi.layout(kernel.op_data).size if kernel.op_data else 0)
+    buffers = (*kernel.tail(node, abi), *init_sizes(node, abi))
     structs = ("NodeAndRegistration", kernel.params, "TfLiteEvalTensor" if is_added else None)
     return sum(map(aligned, buffers)) + sum(abi.layout(struct).size for struct in structs if struct)
 
