@@ -36,7 +36,11 @@ MODELS = sorted(
     str(path.relative_to(FOLDER)) for path in FOLDER.glob("models/*/*") if path.suffix in (".onnx", ".tflite")
 )
 PPOCR = "models/rapidocr_onnxruntime-1.4.4/ch_ppocr_mobile_v2.0_cls_infer.onnx"
-SHAPES: dict[str, list[tuple[str, Shape]]] = {PPOCR: [("x", (1, 3, 48, 192))]}
+SILERO = "models/silero_vad-6.2.3/silero_vad_16k_op15.onnx"
+SHAPES: dict[str, list[tuple[str, Shape]]] = {
+    PPOCR: [("x", (1, 3, 48, 192))],
+    SILERO: [("input", (1, 576)), ("state", (2, 1, 128))],
+}
 LEAST_IMPORTED = 50
 
 needs_zoo = pytest.mark.skipif(not MODELS, reason="there is no model zoo; set REDSC_ZOO to its folder")

@@ -43,7 +43,6 @@ DEPLOYED = (
 REFUSED = (
     "onnx+tutorials/super_resolution.onnx",
     "rapidocr_onnxruntime-1.4.4/ch_ppocr_mobile_v2.0_cls_infer.onnx",
-    "silero_vad-6.2.3/silero_vad_16k_op15.onnx",
 )
 ONE_STEP = 1e-6  # what sigmoids of both runtimes may differ by, also where a whole output is as small
 

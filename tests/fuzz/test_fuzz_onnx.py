@@ -93,7 +93,21 @@ def _shapes() -> bytes:
     return _model(nodes, {name: np.array(items) for name, items in numbers.items()})
 
 
-SEEDS = {"cnn": _cnn(), "qdq": _qdq(), "decoder": _decoder(), "shapes": _shapes()}
+def _branch() -> bytes:
+    y = [helper.make_tensor_value_info("b", TensorProto.FLOAT, None)]
+    weight = numpy_helper.from_array(np.ones((7, 3), np.float32), "w")
+    then = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["b"])], "then", [], y, [weight])
+    other = helper.make_graph([helper.make_node("Relu", ["x"], ["b"])], "other", [], y)
+    nodes = [
+        helper.make_node("Shape", ["x"], ["n"]),
+        helper.make_node("Gather", ["n", "two"], ["h"]),
+        helper.make_node("Equal", ["h", "seven"], ["c"]),
+        helper.make_node("If", ["c"], ["y"], then_branch=then, else_branch=other),
+    ]
+    return _model(nodes, {"two": np.array(2), "seven": np.array(7)})
+
+
+SEEDS = {"cnn": _cnn(), "qdq": _qdq(), "decoder": _decoder(), "shapes": _shapes(), "branch": _branch()}
 SEED = st.sampled_from(list(SEEDS.values()))
 PLACE = st.integers(0, max(map(len, SEEDS.values())) - 1)
 
@@ -112,6 +126,7 @@ def test_the_seeds_are_sound() -> None:
     assert found["cnn"] == ["CONV_2D", "RELU", "MEAN", "RESHAPE", "FULLY_CONNECTED"]
     assert found["qdq"] == ["DEPTHWISE_CONV_2D"]
     assert {"TRANSPOSE_CONV", "RESIZE_BILINEAR", "MIRROR_PAD", "AVERAGE_POOL_2D", "SOFTMAX"} <= {*found["decoder"]}
+    assert found["branch"] == ["FULLY_CONNECTED"]
     assert found["shapes"] == ["RESHAPE", "CONCATENATION", "ADD"]
 
 

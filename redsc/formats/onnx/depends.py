@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from redsc.formats.onnx.branches import all_graphs
+
 __all__ = ["external_files"]
 
 _EXTERNAL = 1  # TensorProto.DataLocation.EXTERNAL, onnx.proto
@@ -16,6 +18,7 @@ def external_files(source: bytes, directory: Path) -> tuple[Path, ...]:
     """
     import onnx  # slow to load, and only ONNX files need it
 
-    tensors = onnx.load_model_from_string(source).graph.initializer
+    model = onnx.load_model_from_string(source)
+    tensors = (item for graph in all_graphs(model.graph) for item in graph.initializer)
     entries = (entry for item in tensors if item.data_location == _EXTERNAL for entry in item.external_data)
     return tuple(sorted({directory / entry.value for entry in entries if entry.key == "location"}))

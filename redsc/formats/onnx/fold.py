@@ -2,7 +2,8 @@
 
 Exporters write shapes as little programs (Shape, Gather, Concat, Reshape). With static shapes they are constants:
 infer shapes, evaluate what depends on constants only with ONNX's own reference evaluator, and again until nothing
-changes. Only cheap operators are evaluated, and only where the size of the result is known beforehand.
+changes; then take the branches that conditions now choose, and go on. Only cheap operators are evaluated, and only
+where the size of the result is known beforehand.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from redsc.errors import LimitExceeded, MalformedModel, UnsupportedError, UsageError, did_you_mean
+from redsc.formats.onnx.branches import take_branches, untaken
 from redsc.formats.onnx.infer import infer_shapes
 from redsc.formats.onnx.nodes import OnnxModel, OnnxNode
+from redsc.formats.onnx.parse import admit
 from redsc.ir import Array, Shape
 from redsc.limits import Limits
 
@@ -39,23 +42,18 @@ def fold_model(model: Any, limits: Limits, sizes: Mapping[str, Shape] = _NONE_GI
 
     Raises:
         UsageError: such a shape does not fit the model.
-        UnsupportedError: a shape stays unknown.
+        UnsupportedError: a shape stays unknown, or which branch an If takes.
         LimitExceeded: a tensor is too large.
         MalformedModel: the shapes contradict each other.
     """
     import onnx  # slow to load, and only ONNX files need it
 
     _bind_inputs(model.graph, sizes)
-    constants = {item.name: _array(onnx, item) for item in model.graph.initializer}
     opset = next(item.version for item in model.opset_import if item.domain in ("", "ai.onnx"))
-    for _ in range(_ROUNDS):
-        model = infer_shapes(onnx, model)
-        shapes = _known_shapes(model.graph, constants)
-        folded = _fold_nodes(onnx, model, opset, shapes, constants, limits)
-        if not folded:
-            break
-        _replace_nodes(onnx, model.graph, folded)
-        constants |= folded
+    model, shapes, constants = _settle(onnx, model, opset, limits)
+    while take_branches(onnx, model.graph, constants):
+        model, shapes, constants = _settle(onnx, admit(onnx, model, limits), opset, limits)
+    _refuse_branches(model.graph, shapes)
     _check_shapes(model.graph, shapes, constants, limits)
     return OnnxModel(
         nodes=[_node(onnx, node) for node in _needed(model.graph)],
@@ -67,6 +65,20 @@ def fold_model(model: Any, limits: Limits, sizes: Mapping[str, Shape] = _NONE_GI
         opset=opset,
         types={item.name: _type_name(onnx, item) for item in (*model.graph.input, *model.graph.output)},
     )
+
+
+def _settle(onnx: Any, model: Any, opset: int, limits: Limits) -> tuple[Any, dict[str, Shape], dict[str, Array]]:
+    """Return the model with all constants computed, with the shapes and the constants that are known then."""
+    constants = {item.name: _array(onnx, item) for item in model.graph.initializer}
+    for _ in range(_ROUNDS):
+        model = infer_shapes(onnx, model)
+        shapes = _known_shapes(model.graph, constants)
+        folded = _fold_nodes(onnx, model, opset, shapes, constants, limits)
+        if not folded:
+            break
+        _replace_nodes(onnx, model.graph, folded)
+        constants |= folded
+    return model, shapes, constants
 
 
 def _bind_inputs(proto: Any, sizes: Mapping[str, Shape]) -> None:
@@ -209,6 +221,16 @@ def _needed(proto: Any) -> list[Any]:
     return found[::-1]
 
 
+def _refuse_branches(proto: Any, shapes: Mapping[str, Shape]) -> None:
+    """Refuse every If that is left: its condition is not known."""
+    if problems := [f"at If {node.name!r}: {reason}" for node, reason in untaken(proto)]:
+        raise UnsupportedError(
+            f"redsc does not know which branch {len(problems)} If node(s) take",
+            evidence=problems,
+            hint=_open_sizes(proto.input, shapes) or "a condition must follow from constants and sizes of inputs",
+        )
+
+
 def _check_shapes(proto: Any, shapes: Mapping[str, Shape], constants: Mapping[str, Array], limits: Limits) -> None:
     """Check that every tensor that is read or made has a static shape of legal size."""
     made = [item.name for item in (*proto.input, *proto.output)]
@@ -221,20 +243,21 @@ def _check_shapes(proto: Any, shapes: Mapping[str, Shape], constants: Mapping[st
             f"the tensor {unknown[0]!r} is empty" if is_empty else f"the shape of {unknown[0]!r} is not static",
             code="N403",
             evidence=[f"at {name!r}: {_described(shapes.get(name))}" for name in unknown[:8]],
-            hint=_how_to_fix(proto.input, shapes),
+            hint=_open_sizes(proto.input, shapes)
+            or "only sizes of inputs may be unknown: export the model with fixed sizes",
         )
     for name in names:
         if len(shapes[name]) > limits.rank or prod(shapes[name]) > limits.tensor_elements:
             raise LimitExceeded(f"tensor {name!r} has the shape {list(shapes[name])}")
 
 
-def _how_to_fix(inputs: Iterable[Any], shapes: Mapping[str, Shape]) -> str:
-    """Return what to do about shapes that are not static."""
+def _open_sizes(inputs: Iterable[Any], shapes: Mapping[str, Shape]) -> str | None:
+    """Return what to do about the first input whose sizes the file leaves open, None where there is none."""
     for item in inputs:
         if -1 in shapes.get(item.name, ()):
             sizes = ",".join("SIZE" if n < 0 else str(n) for n in shapes[item.name])
             return f"say which with --shape {item.name}={sizes}"
-    return "only sizes of inputs may be unknown: export the model with fixed sizes"
+    return None
 
 
 def _described(shape: Shape | None) -> str:

@@ -14,13 +14,21 @@ _SLICES = 64  # one after the other
 
 
 def infer_shapes(onnx: Any, model: Any) -> Any:
-    """Return the model with the types of its tensors, and CastLike as the Cast that it is among them."""
+    """Return the model with the types of its tensors, and CastLike as the Cast that it is among them.
+
+    Nothing is said of what an If gives: the branch that it does not take need not even be sound.
+    """
     untyped = {index: node for index, node in enumerate(model.graph.node) if node.op_type in _UNTYPED}
     originals = {index: type(node).FromString(node.SerializeToString()) for index, node in untyped.items()}
     for node in untyped.values():
         node.op_type = "Identity"
         del node.attribute[:], node.input[1:]
+    branching = [index for index, node in enumerate(model.graph.node) if node.op_type == "If"]
+    for index in branching:
+        model.graph.node[index].domain = _HIDDEN
     model = _infer_around_slices(onnx, model)
+    for index in branching:
+        model.graph.node[index].domain = ""
     for index, node in originals.items():
         model.graph.node[index].CopyFrom(node)
     casts = [node for node in model.graph.node if node.op_type == "CastLike" and len(node.input) == 2]

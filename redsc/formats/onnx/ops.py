@@ -46,7 +46,7 @@ def _expanded(_context: OnnxContext, _node: OnnxNode) -> None:
 
 _REFUSALS = {
     "redsc does not translate it yet": "Hardmax",
-    "it runs other graphs (control flow)": "If Loop Scan SequenceMap",
+    "it runs other graphs (control flow)": "Loop Scan SequenceMap",
     "its 8-bit form is refused: export QDQ instead": "ConvInteger DynamicQuantizeLinear MatMulInteger",
     "tflite-micro has no kernel for it": """
         Acos Acosh Asin Asinh Atan Atanh Bernoulli BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor
@@ -67,7 +67,8 @@ EXPANDED_OPS = (
 )
 _ABSORBED = ("QuantizeLinear", "DequantizeLinear", *QUANTIZED_OPS)
 _FOLDED = (
-    *("CastLike", "Constant", "ConstantOfShape", "Mod", "OneHot", "Range", "ReduceProd", "Shape", "Size", "Trilu"),
+    *("CastLike", "Constant", "ConstantOfShape", "If", "Mod", "OneHot"),
+    *("Range", "ReduceProd", "Shape", "Size", "Trilu"),
 )
 
 ONNX_OPS: dict[str, OnnxOp | Refusal] = {

@@ -7,17 +7,21 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from redsc.errors import LimitExceeded, MalformedModel, UnsupportedError
+from redsc.formats.onnx.branches import all_graphs, names_read
 from redsc.formats.onnx.external import inline_external_data
 from redsc.formats.onnx.ops import EXPANDED_OPS, ONNX_OPS
 from redsc.formats.onnx.qoperator import expand_quantized_ops
 from redsc.formats.tables import Refusal
 from redsc.limits import Limits
 
-__all__ = ["parse_onnx", "raise_problems"]
+__all__ = ["admit", "parse_onnx", "raise_problems"]
 
 _FLOAT32 = 1  # TensorProto.DataType.FLOAT, onnx.proto
 _READABLE_INPUTS = {_FLOAT32: "float32", 2: "uint8", 3: "int8"}  # the latter two in front of a DequantizeLinear
+_INTEGER_INPUTS = (6, 7)  # int32, int64
 _OLDEST_OPSET = 7  # from here on arithmetic broadcasts as numpy does (onnx/docs/Changelog.md)
 _OWN_DOMAINS = ("", "ai.onnx")
 _DOMAINS = (*_OWN_DOMAINS, "com.microsoft")  # the latter for onnxruntime's quantised operators
@@ -49,14 +53,26 @@ def parse_onnx(data: bytes, limits: Limits, directory: Path | None) -> Any:
         from onnx import inliner
 
         model = inliner.inline_local_functions(model)
-        _check_counts(model, limits)
+    _bind_inert_inputs(onnx, model.graph)
+    weights = [item for graph in all_graphs(model.graph) for item in graph.initializer]
+    inline_external_data(weights, directory, limits)
+    return admit(onnx, model, limits)
+
+
+def admit(onnx: Any, model: Any, limits: Limits) -> Any:
+    """Return a self-contained model, checked, with those operators only that have a translation.
+
+    Raises:
+        MalformedModel: the model is not sound.
+        UnsupportedError: listing every node that redsc does not translate.
+    """
+    _check_counts(model, limits)
     model = _expand_functions(onnx, model)
     _check_names(model.graph)
     _drop_unused_nodes(model.graph)
     _refuse_unknown_ops(model.graph)
     expand_quantized_ops(onnx, model.graph)
     _check_inputs(model.graph)
-    inline_external_data(model.graph.initializer, directory, limits)
     _check_constants(model.graph.initializer, limits)
     return model
 
@@ -91,8 +107,10 @@ def _expand_functions(onnx: Any, model: Any) -> Any:
 def _check_counts(model: Any, limits: Limits) -> None:
     if not model.graph.node:
         raise MalformedModel("not an ONNX model, or one without nodes")
-    if len(model.graph.node) > limits.nodes or len(model.graph.initializer) > limits.tensors:
-        raise LimitExceeded(f"the model has {len(model.graph.node):,} nodes")
+    graphs = list(all_graphs(model.graph))
+    nodes = sum(len(graph.node) for graph in graphs)
+    if nodes > limits.nodes or sum(len(graph.initializer) for graph in graphs) > limits.tensors:
+        raise LimitExceeded(f"the model has {nodes:,} nodes")
 
 
 def _check_opset(onnx: Any, model: Any) -> None:
@@ -134,7 +152,7 @@ def _drop_unused_nodes(proto: Any) -> None:
     used = []
     for node in reversed(proto.node):
         if wanted & set(node.output):
-            wanted |= set(node.input)
+            wanted |= names_read(node)
             used.append(node)
     if len(used) < len(proto.node):
         kept = [type(node).FromString(node.SerializeToString()) for node in reversed(used)]
@@ -152,6 +170,28 @@ def _refuse_unknown_ops(proto: Any) -> None:
         if isinstance(row, Refusal):
             problems.append(f"at {node.op_type} {node.name or next(iter(node.output), '')!r}: {row.reason}")
     raise_problems(problems)
+
+
+def _bind_inert_inputs(onnx: Any, proto: Any) -> None:
+    """Make constants of integer inputs that are not read, or multiplied by 0 only: so exporters keep an input.
+
+    Products of floats would depend on them: infinity times 0 is none.
+    """
+    tensors = [(item.name, item) for item in proto.initializer]
+    made = [(node.output[0], item) for node in proto.node if node.op_type == "Constant" for item in node.attribute]
+    tensors += [(name, item.t) for name, item in made if item.HasField("t")]
+    small = [(name, item) for name, item in tensors if not item.data_location and prod(item.dims) == 1]
+    zeros = {name for name, item in small if not onnx.numpy_helper.to_array(item).any()}
+    outputs, constants = {item.name for item in proto.output}, {item.name for item in proto.initializer}
+    for item in list(proto.input):
+        kind = item.type.tensor_type
+        reads = [node for node in proto.node if item.name in names_read(node)]
+        is_inert = all(node.op_type == "Mul" and zeros & set(node.input) for node in reads)
+        if kind.elem_type in _INTEGER_INPUTS and is_inert and item.name not in outputs | constants:
+            shape = [max(dim.dim_value, 1) for dim in kind.shape.dim]
+            zero = np.zeros(shape, onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type))
+            proto.initializer.append(onnx.numpy_helper.from_array(zero, item.name))
+            proto.input.remove(item)
 
 
 def _check_inputs(proto: Any) -> None:
