@@ -9,7 +9,7 @@ import numpy as np
 
 from redsc.ir.graph import Node
 from redsc.ir.ops import OpDef, ShapeError, constant_ints, limit_rank, same_type, signatures
-from redsc.ir.rules import Barrier, Grouped, Produces
+from redsc.ir.rules import Grouped, Multiplies, Produces
 from redsc.ir.types import DType, Shape
 
 __all__ = [
@@ -294,7 +294,7 @@ CONV_OPS = (
         BatchMatMul,
         infer=_infer_batch_matmul,
         macs=_macs_batch_matmul,
-        channels=Barrier("a product of two activations sums over them"),
+        channels=Multiplies(),
         signatures=same_type((F32, I8), 2),
         min_inputs=2,
         data=(0, 1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from redsc.ir.ops import NoAttrs, OpDef, same_shape, same_type, signatures
-from redsc.ir.rules import Barrier, Fixed, InPlace, OwnScale, Passes, RawIntegers, SameScale, Signature
+from redsc.ir.rules import Fixed, InPlace, Normalizes, OwnScale, RawIntegers, SameScale, Signature, Ties
 from redsc.ir.types import DType
 
 __all__ = ["UNARY_OPS", "LeakyRelu", "Softmax"]
@@ -39,7 +39,7 @@ UNARY_OPS = (
         "SOFTMAX",
         Softmax,
         infer=same_shape,
-        channels=Barrier("softmax sums over the channels"),
+        channels=Normalizes("softmax sums over the channels"),
         signatures=(*_FLOAT_OR_INT8, Signature((I8,), I16)),
         quant=_SOFTMAX,
     ),
@@ -47,7 +47,7 @@ UNARY_OPS = (
         "LOG_SOFTMAX",
         NoAttrs,
         infer=same_shape,
-        channels=Barrier("softmax sums over the channels"),
+        channels=Normalizes("softmax sums over the channels"),
         signatures=_FLOAT_OR_INT8,
         quant=_LOG_SOFTMAX,
     ),
@@ -55,7 +55,7 @@ UNARY_OPS = (
         "L2_NORMALIZATION",
         NoAttrs,
         infer=same_shape,
-        channels=Barrier("the norm sums over the channels"),
+        channels=Normalizes("the norm sums over the channels"),
         signatures=_FLOAT_OR_INT8,
         quant=_L2_NORMALIZATION,
     ),
@@ -63,7 +63,7 @@ UNARY_OPS = (
         "LEAKY_RELU",
         LeakyRelu,
         infer=same_shape,
-        channels=Passes(),
+        channels=Ties(),
         signatures=_FLOAT_OR_INT8,
         alias=InPlace(),
     ),
@@ -72,7 +72,7 @@ UNARY_OPS = (
             name,
             NoAttrs,
             infer=same_shape,
-            channels=Passes(),
+            channels=Ties(),
             signatures=_FLOAT_OR_INT8,
             quant=quant,
             alias=InPlace(),
@@ -89,14 +89,14 @@ UNARY_OPS = (
         )
     ),
     *(
-        OpDef(name, NoAttrs, infer=same_shape, channels=Passes(), signatures=_FLOAT, alias=InPlace())
+        OpDef(name, NoAttrs, infer=same_shape, channels=Ties(), signatures=_FLOAT, alias=InPlace())
         for name in ("CEIL", "COS", "EXP", "FLOOR", "LOG", "NEG", "ROUND", "SIN", "SQRT", "SQUARE")
     ),
     OpDef(
         "LOGICAL_NOT",
         NoAttrs,
         infer=same_shape,
-        channels=Passes(),
+        channels=Ties(),
         signatures=same_type((BOOL,)),
         alias=InPlace(),
     ),
@@ -104,7 +104,7 @@ UNARY_OPS = (
         "ZEROS_LIKE",
         NoAttrs,
         infer=same_shape,
-        channels=Passes(),
+        channels=Ties(),
         signatures=same_type((F32, I32, I64)),
         alias=InPlace(),
     ),
@@ -112,7 +112,7 @@ UNARY_OPS = (
         "CAST",
         NoAttrs,
         infer=same_shape,
-        channels=Passes(),
+        channels=Ties(),
         signatures=signatures(
             *(((source,), target) for source in (F32, I8, I16, I32, BOOL) for target in (F32, I8, I16, I32, BOOL)),
             *(((U32,), I32), ((I32,), U32)),
@@ -124,7 +124,7 @@ UNARY_OPS = (
         "QUANTIZE",
         NoAttrs,
         infer=same_shape,
-        channels=Passes(),
+        channels=Ties(),
         signatures=signatures(
             *(((F32,), I8), ((F32,), I16), ((I8,), I8), ((I8,), I16)),
             *(((I16,), I8), ((I16,), I16), ((I16,), I32), ((I32,), I8), ((I32,), I16)),
@@ -135,7 +135,7 @@ UNARY_OPS = (
         "DEQUANTIZE",
         NoAttrs,
         infer=same_shape,
-        channels=Passes(),
+        channels=Ties(),
         signatures=signatures(((I8,), F32), ((I16,), F32)),
     ),
 )

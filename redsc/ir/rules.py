@@ -1,7 +1,7 @@
 """The small declarative vocabulary in which an op entry states its behaviour.
 
-A rule is data, not code: passes interpret it. Axis numbers are axes of the named operand; channels are always the
-last axis of an activation (NHWC).
+A rule is data, not code: passes interpret it. Axis numbers are axes of the named operand; channels are the last
+axis of an activation (NHWC), rarely another one between a reshape and a transpose.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ __all__ = [
     "InPlace",
     "Joins",
     "LooksUp",
+    "Multiplies",
     "NoAlias",
+    "Normalizes",
     "OwnScale",
     "Pads",
     "Passes",
@@ -83,8 +85,16 @@ class Contracts:
 
 
 @dataclass(frozen=True, slots=True)
+class Multiplies:
+    """A product of two stacks of matrices: it sums over their last axes but one or last, as its attributes say.
+
+    Channels pass on the axes that matrices are stacked along: with a channel goes a matrix, as a head of attention.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Ties:
-    """All inputs and the output have the same channels."""
+    """Works element by element: all inputs and the output have the same channels, on whichever axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +121,13 @@ class Along:
     """Works along the axes in an operand (a number) or attribute (a name); channels pass on another axis."""
 
     axes: int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Normalizes:
+    """What it makes depends on all of the last axis: channels there are frozen, on another axis they pass."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +206,13 @@ ChannelRule = (
     Produces
     | Grouped
     | Contracts
+    | Multiplies
     | Ties
     | Passes
     | Pads
     | Reduces
     | Along
+    | Normalizes
     | LooksUp
     | Joins
     | Splits

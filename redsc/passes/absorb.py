@@ -55,7 +55,7 @@ def absorb_cut(
     cut = slice_channels(permuted, groups, widths)
     nodes = dict(zip(permuted.nodes, cut.nodes, strict=True))
     for consumer in find_consumers(permuted, groups):
-        kept = kept_channels(groups, groups.axes[consumer.source.name][len(consumer.source.type.shape) - 1], widths)
+        kept = kept_channels(groups, consumer.heard, widths)
         if len(kept) < consumer.channels <= consumer.depth * consumer.groups:
             rows = kept_channels(groups, groups.axes[consumer.weight.name][consumer.rule.out_axis], widths)
             found = moments[consumer.source.name].folded(consumer.row)

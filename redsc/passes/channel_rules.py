@@ -5,14 +5,12 @@ A handler that returns a list says it for every output.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from math import prod
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
-from redsc.ir import Node, Value, op_def
-from redsc.ir.ops_cut import sliced_axes
+from redsc.ir import Node, op_def
 from redsc.ir.rules import (
     Along,
     Barrier,
@@ -20,6 +18,8 @@ from redsc.ir.rules import (
     Grouped,
     Joins,
     LooksUp,
+    Multiplies,
+    Normalizes,
     Pads,
     Passes,
     Produces,
@@ -32,23 +32,27 @@ from redsc.ir.rules import (
     Ties,
     Transposes,
 )
-from redsc.passes.finder import MOST_CHANNELS, NO_CHANNELS, Channels, Finder
+from redsc.passes.channel_axes import (
+    Found,
+    along,
+    joins,
+    multiplies,
+    normalizes,
+    reduces,
+    reshaped,
+    reshapes,
+    slices,
+    splits,
+    ties,
+    transposes,
+)
+from redsc.passes.finder import MOST_CHANNELS, NO_CHANNELS, Channels, Finder, Grid
 from redsc.passes.spaces import makes_channels
 
 __all__ = ["visit"]
 
 
-class _Carried(NamedTuple):
-    """Channels, and the axis of an output that carries them."""
-
-    channels: Channels
-    axis: int = -1
-
-
-_Found = _Carried | Sequence[_Carried] | None
-
-
-def _produces(finder: Finder, node: Node, rule: Produces) -> _Found:
+def _produces(finder: Finder, node: Node, rule: Produces) -> Found:
     """New channels along the weight's output axis; its input axis follows the channels that come in."""
     weight, quant = node.operand(rule.weight), node.operand(rule.weight).type.quant
     out = finder.new_channels(weight.type.shape[rule.out_axis], node.name)
@@ -56,27 +60,27 @@ def _produces(finder: Finder, node: Node, rule: Produces) -> _Found:
         reason = f"{node.op} {node.name!r} has no constant weight per output channel"
         finder.stop(node.present_inputs(), reason)
         finder.freeze(out, reason)
-        return _Carried(out)
+        return Grid(out)
     depth = weight.type.shape[rule.in_axis]
     if rule.has_groups:
         finder.tie_rows(out, len(out) * depth // op_def(node.op).source(node).type.shape[-1])
     finder.set_layout(weight, rule.in_axis, _rows_read(finder, node, depth))
     finder.set_layout(weight, rule.out_axis, out)
     _tie_followers(finder, node, rule.followers, out)
-    return _Carried(out)
+    return Grid(out)
 
 
-def _grouped(finder: Finder, node: Node, rule: Grouped) -> _Found:
+def _grouped(finder: Finder, node: Node, rule: Grouped) -> Found:
     """Output channel c * m + i belongs to input channel c; weight and bias follow the output."""
     size, depth = node.outputs[0].type.shape[-1], op_def(node.op).source(node).type.shape[-1]
     source = _rows_read(finder, node, depth)
     out = finder.new_channels(size, node.name) if makes_channels(node) else np.repeat(source, size // depth)
     finder.set_layout(node.operand(rule.weight), rule.out_axis, out)
     _tie_followers(finder, node, rule.followers, out)
-    return _Carried(out)
+    return Grid(out)
 
 
-def _contracts(finder: Finder, node: Node, rule: Contracts) -> _Found:
+def _contracts(finder: Finder, node: Node, rule: Contracts) -> Found:
     """The weights follow the channels that come in; those of the result stay."""
     for index in rule.weights:
         weight = node.operand(index)
@@ -85,16 +89,18 @@ def _contracts(finder: Finder, node: Node, rule: Contracts) -> _Found:
             finder.stop(node.present_inputs(), f"{node.op} {node.name!r} has no constant weight")
     out = finder.new_channels(node.outputs[0].type.shape[-1], node.name)
     finder.freeze(out, f"{node.op} {node.name!r} makes them: {rule.reason}")
-    return _Carried(out)
+    return Grid(out)
 
 
 def _rows_read(finder: Finder, node: Node, length: int) -> Channels:
     """Return the channels of the rows of elements that a layer reads; freeze those that it reads otherwise."""
-    row = _row(finder, _incoming(finder, node), length)
-    if row is None:
+    source = op_def(node.op).source(node)
+    grid, shape = finder.grid(source), source.type.shape
+    rows = reshaped(grid, shape, (source.type.elements // length, length)) if grid and length else None
+    if rows is None or 1 not in rows.axes:
         finder.stop(op_def(node.op).data_inputs(node), f"{node.op} {node.name!r} reads parts of them")
         return NO_CHANNELS
-    return row
+    return finder.keep_axes(rows, [1]).channels
 
 
 def _tie_followers(finder: Finder, node: Node, followers: Iterable[int], channels: Channels) -> None:
@@ -103,150 +109,45 @@ def _tie_followers(finder: Finder, node: Node, followers: Iterable[int], channel
             finder.set_layout(node.operand(index), len(node.operand(index).type.shape) - 1, channels)
 
 
-def _ties(finder: Finder, node: Node, _rule: Ties) -> _Found:
-    """Every operand with as many channels as the output has the same channels; a broadcast one has none."""
-    channels = node.outputs[0].type.shape[-1] if node.outputs[0].type.shape else 1
-    wide = [v for v in node.present_inputs() if v.type.shape and v.type.shape[-1] == channels]
-    for value in node.present_inputs():
-        if value not in wide:
-            finder.freeze(finder.layout(value), f"{node.op} {node.name!r} broadcasts it")
-    return _tie(finder, node, wide)
+def _passes(finder: Finder, node: Node, _rule: Passes) -> Found:
+    return Grid(_incoming(finder, node))
 
 
-def _tie(finder: Finder, node: Node, values: Iterable[Value]) -> _Found:
-    """Give values the same channels; constants follow the others."""
-    tied: Channels | None = None
-    for value in sorted(values, key=lambda v: v.is_constant):
-        if value.is_constant and tied is not None:
-            finder.set_layout(value, len(value.type.shape) - 1, tied)
-        elif tied is None:
-            tied = finder.layout(value)
-        else:
-            finder.unify(tied, finder.layout(value), f"{node.op} {node.name!r} joins them with others")
-    return None if tied is None else _Carried(tied)
-
-
-def _passes(finder: Finder, node: Node, _rule: Passes) -> _Found:
-    return _Carried(_incoming(finder, node))
-
-
-def _pads(finder: Finder, node: Node, rule: Pads) -> _Found:
+def _pads(finder: Finder, node: Node, rule: Pads) -> Found:
     """Padded channels are new ones, before and after those that come in."""
     source, amounts = _incoming(finder, node), node.operand(rule.paddings).data
     if amounts is None or not len(source):
         return None
     before, after = (finder.new_channels(int(amount), node.name) for amount in amounts.reshape(-1)[-2:])
-    return _Carried(np.concatenate([before, source, after]))
+    return Grid(np.concatenate([before, source, after]))
 
 
-def _reduces(finder: Finder, node: Node, rule: Reduces) -> _Found:
-    return None if _is_last(node, rule.axes) else _Carried(_incoming(finder, node))
-
-
-def _along(finder: Finder, node: Node, rule: Along) -> _Found:
-    if _is_last(node, rule.axes):
-        finder.stop(node.present_inputs(), f"{node.op} {node.name!r} works along them")
-    return _Carried(_incoming(finder, node))
-
-
-def _looks_up(finder: Finder, node: Node, rule: LooksUp) -> _Found:
+def _looks_up(finder: Finder, node: Node, rule: LooksUp) -> Found:
     """A table of numbers is read element by element, at indices that have channels."""
     if node.operand(0).is_constant and len(node.operand(0).type.shape) == 1:
-        return _Carried(finder.layout(node.operand(rule.indices)))
-    return _along(finder, node, Along(rule.axis))
+        return Grid(finder.layout(node.operand(rule.indices)))
+    return along(finder, node, Along(rule.axis))
 
 
-def _joins(finder: Finder, node: Node, rule: Joins) -> _Found:
-    """Along the last axis the channels follow one another, along another axis all are the same."""
-    inputs = list(node.present_inputs())
-    rank = len(node.outputs[0].type.shape)
-    if node.attrs.axis % rank != rank - 1:
-        return _tie(finder, node, inputs)
-    if rule.stacks:
-        finder.stop(node.present_inputs(), f"{node.op} {node.name!r} stacks them along a new axis")
-        return None
-    for value in inputs:
-        if not len(finder.layout(value)):
-            finder.fresh(value, f"{node.op} {node.name!r} joins a constant")
-    return _Carried(np.concatenate([finder.layout(value) for value in inputs]))
-
-
-def _splits(finder: Finder, node: Node, rule: Splits) -> _Found:
-    """Along the last axis every piece takes its part; equal pieces must stay equal, and are tied."""
-    channels = _incoming(finder, node)
-    if not _is_last(node, rule.axis):
-        return _Carried(channels)
-    if len(node.outputs[0].type.shape) != len(op_def(node.op).source(node).type.shape):
-        finder.stop(node.present_inputs(), f"{node.op} {node.name!r} takes them apart")
-        return None
-    sizes = [value.type.shape[-1] for value in node.outputs]
-    if rule.sizes is None and len(channels) == sum(sizes):
-        finder.tie_rows(channels, sizes[0])
-    return [_Carried(piece) for piece in np.split(channels, np.cumsum(sizes)[:-1])]
-
-
-def _slices(finder: Finder, node: Node, _rule: Slices) -> _Found:
-    taken = sliced_axes(node)[-1]
-    if isinstance(taken, int) or taken.step not in (None, 1):
-        finder.stop(node.present_inputs(), f"{node.op} {node.name!r} picks some of them")
-        return None
-    return _Carried(_incoming(finder, node)[taken])
-
-
-def _transposes(finder: Finder, node: Node, rule: Transposes) -> _Found:
-    found, perm = _channel_axis(finder, node), node.operand(rule.perm).data
-    if found is None or perm is None:
-        return None
-    return _Carried(found.channels, perm.reshape(-1).tolist().index(found.axis))
-
-
-def _reshapes(finder: Finder, node: Node, _rule: Reshapes) -> _Found:
-    """Channels are merged with whole axes before and after them, or cut into rows that are tied.
-
-    A channel has `run` elements side by side. On an axis of the output, indices are `step` elements apart.
-    """
-    found, before, after = _channel_axis(finder, node), node.operand(0).type.shape, node.outputs[0].type.shape
-    if found is None or not prod(after):
-        return None
-    run = prod(before[found.axis + 1 :])
-    for axis in reversed(range(len(after))):
-        length, step = after[axis], prod(after[axis + 1 :])
-        repeats, rest = divmod(length * step, len(found.channels) * run)
-        if run % step == rest == 0 and length <= MOST_CHANNELS:
-            return _Carried(np.tile(np.repeat(found.channels, run // step), repeats), axis)
-        if run == step and length > 1 and len(found.channels) % length == 0:
-            return _Carried(finder.tie_rows(found.channels, length), axis)
-    return None
-
-
-def _regroups(finder: Finder, node: Node, _rule: Regroups) -> _Found:
+def _regroups(finder: Finder, node: Node, _rule: Regroups) -> Found:
     row = _row(finder, _incoming(finder, node), node.outputs[0].type.shape[-1])
-    return None if row is None else _Carried(row)
+    return None if row is None else Grid(row)
 
 
-def _remembers(finder: Finder, node: Node, _rule: Remembers) -> _Found:
+def _remembers(finder: Finder, node: Node, _rule: Remembers) -> Found:
     """What a variable holds stays as it is, and so do all channels that are tied to it."""
     finder.stop((*node.present_inputs(), *node.outputs), "it is state, which all levels share")
-    return [_Carried(finder.new_channels((1, *value.type.shape)[-1], value.name)) for value in node.outputs]
+    return [Grid(finder.new_channels((1, *value.type.shape)[-1], value.name)) for value in node.outputs]
 
 
-def _barrier(finder: Finder, node: Node, rule: Barrier) -> _Found:
+def _barrier(finder: Finder, node: Node, rule: Barrier) -> Found:
     finder.stop(node.present_inputs(), rule.reason)
-    return _Carried(_incoming(finder, node))
+    return Grid(_incoming(finder, node))
 
 
 def _incoming(finder: Finder, node: Node) -> Channels:
     """Return the channels of the data that a node reads."""
     return finder.layout(op_def(node.op).source(node))
-
-
-def _channel_axis(finder: Finder, node: Node) -> _Carried | None:
-    """Return the channels of the data that a node reads if one axis has some, whichever it is."""
-    known = finder.axes.get(op_def(node.op).source(node).name, {})
-    if len(known) != 1:
-        return None
-    ((axis, channels),) = known.items()
-    return _Carried(channels, axis)
 
 
 def _row(finder: Finder, channels: Channels, length: int) -> Channels | None:
@@ -257,34 +158,30 @@ def _row(finder: Finder, channels: Channels, length: int) -> Channels | None:
     return finder.tie_rows(channels, length) if count > length else np.tile(channels, length // count)
 
 
-def _is_last(node: Node, where: int | str) -> bool:
-    """Whether the axes in an operand or attribute include the last of the data, or are not known."""
-    rank = len(op_def(node.op).source(node).type.shape)
-    if isinstance(where, str):
-        return bool(getattr(node.attrs, where) % rank == rank - 1)
-    axes = node.operand(where).data
-    return axes is None or any(int(axis) % rank == rank - 1 for axis in axes.reshape(-1))
-
-
-_RULES: dict[type[Any], Callable[[Finder, Node, Any], _Found]] = {
+_RULES: dict[type[Any], Callable[[Finder, Node, Any], Found]] = {
     Produces: _produces,
     Grouped: _grouped,
     Contracts: _contracts,
-    Ties: _ties,
+    Multiplies: multiplies,
+    Normalizes: normalizes,
+    Ties: ties,
     Passes: _passes,
     Pads: _pads,
-    Reduces: _reduces,
-    Along: _along,
+    Reduces: reduces,
+    Along: along,
     LooksUp: _looks_up,
-    Joins: _joins,
-    Splits: _splits,
-    Slices: _slices,
-    Transposes: _transposes,
-    Reshapes: _reshapes,
+    Joins: joins,
+    Splits: splits,
+    Slices: slices,
+    Transposes: transposes,
+    Reshapes: reshapes,
     Regroups: _regroups,
     Remembers: _remembers,
     Barrier: _barrier,
 }
+
+
+_ON_LAST_AXIS = (Passes, Pads, LooksUp, Regroups, Barrier)
 
 
 def visit(finder: Finder, node: Node) -> None:
@@ -292,15 +189,15 @@ def visit(finder: Finder, node: Node) -> None:
     rule, reason, found = op_def(node.op).channels, _why_not(finder, node), None
     if reason is None:
         found = _RULES[type(rule)](finder, node, rule)
-    every = [found] * len(node.outputs) if found is None or isinstance(found, _Carried) else found
-    for output, carried in zip(node.outputs, every, strict=True):
-        shape = output.type.shape
-        if carried is None or not shape or len(carried.channels) != shape[carried.axis]:
+    every = [found] * len(node.outputs) if found is None or isinstance(found, Grid) else found
+    for output, grid in zip(node.outputs, every, strict=True):
+        axes = () if grid is None else tuple(axis % max(len(output.type.shape), 1) for axis in grid.axes)
+        if grid is None or grid.channels.shape != tuple(output.type.shape[axis] for axis in axes):
             reason = reason or f"{node.op} {node.name!r} changes their number"
             finder.stop(node.present_inputs(), reason)
             finder.fresh(output, f"{node.op} {node.name!r} makes it")
         else:
-            finder.set_layout(output, carried.axis % len(shape), carried.channels)
+            finder.set_grid(output, Grid(grid.channels, axes))
 
 
 def _why_not(finder: Finder, node: Node) -> str | None:
@@ -308,9 +205,9 @@ def _why_not(finder: Finder, node: Node) -> str | None:
     op = op_def(node.op)
     if any(value.type.shape[-1] > MOST_CHANNELS for value in node.outputs if value.type.shape):
         return f"{node.op} {node.name!r} makes more than {MOST_CHANNELS:,} of them"
-    if isinstance(op.channels, (Produces, Grouped, Transposes, Reshapes, Remembers)):
+    if not isinstance(op.channels, _ON_LAST_AXIS):
         return None
-    read = ((value, axis) for value in op.data_inputs(node) for axis in finder.axes.get(value.name, ()))
-    if any(not value.is_constant and axis != len(value.type.shape) - 1 for value, axis in read):
+    read = ((value, finder.grid(value)) for value in op.data_inputs(node) if not value.is_constant)
+    if any(grid is not None and grid.axes[-1] != len(value.type.shape) - 1 for value, grid in read):
         return f"{node.op} {node.name!r} reads them along another axis"
     return None

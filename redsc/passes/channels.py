@@ -103,14 +103,16 @@ def _written_numbers(node: Node, outputs: Sequence[Value], kept: Kept) -> Iterat
 
 def _written_places(node: Node, rule: Slices, kept: Kept) -> Iterator[tuple[int, list[int]]]:
     """Yield begin and end of a slice of channels, where the channels change."""
-    source = op_def(node.op).source(node)
-    last, taken = len(source.type.shape) - 1, sliced_axes(node)[-1]
-    indices = kept(source).get(last)
-    if indices is not None and isinstance(taken, slice):
-        begin, end, _ = taken.indices(source.type.shape[last])
-        for index, place in ((rule.begin, begin), (rule.end, end)):
-            if index is not None:
-                yield index, [*_numbers(node, index)[:-1], int((indices < place).sum())]
+    source, taken = op_def(node.op).source(node), sliced_axes(node)
+    for index in (rule.begin, rule.end):
+        numbers = None if index is None else _numbers(node, index)
+        for axis, indices in kept(source).items():
+            part = taken[axis]
+            if numbers is not None and isinstance(part, slice):
+                place = part.indices(source.type.shape[axis])[0 if index == rule.begin else 1]
+                numbers[axis] = int((indices < place).sum())
+        if index is not None and numbers is not None:
+            yield index, numbers
 
 
 def _written_paddings(node: Node, rule: Pads, kept: Kept) -> list[int]:

@@ -19,14 +19,18 @@ __all__ = ["Consumer", "find_consumers", "kept_channels", "row_lengths"]
 class Consumer:
     """A layer whose input channels carry a free space.
 
-    `source` is what it reads, in the shape that still has its own channel axis: a flattened image is the image. The
-    weight is (outputs, ..., depth); `layout` is that of its last axis.
+    `source` is what it reads, in the shape that still has its own channel axis: a flattened image is the image.
+    Where the last axis of what it reads is not that of the space, rows as long as the weight's count as channels:
+    as heads side by side. The weight is (outputs, ..., depth); `layout` is that of its last axis, `heard` of the
+    channels.
     """
 
     node: Node
     rule: Produces
     source: Value
     layout: Layout
+    heard: Layout
+    channels: int
 
     @property
     def weight(self) -> Value:
@@ -37,11 +41,6 @@ class Consumer:
     def depth(self) -> int:
         """The length of the weight's input axis: channels of one group, or all of a flattened image."""
         return self.weight.type.shape[self.rule.in_axis]
-
-    @property
-    def channels(self) -> int:
-        """The channels of the source."""
-        return self.source.type.shape[-1]
 
     @property
     def row(self) -> int:
@@ -64,8 +63,11 @@ def find_consumers(graph: Graph, groups: ChannelGroups) -> Iterator[Consumer]:
         weight = node.operand(rule.weight)
         layout = groups.axes.get(weight.name, {}).get(rule.in_axis, ())
         if any(segment.space in free for segment in layout):
-            source = _image(op_def(node.op).source(node), weight.type.shape[rule.in_axis], groups)
-            yield Consumer(node, rule, source, layout)
+            depth = weight.type.shape[rule.in_axis]
+            source = _image(op_def(node.op).source(node), depth, groups)
+            last = groups.axes[source.name].get(len(source.type.shape) - 1)
+            channels = source.type.shape[-1] if last else depth
+            yield Consumer(node, rule, source, layout, last or layout, channels)
 
 
 def row_lengths(graph: Graph, groups: ChannelGroups) -> dict[str, int]:

@@ -42,6 +42,8 @@ def find_channel_groups(
         finder.unify(finder.layout(values[left]), finder.layout(values[right]), f"it is tied to {left!r}")
     for value in graph.outputs:
         finder.freeze_value(value, "it is a graph output")
+    for value in list(finder.grids):
+        finder.settle(value)
     return _frozen_by_hand(find_spaces(finder), freeze)
 
 

@@ -1,9 +1,10 @@
 """Read the channel spaces off a finished walk.
 
-Channels that follow one another in the layer they come from, and wherever else they occur, are one space. So the
-channels of every layer start as one run; a run is cut where an axis has only a part of it, or repeats its channels
-unlike each other, until every axis consists of whole runs (partition refinement). Every channel is on some axis and
-what is tied or frozen are axes, so runs are tied and frozen as a whole.
+Channels that follow one another in the layer they come from, and wherever else they occur, are one space. Those
+that are tied count as one, at the place of the first. So the channels of every layer start as one run; a run is
+cut where an axis has only a part of it, or repeats its channels unlike each other, until every axis consists of
+whole runs (partition refinement). Every channel is on some axis and what is tied or frozen are axes, so runs are
+tied and frozen as a whole.
 """
 
 from __future__ import annotations
@@ -22,16 +23,17 @@ __all__ = ["find_spaces"]
 
 def find_spaces(finder: Finder) -> ChannelGroups:
     """Return the spaces in the order of their first channels, with unique names, and the layout of every axis."""
-    least = finder.representatives()
+    roots, least = np.unique(finder.representatives(), return_inverse=True)
     axes = {name: {axis: least[found] for axis, found in known.items()} for name, known in finder.axes.items()}
     arrays = {found.tobytes(): found for known in axes.values() for found in known.values()}
     reasons = _reasons(finder, least)
-    starts = sorted({0, len(least), *(origin.first for origin in finder.origins)})
+    firsts = np.searchsorted(roots, [origin.first for origin in finder.origins])
+    starts = sorted({0, len(roots), *firsts.tolist()})
     blocks = _whole_blocks(starts, arrays)
-    runs = [(start, end) for start, end in pairwise(starts) if least[start] == start]
+    runs = list(pairwise(starts))
     number = {start: index for index, (start, _) in enumerate(runs)}
     layouts = {key: _layout(found, number) for key, found in blocks.items()}
-    quanta, names = _quanta(finder.origins, least), _names(finder.origins, least, runs)
+    quanta, names = _quanta(finder.origins, least), _names(finder.origins, roots, least, runs)
     spaces = (
         Space(number[start], name, end - start, reasons.get(start), int(np.gcd.reduce(quanta[start:end])))
         for name, (start, end) in zip(names, runs, strict=True)
@@ -102,7 +104,9 @@ def _quanta(origins: Iterable[Origin], least: Channels) -> Channels:
     return quanta
 
 
-def _names(origins: list[Origin], least: Channels, runs: Iterable[tuple[int, int]]) -> Iterator[str]:
+def _names(
+    origins: list[Origin], roots: Channels, least: Channels, runs: Iterable[tuple[int, int]]
+) -> Iterator[str]:
     """Yield a unique name per run: that of its layer, and which of the layer's channels if there are others."""
     firsts = [origin.first for origin in origins]
     taken: dict[str, int] = {}
@@ -113,11 +117,11 @@ def _names(origins: list[Origin], least: Channels, runs: Iterable[tuple[int, int
         return name if count == 1 else unique(f"{name}#{count}")
 
     for start, end in runs:
-        place = bisect_right(firsts, start) - 1
+        place = bisect_right(firsts, roots[start]) - 1
         origin = origins[place]
         channels = least[origin.first : origin.first + origin.size]
         if place not in layers:
             layers[place] = unique(origin.name)
         is_whole = start <= channels.min() and channels.max() < end
-        part = f"{layers[place]}[{start - origin.first}:{end - origin.first}]"
+        part = f"{layers[place]}[{roots[start] - origin.first}:{roots[end - 1] + 1 - origin.first}]"
         yield layers[place] if is_whole else unique(part)

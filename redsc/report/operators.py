@@ -12,7 +12,16 @@ from redsc.formats.tables import Refusal
 from redsc.formats.tflite.ops import TFLITE_OPS
 from redsc.ir.ops import OpDef
 from redsc.ir.registry import FAMILIES, FRONT_END_OPS
-from redsc.ir.rules import Barrier, Contracts, Fixed, RawIntegers, SameInputScales, SameScale
+from redsc.ir.rules import (
+    Barrier,
+    Contracts,
+    Fixed,
+    Multiplies,
+    Normalizes,
+    RawIntegers,
+    SameInputScales,
+    SameScale,
+)
 from redsc.ir.types import DType
 from redsc.report.terminal import print_table
 
@@ -118,6 +127,10 @@ def _scales(op: OpDef) -> str:
 def _channels(op: OpDef) -> str:
     if isinstance(op.channels, Contracts):
         return f"those read can be cut, those made stay: {op.channels.reason}"
+    if isinstance(op.channels, Normalizes):
+        return f"those of the last axis kept: {op.channels.reason}"
+    if isinstance(op.channels, Multiplies):
+        return "whole matrices can be cut, as heads of attention; what is summed is kept"
     return f"kept: {op.channels.reason}" if isinstance(op.channels, Barrier) else "can be cut"
 
 

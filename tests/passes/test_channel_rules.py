@@ -68,12 +68,14 @@ def _one_channel(net: NetBuilder, value: Value) -> Value:
         (_one_channel, "STRIDED_SLICE 'strided_slice1' picks some of them"),
         (lambda net, x: net.node("TRANSPOSE", x, ints(0, 3, 1, 2)), "CONV_2D 'conv_2d2' reads parts of them"),
         (
-            lambda net, x: net.node("RELU", net.node("TRANSPOSE", x, ints(3, 0, 1, 2))),
-            "RELU 'relu2' reads them along another axis",
+            lambda net, x: net.pool(net.node("TRANSPOSE", x, ints(0, 3, 1, 2))),
+            "MAX_POOL_2D 'max_pool_2d2' reads them along another axis",
         ),
         (
-            lambda net, x: net.node("RELU", net.node("TRANSPOSE", net.reshape(x, 16, 6), ints(1, 0))),
-            "RELU 'relu3' reads them along another axis",
+            lambda net, x: net.node(
+                "REVERSE_V2", net.node("TRANSPOSE", net.reshape(x, 16, 6), ints(1, 0)), ints(0)
+            ),
+            "REVERSE_V2 'reverse_v23' works along them",
         ),
         (lambda net, x: net.reshape(x, 1, 3, 2, 16), "RESHAPE 'reshape1' changes their number"),
         (lambda net, x: net.node("MIRROR_PAD", x, _MIRRORED), "MIRROR_PAD 'mirror_pad1' changes their number"),
@@ -87,12 +89,12 @@ def _one_channel(net: NetBuilder, value: Value) -> Value:
             "PACK 'pack1' stacks them along a new axis",
         ),
         (lambda net, x: net.nodes("UNPACK", x, pieces=6, num=6, axis=3)[0], "UNPACK 'unpack1' takes them apart"),
-        (lambda net, x: net.node("ARG_MAX", x, ints(3)), "ARG_MAX 'arg_max1' changes their number"),
+        (lambda net, x: net.node("ARG_MAX", x, ints(3)), "ARG_MAX 'arg_max1' reduces over them"),
         (lambda net, x: net.node("SHAPE", x), "their number is read"),
         (lambda net, x: net.node("L2_NORMALIZATION", x), "the norm sums over the channels"),
         (
             lambda net, x: net.node("BATCH_MATMUL", x, net.conv(x, 6), adj_y=True),
-            "a product of two activations sums over them",
+            "BATCH_MATMUL 'batch_matmul2' sums over them, a product of two activations",
         ),
     ],
 )

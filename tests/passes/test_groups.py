@@ -144,7 +144,7 @@ def test_a_mean_over_space_passes_channels() -> None:
 def test_a_mean_over_channels_freezes_them() -> None:
     net = NetBuilder()
     graph = net.outputs(net.mean(net.conv(net.input(1, 3, 4, 2), 5), 3))
-    assert _spaces(graph)["conv_2d0:5"] == "MEAN 'mean1' changes their number"
+    assert _spaces(graph)["conv_2d0:5"] == "MEAN 'mean1' reduces over them"
 
 
 def test_padding_makes_channels() -> None:

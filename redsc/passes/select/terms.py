@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import prod
 
 from redsc.ir import Node, Value, op_def
-from redsc.ir.rules import Contracts, Grouped
+from redsc.ir.rules import Contracts, Grouped, Multiplies
 from redsc.passes.blocks import SkipBlock
 from redsc.passes.select.problem import Problem
 from redsc.passes.spaces import Layout, contracted_by
@@ -109,8 +109,9 @@ def macs_cost(problem: Problem, nesting: Nesting) -> Cost:
     """Return the MACs of a level, exact.
 
     A layer's MACs are proportional to the elements of its weight, whose axes are sums of widths: with the parts of
-    concatenations, a polynomial of degree 2. Those of a recurrent layer depend in part on widths. A node without
-    constant weight has frozen channels.
+    concatenations, a polynomial of degree 2. Those of a recurrent layer depend in part on widths, those of a
+    product of two activations on how many matrices there are. Another node without constant weight has frozen
+    channels.
     """
     sums: dict[tuple[tuple[str, ...], str | None], int] = defaultdict(int)
     for node in problem.graph.nodes:
@@ -125,6 +126,9 @@ def _node_macs(problem: Problem, node: Node) -> Iterator[tuple[tuple[str, ...], 
     if isinstance(op.channels, Grouped):
         weights = [node.operand(op.channels.weight)]
     counted, elements = op.macs(node), sum(weight.type.elements for weight in weights)
+    if isinstance(op.channels, Multiplies):
+        yield from size_of(problem, node.outputs[0], counted // node.outputs[0].type.elements).items()
+        return
     if not counted or not weights or not all(weight.is_constant for weight in weights):
         yield (), counted
         return

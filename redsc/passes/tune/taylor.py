@@ -48,14 +48,16 @@ def taylor_scores(graph: Graph, groups: ChannelGroups, data: DataSet, task: Task
     from redsc.runtime.torch import TorchGraph
 
     (head, *_) = find_heads(graph, task)
-    sources = list(dict.fromkeys(consumer.source for consumer in find_consumers(graph, groups)))
+    consumers = {consumer.source: consumer for consumer in find_consumers(graph, groups)}
+    sources = list(consumers)
     network = TorchGraph(graph, [*sources, head.value])
-    effects = [np.zeros(source.type.shape[-1]) for source in sources]
+    effects = [np.zeros(consumer.channels) for consumer in consumers.values()]
     for batch in columns(data).parts(_BATCH):
         *activations, answer = network.run([_leaf(array) for array in batch.inputs])
-        for effect, found in zip(effects, _effects(activations, _loss(head, answer, batch.labels)), strict=True):
+        rows = _effects(activations, _loss(head, answer, batch.labels), [len(effect) for effect in effects])
+        for effect, found in zip(effects, rows, strict=True):
             effect += found
-    layouts = [groups.axes[source.name][len(source.type.shape) - 1] for source in sources]
+    layouts = [consumer.heard for consumer in consumers.values()]
     return heard_scores(graph, groups, zip(layouts, effects, strict=True))
 
 
@@ -77,11 +79,12 @@ def _loss(head: Head, answer: Tensor, labels: Array | None) -> Tensor:
     return label_loss(head, answer, own if labels is None else torch.tensor(labels)) * len(answer)
 
 
-def _effects(activations: Sequence[Tensor], loss: Tensor) -> list[Array]:
-    """Return per activation (N, ..., C) the sum over samples of (sum over positions of g * a)^2 (C)."""
+def _effects(activations: Sequence[Tensor], loss: Tensor, channels: Sequence[int]) -> list[Array]:
+    """Return per activation (N, ... of rows of C) the sum over samples of (sum over rows of g * a)^2 (C)."""
     import torch
 
     gradients = torch.autograd.grad(loss, activations)
     pairs = zip(activations, gradients, strict=True)
-    products = ((activation.detach() * gradient).flatten(1, -2).sum(1) for activation, gradient in pairs)
-    return [product.square().sum(0).numpy().astype(np.float64) for product in products]
+    products = (activation.detach() * gradient for activation, gradient in pairs)
+    sums = (p.reshape(len(p), -1, size).sum(1) for p, size in zip(products, channels, strict=True))
+    return [found.square().sum(0).numpy().astype(np.float64) for found in sums]
