@@ -19,6 +19,7 @@ SIMPLIFY: Mapping[str, str] = {
     "drop-flattening": "redsc.passes.simplify.drop_flattening:DropFlattening",
     "restore-clipping": "redsc.passes.simplify.restore_clipping:RestoreClipping",
     "fold-affine": "redsc.passes.simplify.fold_affine:FoldAffine",
+    "split-dense": "redsc.passes.simplify.split_dense:SplitDense",
     "fuse-activation": "redsc.passes.simplify.fuse_activation:FuseActivation",
     "fuse-hard-swish": "redsc.passes.simplify.fuse_hard_swish:FuseHardSwish",
     "drop-constant-channels": "redsc.passes.drop_constant_channels:DropConstantChannels",

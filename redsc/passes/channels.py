@@ -16,7 +16,7 @@ from redsc.ir.ops_cut import sliced_axes
 from redsc.ir.rules import Pads, Slices, Splits
 from redsc.passes.spaces import ChannelGroups, Layout, kept_indices
 
-__all__ = ["gather_channels"]
+__all__ = ["gather_axes", "gather_channels"]
 
 Kept = Callable[[Value], Mapping[int, Array]]
 
@@ -35,7 +35,7 @@ def gather_channels(graph: Graph, groups: ChannelGroups, keep: Mapping[int, Arra
 
     def copy(value: Value) -> Value:
         if value not in copies:
-            copies[value] = _gather(value, kept(value))
+            copies[value] = gather_axes(value, kept(value))
         return copies[value]
 
     result = Graph(graph.name, inputs=[copy(value) for value in graph.inputs])
@@ -53,8 +53,9 @@ def _touches(layout: Layout, keep: Mapping[int, Array]) -> bool:
     return any(segment.space in keep for segment in layout)
 
 
-def _gather(value: Value, axes: Mapping[int, Array]) -> Value:
-    """Return a copy of a value in which each axis keeps the given indices."""
+def gather_axes(value: Value, axes: Mapping[int, Array], name: str | None = None) -> Value:
+    """Return a copy of a value, under its name or another one, in which each axis keeps the given indices."""
+    name = value.name if name is None else name
     quant = value.type.quant
     if quant and quant.is_per_channel and quant.axis in axes:
         quant = _gather_quant(quant, axes[quant.axis])
@@ -62,11 +63,11 @@ def _gather(value: Value, axes: Mapping[int, Array]) -> Value:
         shape = list(value.type.shape)
         for axis, indices in axes.items():
             shape[axis] = len(indices)
-        return Value(value.name, TensorType(tuple(shape), value.type.dtype, quant))
+        return Value(name, TensorType(tuple(shape), value.type.dtype, quant))
     data = value.data
     for axis, indices in axes.items():
         data = _take(data, indices, axis)
-    return Value.constant(value.name, data, quant)
+    return Value.constant(name, data, quant)
 
 
 def _take(data: Array, indices: Array, axis: int) -> Array:

@@ -12,7 +12,7 @@ from redsc.ir import Array, Graph, Node, Value, op_def
 from redsc.ir.rules import Produces, View
 from redsc.passes.spaces import ChannelGroups, Layout, kept_indices
 
-__all__ = ["Consumer", "find_consumers", "kept_channels", "row_lengths"]
+__all__ = ["Consumer", "find_consumers", "kept_channels", "row_channels", "row_lengths"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,11 @@ def row_lengths(graph: Graph, groups: ChannelGroups) -> dict[str, int]:
     for consumer in find_consumers(graph, groups):
         lengths[consumer.source.name] = lcm(lengths.get(consumer.source.name, 1), consumer.row)
     return lengths
+
+
+def row_channels(graph: Graph, groups: ChannelGroups) -> dict[str, int]:
+    """Return, by the name of each consumer's source, how many numbers side by side are its channels."""
+    return {consumer.source.name: consumer.channels for consumer in find_consumers(graph, groups)}
 
 
 def kept_channels(groups: ChannelGroups, layout: Layout, widths: Mapping[str, int]) -> Array:

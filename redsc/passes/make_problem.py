@@ -12,7 +12,7 @@ from redsc.cost.macs import graph_macs
 from redsc.errors import UsageError
 from redsc.ir import Array, Graph
 from redsc.options import Importance, Options, Recovery
-from redsc.passes.consumers import row_lengths
+from redsc.passes.consumers import row_channels, row_lengths
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.images import image_choices, image_problems, level_views
 from redsc.passes.importance import channel_order, consumer_energy, share_losses, skip_shares, weight_norm
@@ -160,5 +160,6 @@ def _scores(study: Study, groups: ChannelGroups, importance: Importance) -> Mapp
         from redsc.passes.tune.taylor import taylor_scores  # the extra redsc[tune]
 
         return taylor_scores(study.source, groups, study.fit, study.task)
-    moments = observe_moments(study.source, spread(study.fit.samples, _SAMPLES), row_lengths(study.source, groups))
+    rows = row_lengths(study.source, groups), row_channels(study.source, groups)
+    moments = observe_moments(study.source, spread(study.fit.samples, _SAMPLES), *rows)
     return consumer_energy(study.source, groups, moments)

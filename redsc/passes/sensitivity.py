@@ -16,7 +16,7 @@ from redsc.formats import write_tflite
 from redsc.ir import Activation, Add, Array, Graph, Value
 from redsc.passes.absorb import RIDGE, absorb_cut
 from redsc.passes.blocks import SkipBlock
-from redsc.passes.consumers import row_lengths
+from redsc.passes.consumers import row_channels, row_lengths
 from redsc.passes.losses import WORST_LOSS, Losses
 from redsc.passes.nested import replace_constants
 from redsc.passes.resize_inputs import resize_inputs
@@ -89,7 +89,8 @@ def measure_losses(
     found = store.get_floats(key)
     if found is None or found.keys() != probes.keys():
         progress(0, len(probes))
-        moments = observe_moments(permuted, fitted, _lengths(permuted, groups, blocks, bool(cuts)))
+        lengths = _lengths(permuted, groups, blocks, bool(cuts))
+        moments = observe_moments(permuted, fitted, lengths, row_channels(permuted, groups))
         found = _measure(permuted, moments, probes, judged, task, progress)
         store.put_floats(key, found)
     else:

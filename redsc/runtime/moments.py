@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
 
 import numpy as np
 
@@ -88,7 +89,10 @@ class _Sums:
 
 
 def observe_moments(
-    graph: Graph, samples: Sequence[Sequence[Array]], lengths: Mapping[str, int]
+    graph: Graph,
+    samples: Sequence[Sequence[Array]],
+    lengths: Mapping[str, int],
+    channels: Mapping[str, int] = MappingProxyType({}),
 ) -> dict[str, Moments]:
     """Return the moments of activations over all samples and positions, in float64.
 
@@ -97,6 +101,7 @@ def observe_moments(
         samples: inputs in the graph's layout, at least one.
         lengths: by the name of each activation the length of its rows: its last axis, or what a dense layer that
             flattens it reads at once, a multiple of that.
+        channels: by name how many numbers side by side are channels, where these are not the last axis.
 
     Raises:
         UsageError: an activation becomes infinite or NaN on the data.
@@ -106,7 +111,7 @@ def observe_moments(
 
     numbers = {value.name: index for index, value in enumerate(graph.values()) if value.name in lengths}
     kinds = {value.name: value.type for value in graph.values() if value.name in lengths}
-    sums = {name: _Sums.of(lengths[name], kinds[name].shape[-1]) for name in numbers}
+    sums = {name: _Sums.of(lengths[name], channels.get(name, kinds[name].shape[-1])) for name in numbers}
     traced = trace(write_tflite(graph), quantize_samples(graph, samples), list(numbers.values()), optimized=True)
     while batch := list(islice(traced, _BATCH)):
         for name, arrays in zip(numbers, zip(*batch, strict=True), strict=True):
