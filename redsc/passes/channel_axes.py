@@ -106,11 +106,14 @@ def multiplies(finder: Finder, node: Node, _rule: Multiplies) -> Found:
     rank = len(node.outputs[0].type.shape)
     if left and right and left.axes == right.axes:
         return _tied(finder, node, [left, right], rank)
-    grid, other = (left, node.operand(1)) if left else (right, node.operand(0))
+    is_left = left is not None and (right is None or left.axes[0] <= right.axes[0])
+    (grid, other), value = ((left, right), node.operand(1)) if is_left else ((right, left), node.operand(0))
     if grid is None:
         return None
+    if other is not None:
+        finder.freeze_value(value, f"{node.op} {node.name!r} multiplies them with others")
     stacks = [axis for axis in grid.axes if axis < rank - 2]
-    if (left and right) or (not other.is_constant and any(_stretched(other, rank)[axis] > 1 for axis in stacks)):
+    if not value.is_constant and any(_stretched(value, rank)[axis] > 1 for axis in stacks):
         finder.stop(node.present_inputs(), f"{node.op} {node.name!r} multiplies them with others")
         return None
     return _tied(finder, node, [grid], rank) if stacks else grid
@@ -171,7 +174,7 @@ def reshaped(grid: Grid, before: Shape, after: Shape) -> Grid | None:
         return None
     own = [size if axis in grid.axes else 1 for axis, size in enumerate(before)]
     channels = np.broadcast_to(grid.channels.reshape(own), full).reshape(made)
-    axes = tuple(axis for axis, size in enumerate(made) if size > 1)
+    axes = tuple(axis for axis, step in enumerate(new_steps) if section(step) in touched)
     return Grid(channels.reshape([after[axis] for axis in axes]), axes)
 
 

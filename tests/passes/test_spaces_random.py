@@ -16,6 +16,7 @@ from redsc.passes.permute import permute_channels
 from redsc.passes.selftest import check_permutation, check_slice
 from redsc.passes.slice import slice_channels
 from tests.helpers import NetBuilder
+from tests.passes.attention_layers import attention
 from tests.strategies import DTYPES
 
 Layer = Callable[[DrawFn, NetBuilder, Value], Value]
@@ -97,9 +98,13 @@ def _depth(_draw: DrawFn, net: NetBuilder, value: Value) -> Value:
     return net.node("DEPTH_TO_SPACE", net.conv(deep, deep.type.shape[-1], 1), block_size=2)
 
 
+def _attention(draw: DrawFn, net: NetBuilder, value: Value) -> Value:
+    return attention(net, value, draw(st.integers(2, 4)), draw(st.integers(1, 3)))
+
+
 _LAYERS: list[Layer] = [
     *(_conv, _grouped, _depthwise, _shuffle, _residual, _dense_block),
-    *(_branches, _halves, _slice, _pad, _depth),
+    *(_branches, _halves, _slice, _pad, _depth, _attention),
 ]
 
 

@@ -72,7 +72,11 @@ def _pieces(graph: Graph, node: Node) -> dict[Value, range] | None:
         if not isinstance(rule, (Slices, Splits)) or op_def(use.node.op).source(use.node) is not result:
             return None
         parts = zip(use.node.outputs, _parts(use.node, places), strict=True)
-        found |= {value: _rows(part, width) for value, part in parts if value.uses or graph.is_output(value)}
+        found |= {
+            value: _rows(part, width, places.size // width)
+            for value, part in parts
+            if value.uses or graph.is_output(value)
+        }
     runs = {value: rows for value, rows in found.items() if rows is not None}
     return runs if len(runs) == len(found) > 0 else None
 
@@ -97,11 +101,10 @@ def _parts(node: Node, places: Array) -> list[Array]:
     return np.split(places, np.cumsum([shape[axis] for shape in shapes])[:-1], axis)
 
 
-def _rows(part: Array, width: int) -> range | None:
-    """Return the outputs that are taken of rows of `width`, None where these are no run or differ between rows."""
+def _rows(part: Array, width: int, count: int) -> range | None:
+    """Return the outputs that are taken of `count` rows of `width`; None where these are no run, or differ."""
     flat = part.reshape(-1)
-    first, count = int(flat[0]) % width, len(np.unique(flat // width))
-    length = len(flat) // count
+    first, length = int(flat[0]) % width, len(flat) // count
     wanted = np.arange(count)[:, None] * width + np.arange(first, first + length)
     return range(first, first + length) if np.array_equal(flat, wanted.reshape(-1)) else None
 
@@ -116,9 +119,6 @@ def _why_not(node: Node, pieces: dict[Value, range]) -> str | None:
         return "its weights are computed"
     if len(weight.uses) > 1:
         return f"{weight.name!r} is read elsewhere"
-    rows = made.elements // made.shape[-1]
-    if any(value.type.elements != rows * len(outputs) for value, outputs in pieces.items()):
-        return "pieces are not taken at every position"
     if any(value.type.quant != made.quant for value in pieces):
         return "a piece has another scale"
     return None
