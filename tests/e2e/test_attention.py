@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from redsc.compile import compile_model, read_model
 from redsc.formats import write_tflite
 from redsc.formats.onnx.reader import read_onnx
 from redsc.ir import DType, Graph
-from redsc.options import Quantization
+from redsc.options import Options, Quantization
 from redsc.passes.base import Log
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.ptq import quantize_network
@@ -96,9 +99,60 @@ def test_a_block_becomes_int8(axis: int) -> None:
         assert signal_to_noise_db(wanted, found) > LEAST_DB
 
 
-def test_hidden_units_are_free_and_heads_are_frozen_with_a_reason() -> None:
-    spaces = {space.name: space for space in find_channel_groups(graph_of(-1)).spaces}
-    assert spaces["up"].frozen is None
-    assert spaces["up"].size == HIDDEN
-    reasons = [spaces[name].frozen or "" for name in ("to_q", "to_k", "to_v")]
-    assert all("BATCH_MATMUL" in reason or "product of two activations" in reason for reason in reasons)
+@pytest.mark.parametrize("axis", [-1, -2])
+def test_hidden_units_and_heads_are_free_and_the_stream_is_not(axis: int) -> None:
+    spaces = {space.name: space for space in find_channel_groups(graph_of(axis)).spaces}
+    assert (spaces["up"].size, spaces["up"].quantum, spaces["up"].frozen) == (HIDDEN, 1, None)
+    (heads,) = [space for space in spaces.values() if space.name in ("to_q", "to_k", "to_v")]
+    assert (heads.size, heads.quantum, heads.frozen) == (HEADS, WIDTH // HEADS, None)
+    assert spaces["x"].frozen == "it is a graph input"
+
+
+def test_a_stream_that_is_normalised_says_so() -> None:
+    data = onnx_model(
+        [
+            make_node("MatMul", ["x", "in.w"], ["s"], name="in"),
+            make_node("LayerNormalization", ["s", "n.s", "n.b"], ["n"], name="norm"),
+            make_node("MatMul", ["n", "out.w"], ["y"], name="out"),
+        ],
+        {"x": [1, TOKENS, 3]},
+        {"in.w": weights(3, WIDTH), "n.s": weights(WIDTH), "n.b": weights(WIDTH), "out.w": weights(WIDTH, 2)},
+        opset=20,
+    )
+    (stream,) = [space for space in find_channel_groups(read_onnx(data).graph).spaces if space.name == "in"]
+    assert stream.frozen == "MEAN 'norm' reduces over them"
+
+
+def check_levels(path: Path, options: Options, *names: str) -> None:
+    """Compile: every level is proven there, in LiteRT and in tflite-micro; each has fewer heads or hidden units."""
+    report = compile_model(path, options).report
+    assert tuple(level.name for level in report.levels) == names
+    assert all(level.macs_fraction * 100 <= float(level.name) + 1e-4 for level in report.levels)
+    assert {"litert", "tflm"} <= {row.oracle.split()[0].rstrip(",") for row in report.verification}
+
+
+@pytest.mark.parametrize("has_data", [False, True])
+def test_a_block_has_levels_in_float_and_in_int8(has_data: bool, tmp_path: Path) -> None:
+    pytest.importorskip("tflite_micro", reason="needs the tflite-micro wheel: pip install redsc[tflm]")
+    path, data = tmp_path / "block.onnx", tmp_path / "data.npz"
+    path.write_bytes(block(-1))
+    np.savez(data, x=np.random.default_rng(0).standard_normal((24, 1, TOKENS, WIDTH), np.float32))
+    options = Options(levels=("100", "40"), data=data if has_data else None)
+    check_levels(path, options, "100", "40")
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_an_encoder_of_pytorch_has_levels(batch_first: bool, tmp_path: Path) -> None:
+    """Queries, keys and values are one layer there."""
+    pytest.importorskip("tflite_micro", reason="needs the tflite-micro wheel: pip install redsc[tflm]")
+    torch = pytest.importorskip("torch", reason="needs PyTorch: pip install redsc[tune]")
+    layer = torch.nn.TransformerEncoderLayer(16, 4, 24, batch_first=batch_first)
+    encoder = torch.nn.TransformerEncoder(layer, 1, enable_nested_tensor=False).eval()
+    path = tmp_path / "encoder.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(encoder, (torch.randn(1, 5, 16),), str(path), opset_version=17, dynamo=False)
+    free = [(space.size, space.quantum) for space in find_channel_groups(read_model(path).graph).free]
+    assert free == [(4, 4), (24, 1)]
+    if batch_first:
+        check_levels(path, Options(levels=("100", "50", "25")), "100", "50", "25")

@@ -65,18 +65,16 @@ def _pieces(graph: Graph, node: Node) -> dict[Value, range] | None:
     result = views[0].outputs[0] if views else node.outputs[0]
     if any(graph.is_output(step.outputs[0]) for step in (*views, node)):
         return None
-    places = np.arange(result.type.elements).reshape(result.type.shape)
+    if not result.type.elements:
+        return None
+    places, count = np.arange(result.type.elements).reshape(result.type.shape), result.type.elements // width
     found: dict[Value, range | None] = {}
     for use in result.uses:
         rule = op_def(use.node.op).channels
         if not isinstance(rule, (Slices, Splits)) or op_def(use.node.op).source(use.node) is not result:
             return None
         parts = zip(use.node.outputs, _parts(use.node, places), strict=True)
-        found |= {
-            value: _rows(part, width, places.size // width)
-            for value, part in parts
-            if value.uses or graph.is_output(value)
-        }
+        found |= {value: _rows(part, width, count) for value, part in parts if value.uses or graph.is_output(value)}
     runs = {value: rows for value, rows in found.items() if rows is not None}
     return runs if len(runs) == len(found) > 0 else None
 
@@ -104,6 +102,8 @@ def _parts(node: Node, places: Array) -> list[Array]:
 def _rows(part: Array, width: int, count: int) -> range | None:
     """Return the outputs that are taken of `count` rows of `width`; None where these are no run, or differ."""
     flat = part.reshape(-1)
+    if not len(flat):
+        return None
     first, length = int(flat[0]) % width, len(flat) // count
     wanted = np.arange(count)[:, None] * width + np.arange(first, first + length)
     return range(first, first + length) if np.array_equal(flat, wanted.reshape(-1)) else None
