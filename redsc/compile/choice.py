@@ -90,7 +90,7 @@ def choose(prepared: Prepared, options: Options) -> Choice:
 
 
 _ONLY_MEASURED = Diagnostic(
-    "L112", "the network keeps state: levels are slices of its own numbers, data only measure them, as one stream"
+    "L112", "the network keeps state: no level is recovered; data give scales and measure levels, as one stream"
 )
 
 

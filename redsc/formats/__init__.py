@@ -13,7 +13,7 @@ from redsc.formats.tflite.peek import (
     planned_offsets,
 )
 from redsc.formats.tflite.reader import read_tflite
-from redsc.formats.tflite.state import FileGraph, file_graphs
+from redsc.formats.tflite.state import FileGraph, file_graphs, tensor_numbers
 from redsc.formats.tflite.writer import (
     SIGNATURE,
     SLOT_BYTES,
@@ -40,6 +40,7 @@ __all__ = [
     "planned_offsets",
     "read_tflite",
     "shared_constants",
+    "tensor_numbers",
     "write_models",
     "write_tflite",
 ]

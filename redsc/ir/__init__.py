@@ -27,7 +27,7 @@ from redsc.ir.ops_strided import StridedConv2D, StridedFullyConnected, run_colum
 from redsc.ir.ops_unary import LeakyRelu, Softmax
 from redsc.ir.real import real_values
 from redsc.ir.registry import CUSTOM_OPS, ENGINE_OPS, FRONT_END_OPS, OPS, op_def
-from redsc.ir.state import OwnState, all_own_states, is_pure, keeps_state, own_states, state_reads
+from redsc.ir.state import OwnState, all_own_states, is_pure, keeps_state, own_states, state_reads, variable_nodes
 from redsc.ir.text import print_graph
 from redsc.ir.text_parser import parse_graph
 from redsc.ir.types import DType, Quant, Shape, TensorType
@@ -112,5 +112,6 @@ __all__ = [
     "run_columns",
     "signal_number",
     "state_reads",
+    "variable_nodes",
     "verify_graph",
 ]

@@ -9,7 +9,7 @@ from redsc.ir.graph import Graph, Node
 from redsc.ir.registry import op_def
 from redsc.ir.types import TensorType
 
-__all__ = ["OwnState", "all_own_states", "is_pure", "keeps_state", "own_states", "state_reads"]
+__all__ = ["OwnState", "all_own_states", "is_pure", "keeps_state", "own_states", "state_reads", "variable_nodes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,12 @@ class OwnState:
 def state_reads(graph: Graph) -> list[Node]:
     """Return the nodes that read a variable, one for each, in the order of the schedule."""
     return [node for node in graph.nodes if node.op == "READ_VARIABLE"]
+
+
+def variable_nodes(graph: Graph) -> list[tuple[Node, Node]]:
+    """Return for every variable the node that reads it and the one that assigns it."""
+    assigns = {node.attrs.variable: node for node in graph.nodes if node.op == "ASSIGN_VARIABLE"}
+    return [(node, assigns[node.attrs.variable]) for node in state_reads(graph)]
 
 
 def own_states(node: Node) -> tuple[OwnState, ...]:

@@ -11,7 +11,7 @@ from functools import reduce
 
 import numpy as np
 
-from redsc.ir import Array, DType, Graph, Node, Quant, Value, op_def
+from redsc.ir import Array, DType, Graph, Node, Quant, Value, op_def, state_reads, variable_nodes
 from redsc.ir.rules import SameScale
 from redsc.passes.int8 import Role, fixed_quant, role_of, tied_values, why_not_int8
 from redsc.runtime.ranges import Range
@@ -45,6 +45,8 @@ def choose_scales(
     7. With `like`, the scales of the whole network for one of its levels: graph inputs and outputs take theirs from
        it, and rule 4 decides as it did there, so that every level has the same nodes.
     8. Nodes that stay float tie nothing.
+    9. A variable is one group: its initial value, what is read and what is assigned. Levels share it, so that with
+       `like` its scale is that of the whole network too.
     """
     chooser = _Chooser(graph, ranges, like)
     chooser.spread(keep_float)
@@ -61,6 +63,8 @@ def choose_scales(
         tied = tied_values(node)
         chooser.tie(tied)
         chooser.copies.update(output for output in node.outputs if output in tied)
+    for read, assign in variable_nodes(graph):
+        chooser.tie([value for value in (*read.outputs, *assign.present_inputs()) if _is_float(value)])
     for value in graph.activations():
         chooser.add(value)
     return chooser.scales()
@@ -151,7 +155,8 @@ class _Chooser:
         if users:
             return users[0]
         if self.like is not None:
-            ports = (*self.graph.inputs, *self.graph.outputs)
+            kept = (node.outputs[0] for node in state_reads(self.graph))
+            ports = (*self.graph.inputs, *self.graph.outputs, *kept)
             pinned = [self.like[v.name] for v in group if v.name in self.like and any(v is port for port in ports)]
             if pinned:
                 return pinned[0]

@@ -20,15 +20,16 @@ def inner_values(graph: Graph, keep_float: Collection[str] = ()) -> set[str]:
 
     1. A function reads one tensor, element by element, and otherwise constants of one element.
     2. A value is inside where all that reads it is inside as well, or a result behind an op without an int8 kernel.
-    3. What is read elsewhere, is a graph output or carries a quantisation is a result.
+    3. What is read elsewhere, is a graph output, is assigned to a variable or carries a quantisation is a result.
     4. Nothing is inside a function of more than 64 ops, or one that reads its tensor and a result of it.
     """
     roots, odd = _functions(graph, keep_float)
     inner = set[Value]()
     for value in reversed(list(roots)):
-        results = [use.node.outputs[0] for use in value.uses]
+        results = [result for use in value.uses for result in use.node.outputs]
         reaches = all(roots.get(item) is roots[value] and (item in inner or item in odd) for item in results)
-        if reaches and results and not graph.is_output(value) and value.type.quant is None:
+        is_kept = graph.is_output(value) or any(not use.node.outputs for use in value.uses)
+        if reaches and results and not is_kept and value.type.quant is None:
             inner.add(value)
     for value in roots:
         inside, sources = _inside(value, inner)
@@ -43,7 +44,7 @@ def _functions(graph: Graph, keep_float: Collection[str]) -> tuple[dict[Value, V
     for node in graph.nodes:
         read = [value for value in node.present_inputs() if not value.is_constant]
         found = {roots.get(value, value) for value in read}
-        if len(found) != 1 or not _is_elementwise(node) or node.name in keep_float:
+        if len(found) != 1 or not node.outputs or not _is_elementwise(node) or node.name in keep_float:
             continue
         result = node.outputs[0]
         (roots[result],) = found

@@ -56,7 +56,7 @@ def has_int8_kernel(node: Node) -> bool:
     ]
     outputs = {DType.INT8 if _is_float(value) else value.type.dtype for value in node.outputs}
     op = op_def(node.op)
-    takes = any(row.takes(inputs) and outputs == {row.output} for row in op.signatures)
+    takes = any(row.takes(inputs) and outputs <= {row.output} for row in op.signatures)
     return takes and not isinstance(op.quant, RawIntegers)
 
 

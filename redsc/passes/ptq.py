@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from redsc.errors import Diagnostic, InternalError, UsageError, did_you_mean
-from redsc.ir import Array, DType, Graph, Quant, keeps_state, verify_graph
+from redsc.ir import Array, DType, Graph, Quant, all_own_states, keeps_state, verify_graph
 from redsc.options import Quantization
 from redsc.passes.base import Log
 from redsc.passes.calibrate import choose_scales
@@ -54,11 +54,11 @@ def is_quantizable(graph: Graph, has_data: bool, settings: Quantization) -> bool
     """Whether a network shall become int8: it computes in float only, and data or the file itself give scales.
 
     The scales of weights alone, as in a hybrid file, are not enough: without data nothing would become int8. A
-    network that keeps state stays as it is.
+    network with recurrent layers of TFLite's own stays as it is.
     """
     if (
         not settings.enabled
-        or keeps_state(graph)
+        or any(all_own_states(graph))
         or any(value.type.dtype is DType.INT8 for value in graph.values())
     ):
         return False
@@ -77,7 +77,7 @@ def quantize_network(graph: Graph, samples: Samples, settings: Quantization, log
         UsageError: a name in `keep_float` is no operator, or the data make a value infinite.
     """
     _check_names(graph, settings.keep_float)
-    samples = _some(samples)
+    samples = _some(samples, graph)
     keep = frozenset(settings.keep_float)
     ranges = _ranges(graph, samples, settings)
     graph = annotate(graph, {})
@@ -109,7 +109,9 @@ def dequantized_network(graph: Graph, source: Graph, samples: Samples, settings:
     scales = {name: quant for name, quant in known.items() if quant is not None and name not in weights}
     plain = annotate(source, dict.fromkeys(scales))
     noted = {name: quant for name, quant in weights.items() if quant is not None}
-    return Quantized(plain, graph, scales, noted, _some(samples), replace(settings, keep_float=()), is_file=True)
+    return Quantized(
+        plain, graph, scales, noted, _some(samples, source), replace(settings, keep_float=()), is_file=True
+    )
 
 
 def quantize_cut(source: Graph, network: Quantized) -> Graph:
@@ -135,10 +137,10 @@ def _ranges(graph: Graph, samples: Samples, settings: Quantization) -> dict[str,
     return observe_ranges(graph, samples, settings.calibration) if samples else {}
 
 
-def _some(samples: Samples) -> Samples:
-    """Return at most so many samples, evenly spread over all."""
-    if len(samples) <= _CALIBRATION_SAMPLES:
-        return samples
+def _some(samples: Samples, graph: Graph) -> Samples:
+    """Return at most so many samples, evenly spread over all; the first ones of a stream."""
+    if len(samples) <= _CALIBRATION_SAMPLES or keeps_state(graph):
+        return samples[:_CALIBRATION_SAMPLES]
     chosen = np.linspace(0, len(samples) - 1, _CALIBRATION_SAMPLES).astype(int)
     return [samples[index] for index in chosen]
 

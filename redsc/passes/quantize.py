@@ -7,7 +7,19 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from redsc.ir import NO_ATTRS, Array, DType, Graph, Node, Quant, TensorType, Value, op_def, real_values
+from redsc.ir import (
+    NO_ATTRS,
+    Array,
+    DType,
+    Graph,
+    Node,
+    Quant,
+    TensorType,
+    Value,
+    op_def,
+    real_values,
+    variable_nodes,
+)
 from redsc.passes.base import Log
 from redsc.passes.int8 import (
     Role,
@@ -44,7 +56,8 @@ def quantize(graph: Graph, log: Log, keep_float: Collection[str] = ()) -> Graph:
     7. Nodes without floats, and integer operands, stay as they are.
     8. A CAST from float32 to float32 becomes the conversion between what its operand and its result become.
     9. A QUANTIZE or DEQUANTIZE from a float32 that becomes int8 to int8, or back, is dropped, or requantises.
-    10. Weights become integers from -127 to 127, but for those that are -128 steps exactly.
+    10. A variable is int8 where both of its nodes can be; what is assigned takes the scale of what is read.
+    11. Weights become integers from -127 to 127, but for those that are -128 steps exactly.
     """
     return _Quantizer(graph, log, keep_float).run()
 
@@ -84,6 +97,8 @@ def _becomes_int8(value: Value) -> bool:
 
 def _is_conversion(node: Node) -> bool:
     """Whether a node converts between the new forms of its operand and its result (rules 8 and 9)."""
+    if node.op not in _CONVERSIONS.values():
+        return False
     source, result = node.operand(0), node.outputs[0]
     match node.op:
         case "CAST":
@@ -99,7 +114,8 @@ def _is_conversion(node: Node) -> bool:
 class _Quantizer:
     """Builds the new graph; `integers` and `floats` are the new forms of old values.
 
-    `derived` are requantised forms, `raws` what a kernel wrote before it was requantised.
+    `derived` are requantised forms, `raws` what a kernel wrote before it was requantised, `scales` are those of
+    variables, by the nodes that assign them.
     """
 
     source: Graph
@@ -112,6 +128,7 @@ class _Quantizer:
     derived: dict[tuple[Value, Quant, DType], Value] = field(default_factory=dict)
     raws: dict[Value, Value] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
+    scales: dict[Node, Quant | None] = field(default_factory=dict)
 
     def run(self) -> Graph:
         self.result = Graph(self.source.name)
@@ -122,6 +139,7 @@ class _Quantizer:
             if reason:
                 self.islands.add(node)
                 self.log.refuse(_RULE, node.name, reason)
+        self.keep_variables()
         self.result.inputs = [self.declare(value) for value in self.source.inputs]
         for node in self.source.nodes:
             if _is_conversion(node):
@@ -132,6 +150,14 @@ class _Quantizer:
                 self.convert(node)
         self.result.outputs = [self.output(value) for value in self.source.outputs]
         return self.result
+
+    def keep_variables(self) -> None:
+        """Let both nodes of a variable be int8, or both float."""
+        for read, assign in variable_nodes(self.source):
+            if self.islands & {read, assign}:
+                self.islands |= {read, assign}
+            else:
+                self.scales[assign] = read.outputs[0].type.quant
 
     def output(self, value: Value) -> Value:
         return self.integers[value] if value in self.integers else self.as_float(value)
@@ -193,8 +219,8 @@ class _Quantizer:
 
     def convert(self, node: Node) -> None:
         """Append a node in int8, with the requantisations that its op needs."""
-        scale = _common_scale(node) or fixed_quant(node)
-        tied = tied_values(node)
+        scale = _common_scale(node) or fixed_quant(node) or self.scales.get(node)
+        tied = tied_values(node) or (node.inputs if node in self.scales else ())
         inputs: list[Value | None] = []
         for index, value in enumerate(node.inputs):
             if value is None or value.type.dtype is not DType.FLOAT32:
@@ -206,7 +232,7 @@ class _Quantizer:
             else:
                 inputs.append(self.data(value, scale if value in tied else value.type.quant))
         outputs = [self.declare(value) for value in node.outputs]
-        is_free = bool(tied) and node.outputs[0] not in tied
+        is_free = bool(tied) and not set(node.outputs) & set(tied)
         made = [self.result_at(value, None if is_free else scale) for value in outputs]
         self.result.append(node.op, inputs, made, node.attrs, node.origin)
         for value, raw in zip(outputs, made, strict=True):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from redsc.errors import UsageError
-from redsc.formats import write_tflite
+from redsc.formats import tensor_numbers, write_tflite
 from redsc.ir import Array, DType, Graph
 from redsc.options import Calibration
 
@@ -76,15 +76,12 @@ def _finite_range(name: str, array: Array) -> Range:
 
 
 def _float_activations(graph: Graph, samples: Samples) -> Iterator[Mapping[str, Array]]:
-    """Yield the float activations of every sample by name; the writer numbers tensors as `graph.values()`."""
+    """Yield the float activations of every sample by name; variables keep their state from one to the next."""
     from redsc.runtime.litert import trace
 
-    wanted = {
-        value.name: index
-        for index, value in enumerate(graph.values())
-        if not value.is_constant and value.type.dtype is DType.FLOAT32
-    }
-    for arrays in trace(write_tflite(graph), samples, list(wanted.values()), optimized=True):
+    numbers = tensor_numbers(graph)
+    wanted = [value.name for value in graph.activations() if value.type.dtype is DType.FLOAT32]
+    for arrays in trace(write_tflite(graph), samples, [numbers[name] for name in wanted], optimized=True):
         yield dict(zip(wanted, arrays, strict=True))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from redsc.formats import write_tflite
+from redsc.formats import tensor_numbers, write_tflite
 from redsc.ir import Array, Graph, Value
 from redsc.runtime.compare import decibels
 from redsc.runtime.ports import quantize_samples, to_real
@@ -65,9 +65,9 @@ def measure_sqnr(original: Graph, quantized: Graph, samples: Sequence[Sequence[A
 
 
 def _numbers(graph: Graph, values: Sequence[Value]) -> list[int]:
-    """Return the tensor numbers of values: the writer numbers tensors as `graph.values()`."""
-    index = {value.name: number for number, value in enumerate(graph.values())}
-    return [index[value.name] for value in values]
+    """Return the tensor numbers of values."""
+    numbers = tensor_numbers(graph)
+    return [numbers[value.name] for value in values]
 
 
 def _row(value: Value, sqnr_db: float, is_output: bool) -> LayerSQNR:

@@ -13,7 +13,7 @@ from redsc.budgets import Budgets, Resident, Sharing
 from redsc.compile import Artefact, compile_model, slice_level, verify_container
 from redsc.formats import write_tflite
 from redsc.ir import DType
-from redsc.options import Options, Tuning
+from redsc.options import Options, Quantization, Tuning
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import difference, random_samples
 from tests.conftest import Zoo
@@ -84,7 +84,11 @@ def test_data_measure_a_streaming_network_and_change_nothing(tmp_path: Path, dty
     samples = np.random.default_rng(0).integers(-100, 100, (64, 1, 1, 1, 6)).astype(kind)
     np.savez(data, x=samples)
     options = Options(
-        levels=("100", "50"), data=data, tuning=Tuning(steps=2), budgets=Budgets(sharing=Sharing.COPIES)
+        levels=("100", "50"),
+        data=data,
+        tuning=Tuning(steps=2),
+        budgets=Budgets(sharing=Sharing.COPIES),
+        quantization=Quantization(enabled=False),
     )
     artefact = compile_model(path, options)
     assert [note.code for note in artefact.report.diagnostics if note.code in ("L112", "L111")] == ["L112", "L111"]

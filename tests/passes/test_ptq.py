@@ -9,7 +9,17 @@ from hypothesis import given
 from redsc.budgets import Budgets
 from redsc.errors import UsageError
 from redsc.formats import read_tflite, write_tflite
-from redsc.ir import DType, Graph, GraphBuilder, Quant, Value, parse_graph, print_graph, verify_graph
+from redsc.ir import (
+    DType,
+    Graph,
+    GraphBuilder,
+    Quant,
+    Value,
+    parse_graph,
+    print_graph,
+    variable_nodes,
+    verify_graph,
+)
 from redsc.options import Calibration, DenseScales, Options, Quantization
 from redsc.passes.base import Log
 from redsc.passes.int8 import without_annotations
@@ -21,7 +31,7 @@ from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import random_samples
 from redsc.runtime.ports import quantize_samples
 from redsc.runtime.sqnr import measure_sqnr
-from tests.helpers import NetBuilder, residual_net, small_net
+from tests.helpers import NetBuilder, residual_net, small_net, streaming_net
 from tests.strategies import graphs
 
 FLOOR_DB = 15.0
@@ -235,3 +245,19 @@ def test_a_float_network_that_shall_stay_float_forgets_its_int8_form() -> None:
     assert is_annotated(graph)
     assert not is_annotated(plain)
     assert print_graph(read_tflite(write_tflite(plain))).count("q(") == 0
+
+
+def test_a_variable_has_one_scale_for_what_is_read_and_assigned() -> None:
+    graph = streaming_net(DType.FLOAT32)
+    made = quantized(graph).graph
+    assert not [value for value in made.values() if value.type.dtype is DType.FLOAT32]
+    for read, assign in variable_nodes(made):
+        assert read.operand(0).type.quant == read.outputs[0].type.quant == assign.operand(0).type.quant
+
+
+def test_a_variable_that_is_kept_float_is_so_on_both_ends() -> None:
+    graph = streaming_net(DType.FLOAT32)
+    (kept, _), *_ = variable_nodes(graph)
+    made = quantized(graph, kept.name).graph
+    kinds = [(read.outputs[0].type.dtype, assign.operand(0).type.dtype) for read, assign in variable_nodes(made)]
+    assert kinds == [(DType.FLOAT32, DType.FLOAT32), (DType.INT8, DType.INT8)]

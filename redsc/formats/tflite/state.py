@@ -27,7 +27,7 @@ from redsc.ir import (
     state_reads,
 )
 
-__all__ = ["RESOURCE", "STATE_FILE_OPS", "CallOnce", "FileGraph", "VarHandle", "file_graphs"]
+__all__ = ["RESOURCE", "STATE_FILE_OPS", "CallOnce", "FileGraph", "VarHandle", "file_graphs", "tensor_numbers"]
 
 RESOURCE = 13  # schema.fbs: TensorType
 _HANDLE = TensorType((), DType.INT32)  # what TFLM's kernels see: the number of the variable
@@ -82,6 +82,11 @@ def file_graphs(graph: Graph) -> tuple[FileGraph, ...]:
     if not state_reads(graph):
         return (spelled,)
     return _main_graph(spelled), _init_graph(graph)
+
+
+def tensor_numbers(graph: Graph) -> dict[str, int]:
+    """Return the number of every value's tensor in the file of a graph, by the value's name."""
+    return {value.name: number for number, value in enumerate(file_graphs(graph)[0].values())}
 
 
 def _spell_out(graph: Graph) -> FileGraph:
