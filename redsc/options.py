@@ -31,6 +31,7 @@ __all__ = [
     "parse_resolutions",
     "parse_shapes",
     "parse_share",
+    "parse_states",
 ]
 
 _DEFAULT_WIDTH_MULTIPLE = 4  # what CMSIS-NN's inner loops take at once; it costs 1 to 2.5 points of MACs
@@ -149,6 +150,7 @@ class Options:
 
     `resolutions` are sizes (height, width) of the images of levels: that of a named one, or with None one that any
     level may have. `crops` (top, left, height, width) are the part that a level sees, or with None all levels.
+    `states` are inputs that take an output of the inference before, each with that.
 
     Raises:
         UsageError: a level is no percentage, or the C engine's files cannot have the form.
@@ -177,6 +179,7 @@ class Options:
     emit: Emit = Emit.FILES
     resolutions: tuple[tuple[str | None, Size], ...] = ()
     crops: tuple[tuple[str | None, Crop], ...] = ()
+    states: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "levels", _largest_first(self.levels))
@@ -226,6 +229,23 @@ def _parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
         hint = "write the input's name and all its sizes, like --shape image=1,3,48,192"
         raise UsageError(f"{text!r} is no shape of an input", code="U216", hint=hint)
     return match[1], tuple(int(size) for size in match[2].split(","))
+
+
+def parse_states(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Return inputs and outputs of texts like `h0=hn`.
+
+    Raises:
+        UsageError: a text is no pair of names.
+    """
+    return tuple(_parse_state(text.strip()) for text in texts)
+
+
+def _parse_state(text: str) -> tuple[str, str]:
+    source, equals, target = text.partition("=")
+    if not (source and equals and target):
+        hint = "write the input's name and that of the output which it takes next, like --state h0=hn"
+        raise UsageError(f"{text!r} is no state", code="U227", hint=hint)
+    return source, target
 
 
 def parse_resolutions(text: str) -> tuple[tuple[str | None, Size], ...]:

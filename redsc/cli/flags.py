@@ -18,6 +18,7 @@ __all__ = [
     "EVALUATION",
     "MODEL",
     "SHAPE",
+    "STATE",
     "budget_flags",
     "network_flags",
     "options_of",
@@ -87,8 +88,16 @@ SHAPE = click.option(
     multiple=True,
     help="Sizes that an ONNX file leaves open, like image=1,3,48,192. Repeatable.",
 )
+STATE = click.option(
+    "--state",
+    "states",
+    metavar="INPUT=OUTPUT",
+    multiple=True,
+    help="An input that takes an output of the inference before: it becomes a variable, zero at first. Repeatable.",
+)
 _NETWORK_FLAGS = (  # on them the network depends, and with it what a container is compared with
     SHAPE,
+    STATE,
     click.option(
         "--target",
         metavar="NAME",
@@ -237,6 +246,7 @@ def options_of(flags: Mapping[str, Any], name: str | None = None) -> Options:
         parse_resolutions,
         parse_shapes,
         parse_share,
+        parse_states,
     )
 
     found = {**_DEFAULTS, **flags}
@@ -251,6 +261,7 @@ def options_of(flags: Mapping[str, Any], name: str | None = None) -> Options:
         quantization=_quantization(found),
         name=name,
         shapes=parse_shapes(found["shapes"]),
+        states=parse_states(found["states"]),
         int8_io=found["int8_io"],
         selector=selector_of(found),
         searching=searching_of(found),

@@ -17,6 +17,7 @@ from redsc.cost.tflm_structs import X86_64_RECORDING
 from redsc.cost.tflm_tail import tail_bytes
 from redsc.errors import ExecutorError, VerificationError
 from redsc.formats import ArenaOffsets, Model, read_tflite, write_tflite
+from redsc.formats.feedback import Rows, with_states, without_states
 from redsc.formats.model import Port
 from redsc.ir import Array, DType, Graph, Value, keeps_state
 from redsc.passes.strided import as_stock, has_strided
@@ -32,8 +33,6 @@ __all__ = [
     "verify_levels",
     "verify_slots",
 ]
-
-Rows = Sequence[Sequence[Array]]
 
 _SAMPLES = 4
 _STEPS = 20  # of a network that keeps state: they follow one another
@@ -64,18 +63,19 @@ def verify_import(model: Model, graph: Graph, level: str) -> Iterator[Verificati
         VerificationError: the answers differ, or no runtime can run the file.
     """
     samples = sample_inputs(graph, _SEED)
+    given = with_states(_to_file(model.inputs, graph.inputs, samples), model.states)
+    links = [(state.input, state.output) for state in model.states]
     silent: list[str] = []
     oracles = ("onnxruntime",) if model.format == "onnx" else _INTERPRETERS
     for name in oracles:
         oracle = f"{name}, against the model file"
         try:
-            expected = run_isolated(
-                name, model.runnable, _to_file(model.inputs, graph.inputs, samples), in_steps=True
-            )
+            answers = run_isolated(name, model.runnable, given, in_steps=True, links=links)
         except ExecutorError as error:
             silent.append(f"not run: {error.diagnostic.message}")
             yield Verification(level, oracle, silent[-1])
             continue
+        expected = without_states(answers, model.states)
         ours = EXECUTORS["litert" if name == "onnxruntime" else name].run_steps(write_tflite(graph), samples)
         found = _to_file(model.outputs, graph.outputs, ours)
         yield Verification(level, oracle, _agreement(model, graph, expected, found, (level, oracle)))

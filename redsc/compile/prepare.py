@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,15 +54,16 @@ def read_model(
     log: Log | None = None,
     limits: Limits = DEFAULT_LIMITS,
     shapes: Iterable[tuple[str, Shape]] = (),
+    states: Sequence[tuple[str, str]] = (),
 ) -> Model:
-    """Read a model file and run the lossless passes over its graph; `shapes` are those of inputs it leaves open.
+    """Read a model file and run the lossless passes over its graph; `shapes` and `states` as of `load_model`.
 
     Raises:
-        UsageError: a shape does not fit the file.
+        UsageError: a shape does not fit the file, or a state is none.
         ModelError: the file cannot be read, is damaged, or would keep the runtimes busy for ever.
         UnsupportedError: the model has parts that redsc does not translate.
     """
-    model = load_model(path, limits, dict(shapes))
+    model = load_model(path, limits, dict(shapes), states)
     macs = graph_macs(model.graph)
     if macs > limits.macs:
         raise LimitExceeded(f"one inference takes {macs:,} MACs, the limit is {limits.macs:,}")
@@ -78,7 +79,7 @@ def prepare(path: Path | str, options: Options, progress: Progress = silent, log
     """
     log = log or Log()
     progress("reading the model")
-    model = read_model(path, log, shapes=options.shapes)
+    model = read_model(path, log, shapes=options.shapes, states=options.states)
     run_passes(model.graph, [DropBorderConversions()] if options.int8_io else [], log)
     fuse = FuseLookups(options.budgets.kernels)
     run_passes(model.graph, [fuse], log)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
 from redsc.errors import Diagnostic, MalformedModel, ModelError, UnsupportedError, UsageError
+from redsc.formats.feedback import Feedback, feed_back
 from redsc.formats.onnx.layout import Layout, laid_out, source_layout
 from redsc.formats.onnx.reader import read_onnx
 from redsc.formats.tflite.peek import is_computed_alike, port_types
@@ -57,7 +58,8 @@ class Model:
     """A loaded model; `source` are the file's own bytes, `runnable` those with external data, for the oracles.
 
     It `is_exact` where the graph computes as the file does, so that equal answers can be asked for. `notes` is what
-    the user should know of its translation.
+    the user should know of its translation. `states` are inputs and outputs of the file that the graph has as
+    variables: `inputs` and `outputs` are the other ones.
     """
 
     path: Path
@@ -69,6 +71,7 @@ class Model:
     outputs: tuple[Port, ...]
     is_exact: bool = True
     notes: tuple[Diagnostic, ...] = ()
+    states: tuple[Feedback, ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -77,14 +80,18 @@ class Model:
 
 
 def load_model(
-    path: Path | str, limits: Limits = DEFAULT_LIMITS, shapes: Mapping[str, Shape] = _AS_IN_THE_FILE
+    path: Path | str,
+    limits: Limits = DEFAULT_LIMITS,
+    shapes: Mapping[str, Shape] = _AS_IN_THE_FILE,
+    states: Sequence[tuple[str, str]] = (),
 ) -> Model:
     """Read an ONNX or TFLite file; the kind is told from its bytes, not from its name.
 
-    `shapes` are for inputs whose sizes an ONNX file leaves open, by name, in the file's layout.
+    `shapes` are for inputs whose sizes an ONNX file leaves open, by name, in the file's layout. `states` are inputs
+    that become variables, each with the output that gives its next value.
 
     Raises:
-        UsageError: a shape does not fit the file.
+        UsageError: a shape does not fit the file, or a state is none.
         ModelError: the file cannot be read or is damaged.
         UnsupportedError: the model has parts that redsc does not translate.
     """
@@ -101,10 +108,10 @@ def load_model(
         if shapes:
             hint = "leave out --shape: it is for ONNX files that leave sizes open"
             raise UsageError(f"{path.name} is a TFLite model, its shapes are fixed", code="U217", hint=hint)
-        return _checked(_tflite_model(path, source, limits))
+        return _checked(feed_back(_tflite_model(path, source, limits), states))
     if path.suffix == ".tflite" or not source:
         raise MalformedModel(f"{path.name} is not a TFLite model: the identifier TFL3 is missing")
-    return _checked(_onnx_model(path, source, limits, shapes))
+    return _checked(feed_back(_onnx_model(path, source, limits, shapes), states))
 
 
 def _tflite_model(path: Path, source: bytes, limits: Limits) -> Model:
@@ -124,6 +131,7 @@ def _onnx_model(path: Path, source: bytes, limits: Limits, shapes: Mapping[str, 
     found = read_onnx(source, limits, path.parent, shapes)
     inputs = zip(found.graph.inputs, found.inputs, found.input_types, strict=True)
     outputs = zip(found.graph.outputs, found.outputs, found.output_types, strict=True)
+    results = zip((port(*item) for item in outputs), found.output_names, strict=True)
     return Model(
         path,
         "onnx",
@@ -131,7 +139,7 @@ def _onnx_model(path: Path, source: bytes, limits: Limits, shapes: Mapping[str, 
         found.source,
         found.graph,
         tuple(port(*item) for item in inputs),
-        tuple(port(*item) for item in outputs),
+        tuple(replace(result, name=name) for result, name in results),
         found.is_exact,
         found.notes,
     )

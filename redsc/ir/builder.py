@@ -20,6 +20,14 @@ class GraphBuilder:
         self.graph = Graph(name)
         self._names: dict[str, int] = {}
 
+    @staticmethod
+    def onto(graph: Graph) -> GraphBuilder:
+        """Return a builder that adds to a graph."""
+        builder = GraphBuilder(graph.name)
+        builder.graph = graph
+        builder._names = {value.name: 1 for value in graph.values()}
+        return builder
+
     def input(self, name: str, shape: Shape, dtype: DType = DType.FLOAT32, quant: Quant | None = None) -> Value:
         """Add a graph input."""
         value = Value(self._unique(name), TensorType(shape, dtype, quant))

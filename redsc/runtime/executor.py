@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from redsc.ir import Array
+from redsc.runtime.steps import Links
 
 __all__ = ["EXECUTORS", "Executor", "Runner", "installed", "interpreter_of"]
 
@@ -34,10 +35,13 @@ class Executor:
         runner: Runner = importlib.import_module(self.module).run
         return runner(model, samples)
 
-    def run_steps(self, model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
-        """Run a model on samples that follow one another: its variables keep their state from one to the next."""
-        runner: Runner = importlib.import_module(self.module).run_steps
-        return runner(model, samples)
+    def run_steps(self, model: bytes, samples: Sequence[Sequence[Array]], links: Links = ()) -> list[list[Array]]:
+        """Run a model on samples that follow one another: its variables keep their state from one to the next.
+
+        Inputs of `links` do so as well: they take an output of the sample before.
+        """
+        runner: Callable[..., list[list[Array]]] = importlib.import_module(self.module).run_steps
+        return runner(model, samples, links=links)
 
 
 EXECUTORS: Mapping[str, Executor] = {

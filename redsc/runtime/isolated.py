@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from redsc.errors import ExecutorError, RedscError
 from redsc.ir import Array
 from redsc.limits import DEFAULT_LIMITS
 from redsc.runtime.executor import EXECUTORS, installed
+from redsc.runtime.steps import Links
 
 __all__ = ["run_isolated"]
 
@@ -25,16 +27,19 @@ def run_isolated(
     samples: Sequence[Sequence[Array]],
     *,
     in_steps: bool = False,
+    links: Links = (),
     timeout_seconds: int = DEFAULT_LIMITS.executor_seconds,
 ) -> list[list[Array]]:
-    """Run a model like `Executor.run`, or `Executor.run_steps`, in a subprocess.
+    """Run a model like `Executor.run`, or `Executor.run_steps` with `links`, in a subprocess.
 
     Raises:
         ExecutorError: the runtime refuses the model, crashes or takes too long.
     """
     if not installed(executor):
         raise ExecutorError(f"{EXECUTORS[executor].package} is not installed")
-    command = [sys.executable, "-m", "redsc.runtime.isolated", executor, "run_steps" if in_steps else "run"]
+    options = json.dumps({"links": list(links)} if in_steps else {})
+    way = "run_steps" if in_steps else "run"
+    command = [sys.executable, "-m", "redsc.runtime.isolated", executor, way, options]
     try:
         done = subprocess.run(
             command, input=_pack(samples, model), capture_output=True, timeout=timeout_seconds, check=False
@@ -62,11 +67,11 @@ def _unpack(archive: np.lib.npyio.NpzFile) -> list[list[Array]]:
     return [[archive[f"{i}.{j}"] for i, j in row] for _, row in groupby(keys, key=lambda key: key[0])]
 
 
-def _serve(executor: str, way: str) -> int:
+def _serve(executor: str, way: str, options: str) -> int:
     archive = np.load(io.BytesIO(sys.stdin.buffer.read()))
     try:
         run = getattr(EXECUTORS[executor], way)
-        rows = run(archive["model"].tobytes(), _unpack(archive))
+        rows = run(archive["model"].tobytes(), _unpack(archive), **json.loads(options))
     except RedscError as error:
         sys.stdout.write(error.diagnostic.message)
         return error.exit_code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -10,6 +11,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from redsc.errors import ExecutorError
 from redsc.formats import has_front_end, has_short_memory, has_variables
 from redsc.ir import Array
+from redsc.runtime.steps import Links, run_linked
 
 __all__ = ["refusal", "run", "run_steps", "trace"]
 
@@ -37,15 +39,17 @@ def run(model: bytes, samples: Sequence[Sequence[Array]], *, optimized: bool = F
     return run_steps(model, samples, optimized=optimized)
 
 
-def run_steps(model: bytes, samples: Sequence[Sequence[Array]], *, optimized: bool = False) -> list[list[Array]]:
-    """Run samples one after the other, as `run`; variables keep their state from one to the next.
+def run_steps(
+    model: bytes, samples: Sequence[Sequence[Array]], *, optimized: bool = False, links: Links = ()
+) -> list[list[Array]]:
+    """Run samples one after the other, as `run`; variables and `links` keep their state from one to the next.
 
     Raises:
         ExecutorError: LiteRT refuses the model or an input.
     """
     try:
         interpreter = _load(model, _OPTIMIZED, num_threads=1) if optimized else _interpreter(model)
-        return [_invoke(interpreter, sample) for sample in samples]
+        return run_linked(partial(_invoke, interpreter), samples, links)
     except (RuntimeError, ValueError) as error:
         raise ExecutorError(f"LiteRT refuses the model: {error}") from error
 

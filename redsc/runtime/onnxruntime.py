@@ -8,12 +8,22 @@ import onnxruntime
 
 from redsc.errors import ExecutorError
 from redsc.ir import Array
+from redsc.runtime.steps import Links, run_linked
 
 __all__ = ["run", "run_steps"]
 
 
 def run(model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
     """Run every sample on one thread, without graph optimisation.
+
+    Raises:
+        ExecutorError: onnxruntime refuses the model or an input.
+    """
+    return run_steps(model, samples)
+
+
+def run_steps(model: bytes, samples: Sequence[Sequence[Array]], *, links: Links = ()) -> list[list[Array]]:
+    """Run samples one after the other, as `run`; an ONNX model has no variables, but `links` keep their state.
 
     Raises:
         ExecutorError: onnxruntime refuses the model or an input.
@@ -25,9 +35,8 @@ def run(model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
     try:
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         names = [item.name for item in session.get_inputs()]
-        return [list(session.run(None, dict(zip(names, sample, strict=True)))) for sample in samples]
+        return run_linked(
+            lambda sample: list(session.run(None, dict(zip(names, sample, strict=True)))), samples, links
+        )
     except Exception as error:  # onnxruntime raises classes of its own binding
         raise ExecutorError(f"onnxruntime refuses the model: {error}") from error
-
-
-run_steps = run  # an ONNX model has no variables

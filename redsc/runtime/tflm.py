@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from redsc.errors import ExecutorError
 from redsc.formats import count_ports, has_variables
 from redsc.ir import Array
+from redsc.runtime.steps import Links, run_linked
 
 __all__ = ["ArenaUse", "measure_arena", "run", "run_steps"]
 
@@ -40,9 +42,9 @@ def run(model: bytes, samples: Sequence[Sequence[Array]], arena_bytes: int = ARE
 
 
 def run_steps(
-    model: bytes, samples: Sequence[Sequence[Array]], arena_bytes: int = ARENA_BYTES
+    model: bytes, samples: Sequence[Sequence[Array]], arena_bytes: int = ARENA_BYTES, *, links: Links = ()
 ) -> list[list[Array]]:
-    """Run samples one after the other, as `run`; variables keep their state from one to the next.
+    """Run samples one after the other, as `run`; variables and `links` keep their state from one to the next.
 
     Raises:
         ExecutorError: TFLM refuses the model or an input.
@@ -52,7 +54,7 @@ def run_steps(
     if any(len(sample) != inputs for sample in samples):
         raise ExecutorError(f"the model has {inputs} inputs, a sample has another number")
     try:
-        return [_invoke(interpreter, sample, outputs) for sample in samples]
+        return run_linked(partial(_invoke, interpreter, outputs), samples, links)
     except (RuntimeError, ValueError) as error:
         raise ExecutorError(f"TFLM refuses the model: {error}") from error
 
@@ -83,7 +85,7 @@ def _load(model: bytes, arena_bytes: int = ARENA_BYTES) -> Any:
         raise ExecutorError(f"TFLM refuses the model: {error}") from error
 
 
-def _invoke(interpreter: Any, sample: Sequence[Array], outputs: int) -> list[Array]:
+def _invoke(interpreter: Any, outputs: int, sample: Sequence[Array]) -> list[Array]:
     for index, array in enumerate(sample):
         interpreter.set_input(np.ascontiguousarray(array), index)
     interpreter.invoke()

@@ -46,7 +46,7 @@ def levels(model: Path, spaces: bool, **flags: Any) -> None:
 
     options = options_of(flags)
     if spaces:
-        graph = own_biases(read_model(model, shapes=options.shapes).graph)
+        graph = own_biases(read_model(model, shapes=options.shapes, states=options.states).graph)
         structure = find_structure(graph, options.freeze)
         print_spaces(space_rows(graph, structure.groups), block_rows(graph, structure.blocks))
         return

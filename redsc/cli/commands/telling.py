@@ -11,6 +11,7 @@ import click
 from redsc.cli.flags import (
     MODEL,
     SHAPE,
+    STATE,
     budget_flags,
     network_flags,
     options_of,
@@ -25,17 +26,18 @@ __all__ = ["analyze", "measure", "ops", "targets"]
 @click.command(epilog="Example: redsc analyze model.tflite")
 @MODEL
 @SHAPE
+@STATE
 @click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the numbers as JSON.")
-def analyze(model: Path, shapes: tuple[str, ...], json_to: str | None) -> None:
+def analyze(model: Path, shapes: tuple[str, ...], states: tuple[str, ...], json_to: str | None) -> None:
     """Say what MODEL needs: RAM, flash, MACs.
 
     RAM is that of TFLM, part by part, with what is live at the peak.
     """
     from redsc.compile import read_model
-    from redsc.options import parse_shapes
+    from redsc.options import parse_shapes, parse_states
     from redsc.report.analysis import analyze_model, print_analysis
 
-    found = read_model(model, shapes=parse_shapes(shapes))
+    found = read_model(model, shapes=parse_shapes(shapes), states=parse_states(states))
     for item in found.notes:
         say(item.render())
     analysis = analyze_model(found)

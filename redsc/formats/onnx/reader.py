@@ -30,7 +30,7 @@ class OnnxImport:
     """A graph, how its inputs and outputs lie in it, and the model as one self-contained file.
 
     It `is_exact` where the graph computes as the file does; quantised operators of ONNX round in their own way.
-    `notes` is what the user should know.
+    `output_names` are the file's: a value of the graph may be two outputs. `notes` is what the user should know.
     """
 
     graph: Graph
@@ -38,6 +38,7 @@ class OnnxImport:
     outputs: tuple[Layout, ...]
     input_types: tuple[str, ...]
     output_types: tuple[str, ...]
+    output_names: tuple[str, ...]
     source: bytes
     is_exact: bool
     notes: tuple[Diagnostic, ...]
@@ -80,6 +81,7 @@ def read_onnx(
         outputs=tuple(layouts[name] for name in model.outputs),
         input_types=tuple(folded.types[name] for name in folded.inputs),
         output_types=tuple(folded.types[name] for name in folded.outputs),
+        output_names=tuple(item.name for item in proto.graph.output),
         source=source,
         is_exact=not quants,
         notes=tuple(context.notes),
