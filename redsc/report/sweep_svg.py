@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from colorsys import hls_to_rgb
-from dataclasses import dataclass
-from math import ceil, floor, isfinite, log10
+from math import isfinite
 from xml.sax.saxutils import escape
 
+from redsc.report.axis import Axis
 from redsc.report.sweep import Sweep, SweptLevel, SweptPoint, quality_text
 
 __all__ = ["render_sweep"]
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 820, 330, 80, 180, 40, 50  # of a picture, and around its plot
-_TICKS = 5
 _GREY = "#888888"
 _ROW = 17  # of the legend
 _SIZE = 4.5  # of a marker
@@ -35,36 +34,6 @@ _SHAPES = (  # of markers, by selector
     "M0,{s} L{s},-{s} H-{s} Z",
 )
 _RATES = ("accuracy", "agreement")  # metrics that are shown as they are; of others the loss is
-
-
-@dataclass(frozen=True, slots=True)
-class _Axis:
-    """From numbers to places: `worst` lies at `start`, `best` at `end`, both widened to whole steps."""
-
-    start: float
-    end: float
-    first: float
-    last: float
-    step: float
-
-    @staticmethod
-    def over(values: Sequence[float], start: float, end: float, *, falls: bool = False) -> _Axis:
-        """Return the axis over some numbers; where it falls, the least of them lies at its end."""
-        low, high = min(values), max(values)
-        step = _nice((high - low) / _TICKS or abs(high) or 1.0)
-        first, last = floor(low / step) * step, ceil(high / step) * step
-        if first == last:
-            last += step
-        return _Axis(start, end, last, first, step) if falls else _Axis(start, end, first, last, step)
-
-    def place(self, value: float) -> float:
-        """Return where a number lies."""
-        return self.start + (value - self.first) / (self.last - self.first) * (self.end - self.start)
-
-    def ticks(self) -> list[float]:
-        """Return the numbers that are written beside it."""
-        low, count = min(self.first, self.last), round(abs(self.last - self.first) / self.step)
-        return [round(low + number * self.step, 9) for number in range(count + 1)]
 
 
 def render_sweep(sweep: Sweep) -> str:
@@ -93,8 +62,8 @@ def _picture(model: str, points: Sequence[SweptPoint]) -> Iterator[str]:
     quality = shown[0].quality
     rates = quality is not None and quality.metric in _RATES
     label = "loss of the solver, unmeasured" if quality is None else quality.metric if rates else "measured loss"
-    x = _Axis.over([level.macs / 1e6 for level in shown], _LEFT, _WIDTH - _RIGHT)
-    y = _Axis.over([_worth(level) for level in shown], _HEIGHT - _BOTTOM, _TOP, falls=not rates)
+    x = Axis.over([level.macs / 1e6 for level in shown], _LEFT, _WIDTH - _RIGHT)
+    y = Axis.over([_worth(level) for level in shown], _HEIGHT - _BOTTOM, _TOP, falls=not rates)
     yield from _frame(x, y, label)
     yield _line(_best(shown, -1 if rates else 1), x, y, 'class="front"')
     yield from _series(points, x, y)
@@ -108,7 +77,7 @@ def _worth(level: SweptLevel) -> float:
     return level.lost
 
 
-def _frame(x: _Axis, y: _Axis, label: str) -> Iterator[str]:
+def _frame(x: Axis, y: Axis, label: str) -> Iterator[str]:
     for tick in x.ticks():
         at = x.place(tick)
         yield f'<path class="grid" d="M{at:.1f},{y.start} V{y.end}"/>'
@@ -122,7 +91,7 @@ def _frame(x: _Axis, y: _Axis, label: str) -> Iterator[str]:
     yield f'<g transform="translate(24,{middle:.1f}) rotate(-90)">{_text(0, 0, label, anchor="middle")}</g>'
 
 
-def _series(points: Sequence[SweptPoint], x: _Axis, y: _Axis) -> Iterator[str]:
+def _series(points: Sequence[SweptPoint], x: Axis, y: Axis) -> Iterator[str]:
     """Yield lines, markers and the legend."""
     budgets = list(dict.fromkeys(point.ram_budget_bytes for point in points))
     selectors = list(dict.fromkeys(point.selector for point in points))
@@ -158,7 +127,7 @@ def _best(levels: Sequence[SweptLevel], sign: int) -> list[SweptLevel]:
     return found
 
 
-def _line(levels: Sequence[SweptLevel], x: _Axis, y: _Axis, style: str) -> str:
+def _line(levels: Sequence[SweptLevel], x: Axis, y: Axis, style: str) -> str:
     places = " ".join(f"{x.place(level.macs / 1e6):.1f},{y.place(_worth(level)):.1f}" for level in levels)
     return f'<polyline {style} points="{places}"/>'
 
@@ -179,9 +148,3 @@ def _colour(number: int, count: int) -> str:
     """Return a colour from orange for the least budget to blue for the largest, as bright as both grounds need."""
     rgb = hls_to_rgb((25 + 190 * number / max(count - 1, 1)) / 360, 0.46, 0.75)
     return "#" + "".join(f"{round(255 * part):02x}" for part in rgb)
-
-
-def _nice(step: float) -> float:
-    """Return 1, 2 or 5 times a power of ten, at least as large."""
-    power = 10.0 ** floor(log10(step))
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= step * 0.999)
