@@ -152,6 +152,8 @@ class Options:
     level may have. `crops` (top, left, height, width) are the part that a level sees, or with None all levels.
     `states` are inputs that take an output of the inference before, each with that.
 
+    With `traces_layers` the report has the SQNR of every layer, which takes time to measure.
+
     Raises:
         UsageError: a level is no percentage, or the C engine's files cannot have the form.
     """
@@ -180,6 +182,7 @@ class Options:
     resolutions: tuple[tuple[str | None, Size], ...] = ()
     crops: tuple[tuple[str | None, Crop], ...] = ()
     states: tuple[tuple[str, str], ...] = ()
+    traces_layers: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "levels", _largest_first(self.levels))

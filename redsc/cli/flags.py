@@ -192,6 +192,8 @@ _DEFAULTS: Mapping[str, Any] = {  # of flags that some commands lack
     "emit": "files",
     "share": "strided",
     "cache": None,
+    "html": None,
+    "overlay": None,
 }
 
 
@@ -276,6 +278,7 @@ def options_of(flags: Mapping[str, Any], name: str | None = None) -> Options:
         uses_cache=not found["no_cache"],
         array=ArrayForm(found["array"]),
         emit=Emit(found["emit"]),
+        traces_layers=found["html"] is not None or found["overlay"] is not None,
     )
 
 

@@ -53,10 +53,7 @@ class Artefact:
 
     def layer_sqnr(self) -> list[LayerSQNR]:
         """Measure the SQNR of every layer, on some of the samples; none where no float model became int8."""
-        choice = self.choice
-        if choice.quantized is None or choice.data is None:
-            return []
-        return measure_sqnr(choice.model.graph, choice.quantized.graph, choice.quantized.samples[:_SQNR_SAMPLES])
+        return _layer_sqnr(self.choice)
 
 
 def compile_model(path: Path | str, options: Options, progress: Progress = silent) -> Artefact:
@@ -100,9 +97,17 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
         built.private_bytes,
         cascade,
         cache,
+        log.entries,
+        _layer_sqnr(choice) if options.traces_layers else (),
     )
     files |= arranged({f"{name}.report.json": report.to_json().encode()}, name, options.emit)
     return Artefact(name, report, files, log, choice)
+
+
+def _layer_sqnr(choice: Choice) -> list[LayerSQNR]:
+    if choice.quantized is None or choice.data is None:
+        return []
+    return measure_sqnr(choice.model.graph, choice.quantized.graph, choice.quantized.samples[:_SQNR_SAMPLES])
 
 
 def verify_whole(choice: Choice) -> Iterator[Verification]:

@@ -29,6 +29,7 @@ __all__ = [
     "arena_problem",
     "head_bytes",
     "measure_memory",
+    "placed_buffers",
     "ram_buffers",
     "resident_all_bytes",
     "resident_bytes",
@@ -169,9 +170,25 @@ def arena_bytes(graph: Graph, offsets: Mapping[str, int], abi: Abi = ARM_32) -> 
 def head_bytes(graph: Graph, offsets: Mapping[str, int], abi: Abi = ARM_32) -> int:
     """Return the head that TFLM makes of a file with these offsets; scratch never has one."""
     buffers = ram_buffers(graph, abi)
+    return height_bytes(buffers, _tflm_offsets(graph, buffers, offsets))
+
+
+def _tflm_offsets(graph: Graph, buffers: Sequence[Buffer], offsets: Mapping[str, int]) -> tuple[int, ...]:
     fixed = [offsets.get(value.name) for value in graph.activations()]
-    fixed += [None] * (len(buffers) - len(fixed))
-    return height_bytes(buffers, greedy_offsets(buffers, fixed))
+    return greedy_offsets(buffers, [*fixed, *([None] * (len(buffers) - len(fixed)))])
+
+
+def placed_buffers(graph: Graph, memory: NetworkMemory, kernels: Kernels) -> list[tuple[Buffer, int]]:
+    """Return every buffer of the head with its offset in bytes; `memory` is what was measured of this graph.
+
+    Tensors come first, in the order of `Graph.activations()`, then the working buffers of the kernels.
+    """
+    abi = _ABIS.get(kernels, ARM_32)
+    buffers = ram_buffers(graph, abi, kernels)
+    if kernels.are_ours:
+        tensors = [memory.offsets[value.name] for value in graph.activations()]
+        return list(zip(buffers, (*tensors, *memory.scratch.values()), strict=True))
+    return list(zip(buffers, _tflm_offsets(graph, buffers, memory.offsets), strict=True))
 
 
 def ram_buffers(graph: Graph, abi: Abi = ARM_32, kernels: Kernels = Kernels.SAFE) -> list[Buffer]:

@@ -12,7 +12,7 @@ from redsc.errors import Diagnostic, MalformedModel, ModelError, UnsupportedErro
 from redsc.formats.feedback import Feedback, feed_back
 from redsc.formats.onnx.layout import Layout, laid_out, source_layout
 from redsc.formats.onnx.reader import read_onnx
-from redsc.formats.tflite.peek import is_computed_alike, port_types
+from redsc.formats.tflite.peek import is_computed_alike, port_types, result_names
 from redsc.formats.tflite.reader import read_tflite
 from redsc.ir import Array, Graph, Shape, Value
 from redsc.limits import DEFAULT_LIMITS, Limits
@@ -59,7 +59,8 @@ class Model:
 
     It `is_exact` where the graph computes as the file does, so that equal answers can be asked for. `notes` is what
     the user should know of its translation. `states` are inputs and outputs of the file that the graph has as
-    variables: `inputs` and `outputs` are the other ones.
+    variables: `inputs` and `outputs` are the other ones. `node_names` are those of the file's own nodes, in TFLite
+    those of their first results.
     """
 
     path: Path
@@ -72,6 +73,7 @@ class Model:
     is_exact: bool = True
     notes: tuple[Diagnostic, ...] = ()
     states: tuple[Feedback, ...] = ()
+    node_names: frozenset[str] = frozenset()
 
     @property
     def sha256(self) -> str:
@@ -124,7 +126,8 @@ def _tflite_model(path: Path, source: bytes, limits: Limits) -> Model:
         port(v, source_layout(len(v.type.shape)), kind) for v, kind in zip(graph.outputs, types[1], strict=True)
     ]
     is_exact = is_computed_alike(source, graph)
-    return Model(path, "tflite", source, source, graph, tuple(inputs), tuple(outputs), is_exact)
+    names = frozenset(result_names(source))
+    return Model(path, "tflite", source, source, graph, tuple(inputs), tuple(outputs), is_exact, node_names=names)
 
 
 def _onnx_model(path: Path, source: bytes, limits: Limits, shapes: Mapping[str, Shape]) -> Model:
@@ -142,6 +145,7 @@ def _onnx_model(path: Path, source: bytes, limits: Limits, shapes: Mapping[str, 
         tuple(replace(result, name=name) for result, name in results),
         found.is_exact,
         found.notes,
+        node_names=found.node_names,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 
 from redsc.budgets import Budgets, Kernels, Resident
 from redsc.codegen.oracles import Verification
@@ -14,6 +15,7 @@ from redsc.errors import Diagnostic
 from redsc.formats import Model
 from redsc.formats.model import Port
 from redsc.ir import FRONT_END_OPS, DType, Graph, Value, all_own_states, keeps_state, state_reads
+from redsc.passes.base import LogEntry
 from redsc.passes.levels import Levels
 from redsc.report.data import (
     SCHEMA_VERSION,
@@ -33,8 +35,10 @@ from redsc.report.data import (
     SolverReport,
     StateReport,
 )
+from redsc.report.network import buffer_reports, node_reports
 from redsc.runtime.cascade import Cascade
 from redsc.runtime.quality import Quality
+from redsc.runtime.sqnr import LayerSQNR
 from redsc.version import __version__
 
 __all__ = ["build_report", "model_report"]
@@ -52,20 +56,25 @@ def build_report(
     private_bytes: Sequence[int],
     cascade: Cascade | None = None,
     cache: CacheReport | None = None,
+    log: Iterable[LogEntry] = (),
+    sqnr: Iterable[LayerSQNR] = (),
 ) -> Report:
     """Return the report of a compile; `files` are all files but the report itself, `private_bytes` by level."""
     memory = [network.memory for network in levels.networks]
+    decibels = {row.value: round(row.sqnr_db, 2) for row in sqnr if isfinite(row.sqnr_db)}
     return Report(
         schema_version=SCHEMA_VERSION,
         redsc=__version__,
         model=model_report(model, levels.graphs[0]),
         budget=_budget(budgets),
         levels=tuple(
-            _level(slot, model, levels, private_bytes[slot], quality[slot], budgets) for slot in range(len(memory))
+            _level(slot, model, levels, private_bytes[slot], quality[slot], budgets, decibels)
+            for slot in range(len(memory))
         ),
         estimate=_estimate(find_latency_table(budgets)),
         arena=ResidentReport(resident_all_bytes(memory), resident_one_bytes(memory)),
         solver=_solver(levels),
+        spaces=levels.full_widths,
         flash=flash,
         cache=cache,
         cascade=None if cascade is None else _cascade(cascade, levels),
@@ -73,6 +82,7 @@ def build_report(
         verification=tuple(verification),
         files=tuple(FileReport(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()),
         diagnostics=tuple(diagnostics),
+        log=tuple(log),
     )
 
 
@@ -138,7 +148,13 @@ def _estimate(table: LatencyTable | None) -> EstimateReport | None:
 
 
 def _level(
-    slot: int, model: Model, levels: Levels, private_bytes: int, quality: Quality | None, budgets: Budgets
+    slot: int,
+    model: Model,
+    levels: Levels,
+    private_bytes: int,
+    quality: Quality | None,
+    budgets: Budgets,
+    sqnr_db: Mapping[str, float],
 ) -> LevelReport:
     network, level, full = levels.networks[slot], levels.plan.levels[slot], graph_macs(model.graph)
     table = find_latency_table(budgets)
@@ -157,6 +173,8 @@ def _level(
         quality=quality,
         resolution=level.resolution,
         crop=level.crop,
+        nodes=node_reports(network.graph, model.node_names, table, sqnr_db if slot == 0 else None),
+        buffers=buffer_reports(network.shipped, network.memory, budgets.kernels),
     )
 
 

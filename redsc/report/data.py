@@ -10,6 +10,8 @@ from typing import Any
 from redsc.codegen.oracles import Verification
 from redsc.errors import Diagnostic
 from redsc.ir import Shape
+from redsc.passes.base import LogEntry
+from redsc.report.network import BufferReport, NodeReport
 from redsc.runtime.quality import Quality
 from redsc.runtime.view import Crop, Size
 
@@ -106,7 +108,8 @@ class LevelReport:
     """One level; `crop` (top, left, height, width) is the part of the image that it sees, null for all of it.
 
     `resolution` (height, width) is what that is scaled to, null where it is not. `latency_basis` says whether its
-    layers were measured on the target or are estimated.
+    layers were measured on the target or are estimated. `nodes` are in the order in which they run, `buffers` what
+    lies in the head of its arena.
     """
 
     name: str
@@ -123,6 +126,8 @@ class LevelReport:
     quality: Quality | None = None
     resolution: Size | None = None
     crop: Crop | None = None
+    nodes: tuple[NodeReport, ...] = ()
+    buffers: tuple[BufferReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +269,11 @@ class FileReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything about one compile, without wall-clock times: equal inputs give equal reports."""
+    """Everything about one compile, without wall-clock times: equal inputs give equal reports.
+
+    `spaces` are the channel spaces that can be cut, with their whole widths; `log` is what the passes did and why
+    not more.
+    """
 
     schema_version: int
     redsc: str
@@ -274,6 +283,7 @@ class Report:
     estimate: EstimateReport | None
     arena: ResidentReport
     solver: SolverReport
+    spaces: Mapping[str, int]
     flash: FlashReport
     cache: CacheReport | None
     cascade: CascadeReport | None
@@ -281,6 +291,7 @@ class Report:
     verification: tuple[Verification, ...]
     files: tuple[FileReport, ...]
     diagnostics: tuple[Diagnostic, ...]
+    log: tuple[LogEntry, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data with the keys of the schema."""

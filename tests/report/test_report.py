@@ -60,12 +60,22 @@ def test_the_report_has_the_keys_of_the_schema(artefact: Artefact) -> None:
                 "widths": widths,
                 "skipped": [],
                 "arena": dict.fromkeys((*arena, "status", "kernels")),
+                "nodes": [
+                    {
+                        **dict.fromkeys(
+                            ("name", "source", "op", "macs", "constant_bytes", "latency_us", "sqnr_db")
+                        ),
+                        "shape": [None],
+                    }
+                ],
+                "buffers": [dict.fromkeys(("name", "kind", "bytes", "offset", "start", "end"))],
             }
         ],
         "estimate": None,
         "arena": dict.fromkeys(("resident_all_bytes", "resident_one_bytes")),
         "state": None,
         "solver": dict.fromkeys(("selector", "status", "objective", "bound", "gap", "grid")),
+        "spaces": widths,
         "flash": {
             **dict.fromkeys(("container_bytes", "shared_weight_bytes", "private_bytes", "kernel_bytes")),
             "by_sharing": dict.fromkeys(("copies", "strided")),
@@ -75,6 +85,7 @@ def test_the_report_has_the_keys_of_the_schema(artefact: Artefact) -> None:
         "verification": [dict.fromkeys(("level", "oracle", "result"))],
         "files": [dict.fromkeys(("path", "bytes", "sha256"))],
         "diagnostics": [{"code": None, "message": None, "evidence": [], "hint": None}],
+        "log": [dict.fromkeys(("rule", "place", "text", "is_refusal"))],
     }
 
 

@@ -30,7 +30,8 @@ class OnnxImport:
     """A graph, how its inputs and outputs lie in it, and the model as one self-contained file.
 
     It `is_exact` where the graph computes as the file does; quantised operators of ONNX round in their own way.
-    `output_names` are the file's: a value of the graph may be two outputs. `notes` is what the user should know.
+    `output_names` are the file's: a value of the graph may be two outputs. `notes` is what the user should know,
+    `node_names` are those of the file's nodes that have any.
     """
 
     graph: Graph
@@ -42,6 +43,7 @@ class OnnxImport:
     source: bytes
     is_exact: bool
     notes: tuple[Diagnostic, ...]
+    node_names: frozenset[str]
 
 
 def read_onnx(
@@ -85,6 +87,7 @@ def read_onnx(
         source=source,
         is_exact=not quants,
         notes=tuple(context.notes),
+        node_names=frozenset(node.name for node in proto.graph.node if node.name),
     )
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "is_computed_alike",
     "planned_offsets",
     "port_types",
+    "result_names",
 ]
 
 
@@ -70,6 +71,14 @@ def port_types(data: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
     ports = (indices(subgraph.InputsAsNumpy()), indices(subgraph.OutputsAsNumpy()))
     kinds = [tuple(DTYPES[subgraph.Tensors(i).Type()].numpy.name for i in port) for port in ports]
     return kinds[0], kinds[1]
+
+
+def result_names(data: bytes) -> list[str]:
+    """Return the name of the first result of every operator of a sound model's first subgraph."""
+    subgraph = tflite.Model.GetRootAs(data, 0).Subgraphs(0)
+    operators = (subgraph.Operators(i) for i in range(subgraph.OperatorsLength()))
+    results = [operator.Outputs(0) for operator in operators if operator.OutputsLength()]
+    return [(subgraph.Tensors(index).Name() or b"").decode("utf-8", "replace") for index in results]
 
 
 def is_computed_alike(data: bytes, graph: Graph) -> bool:
