@@ -15,8 +15,9 @@ from redsc.errors import printable
 from redsc.report.data import ArenaReport, LevelReport, Report
 from redsc.units import size_with_unit
 
-__all__ = ["print_report", "print_table", "verification_lines"]
+__all__ = ["FACT_COLUMN", "fact_lines", "level_table", "print_report", "print_table", "verification_lines"]
 
+FACT_COLUMN = 8
 _FILE_WIDTH = 400  # where the output is no terminal, nothing is cut
 
 
@@ -24,22 +25,9 @@ def print_report(report: Report, files: Mapping[str, bytes], where: str | None) 
     """Print a report to stdout, and the files; `where` is their directory, None if nothing was written."""
     model = report.model
     print(f"\n{model.path}: {model.format}, {model.ops} ops, {model.macs:,} MACs; sizes in bytes\n")
-    costs = list(_cost_columns(report.levels[0]))
-    sees = any(level.resolution or level.crop for level in report.levels)
-    header = ["level", *(["image"] if sees else []), "MACs", "%", *_arena_columns(report.levels[0].arena)]
-    rows = [[level.name, *([_image(level)] if sees else []), *_level_row(level)] for level in report.levels]
-    print_table([*header, "private", *costs, _metric(report)], rows)
+    print_table(*level_table(report))
     print()
-    lines = (
-        *_ram_lines(report),
-        *_flash_lines(report),
-        *_target_lines(report),
-        *_cache_lines(report),
-        *_solver_lines(report),
-        *_cascade_lines(report),
-        *_state_lines(report),
-    )
-    for line in (*lines, *verification_lines(report.verification)):
+    for line in fact_lines(report):
         print(line)
     if where is None:
         print("\ndry run: nothing was written")
@@ -47,6 +35,29 @@ def print_report(report: Report, files: Mapping[str, bytes], where: str | None) 
     print(f"\nfiles in {where}")
     for name, data in files.items():
         print(f"  {name:<28} {len(data):>10,} B")
+
+
+def level_table(report: Report) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of the table of levels; sizes in it are in bytes."""
+    costs = list(_cost_columns(report.levels[0]))
+    sees = any(level.resolution or level.crop for level in report.levels)
+    header = ["level", *(["image"] if sees else []), "MACs", "%", *_arena_columns(report.levels[0].arena)]
+    rows = [[level.name, *([_image(level)] if sees else []), *_level_row(level)] for level in report.levels]
+    return [*header, "private", *costs, _metric(report)], rows
+
+
+def fact_lines(report: Report) -> list[str]:
+    """Return lines about all levels together; the first `FACT_COLUMN` characters name the fact, or are blank."""
+    return [
+        *_ram_lines(report),
+        *_flash_lines(report),
+        *_target_lines(report),
+        *_cache_lines(report),
+        *_solver_lines(report),
+        *_cascade_lines(report),
+        *_state_lines(report),
+        *verification_lines(report.verification),
+    ]
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
