@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EVALUATION",
+    "HTML",
     "MODEL",
+    "OVERLAY",
     "SHAPE",
     "STATE",
     "budget_flags",
@@ -33,6 +35,18 @@ EVALUATION = click.option(
     type=click.Path(path_type=Path),
     metavar="FILE.npz",
     help="Measure the levels on these samples; default: a part of --data that is held back.",
+)
+HTML = click.option(
+    "--html",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the report as a page for browsers: one file, with charts of memory, levels, nodes and log.",
+)
+OVERLAY = click.option(
+    "--overlay",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write what every node costs for Model Explorer: a file of node data per metric.",
 )
 MODEL = click.argument("model", type=click.Path(path_type=Path))
 _KERNELS = click.option(
@@ -192,8 +206,7 @@ _DEFAULTS: Mapping[str, Any] = {  # of flags that some commands lack
     "emit": "files",
     "share": "strided",
     "cache": None,
-    "html": None,
-    "overlay": None,
+    "traces_layers": False,
 }
 
 
@@ -278,7 +291,7 @@ def options_of(flags: Mapping[str, Any], name: str | None = None) -> Options:
         uses_cache=not found["no_cache"],
         array=ArrayForm(found["array"]),
         emit=Emit(found["emit"]),
-        traces_layers=found["html"] is not None or found["overlay"] is not None,
+        traces_layers=found["traces_layers"],
     )
 
 

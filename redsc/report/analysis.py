@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from redsc.budgets import Kernels
+from redsc.cost.liveness import working_sets
 from redsc.cost.memory import measure_memory
 from redsc.cost.order import order_free_bound, order_problem, reuse_distance, unas_peak_bytes
 from redsc.engine.rows import refusals
@@ -20,16 +21,20 @@ from redsc.passes.schedule import Schedule
 from redsc.passes.select.shortfall import peak_lines
 from redsc.report.build import model_report
 from redsc.report.data import ModelReport
+from redsc.report.network import BufferReport, NodeReport, buffer_reports, node_reports
 from redsc.report.terminal import print_table
 
-__all__ = ["Analysis", "KernelMemory", "analyze_model", "print_analysis"]
+__all__ = ["Analysis", "KernelMemory", "analyze_model", "kernel_table", "number_table", "print_analysis"]
 
 _FLAGS = {"redsc": "--backend c", "redsc-small": "--backend c --prefer ram"}
 
 
 @dataclass(frozen=True, slots=True)
 class KernelMemory:
-    """What a network needs with one library of kernels, in bytes, in the best order that is known."""
+    """What a network needs with one library of kernels, in bytes, in the best order that is known.
+
+    `buffers` are what lies in the head.
+    """
 
     head_bytes: int
     lower_bound_bytes: int
@@ -37,6 +42,7 @@ class KernelMemory:
     tail_bytes: int
     planning_bytes: int
     total_bytes: int
+    buffers: tuple[BufferReport, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,8 @@ class Analysis:
 
     Peaks, the packing bound and TFLM's own head are those of the order in the file; `order` is what the search for
     a better one found; `reuse_distance_bytes` and `kernels`, what redsc plans for each library that has kernels for
-    all of its operators, are those of that.
+    all of its operators, are those of that, and so are the `nodes`. `live_bytes` are what is live before the first
+    step and in every step: in that order, and in the file's.
     """
 
     model: ModelReport
@@ -62,6 +69,9 @@ class Analysis:
     free_spaces: int
     frozen_spaces: int
     peak: tuple[str, ...]
+    nodes: tuple[NodeReport, ...]
+    live_bytes: tuple[int, ...]
+    file_live_bytes: tuple[int, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -73,6 +83,7 @@ def analyze_model(model: Model) -> Analysis:
     graph, log = model.graph, Log()
     given, groups, peak = measure_memory(graph), find_channel_groups(graph), tuple(peak_lines(graph))
     unas_peak, bound = unas_peak_bytes(graph), order_free_bound(order_problem(graph))
+    file_live_bytes = _live_bytes(graph)
     Schedule().run(graph, log)
     ordered = order_problem(graph)
     return Analysis(
@@ -90,7 +101,15 @@ def analyze_model(model: Model) -> Analysis:
         free_spaces=len(groups.free),
         frozen_spaces=len(groups.spaces) - len(groups.free),
         peak=peak,
+        nodes=node_reports(graph, model.node_names),
+        live_bytes=_live_bytes(graph),
+        file_live_bytes=file_live_bytes,
     )
+
+
+def _live_bytes(graph: Graph) -> tuple[int, ...]:
+    inputs = sum(value.type.nbytes for value in graph.inputs)
+    return (inputs, *(working.nbytes for working in working_sets(graph)))
 
 
 def _that_run(graph: Graph) -> list[Kernels]:
@@ -105,7 +124,8 @@ def _for_kernels(graph: Graph, kernels: Kernels) -> Graph:
 
 
 def _with_kernels(graph: Graph, kernels: Kernels) -> KernelMemory:
-    memory = measure_memory(_for_kernels(graph, kernels), kernels)
+    lowered = _for_kernels(graph, kernels)
+    memory = measure_memory(lowered, kernels)
     return KernelMemory(
         head_bytes=memory.head_bytes,
         lower_bound_bytes=memory.lower_bound_bytes,
@@ -113,6 +133,7 @@ def _with_kernels(graph: Graph, kernels: Kernels) -> KernelMemory:
         tail_bytes=memory.tail_bytes,
         planning_bytes=memory.planning_bytes,
         total_bytes=memory.arena_bytes,
+        buffers=buffer_reports(lowered, memory, kernels),
     )
 
 
@@ -120,6 +141,15 @@ def print_analysis(analysis: Analysis) -> None:
     """Print the numbers with what they mean."""
     model = analysis.model
     print(f"\n{model.path}: {model.format}, {model.ops} ops, {model.macs:,} MACs\n")
+    print_table(*number_table(analysis))
+    print("\npeak " + "\n     ".join(printable(line) for line in analysis.peak))
+    print(f"order {analysis.order}\n")
+    print_table(*kernel_table(analysis))
+    print(f"\n{analysis.free_spaces} channel spaces can be cut, {analysis.frozen_spaces} are frozen")
+
+
+def number_table(analysis: Analysis) -> tuple[list[str], list[tuple[str, str, str]]]:
+    """Return the header and the rows of a table: what is counted, in bytes, and what that means."""
     rows = [
         (
             "live-sum peak",
@@ -145,18 +175,17 @@ def print_analysis(analysis: Analysis) -> None:
         ),
         ("model array", analysis.flash_bytes, f"flash, {analysis.weight_bytes:,} B of it weights"),
     ]
-    print_table(["in bytes", "", ""], [(name, f"{nbytes:,}", text) for name, nbytes, text in rows])
-    print("\npeak " + "\n     ".join(printable(line) for line in analysis.peak))
-    print(f"order {analysis.order}\n")
-    print_table(
-        ["kernels", "head", "tail", "planning", "arena", "head is"],
-        [
-            (
-                _FLAGS.get(name, f"--kernels {name}"),
-                *(f"{n:,}" for n in (row.head_bytes, row.tail_bytes, row.planning_bytes, row.total_bytes)),
-                row.status,
-            )
-            for name, row in analysis.kernels.items()
-        ],
-    )
-    print(f"\n{analysis.free_spaces} channel spaces can be cut, {analysis.frozen_spaces} are frozen")
+    return ["in bytes", "", ""], [(name, f"{nbytes:,}", text) for name, nbytes, text in rows]
+
+
+def kernel_table(analysis: Analysis) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Return the header and a row per library of kernels, with the flag that asks for it; sizes are in bytes."""
+    rows = [
+        (
+            _FLAGS.get(name, f"--kernels {name}"),
+            *(f"{n:,}" for n in (row.head_bytes, row.tail_bytes, row.planning_bytes, row.total_bytes)),
+            row.status,
+        )
+        for name, row in analysis.kernels.items()
+    ]
+    return ["kernels", "head", "tail", "planning", "arena", "head is"], rows

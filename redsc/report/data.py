@@ -11,7 +11,7 @@ from redsc.codegen.oracles import Verification
 from redsc.errors import Diagnostic
 from redsc.ir import Shape
 from redsc.passes.base import LogEntry
-from redsc.report.network import BufferReport, NodeReport
+from redsc.report.network import BufferReport, NodeReport, bytes_in_use
 from redsc.runtime.quality import Quality
 from redsc.runtime.view import Crop, Size
 
@@ -128,6 +128,11 @@ class LevelReport:
     crop: Crop | None = None
     nodes: tuple[NodeReport, ...] = ()
     buffers: tuple[BufferReport, ...] = ()
+
+    @property
+    def live_bytes(self) -> tuple[int, ...]:
+        """Bytes of the head that hold something, before the first step and in every step."""
+        return bytes_in_use(self.buffers, len(self.nodes))
 
 
 @dataclass(frozen=True, slots=True)

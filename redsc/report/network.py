@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import chain, repeat
 
@@ -11,7 +11,7 @@ from redsc.cost.latency import LatencyTable
 from redsc.cost.memory import NetworkMemory, placed_buffers
 from redsc.ir import Graph, Node, Shape, op_def
 
-__all__ = ["BufferReport", "NodeReport", "buffer_reports", "node_reports"]
+__all__ = ["BufferReport", "NodeReport", "buffer_reports", "bytes_in_use", "node_reports"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,22 @@ def buffer_reports(graph: Graph, memory: NetworkMemory, kernels: Kernels) -> tup
             placed_buffers(graph, memory, kernels), chain(tensors, repeat("scratch")), strict=False
         )
     )
+
+
+def bytes_in_use(buffers: Sequence[BufferReport], steps: int) -> tuple[int, ...]:
+    """Return how many bytes of the head hold something, before the first step and in every step."""
+    return tuple(
+        _covered([buffer for buffer in buffers if buffer.start <= step < buffer.end]) for step in range(-1, steps)
+    )
+
+
+def _covered(buffers: Sequence[BufferReport]) -> int:
+    total = end = 0
+    for buffer in sorted(buffers, key=lambda buffer: buffer.offset):
+        top = buffer.offset + buffer.bytes
+        total += max(0, top - max(end, buffer.offset))
+        end = max(end, top)
+    return total
 
 
 def _source(node: Node, names: Set[str]) -> str | None:

@@ -11,7 +11,9 @@ import click
 
 from redsc.cli.flags import (
     EVALUATION,
+    HTML,
     MODEL,
+    OVERLAY,
     budget_flags,
     network_flags,
     options_of,
@@ -52,6 +54,8 @@ __all__ = ["compile_command", "slice_command", "verify"]
     help="Write for Make and Ninja which files the result depends on; its target is NAME.report.json.",
 )
 @click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the report as JSON.")
+@HTML
+@OVERLAY
 @click.option("--dry-run", is_flag=True, help="Do everything but write.")
 @click.option("--explain", is_flag=True, help="Print what each lossless pass did and why not more.")
 def compile_command(
@@ -60,22 +64,29 @@ def compile_command(
     name: str | None,
     depfile: Path | None,
     json_to: str | None,
+    html: Path | None,
+    overlay: Path | None,
     dry_run: bool,
     explain: bool,
     **flags: Any,
 ) -> None:
     """Compile MODEL (.onnx or .tflite) into firmware files."""
+    from redsc.cli.pages import write_overlays, write_page
     from redsc.codegen.depfile import write_depfile
     from redsc.codegen.files import write_files
     from redsc.compile import compile_model
+    from redsc.report.html import render_report
     from redsc.report.terminal import print_report, print_table
 
     started = time.perf_counter()
-    options = options_of(flags, name)
+    options = options_of({**flags, "traces_layers": bool(html or overlay)}, name)
     with waiting() as progress:
         artefact = compile_model(model, options, progress)
     if not dry_run:
         write_files(output, artefact.files)
+        largest = artefact.report.levels[0]
+        write_page(html, lambda: render_report(artefact.report))
+        write_overlays(overlay, artefact.name, largest.nodes, largest.live_bytes)
         if depfile is not None:
             write_depfile(depfile, output / artefact.report_path, artefact.choice.model, options)
     for item in artefact.report.diagnostics:

@@ -9,7 +9,9 @@ from typing import Any
 import click
 
 from redsc.cli.flags import (
+    HTML,
     MODEL,
+    OVERLAY,
     SHAPE,
     STATE,
     budget_flags,
@@ -28,19 +30,32 @@ __all__ = ["analyze", "measure", "ops", "targets"]
 @SHAPE
 @STATE
 @click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the numbers as JSON.")
-def analyze(model: Path, shapes: tuple[str, ...], states: tuple[str, ...], json_to: str | None) -> None:
+@HTML
+@OVERLAY
+def analyze(
+    model: Path,
+    shapes: tuple[str, ...],
+    states: tuple[str, ...],
+    json_to: str | None,
+    html: Path | None,
+    overlay: Path | None,
+) -> None:
     """Say what MODEL needs: RAM, flash, MACs.
 
     RAM is that of TFLM, part by part, with what is live at the peak.
     """
+    from redsc.cli.pages import write_overlays, write_page
     from redsc.compile import read_model
     from redsc.options import parse_shapes, parse_states
     from redsc.report.analysis import analyze_model, print_analysis
+    from redsc.report.html import render_analysis
 
     found = read_model(model, shapes=parse_shapes(shapes), states=parse_states(states))
     for item in found.notes:
         say(item.render())
     analysis = analyze_model(found)
+    write_page(html, lambda: render_analysis(analysis))
+    write_overlays(overlay, model.stem, analysis.nodes, analysis.live_bytes)
     if json_to:
         print(json.dumps(analysis.to_dict(), indent=1))
     else:
