@@ -8,6 +8,7 @@ DEBIAN_PACKAGES := gcc g++ gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-a
 DEBIAN_TOOLS := g++ arm-none-eabi-gcc qemu-system-arm cmake ninja
 OTHER_PACKAGES := gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc gcc-xtensa-lx106
 OTHER_TOOLS := riscv64-unknown-elf-gcc qemu-system-riscv32 xtensa-lx106-elf-gcc
+BROWSER := chromium
 PYTEST_WORKERS ?= 2
 
 .PHONY: demo test lint docs clean check-tflm
@@ -42,9 +43,10 @@ $(VENV)/.test: $(VENV)/bin/python pyproject.toml
 .PHONY: debian
 debian:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  $(call have,$(DEBIAN_TOOLS) $(OTHER_TOOLS)) || apt-get update -qq; \
+	  $(call have,$(DEBIAN_TOOLS) $(OTHER_TOOLS) $(BROWSER)) || apt-get update -qq; \
 	  $(call have,$(DEBIAN_TOOLS)) || $(call install,$(DEBIAN_PACKAGES)) && \
-	  { $(call have,$(OTHER_TOOLS)) || $(call install,$(OTHER_PACKAGES)) || echo 'RISC-V and Xtensa are not tested'; }; fi
+	  { $(call have,$(OTHER_TOOLS)) || $(call install,$(OTHER_PACKAGES)) || echo 'RISC-V and Xtensa are not tested'; } && \
+	  { $(call have,$(BROWSER)) || $(call install,$(BROWSER)) || echo 'pages are not tested in a browser'; }; fi
 
 have = { $(foreach tool,$(1),command -v $(tool) &&) true; } >/dev/null
 install = apt-get install -qq -y --no-install-recommends $(1)

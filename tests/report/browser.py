@@ -64,8 +64,8 @@ class Browser:
         return self.ask("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
 
     def picture(self) -> bytes:
-        """Return the whole page as a PNG."""
-        data: str = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=True)["data"]
+        """Return what the window shows, as a PNG."""
+        data: str = self.ask("Page.captureScreenshot", format="png")["data"]
         return base64.b64decode(data)
 
     def _next(self) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Point:
 
 
 def scatter(label: str, points: Sequence[Point], *, from_zero: bool = False) -> Markup:
-    """Return the points joined by a line, with bars where an interval is known; up from zero, or from the lowest."""
+    """Return the points joined by a line, with bars where an interval is known."""
     heights = [value for point in points for value in (point.y, *(point.interval or ()))]
     frame = Frame.over([*heights, *([0.0] if from_zero else [])], _HEIGHT, _short)
     across = Axis.over([point.x for point in points], _LEFT, _RIGHT)
