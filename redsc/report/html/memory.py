@@ -122,4 +122,6 @@ def _mark(frame: Frame, size_bytes: int, text: str) -> Markup:
 
 def _kilobytes(size_bytes: float) -> str:
     """Return a short size for an axis."""
+    if size_bytes >= 10**6:
+        return f"{size_bytes / 10**6:g} MB"
     return f"{size_bytes / 1000:g} KB" if size_bytes >= 1000 else f"{size_bytes:g} B"
