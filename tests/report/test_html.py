@@ -12,7 +12,9 @@ from redsc.report.analysis import Analysis, analyze_model
 from redsc.report.data import Report
 from redsc.report.html import render_analysis, render_report
 from redsc.report.html.bounds import bounds
+from redsc.report.html.plots import peak_text
 from redsc.report.html.tables import node_table, widths
+from redsc.report.network import BufferReport, NodeReport
 from tests.helpers import residual_net
 from tests.report.pages import HOSTILE, hostile_report, parse
 
@@ -98,6 +100,20 @@ def test_memory_over_time_draws_the_bytes_of_every_step(report: Report, text: st
     heights = [int(place) for place in re.findall(r"V(\d+)", paths[-1])]  # the largest level is drawn last, on top
     assert [max(heights) - height for height in heights] == [value - min(values) for value in values]
     assert max(values) <= report.levels[0].arena.head_bytes
+
+
+def test_the_peak_is_named_with_what_is_live_then(report: Report) -> None:
+    nodes = (NodeReport("a", None, "CONV_2D", (1, 4), 9, 9), NodeReport("b", None, "RELU", (1, 4), 0, 0))
+    buffers = (
+        BufferReport("x", "input", 16, 0, -1, 1),
+        BufferReport("y", "activation", 64, 16, 0, 2),
+        BufferReport("z", "output", 32, 80, 1, 2),
+    )
+    level = replace(report.levels[0], name="50", nodes=nodes, buffers=buffers)
+    assert level.live_bytes == (16, 80, 96)
+    assert peak_text(level) == "Level 50 is fullest in step 2: b (RELU), with 96 B: y 64 B + z 32 B."
+    first = replace(level, buffers=(*buffers[:1], replace(buffers[1], bytes=0), replace(buffers[2], bytes=8)))
+    assert peak_text(first).startswith("Level 50 is fullest before the first step, with 16 B: x 16 B")
 
 
 def test_levels_are_compared_where_there_are_several(report: Report, text: str) -> None:

@@ -15,7 +15,7 @@ from redsc.report.data import Report
 from redsc.report.html.bounds import bounds
 from redsc.report.html.elements import clean
 from redsc.report.html.memory import Curve, arena_map, memory_chart
-from redsc.report.html.plots import level_map, level_plots, memory_over_time, step_names
+from redsc.report.html.plots import level_map, level_plots, memory_over_time, peak_text, step_names
 from redsc.report.html.tables import node_table, text_table, widths
 from redsc.report.terminal import FACT_COLUMN, fact_lines, level_table
 
@@ -32,6 +32,7 @@ def render_report(report: Report) -> str:
         levels=text_table(*level_table(report)),
         plots=list(level_plots(levels)),
         memory=memory_over_time(levels),
+        peak=peak_text(levels[0]),
         names=[f"level {level.name}" for level in levels],
         maps=[(level, level_map(report, level)) for level in levels],
         widths=widths(report.spaces, levels),

@@ -12,8 +12,9 @@ from redsc.report.html.memory import Curve, arena_map, memory_chart
 from redsc.report.html.pareto import Point, scatter
 from redsc.report.network import NodeReport
 
-__all__ = ["level_map", "level_plots", "memory_over_time", "step_names"]
+__all__ = ["level_map", "level_plots", "memory_over_time", "peak_text", "step_names"]
 
+_AT = {True: "in ", False: ""}  # a step, or before the first one
 _METRICS = {"sqnr_db": "SQNR in dB"}  # others are called as they are
 
 
@@ -60,6 +61,15 @@ def step_names(nodes: Sequence[NodeReport]) -> list[str]:
         "before the first step",
         *(f"step {step}: {node.name} ({node.op})" for step, node in enumerate(nodes, 1)),
     ]
+
+
+def peak_text(level: LevelReport) -> str:
+    """Say in which step the arena of a level is fullest, and what is in it then."""
+    names, live = step_names(level.nodes), level.live_bytes
+    column = live.index(max(live))
+    held = [buffer for buffer in level.buffers if buffer.start < column <= buffer.end]
+    parts = " + ".join(f"{buffer.name} {buffer.bytes:,} B" for buffer in held)
+    return f"Level {level.name} is fullest {_AT[column > 0]}{names[column]}, with {live[column]:,} B: {parts}."
 
 
 def level_map(report: Report, level: LevelReport) -> Markup:
