@@ -150,7 +150,8 @@ class Finder:
         return grid
 
     def _is_tied_along(self, channels: Channels, place: int) -> bool:
-        roots = np.array([self._root(channel) for channel in channels.reshape(-1).tolist()])
+        numbers, where = np.unique(channels, return_inverse=True)
+        roots = np.array([self._root(number) for number in numbers.tolist()])[where.reshape(-1)]
         rows = np.moveaxis(roots.reshape(channels.shape), place, 0)
         return bool((rows == rows[0]).all())
 
