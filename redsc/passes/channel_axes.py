@@ -157,7 +157,9 @@ def reshaped(grid: Grid, before: Shape, after: Shape) -> Grid | None:
     Axes between two places at which both shapes have an edge are those that become one another. A channel alone,
     which is never cut, is put on the last axis.
     """
-    if grid.channels.size == 1 and after:
+    if not after:
+        return None
+    if grid.channels.size == 1:
         return Grid(grid.channels.reshape(1).repeat(after[-1]), (len(after) - 1,))
     steps, new_steps = _steps(before), _steps(after)
     if not prod(after) or not all(_cuts_whole(steps[a], steps[a] * before[a], new_steps) for a in grid.axes):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from redsc.ir import Node, op_def
+from redsc.ir import Node, Value, op_def
 from redsc.ir.rules import (
     Along,
     Barrier,
@@ -191,13 +191,19 @@ def visit(finder: Finder, node: Node) -> None:
         found = _RULES[type(rule)](finder, node, rule)
     every = [found] * len(node.outputs) if found is None or isinstance(found, Grid) else found
     for output, grid in zip(node.outputs, every, strict=True):
-        axes = () if grid is None else tuple(axis % max(len(output.type.shape), 1) for axis in grid.axes)
-        if grid is None or grid.channels.shape != tuple(output.type.shape[axis] for axis in axes):
+        if grid is None or not _fits(grid, output):
             reason = reason or f"{node.op} {node.name!r} changes their number"
             finder.stop(node.present_inputs(), reason)
             finder.fresh(output, f"{node.op} {node.name!r} makes it")
         else:
+            axes = tuple(axis % len(output.type.shape) for axis in grid.axes)
             finder.set_grid(output, Grid(grid.channels, axes))
+
+
+def _fits(grid: Grid, output: Value) -> bool:
+    """Whether an output has axes as long as there are channels."""
+    shape = output.type.shape
+    return bool(shape) and grid.channels.shape == tuple(shape[axis] for axis in grid.axes)
 
 
 def _why_not(finder: Finder, node: Node) -> str | None:

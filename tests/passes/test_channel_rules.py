@@ -163,3 +163,21 @@ def test_a_table_that_is_looked_up_makes_frozen_channels() -> None:
     table = builder.constant("table", np.ones((9, 4), np.float32))
     graph = builder.output(builder.op("EMBEDDING_LOOKUP", rows, table, name="look"))
     assert "look" in _frozen(graph)
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_one_channel_may_become_a_number_without_axes(shape: tuple[int, ...]) -> None:
+    net = NetBuilder(DType.FLOAT32)
+    one = net.mean(net.conv(net.input(1, 4, 4, 2), 1), 1, 2)
+    graph = net.outputs(net.node("NEG", net.reshape(one, *shape)))
+    assert {space.frozen is None for space in find_channel_groups(graph).spaces} == {False}
+    check_permutation(graph, find_channel_groups(graph))
+
+
+def test_an_index_may_leave_a_number_without_axes() -> None:
+    net = NetBuilder(DType.FLOAT32)
+    row = net.reshape(net.mean(net.conv(net.input(1, 4, 4, 2), 6), 1, 2), 6)
+    one = net.node("STRIDED_SLICE", row, ints(2), ints(3), ints(1), shrink_axis_mask=1)
+    assert one.type.shape == ()
+    graph = net.outputs(net.node("NEG", one))
+    assert _frozen(graph)["conv_2d0"] == "STRIDED_SLICE 'strided_slice3' picks some of them"
