@@ -101,7 +101,9 @@ def test_every_command_does_what_the_page_says(tmp_path: Path) -> None:
     assert not any(lost.values()), f"{lost}\n{done.stdout}"
     python, program = tmp_path / ".venv" / "bin" / "python", "import redsc; print(redsc.__file__)"
     environment = newcomer(tmp_path)
-    where = subprocess.run([python, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    where = subprocess.run(
+        [python, "-P", "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
     assert Path(where.stdout).is_relative_to(tmp_path / ".venv")
 
 
