@@ -91,6 +91,10 @@ CODES: Mapping[str, Code] = {
     "U226": Code(
         "ratios are missing or wrong", "`--ratio 0.5` is for every space, `--ratios FILE` has one per space."
     ),
+    "U227": Code(
+        "`--state` names no input and output that can be one variable",
+        "Write the input's name and that of the output which it takes next: `h0=hn`, of one shape and type.",
+    ),
     "U230": Code("there is no such target", "`redsc targets` lists them; the name of a file ends with `.toml`."),
     "U231": Code(
         "a target file or a cost table cannot be read",
