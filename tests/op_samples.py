@@ -314,7 +314,8 @@ def _output_quant(dtype: DType, rule: object, name: str) -> Quant | None:
         return Quant.per_tensor(rule.scale, rule.zero_point)
     if isinstance(rule, Fixed) and dtype is DType.INT16 and rule.int16:
         return Quant.per_tensor(*rule.int16)
-    return _wide_quant(name, dtype) or _quant(dtype, 0.1 if isinstance(rule, OwnScale) else 0.04)
+    fine = name == "DIV"  # of coarse quotients tflite-micro's kernel makes any number
+    return _wide_quant(name, dtype) or _quant(dtype, 0.01 if fine else 0.1 if isinstance(rule, OwnScale) else 0.04)
 
 
 def _random(random: np.random.Generator, value: Value, limit: int | None, positive: bool) -> Array:

@@ -19,17 +19,17 @@ __all__ = ["BATCH_MATMUL"]
 
 
 def _int8(node: Node) -> Iterator[Call]:
-    operands = (node.operand(0), node.operand(1), node.outputs[0])
+    a, b, y = node.operand(0), node.operand(1), node.outputs[0]
     multiplier, shift = multiplier_of(float(rescalings(node)[0]))
     fields: dict[str, Field] = {
         **_matrices(node),
         "multiplier": multiplier,
         "shift": shift,
         "rescale": _rescale(multiplier, shift, product_depth(node)),
-        **zero_points(*operands),
+        **zero_points(a=a, b=b, y=y),
     }
     params = Params("redsc_batch_matmul_params_s8", fields)
-    yield Call("redsc_batch_matmul_s8", "redsc_batch_matmul.c", params, operands, takes_scratch=True)
+    yield Call("redsc_batch_matmul_s8", "redsc_batch_matmul.c", params, (a, b, y), takes_scratch=True)
 
 
 def _float(node: Node) -> Iterator[Call]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from redsc.engine.batch_matmul import BATCH_MATMUL
 from redsc.engine.call import Emit
+from redsc.engine.compare import COMPARISONS
 from redsc.engine.elementwise import ELEMENTWISE
 from redsc.engine.lookup import LOOKUPS
 from redsc.engine.pool import POOLS
@@ -19,6 +20,7 @@ __all__ = ["COMPUTE"]
 
 COMPUTE: Mapping[str, Emit | Refusal] = {
     **BATCH_MATMUL,
+    **COMPARISONS,
     **CONVERSIONS,
     **ELEMENTWISE,
     **LOOKUPS,

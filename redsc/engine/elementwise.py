@@ -17,18 +17,20 @@ from redsc.engine.quant import (
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import DType, Node, Value
 
-__all__ = ["ELEMENTWISE"]
+__all__ = ["ELEMENTWISE", "binary_call", "operands_of"]
 
 _SOURCE, _SOURCE_F32 = "redsc_elementwise.c", "redsc_elementwise_f32.c"
 _MOST_SHIFT, _SHORT_SHIFT = 31, 23
 _LEFT_SHIFT = 20  # by which int8 sums are widened: kernels/add.cc
+_SQUARED_SHIFT = 7  # and differences that are squared
+_LEAST_DIV_SHIFT, _MOST_DIV_SHIFT = 7, 23  # then quotients are shifted by 0 to 31 to the right
 
 
 def _sum(sign: int) -> Emit:
     """Return the row of a + sign * b; tensorflow/lite/micro/kernels/add_common.cc, multipliers in float64."""
 
     def emit(node: Node) -> Iterator[Call]:
-        (wide, narrow), output = sorted(_operands(node), key=_scale, reverse=True), node.outputs[0]
+        (wide, narrow), output = sorted(operands_of(node), key=_scale, reverse=True), node.outputs[0]
         signs = (1, sign) if wide is node.operand(0) else (sign, 1)
         twice = 2 * _scale(wide)
         b_multiplier, b_shift = _right(_scale(narrow) / twice)
@@ -42,29 +44,62 @@ def _sum(sign: int) -> Emit:
             "b_sign": signs[1],
             "b_shift": b_shift,
             "shift": shift,
-            **zero_points(wide, narrow, output),
+            **zero_points(a=wide, b=narrow, y=output),
             **limits,
             "is_plain": int(is_plain),
         }
-        return _call("redsc_add_s8", "redsc_add_params_s8", (wide, narrow), output, fields)
+        return binary_call("redsc_add_s8", "redsc_add_params_s8", (wide, narrow), output, fields)
 
     return emit
 
 
 def _mul(node: Node) -> Iterator[Call]:
     """tensorflow/lite/micro/kernels/mul_common.cc."""
-    (a, b), output = _operands(node), node.outputs[0]
+    (a, b), output = operands_of(node), node.outputs[0]
     multiplier, shift = multiplier_of(_scale(a) * _scale(b) / _scale(output))
     limits = clamp_fields(output, node.attrs.activation)
     is_plain = _is_plain(limits, (a, b), output) and _is_short(-shift) and multiplier > 0
     fields = {
         "multiplier": multiplier,
         "shift": shift,
-        **zero_points(a, b, output),
+        **zero_points(a=a, b=b, y=output),
         **limits,
         "is_plain": int(is_plain),
     }
-    return _call("redsc_mul_s8", "redsc_mul_params_s8", (a, b), output, fields)
+    return binary_call("redsc_mul_s8", "redsc_mul_params_s8", (a, b), output, fields)
+
+
+def _squared_difference(node: Node) -> Iterator[Call]:
+    """tensorflow/lite/micro/kernels/squared_difference.cc."""
+    (wide, narrow), output = sorted(operands_of(node), key=_scale, reverse=True), node.outputs[0]
+    twice = 2 * _scale(wide)
+    b_multiplier, b_shift = _right(_scale(narrow) / twice)
+    multiplier, shift = multiplier_of(twice * twice / ((1 << 2 * _SQUARED_SHIFT) * _scale(output)))
+    fields: dict[str, Field] = {
+        "b_multiplier": b_multiplier,
+        "multiplier": multiplier,
+        "b_shift": b_shift,
+        "shift": shift,
+        **zero_points(a=wide, b=narrow, y=output),
+    }
+    name = "redsc_squared_difference"
+    return binary_call(f"{name}_s8", f"{name}_params_s8", (wide, narrow), output, fields)
+
+
+def _div(node: Node) -> Iterator[Call]:
+    """tensorflow/lite/micro/kernels/div.cc: its shifts by more bits than a number has give any result."""
+    (a, b), output = operands_of(node), node.outputs[0]
+    real = _scale(a) / (_scale(b) * _scale(output))
+    multiplier, shift = multiplier_of(real)
+    if not _LEAST_DIV_SHIFT <= shift <= _MOST_DIV_SHIFT:
+        raise CannotTranslate(f"no kernel for quotients of which 1 is {real:.3g} steps: tflite-micro needs 64")
+    fields = {
+        "multiplier": multiplier,
+        "shift": shift,
+        **zero_points(a=a, b=b, y=output),
+        **clamp_fields(output, node.attrs.activation),
+    }
+    return binary_call("redsc_div_s8", "redsc_div_params_s8", (a, b), output, fields, "redsc_divide.c")
 
 
 def _right(real: float) -> tuple[int, int]:
@@ -97,15 +132,15 @@ def _is_plain(limits: Mapping[str, Field], operands: tuple[Value, Value], output
 
 def _prelu(node: Node) -> Iterator[Call]:
     """tensorflow/lite/micro/kernels/prelu_common.cc."""
-    (a, b), output = _operands(node), node.outputs[0]
+    (a, b), output = operands_of(node), node.outputs[0]
     x, slope, y = map(_scale, (a, b, output))
     scales = [_never_zero(multiplier_of(real)) for real in (x / y, x * slope / y)]
     fields = {
         "multiplier": tuple(multiplier for multiplier, _ in scales),
         "shift": tuple(shift for _, shift in scales),
-        **zero_points(a, b, output),
+        **zero_points(a=a, b=b, y=output),
     }
-    return _call("redsc_prelu_s8", "redsc_prelu_params_s8", (a, b), output, fields)
+    return binary_call("redsc_prelu_s8", "redsc_prelu_params_s8", (a, b), output, fields)
 
 
 def _extreme(flip: int) -> Emit:
@@ -113,7 +148,9 @@ def _extreme(flip: int) -> Emit:
 
     def emit(node: Node) -> Iterator[Call]:
         fields = {"flip": flip}
-        return _call("redsc_maximum_s8", "redsc_maximum_params_s8", _operands(node), node.outputs[0], fields)
+        return binary_call(
+            "redsc_maximum_s8", "redsc_maximum_params_s8", operands_of(node), node.outputs[0], fields
+        )
 
     return emit
 
@@ -122,26 +159,15 @@ def _float(function: str) -> Emit:
     def emit(node: Node) -> Iterator[Call]:
         activation = getattr(node.attrs, "activation", None)
         fields = {} if activation is None else clamp_fields(node.outputs[0], activation)
-        operands, output = _operands(node), node.outputs[0]
-        return _call(function, "redsc_binary_params_f32", operands, output, fields, _SOURCE_F32)
-
-    return emit
-
-
-def _comparison(claim: str, *, is_swapped: bool = False) -> Emit:
-    """Return the row of a comparison of float32; a < b is b > a."""
-
-    def emit(node: Node) -> Iterator[Call]:
-        a, b = _operands(node)
-        operands, function = (b, a) if is_swapped else (a, b), f"redsc_{claim}_f32"
-        return _call(function, "redsc_binary_params_f32", operands, node.outputs[0], {}, "redsc_compare_f32.c")
+        operands, output = operands_of(node), node.outputs[0]
+        return binary_call(function, "redsc_binary_params_f32", operands, output, fields, _SOURCE_F32)
 
     return emit
 
 
 def _select(node: Node) -> Iterator[Call]:
     """tensorflow/lite/kernels/internal/reference/select.h."""
-    output, operands = node.outputs[0], (*_operands(node), node.operand(2))
+    output, operands = node.outputs[0], (*operands_of(node), node.operand(2))
     if any(value.type.elements not in (1, output.type.elements) for value in operands):
         raise CannotTranslate("no kernel for operands that repeat and have more than one element")
     names = ("condition_step", "a_step", "b_step")
@@ -151,7 +177,7 @@ def _select(node: Node) -> Iterator[Call]:
     yield Call(f"redsc_select_{bits}", "redsc_select.c", params, (*operands, output))
 
 
-def _call(
+def binary_call(
     function: str,
     params: str,
     operands: tuple[Value, Value],
@@ -159,6 +185,19 @@ def _call(
     fields: Mapping[str, Field],
     source: str = _SOURCE,
 ) -> Iterator[Call]:
+    """Yield the call of a kernel that goes along rows of both operands.
+
+    Args:
+        function: its name.
+        params: the struct that it takes, of which `rows` is a member.
+        operands: as it takes them.
+        output: what it writes.
+        fields: the struct's other members.
+        source: the file that defines it.
+
+    Raises:
+        CannotTranslate: the operands take turns in repeating along more axes than the kernels have loops.
+    """
     yield Call(function, source, Params(params, {**_rows(operands, output), **fields}), (*operands, output))
 
 
@@ -182,7 +221,8 @@ def _scale(value: Value) -> float:
     return quant_of(value).scale
 
 
-def _operands(node: Node) -> tuple[Value, Value]:
+def operands_of(node: Node) -> tuple[Value, Value]:
+    """Return both operands of a node."""
     return node.operand(0), node.operand(1)
 
 
@@ -193,18 +233,12 @@ _INT8: Mapping[str, Emit] = {
     "PRELU": _prelu,
     "MAXIMUM": _extreme(0),
     "MINIMUM": _extreme(-1),
+    "DIV": _div,
+    "SQUARED_DIFFERENCE": _squared_difference,
 }
-_FLOAT: Mapping[str, Emit] = {
-    **{name: _float(f"redsc_{name.lower()}_f32") for name in (*_INT8, "DIV", "SQUARED_DIFFERENCE")},
-    **{name: _comparison(name.lower()) for name in ("GREATER", "GREATER_EQUAL", "EQUAL", "NOT_EQUAL")},
-    "LESS": _comparison("greater", is_swapped=True),
-    "LESS_EQUAL": _comparison("greater_equal", is_swapped=True),
-}
+_FLOAT: Mapping[str, Emit] = {name: _float(f"redsc_{name.lower()}_f32") for name in _INT8}
 
 ELEMENTWISE: Mapping[str, Emit] = {
-    **{
-        name: by_type({DType.FLOAT32: row, **({DType.INT8: _INT8[name]} if name in _INT8 else {})})
-        for name, row in _FLOAT.items()
-    },
+    **{name: by_type({DType.FLOAT32: _FLOAT[name], DType.INT8: row}) for name, row in _INT8.items()},
     "SELECT_V2": _select,
 }

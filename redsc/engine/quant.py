@@ -52,10 +52,9 @@ def quant_of(value: Value) -> Quant:
     return quant
 
 
-def zero_points(a: Value, b: Value, output: Value) -> dict[str, Field]:
-    """Return what the kernels of two int8 operands are told of zero points."""
-    names = zip(("a_zero_point", "b_zero_point", "y_zero_point"), (a, b, output), strict=True)
-    return {name: quant_of(value).zero_point for name, value in names}
+def zero_points(**tensors: Value) -> dict[str, Field]:
+    """Return what a kernel is told of the zero points of int8 tensors, by their names there."""
+    return {f"{name}_zero_point": quant_of(value).zero_point for name, value in tensors.items()}
 
 
 def clamp(output: Value, activation: Activation) -> tuple[int, int]:

@@ -36,9 +36,9 @@ _INTRO = """\
 Written by `redsc ops --markdown` from the tables that do the work; a test compares. What a row says about element
 types holds in LiteRT's reference kernels and in tflite-micro alike. An operator is translated when its row has a
 handler; single nodes may still be refused, with their name and the reason, where the kernel takes less. "C engine"
-says whether `--backend c` has kernels: of the element types for int8 and float32 (DIV, SQUARED_DIFFERENCE and
-comparisons: float32), for all where elements are only moved or chosen. Functions that int8 has by table only, as
-EXP and what Softplus and Mish are made of, are CAST, ADD and GATHER in files: the engine runs the three as one.
+says whether `--backend c` has kernels: of the element types for int8 and float32, for all of QUANTIZE, DEQUANTIZE
+and SOFTMAX, and where elements are only moved or chosen. Functions that int8 has by table only, as EXP and what
+Softplus and Mish are made of, are CAST, ADD and GATHER in files: the engine runs the three as one.
 """
 _FOLDED = "computed when the model is read: its operands must be constants or static shapes"
 _FRONT_END = "tflite-micro's audio front end, passed through: only tflite-micro runs it"

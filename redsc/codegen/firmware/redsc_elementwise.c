@@ -1,7 +1,8 @@
 /*
  * redsc: int8 arithmetic on two operands. This file carries no licence obligation.
  *
- * Follows tensorflow/lite/kernels/internal/reference/{add,sub,prelu,maximum_minimum}.h and integer_ops/{add,mul}.h.
+ * Follows tensorflow/lite/kernels/internal/reference/{add,sub,prelu,maximum_minimum}.h, integer_ops/{add,mul}.h
+ * and tensorflow/lite/micro/kernels/squared_difference.cc.
  */
 #include "redsc_elementwise.h"
 
@@ -134,6 +135,29 @@ static void redsc_mul_plain_row_s8(const void *params, const void *a, const void
 
 void redsc_mul_s8(const redsc_mul_params_s8 *params, const int8_t *a, const int8_t *b, int8_t *y) {
   redsc_row *row = params->is_plain ? redsc_mul_plain_row_s8 : redsc_mul_row_s8;
+  redsc_each_row(params->rows.loops, params->rows.length, row, params, a, b, y);
+}
+
+static void redsc_squared_difference_row_s8(const void *params, const void *a, const void *b, void *y) {
+  const redsc_squared_difference_params_s8 *p = (const redsc_squared_difference_params_s8 *)params;
+  const uint32_t b_prepared = redsc_prepared(p->b_multiplier), y_zero_point = (uint32_t)p->y_zero_point;
+  const int32_t a_zero_point = p->a_zero_point, b_zero_point = p->b_zero_point, b_shift = p->b_shift;
+  const uint32_t a_step = p->rows.a_step, b_step = p->rows.b_step;
+  const int8_t *x = (const int8_t *)a, *w = (const int8_t *)b;
+  int8_t *to = (int8_t *)y, *end = to + p->rows.length;
+  while (to != end) {
+    const int32_t narrow = redsc_scaled_any(b_prepared, b_shift, (*w - b_zero_point) * (1 << 7));
+    const int32_t difference = (*x - a_zero_point) * (1 << 6) - narrow;
+    const uint32_t steps = (uint32_t)redsc_multiply((uint32_t)(difference * difference), p->multiplier, p->shift);
+    *to++ = (int8_t)redsc_saturate_s8(redsc_signed(steps + y_zero_point));
+    x += a_step;
+    w += b_step;
+  }
+}
+
+void redsc_squared_difference_s8(const redsc_squared_difference_params_s8 *params, const int8_t *a, const int8_t *b,
+                                 int8_t *y) {
+  redsc_row *row = redsc_squared_difference_row_s8;
   redsc_each_row(params->rows.loops, params->rows.length, row, params, a, b, y);
 }
 

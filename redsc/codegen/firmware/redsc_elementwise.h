@@ -41,6 +41,22 @@ typedef struct {
 
 void redsc_mul_s8(const redsc_mul_params_s8 *params, const int8_t *a, const int8_t *b, int8_t *y);
 
+/*
+ * int8 square of a difference. Of the two operands `a` has the larger scale: its real multiplier is 1/2 of steps that
+ * TFLite widens by 2^7; that of `b` is at least 2^30, its shift 0 ... 31 to the right. The shift of the square is that
+ * of redsc_multiply.
+ */
+typedef struct {
+  redsc_rows rows;
+  uint32_t b_multiplier;
+  int32_t multiplier;
+  int16_t a_zero_point, b_zero_point, y_zero_point;
+  int8_t b_shift, shift;
+} redsc_squared_difference_params_s8;
+
+void redsc_squared_difference_s8(const redsc_squared_difference_params_s8 *params, const int8_t *a, const int8_t *b,
+                                 int8_t *y);
+
 /* a where it is positive, else a times b, the slope. Index 0 is for the positive; multipliers are at least 2^30. */
 typedef struct {
   redsc_rows rows;

@@ -1,22 +1,11 @@
 /*
  * redsc: int8 softmax and its logarithm, over the last axis. This file carries no licence obligation.
  *
- * Follows tensorflow/lite/kernels/internal/reference/{softmax,log_softmax}.h and internal/common.h in the fixed-point
- * arithmetic of gemmlowp's fixedpoint/fixedpoint.h: a Qn number has n bits before the point, a sign, and 31 - n bits
- * behind the point.
+ * Follows tensorflow/lite/kernels/internal/reference/{softmax,log_softmax}.h and internal/common.h, in Qn numbers.
  */
 #include "redsc_softmax.h"
 
-/* The product of a Qn and a Qm number is Q(n + m): SaturatingRoundingDoublingHighMul. */
-static inline int32_t redsc_product(int32_t a, int32_t b) {
-  return (int32_t)(((int64_t)a * b + (1 << 30)) >> 31);
-}
-
-/* value / 2^exponent, halves away from zero: RoundingDivideByPOT. */
-static inline int32_t redsc_divided(int32_t value, int32_t exponent) {
-  const int32_t mask = (int32_t)((1u << exponent) - 1u);
-  return (value >> exponent) + ((value & mask) > (mask >> 1) + (value < 0));
-}
+#include "redsc_fixed_point.h"
 
 /* exp of a Q5 number below 0 as Q0: exp_on_negative_values. */
 static int32_t redsc_exp(int32_t x) {
@@ -34,24 +23,6 @@ static int32_t redsc_exp(int32_t x) {
     }
   }
   return x == 0 ? INT32_MAX : result;
-}
-
-/* 1 / (1 + x) of a Q0 number from 0 on, by Newton's method: one_over_one_plus_x_for_x_in_0_1. */
-static int32_t redsc_reciprocal(int32_t x) {
-  const int32_t half = (x >> 1) + (1 << 30); /* (1 + x) / 2 */
-  int32_t guess = 1515870810 + redsc_product(half, -1010580540), step; /* Q2: 48/17 - 32/17 * half */
-  for (step = 0; step < 3; ++step) {
-    guess += redsc_product(guess, (1 << 29) - redsc_product(half, guess)) * 4;
-  }
-  return guess >= 1 << 30 ? INT32_MAX : guess * 2;
-}
-
-static inline int32_t redsc_leading_zeros(uint32_t value) {
-  int32_t count = 0;
-  for (; (value & 0x80000000u) == 0; value <<= 1) {
-    ++count;
-  }
-  return count;
 }
 
 static inline int32_t redsc_power(const redsc_softmax_params_s8 *params, int32_t difference) {

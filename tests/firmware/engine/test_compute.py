@@ -24,19 +24,16 @@ from tests.op_samples import sample_graph, sample_inputs
 STRICT = (*WARNINGS, "-Wconversion", "-Wno-sign-conversion", "-Wshadow", "-O2", "-c")
 
 
-REFUSED = {
-    ("DIV", DType.INT8),
-    ("SQUARED_DIFFERENCE", DType.INT8),
-    ("SELECT_V2", DType.BOOL),  # its sample broadcasts
-}
+REFUSED = {("SELECT_V2", DType.BOOL)}  # its sample broadcasts
 OTHER_TYPES = ("ARG_MAX", "ARG_MIN", "QUANTIZE", "DEQUANTIZE", "SOFTMAX")
 
 
 def has_kernel(name: str, row: Signature) -> bool:
-    """Whether the engine computes such a sample: int8 and float32, comparisons of float32, and whatever else."""
+    """Whether the engine computes such a sample: int8, float32, comparisons of these, and some other types."""
     kinds = {row.inputs[(OPS[name].data or (0,))[0]], row.output}
     is_known = kinds <= {DType.FLOAT32, DType.INT8} or name in OTHER_TYPES
-    return (is_known or kinds == {DType.FLOAT32, DType.BOOL}) and (name, row.inputs[0]) not in REFUSED
+    compares = row.output is DType.BOOL and kinds & {DType.FLOAT32, DType.INT8}
+    return bool(is_known or compares) and (name, row.inputs[0]) not in REFUSED
 
 
 def signatures() -> list[tuple[str, Signature]]:

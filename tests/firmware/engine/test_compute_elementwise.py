@@ -11,12 +11,12 @@ from redsc.budgets import Kernels
 from redsc.engine.rows import emit_calls
 from redsc.engine.shared import Shared
 from redsc.formats.tables import CannotTranslate
-from redsc.ir import NO_ATTRS, Activation, Add, Div, DType, Graph, Mul, Quant, Shape, Sub, Value
-from tests.firmware.engine.compute_cases import MACHINES, Cases, check_equal_to_tflm
-from tests.firmware.engine.harness import Machine
+from redsc.ir import NO_ATTRS, Activation, Add, Array, Div, DType, Graph, Mul, Quant, Shape, Sub, Value
+from tests.firmware.engine.compute_cases import MACHINES, Cases, check_equal_to_tflm, random_samples
+from tests.firmware.engine.harness import Machine, run_engine
 
 ATTRS = {"ADD": Add, "SUB": Sub, "MUL": Mul, "DIV": Div}
-OPS = ("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM", "PRELU")
+OPS = ("ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM", "PRELU", "SQUARED_DIFFERENCE")
 COMPARISONS = ("GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "EQUAL", "NOT_EQUAL")
 BROADCASTS = (
     ((1, 5, 7, 6), (1, 5, 7, 6)),
@@ -49,7 +49,7 @@ def add_case(cases: Cases, op: str, dtype: DType, shapes: tuple[Shape, Shape]) -
     activations = list(Activation) if op in ATTRS else [Activation.NONE]
     activation = activations[int(cases.random.integers(len(activations)))]
     attrs = ATTRS[op](activation) if op in ATTRS else NO_ATTRS
-    quant = (same or cases.quant()) if dtype is DType.INT8 else None
+    quant = (same or cases.quant()) if dtype is DType.INT8 and op not in COMPARISONS else None
     cases.node(op, *operands, attrs=attrs, quant=quant, dtype=DType.BOOL if op in COMPARISONS else dtype)
 
 
@@ -67,7 +67,15 @@ def test_int8_is_bit_exact(op: str, machine: Machine) -> None:
     check_equal_to_tflm(arithmetic(op, DType.INT8, OPS.index(op)), machine)
 
 
-@pytest.mark.parametrize("op", [*OPS, "DIV", "SQUARED_DIFFERENCE", *COMPARISONS])
+@MACHINES
+def test_int8_comparisons_are_bit_exact(machine: Machine) -> None:
+    cases = Cases(12)
+    for op, shapes in itertools.product(COMPARISONS, BROADCASTS):
+        add_case(cases, op, DType.INT8, shapes)
+    check_equal_to_tflm(cases.graph(), machine)
+
+
+@pytest.mark.parametrize("op", [*OPS, "DIV", *COMPARISONS])
 def test_float_is_what_tflm_computes(op: str) -> None:
     check_equal_to_tflm(arithmetic(op, DType.FLOAT32, 7))
 
@@ -108,7 +116,7 @@ def test_a_choice_whose_operands_broadcast_is_refused() -> None:
         list(emit_calls(value.producer, Shared({}), Kernels.ENGINE))
 
 
-@pytest.mark.parametrize("op", ["ADD", "SUB", "MUL", "PRELU"])
+@pytest.mark.parametrize("op", ["ADD", "SUB", "MUL", "PRELU", "SQUARED_DIFFERENCE"])
 def test_all_pairs_of_elements(op: str) -> None:
     cases = Cases(3)
     for least, most in ((0.003, 0.3), (1e-6, 1e3), (0.01, 0.1)):
@@ -117,8 +125,87 @@ def test_all_pairs_of_elements(op: str) -> None:
             scale = sum(value.type.quant.scale for value in operands if value.type.quant is not None)
             quant = cases.quant(scale / 4, scale * (4 if most < 1 else 1e4))
             cases.node(op, *operands, attrs=ATTRS[op]() if op in ATTRS else NO_ATTRS, quant=quant)
-    every = np.meshgrid(np.arange(-128, 128, dtype=np.int8), np.arange(-128, 128, dtype=np.int8))
-    check_equal_to_tflm(cases.graph(), samples=[[*every] * 24])
+    check_equal_to_tflm(cases.graph(), samples=[every_pair() * 24])
+
+
+def every_pair() -> list[Array]:
+    """Return two images of all pairs of int8 numbers."""
+    every = np.arange(-128, 128, dtype=np.int8)
+    return [*np.meshgrid(every, every)]
+
+
+@pytest.mark.parametrize("op", COMPARISONS)
+def test_all_pairs_compared(op: str) -> None:
+    cases = Cases(9)
+    for quants in [(cases.quant(0.003, 0.9), cases.quant(0.003, 0.9)) for _ in range(8)] + [(cases.quant(),) * 2]:
+        cases.node(op, *(cases.operand((256, 256), quant=quant) for quant in quants), dtype=DType.BOOL)
+    check_equal_to_tflm(cases.graph(), samples=[every_pair() * 9])
+
+
+def test_a_comparison_of_whole_steps_is_refused() -> None:
+    cases = Cases(0)
+    operands = [cases.operand((4,), quant=Quant.per_tensor(1.0)) for _ in range(2)]
+    value = cases.node("GREATER", *operands, dtype=DType.BOOL)
+    assert value.producer is not None
+    with pytest.raises(CannotTranslate, match="must be below 1"):
+        list(emit_calls(value.producer, Shared({}), Kernels.ENGINE))
+
+
+def quotients(cases: Cases, shapes: tuple[Shape, Shape]) -> Value:
+    """Divide, with scales for which TFLM's kernel is right: 1 is 64 to 2^23 steps."""
+    a, b = (cases.operand(shape) for shape in shapes)
+    assert a.type.quant is not None
+    assert b.type.quant is not None
+    steps = 2 ** cases.random.uniform(6.01, 22)
+    scale = a.type.quant.scale / b.type.quant.scale / steps
+    activation = list(Activation)[int(cases.random.integers(3))]
+    return cases.node("DIV", a, b, attrs=Div(activation), quant=cases.quant(scale, scale))
+
+
+def divisible(sample: list[Array], graph: Graph) -> list[Array]:
+    """Return a sample of which no divisor, every second operand, is 0."""
+    for place in range(1, len(sample), 2):
+        quant, array = graph.inputs[place].type.quant, sample[place]
+        assert quant is not None
+        other = np.int8(quant.zero_point ^ 1)
+        sample[place] = np.where(array == quant.zero_point, other, array)
+    return sample
+
+
+@MACHINES
+def test_int8_quotients_are_bit_exact(machine: Machine) -> None:
+    cases = Cases(13)
+    for shapes in BROADCASTS:
+        quotients(cases, shapes)
+    graph = cases.graph()
+    check_equal_to_tflm(graph, machine, [divisible(row, graph) for row in random_samples(graph)])
+
+
+def test_all_pairs_divided() -> None:
+    cases = Cases(14)
+    for _ in range(24):
+        quotients(cases, ((256, 256), (256, 256)))
+    graph = cases.graph()
+    check_equal_to_tflm(graph, samples=[divisible(every_pair() * 24, graph)])
+
+
+@MACHINES
+def test_a_division_by_zero_saturates(machine: Machine) -> None:
+    cases = Cases(0)
+    a, b = (cases.operand((3,), quant=Quant.per_tensor(0.01, zero)) for zero in (5, -3))
+    cases.node("DIV", a, b, attrs=Div(), quant=Quant.per_tensor(0.01, -7))
+    rows = [np.array([127, 5, -128], np.int8), np.full(3, -3, np.int8)]
+    ((found,),) = run_engine(cases.graph(), [rows], machine)
+    assert found.tolist() == [127, -7, -128]
+
+
+def test_quotients_with_coarse_results_are_refused() -> None:
+    cases = Cases(0)
+    operands = [cases.operand((4,), quant=Quant.per_tensor(0.1)) for _ in range(2)]
+    value = cases.node("DIV", *operands, attrs=Div(), quant=Quant.per_tensor(0.1))
+    assert value.producer is not None
+    with pytest.raises(CannotTranslate, match="1 is 10 steps"):
+        list(emit_calls(value.producer, Shared({}), Kernels.ENGINE))
 
 
 @MACHINES
