@@ -19,6 +19,7 @@ from redsc.errors import UnsupportedError
 from redsc.options import Options, Recovery
 from tests.conftest import Zoo
 from tests.e2e.engine import HOST_SANITIZED, M4, RV32, check_levels, run_levels, write_engine
+from tests.e2e.test_attention import block
 from tests.e2e.test_zoo import MODELS, SHAPES, needs_zoo
 from tests.firmware.build import WARNINGS, XTENSA
 from tests.firmware.engine.harness import Machine
@@ -87,6 +88,20 @@ def with_data(path: Path, folder: Path) -> Options:
 @pytest.mark.parametrize("name", EXPORTS, ids=name_of)
 def test_every_level_of_a_float_network_in_int8(zoo: Zoo, name: str, tmp_path: Path) -> None:
     check(zoo(name), with_data(zoo(name), tmp_path))
+
+
+@pytest.fixture(scope="module")
+def transformer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A block with products of activations and a softmax over the axis before the last one."""
+    path = tmp_path_factory.mktemp("transformer") / "block.onnx"
+    path.write_bytes(block(-2))
+    return path
+
+
+@EVERY_MACHINE
+def test_every_level_of_a_transformer_block(transformer: Path, machine: Machine) -> None:
+    check(transformer, OPTIONS, machine)
+    check(transformer, with_data(transformer, transformer.parent), machine)
 
 
 @pytest.mark.parametrize("name", TABLES, ids=name_of)
