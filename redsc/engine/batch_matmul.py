@@ -10,10 +10,10 @@ import numpy as np
 from redsc.engine.broadcast import common_axes, loops
 from redsc.engine.call import Call, Emit, Field, Params
 from redsc.engine.pack_channels import are_shifts_right
-from redsc.engine.quant import by_type, multiplier_of, zero_points
+from redsc.engine.quant import by_type, zero_points
 from redsc.ir import DType, Node
 from redsc.ir.ops_conv import product_depth
-from redsc.ir.rescale import rescalings
+from redsc.ir.rescale import multiplier_of, rescalings
 
 __all__ = ["BATCH_MATMUL"]
 

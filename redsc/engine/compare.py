@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from redsc.engine.call import Call, Emit
 from redsc.engine.elementwise import binary_call, operands_of
-from redsc.engine.quant import by_type, multiplier_of, quant_of, zero_points
+from redsc.engine.quant import by_type, quant_of, zero_points
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import DType, Node, Value
+from redsc.ir.rescale import multiplier_of
+from redsc.ir.scale_limits import why_scales_fail
 
 __all__ = ["COMPARISONS"]
 
@@ -26,25 +28,15 @@ def _comparison(claim: str, *, is_swapped: bool = False) -> Emit:
 
     def integers(node: Node) -> Iterator[Call]:
         """tensorflow/lite/micro/kernels/comparisons.cc."""
+        if reason := why_scales_fail(node):
+            raise CannotTranslate(f"no kernel: {reason}")
         a, b = ordered(node)
-        multipliers, shifts = zip(*map(_real, (a, b)), strict=True)
+        multipliers, shifts = zip(*(multiplier_of(quant_of(value).scale) for value in (a, b)), strict=True)
         fields = {"multiplier": multipliers, "shift": shifts, **zero_points(a=a, b=b)}
         function, params = f"redsc_{claim}_s8", "redsc_compare_params_s8"
         return binary_call(function, params, (a, b), node.outputs[0], fields, "redsc_compare.c")
 
     return by_type({DType.FLOAT32: floats, DType.INT8: integers})
-
-
-def _real(value: Value) -> tuple[int, int]:
-    """Return multiplier and shift of a scale.
-
-    Raises:
-        CannotTranslate: it is not below 1; TFLM refuses that as well.
-    """
-    scale = quant_of(value).scale
-    if scale >= 1:
-        raise CannotTranslate(f"no kernel for a scale of {scale:.3g}: it must be below 1")
-    return multiplier_of(scale)
 
 
 COMPARISONS: Mapping[str, Emit] = {

@@ -6,16 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from redsc.engine.broadcast import Axis, common_axes, loops
 from redsc.engine.call import Call, Emit, Field, Params
-from redsc.engine.quant import (
-    INT8_RANGE,
-    by_type,
-    clamp_fields,
-    multiplier_of,
-    quant_of,
-    zero_points,
-)
+from redsc.engine.quant import INT8_RANGE, by_type, clamp_fields, quant_of, zero_points
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import DType, Node, Value
+from redsc.ir.rescale import multiplier_of
+from redsc.ir.scale_limits import quotient_scale, why_scales_fail
 
 __all__ = ["ELEMENTWISE", "binary_call", "operands_of"]
 
@@ -23,7 +18,6 @@ _SOURCE, _SOURCE_F32 = "redsc_elementwise.c", "redsc_elementwise_f32.c"
 _MOST_SHIFT, _SHORT_SHIFT = 31, 23
 _LEFT_SHIFT = 20  # by which int8 sums are widened: kernels/add.cc
 _SQUARED_SHIFT = 7  # and differences that are squared
-_LEAST_DIV_SHIFT, _MOST_DIV_SHIFT = 7, 23  # then quotients are shifted by 0 to 31 to the right
 
 
 def _sum(sign: int) -> Emit:
@@ -87,12 +81,11 @@ def _squared_difference(node: Node) -> Iterator[Call]:
 
 
 def _div(node: Node) -> Iterator[Call]:
-    """tensorflow/lite/micro/kernels/div.cc: its shifts by more bits than a number has give any result."""
+    """tensorflow/lite/micro/kernels/div.cc."""
+    if reason := why_scales_fail(node):
+        raise CannotTranslate(f"no kernel: {reason}")
     (a, b), output = operands_of(node), node.outputs[0]
-    real = _scale(a) / (_scale(b) * _scale(output))
-    multiplier, shift = multiplier_of(real)
-    if not _LEAST_DIV_SHIFT <= shift <= _MOST_DIV_SHIFT:
-        raise CannotTranslate(f"no kernel for quotients of which 1 is {real:.3g} steps: tflite-micro needs 64")
+    multiplier, shift = multiplier_of(quotient_scale(node))
     fields = {
         "multiplier": multiplier,
         "shift": shift,

@@ -14,13 +14,13 @@ from redsc.engine.quant import (
     clamp,
     clamp_fields,
     divide_by_power,
-    multiplier_of,
     multiply,
     quant_of,
     round_away,
 )
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Activation, Array, DType, Node, Quant
+from redsc.ir.rescale import multiplier_of
 
 __all__ = ["LOOKUPS", "emit_lookup", "int8_table", "look_up"]
 

@@ -10,7 +10,6 @@ from redsc.engine.call import Call, Emit, Field
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Activation, Array, DType, Node, Quant, Value
 from redsc.ir.clamp import float_limits, int8_limits
-from redsc.ir.rescale import quantize_multipliers
 
 __all__ = [
     "INT8_RANGE",
@@ -18,7 +17,6 @@ __all__ = [
     "clamp",
     "clamp_fields",
     "divide_by_power",
-    "multiplier_of",
     "multiply",
     "quant_of",
     "round_away",
@@ -67,12 +65,6 @@ def clamp_fields(output: Value, activation: Activation) -> dict[str, int | float
     is_float = output.type.dtype is DType.FLOAT32
     low, high = float_limits(activation) if is_float else clamp(output, activation)
     return {"minimum": low, "maximum": high}
-
-
-def multiplier_of(real: float) -> tuple[int, int]:
-    """Return multiplier and shift of a real number: QuantizeMultiplier, see `quantize_multipliers`."""
-    multipliers, shifts = quantize_multipliers(np.array([real], np.float64))
-    return int(multipliers[0]), int(shifts[0])
 
 
 def multiply(values: Array, multiplier: int, shift: int) -> Array:

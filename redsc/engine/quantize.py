@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from redsc.engine.call import Call, Emit, Params
 from redsc.engine.lookup import look_up
-from redsc.engine.quant import by_type, multiplier_of, quant_of
+from redsc.engine.quant import by_type, quant_of
 from redsc.ir import DType, Node, Value
+from redsc.ir.rescale import multiplier_of
 
 __all__ = ["CONVERSIONS"]
 

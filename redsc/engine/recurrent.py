@@ -9,9 +9,10 @@ import numpy as np
 
 from redsc.engine.call import Call, Constant, Emit, Field, Operand, Params, State
 from redsc.engine.numbers import C_TYPES
-from redsc.engine.quant import by_type, clamp_fields, multiplier_of, quant_of
+from redsc.engine.quant import by_type, clamp_fields, quant_of
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import GATES, LSTM, SVDF, DType, Node, Value, own_states
+from redsc.ir.rescale import multiplier_of
 
 __all__ = ["RECURRENT"]
 

@@ -8,9 +8,10 @@ from math import prod
 import numpy as np
 
 from redsc.engine.call import Call, Emit, Field, Params
-from redsc.engine.quant import by_type, multiplier_of, quant_of
+from redsc.engine.quant import by_type, quant_of
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import DType, Node, Shape
+from redsc.ir.rescale import multiplier_of
 
 __all__ = ["REDUCTIONS"]
 

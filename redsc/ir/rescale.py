@@ -6,7 +6,7 @@ import numpy as np
 
 from redsc.ir.graph import Array, Node
 
-__all__ = ["quantize_multipliers", "rescalings"]
+__all__ = ["multiplier_of", "quantize_multipliers", "rescalings"]
 
 _FLOAT32_PRODUCTS = ("BATCH_MATMUL", "FULLY_CONNECTED")
 
@@ -24,6 +24,12 @@ def quantize_multipliers(reals: Array) -> tuple[Array, Array]:
     fixed[is_small], shifts[is_small] = 0, 0
     fixed[is_large], shifts[is_large] = 2**31 - 1, 30
     return fixed.astype(np.int32), shifts.astype(np.int32)
+
+
+def multiplier_of(real: float) -> tuple[int, int]:
+    """Return multiplier and shift of one real number."""
+    multipliers, shifts = quantize_multipliers(np.array([real], np.float64))
+    return int(multipliers[0]), int(shifts[0])
 
 
 def rescalings(node: Node) -> Array:

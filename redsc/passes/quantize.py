@@ -20,6 +20,7 @@ from redsc.ir import (
     real_values,
     variable_nodes,
 )
+from redsc.ir.scale_limits import why_scales_fail
 from redsc.passes.base import Log
 from redsc.passes.int8 import (
     Role,
@@ -57,7 +58,8 @@ def quantize(graph: Graph, log: Log, keep_float: Collection[str] = ()) -> Graph:
     8. A CAST from float32 to float32 becomes the conversion between what its operand and its result become.
     9. A QUANTIZE or DEQUANTIZE from a float32 that becomes int8 to int8, or back, is dropped, or requantises.
     10. A variable is int8 where both of its nodes can be; what is assigned takes the scale of what is read.
-    11. Weights become integers from -127 to 127, but for those that are -128 steps exactly.
+    11. A node whose int8 kernel fails with its scales (`redsc.ir.scale_limits`) stays float.
+    12. Weights become integers from -127 to 127, but for those that are -128 steps exactly.
     """
     return _Quantizer(graph, log, keep_float).run()
 
@@ -71,7 +73,7 @@ def why_float(node: Node, keep_float: Collection[str] = ()) -> str | None:
         if value is not None and _needs_scale(value) and role_of(node, index) is not Role.BIAS:
             return f"no scale is known for {value.name!r}"
     unknown = [value.name for value in node.outputs if _needs_scale(value)]
-    return f"no scale is known for {unknown[0]!r}" if unknown else None
+    return f"no scale is known for {unknown[0]!r}" if unknown else why_scales_fail(node)
 
 
 def weight_integers(weight: Value) -> Array:

@@ -178,7 +178,23 @@ def test_rule_9_conversions_to_and_from_integers_are_dropped_or_requantise(scale
     assert "output %y\n" in made
 
 
-def test_rule_10_a_weight_stops_at_minus_127_unless_it_is_minus_128_steps_exactly() -> None:
+@pytest.mark.parametrize(
+    ("node", "reason"),
+    [
+        ("f32[1,2] q(0.02,0) = DIV(%x, %z) {activation=NONE}", "a quotient of 1 is 50 steps"),
+        ("i1[1,2] = GREATER(%x, %z)", "takes scales below 1, this is 1"),
+    ],
+)
+def test_rule_11_a_node_whose_kernel_fails_with_its_scales_stays_float(node: str, reason: str) -> None:
+    scale = "1" if "GREATER" in node else "0.5"
+    ports = f"  input %x: f32[1,2] q({scale},0)\n  input %z: f32[1,2] q({scale},0)\n"
+    text = f"graph @g {{\n{ports}  %y: {node}\n  output %y\n}}\n"
+    assert reason in refusals(text)[0]
+    assert "(%x.float, %z.float)" in run(text)
+    assert refusals(text.replace("0.02", "0.015").replace("q(1,0)", "q(0.99,0)")) == []
+
+
+def test_rule_12_a_weight_stops_at_minus_127_unless_it_is_minus_128_steps_exactly() -> None:
     assert "[1,-128,4,2]" in run(DENSE.replace("-40", "-32"))
     assert "[1,-127,4,2]" in run(DENSE.replace("-40", "-31.99"))
     assert "[1,-127,4,2]" in run(DENSE)

@@ -13,7 +13,10 @@
 extern "C" {
 #endif
 
-/* A quotient times multiplier * 2^(shift - 31), for shifts of 7 ... 23; of a division by 0 the limit of its sign. */
+/*
+ * A quotient times multiplier * 2^(shift - 31); of a division by 0 the limit of its sign. The shift is up to 23, and so
+ * large that only dividends of 0 would be shifted by more than 31 to the right.
+ */
 typedef struct {
   redsc_rows rows;
   int32_t multiplier;

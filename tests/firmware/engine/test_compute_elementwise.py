@@ -147,16 +147,20 @@ def test_a_comparison_of_whole_steps_is_refused() -> None:
     operands = [cases.operand((4,), quant=Quant.per_tensor(1.0)) for _ in range(2)]
     value = cases.node("GREATER", *operands, dtype=DType.BOOL)
     assert value.producer is not None
-    with pytest.raises(CannotTranslate, match="must be below 1"):
+    with pytest.raises(CannotTranslate, match="scales below 1"):
         list(emit_calls(value.producer, Shared({}), Kernels.ENGINE))
 
 
-def quotients(cases: Cases, shapes: tuple[Shape, Shape]) -> Value:
-    """Divide, with scales for which TFLM's kernel is right: 1 is 64 to 2^23 steps."""
-    a, b = (cases.operand(shape) for shape in shapes)
+def quotients(cases: Cases, shapes: tuple[Shape, Shape], *, signed: bool = True) -> Value:
+    """Divide, with scales for which TFLM's kernel is right: 1 is 64 steps or more, 32 without signs."""
+    quants = [cases.quant() for _ in shapes]
+    least = 6.01 if signed else 5.01
+    if not signed:
+        quants = [Quant.per_tensor(quant.scale, -128) for quant in quants]
+    a, b = (cases.operand(shape, quant=quant) for shape, quant in zip(shapes, quants, strict=True))
     assert a.type.quant is not None
     assert b.type.quant is not None
-    steps = 2 ** cases.random.uniform(6.01, 22)
+    steps = 2 ** cases.random.uniform(least, 22 if signed else 6)
     scale = a.type.quant.scale / b.type.quant.scale / steps
     activation = list(Activation)[int(cases.random.integers(3))]
     return cases.node("DIV", a, b, attrs=Div(activation), quant=cases.quant(scale, scale))
@@ -183,8 +187,8 @@ def test_int8_quotients_are_bit_exact(machine: Machine) -> None:
 
 def test_all_pairs_divided() -> None:
     cases = Cases(14)
-    for _ in range(24):
-        quotients(cases, ((256, 256), (256, 256)))
+    for place in range(24):
+        quotients(cases, ((256, 256), (256, 256)), signed=place % 4 > 0)
     graph = cases.graph()
     check_equal_to_tflm(graph, samples=[divisible(every_pair() * 24, graph)])
 
