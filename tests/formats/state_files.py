@@ -12,7 +12,19 @@ from redsc.formats.tflite import writer
 from redsc.formats.tflite.state import CallOnce, FileGraph, VarHandle
 from redsc.ir import NO_ATTRS, Add, Array, DType, Graph, TensorType, Value, Variable
 
-__all__ = ["F32", "START", "Make", "assign", "double", "file_of", "handle", "plain", "read", "start"]
+__all__ = [
+    "F32",
+    "START",
+    "Make",
+    "assign",
+    "double",
+    "file_of",
+    "file_of_graphs",
+    "handle",
+    "plain",
+    "read",
+    "start",
+]
 
 F32 = TensorType((2,), DType.FLOAT32)
 START = np.array([3, 4], np.float32)
@@ -52,7 +64,12 @@ def file_of(make: Make, monkeypatch: pytest.MonkeyPatch, more: Sequence[Graph] =
     main, init = Graph("main", inputs=[Value("x", F32)]), Graph("init")
     main.append("CALL_ONCE", [], [], CallOnce())
     make(main, init, main.inputs[0])
-    parts = [FileGraph(g, frozenset(v for v in g.values() if "handle" in v.name)) for g in (main, init, *more)]
+    return file_of_graphs([main, init, *more], monkeypatch)
+
+
+def file_of_graphs(graphs: Sequence[Graph], monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """Return the file whose subgraphs are these graphs in ops of files, the network first."""
+    parts = [FileGraph(g, frozenset(v for v in g.values() if "handle" in v.name)) for g in graphs]
     monkeypatch.setattr(writer, "file_graphs", lambda _graph: parts)
     stored = Graph()
     constants = [value for part in parts for value in part.graph.constants()]

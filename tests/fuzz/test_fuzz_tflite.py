@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import struct
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,6 +10,8 @@ from redsc.errors import RedscError
 from redsc.formats import read_tflite, write_tflite
 from redsc.ir import OPS, DType, print_graph, verify_graph
 from redsc.passes.groups import find_channel_groups
+from tests.formats.branch_files import file_with_branches
+from tests.formats.test_tflite_branches import nested, with_state
 from tests.helpers import NetBuilder, residual_net
 from tests.op_samples import sample_graph
 from tests.signal_ops import SAMPLES as SIGNALS
@@ -24,7 +27,9 @@ def _seed() -> bytes:
 
 SAMPLES = [write_tflite(sample_graph(name, op.signatures[-1])) for name, op in OPS.items()]
 FRAMES = [write_tflite(signal_graph(sample)) for sample in SIGNALS.values()]
-SEEDS = [_seed(), write_tflite(residual_net()), *SAMPLES, *FRAMES]
+with pytest.MonkeyPatch.context() as patch:
+    BRANCHES = [file_with_branches(make(), patch) for make in (nested, with_state)]
+SEEDS = [_seed(), write_tflite(residual_net()), *SAMPLES, *FRAMES, *BRANCHES]
 SEED = st.sampled_from(SEEDS)
 PLACE = st.floats(0, 1, exclude_max=True)
 INTERESTING = st.sampled_from([0, 1, 2, 3, 7, 255, 256, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**32 - 4])

@@ -1,4 +1,4 @@
-"""The one form in which a node is kept that a file may write in several ways."""
+"""The one form in which a node or a type is kept that a file may write in several ways."""
 
 from __future__ import annotations
 
@@ -7,14 +7,24 @@ from dataclasses import replace
 
 import numpy as np
 
-from redsc.ir import Node, Reshape, Squeeze, Value
+from redsc.ir import DType, Graph, Node, Quant, Reshape, Squeeze, Value, op_def
+from redsc.ir.rules import RawIntegers
 
-__all__ = ["canonical"]
+__all__ = ["canonical", "scale_plain_integers"]
 
 
 def canonical(node: Node) -> Node:
     """Return the node in its canonical form; it is not yet part of a graph."""
     return _CANONICAL.get(node.op, _as_is)(node)
+
+
+def scale_plain_integers(graph: Graph) -> None:
+    """Say of int8 tensors without a scale that they are whole numbers, where kernels take them as such."""
+    for value in graph.activations():
+        nodes = [use.node for use in value.uses] + ([value.producer] if value.producer else [])
+        is_plain = all(isinstance(op_def(node.op).quant, RawIntegers) for node in nodes)
+        if is_plain and value.type.dtype is DType.INT8 and value.type.quant is None:
+            value.type = replace(value.type, quant=Quant.per_tensor(1.0))
 
 
 def _as_is(node: Node) -> Node:

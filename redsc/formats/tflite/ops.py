@@ -88,12 +88,16 @@ _RESIZE = (Field("align_corners", "AlignCorners"), Field("half_pixel_centers", "
 _REDUCER = TFLiteOp("ReducerOptions", (Field("keep_dims", "KeepDims"),), int8_version=2)
 
 _HANDLES = "it stands around READ_VARIABLE and ASSIGN_VARIABLE, which are translated: redsc writes it anew"
+_BRANCH = "the branch that it takes stands in its place where its condition is constant"
+_LOOP = "it repeats a subgraph until data say stop (control flow): unroll the loop before the export"
 _CONTROL = "it runs other subgraphs (control flow)"
 _NOT_IN_TFLM = "tflite-micro has no kernel for it"
 
 _REFUSALS = {
     _HANDLES: "CALL_ONCE VAR_HANDLE",
-    _CONTROL: "CALL IF WHILE STABLEHLO_WHILE STABLEHLO_COMPOSITE",
+    _BRANCH: "IF",
+    _LOOP: "WHILE STABLEHLO_WHILE",
+    _CONTROL: "CALL STABLEHLO_COMPOSITE",
     "it is a custom op without a public definition": "CUSTOM",
     "the schema reserves the number without meaning": "PLACEHOLDER_FOR_GREATER_OP_CODES DELEGATE",
     _NOT_IN_TFLM: """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import tflite
@@ -11,7 +11,9 @@ import tflite
 from redsc.errors import LimitExceeded, MalformedModel, RedscError, UnsupportedError
 from redsc.formats.tables import Refusal
 from redsc.formats.tflite.accessors import indices, op_name
-from redsc.formats.tflite.canonical import canonical
+from redsc.formats.tflite.branches import IF, find_choice, give_results, pass_operands
+from redsc.formats.tflite.canonical import canonical, scale_plain_integers
+from redsc.formats.tflite.conditions import Known
 from redsc.formats.tflite.custom import CUSTOM_FILE_OPS, custom_refusal, decode_options
 from redsc.formats.tflite.older import (
     Made,
@@ -25,11 +27,9 @@ from redsc.formats.tflite.state import STATE_FILE_OPS
 from redsc.formats.tflite.tensors import Tensors, operands, pick
 from redsc.formats.tflite.variables import Variables, init_subgraphs
 from redsc.ir import (
-    DType,
     Graph,
     KernelLimit,
     Node,
-    Quant,
     Shape,
     ShapeError,
     Value,
@@ -43,9 +43,11 @@ from redsc.limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["read_tflite"]
 
+_FILE_OPS = {*CUSTOM_FILE_OPS, *STATE_FILE_OPS, IF}  # what files have besides what graphs have
+
 
 def read_tflite(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Graph:
-    """Return the graph of the only subgraph; others may give variables their initial values.
+    """Return the graph of the first subgraph; others may give variables their initial values, or be branches.
 
     Raises:
         MalformedModel: the bytes are no sound TFLite model.
@@ -73,6 +75,8 @@ class _Reader:
     problems: list[str] = field(default_factory=list)
     made: Made = field(default_factory=dict)
     claimed: set[Value] = field(default_factory=set)
+    inside: list[int] = field(default_factory=list)
+    known: Known = field(default_factory=Known)
     tensors: Tensors = field(init=False)
     variables: Variables = field(init=False)
 
@@ -83,7 +87,7 @@ class _Reader:
     def graph(self) -> Graph:
         model = tflite.Model.GetRootAs(self.data, 0)
         codes = [op_name(model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())]
-        starts = self._checked_subgraphs(model, codes)
+        starts = [model.Subgraphs(index) for index in self._checked_starts(model, codes)]
         subgraph = model.Subgraphs(0)
         self._cap("buffers", model.BuffersLength(), self.limits.tensors)
         self._refuse_unknown_ops(model, subgraph, codes)
@@ -95,7 +99,7 @@ class _Reader:
         for index in indices(subgraph.InputsAsNumpy()):
             graph.inputs.append(self._activation(tensors, index, "graph input"))
         for i in range(subgraph.OperatorsLength()):
-            self._node(graph, tensors, subgraph.Operators(i), codes)
+            self._node(graph, tensors, subgraph.Operators(i), model, codes)
         graph.outputs = [pick(tensors, i, "graph output") for i in indices(subgraph.OutputsAsNumpy())]
         if any(value in self.tensors.resources for value in (*graph.inputs, *graph.outputs)):
             raise MalformedModel("a handle of a variable is a graph input or output")
@@ -103,27 +107,22 @@ class _Reader:
             self.problems.append("a tensor that kernels change is a graph input or output")
         self.variables.settle(graph)
         self._raise_problems()
-        _scale_plain_integers(graph)
+        scale_plain_integers(graph)
         self._rename_copies(graph)
         return graph
 
-    def _checked_subgraphs(self, model: Any, codes: list[str]) -> list[Any]:
-        """Return the subgraphs that start variables, after the network's own; there must be no others."""
+    def _checked_starts(self, model: Any, codes: list[str]) -> list[int]:
+        """Return which subgraphs start variables; what neither they nor branches are is never looked at."""
         count = model.SubgraphsLength()
+        if not count:
+            raise MalformedModel("the model has no subgraph")
         subgraphs = [model.Subgraphs(i) for i in range(count)]
         self._cap("operators", sum(subgraph.OperatorsLength() for subgraph in subgraphs), self.limits.nodes)
         self._cap("tensors", sum(subgraph.TensorsLength() for subgraph in subgraphs), self.limits.tensors)
         for subgraph in subgraphs:
             for i in range(subgraph.OperatorsLength()):
                 pick(codes, subgraph.Operators(i).OpcodeIndex(), "operator code")
-        starts = list(init_subgraphs(model, codes)) if count else []
-        if count != 1 + len(starts):
-            raise UnsupportedError(
-                f"the model has {count} subgraphs, redsc reads models with one",
-                code="N402",
-                hint="control flow and several signatures are not supported",
-            )
-        return [subgraphs[index] for index in starts]
+        return list(init_subgraphs(model, codes))
 
     def _cap(self, what: str, count: int, limit: int) -> None:
         if count > limit:
@@ -144,7 +143,7 @@ class _Reader:
             row = TFLITE_OPS.get(name, Refusal("redsc does not know this operator"))
             if name == "CUSTOM":
                 row = Refusal(custom_refusal(model.OperatorCodes(code), self.limits.name_chars))
-            if name not in CUSTOM_FILE_OPS and name not in STATE_FILE_OPS and isinstance(row, Refusal):
+            if name not in _FILE_OPS and isinstance(row, Refusal):
                 self.problems.append(f"at operator {i}: {name}: {row.reason}")
         self._raise_problems()
 
@@ -154,8 +153,11 @@ class _Reader:
             raise MalformedModel(f"{what} {value.name!r} is a constant")
         return value
 
-    def _node(self, graph: Graph, tensors: list[Value], operator: Any, codes: list[str]) -> None:
+    def _node(self, graph: Graph, tensors: list[Value], operator: Any, model: Any, codes: list[str]) -> None:
         op = codes[operator.OpcodeIndex()]
+        if op == IF:
+            self._take_branch(graph, tensors, operator, model, codes)
+            return
         if op in STATE_FILE_OPS or op_def(op).attrs is Variable:
             self.variables.node(graph, tensors, operator, op)
             return
@@ -192,7 +194,30 @@ class _Reader:
         elif self._check_shapes(node):
             problems = state_problems(node, found.states)
             self.problems += [f"at {op} {node.name!r}: {problem}" for problem in problems]
-        graph.append(node.op, node.inputs, node.outputs, node.attrs, node.origin)
+        made = graph.append(node.op, node.inputs, node.outputs, node.attrs, node.origin)
+        if not self.problems:
+            self.known.note(made)
+
+    def _take_branch(self, graph: Graph, tensors: list[Value], operator: Any, model: Any, codes: list[str]) -> None:
+        """Read the operators of the branch that an IF takes in its place: its results are those of the branch."""
+        choice = find_choice(tensors, operator, self.known)
+        if choice.branch is None:
+            self.problems.append(f"at IF {choice.name!r}: {choice.refusal}")
+            return
+        if choice.branch in (0, *self.inside):
+            raise MalformedModel(f"IF {choice.name!r} runs a subgraph inside itself")
+        branch = pick([model.Subgraphs(i) for i in range(model.SubgraphsLength())], choice.branch, "branch")
+        self._refuse_unknown_ops(model, branch, codes)
+        self._cap("operators", len(graph.nodes) + branch.OperatorsLength(), self.limits.nodes)
+        self._cap("tensors", len(self.tensors.names) + branch.TensorsLength(), self.limits.tensors)
+        own = self.tensors.read(model, branch)
+        pass_operands(choice, own, indices(branch.InputsAsNumpy()))
+        self.inside.append(choice.branch)
+        for i in range(branch.OperatorsLength()):
+            self._node(graph, own, branch.Operators(i), model, codes)
+        self.inside.pop()
+        results = [pick(own, i, "result of a branch") for i in indices(branch.OutputsAsNumpy())]
+        give_results(choice, tensors, results)
 
     def _rename_copies(self, graph: Graph) -> None:
         """Give constants in a new form names of their own: other nodes may read the file's form."""
@@ -254,15 +279,6 @@ class _Reader:
         except KeyError:
             self.problems.append(f"at {op} {name!r}: {item.schema} number {stored} is not supported")
             return next(iter(item.codes or ()))
-
-
-def _scale_plain_integers(graph: Graph) -> None:
-    """Say of int8 tensors without a scale that they are whole numbers, where kernels take them as such."""
-    for value in graph.activations():
-        nodes = [use.node for use in value.uses] + ([value.producer] if value.producer else [])
-        is_plain = all(isinstance(op_def(node.op).quant, RawIntegers) for node in nodes)
-        if is_plain and value.type.dtype is DType.INT8 and value.type.quant is None:
-            value.type = replace(value.type, quant=Quant.per_tensor(1.0))
 
 
 def _origin(name: str) -> tuple[str, ...]:
