@@ -130,6 +130,7 @@ def test_litert_is_not_asked_and_the_c_engine_says_no(name: str) -> None:
         ("stacker", {"stacker_left_context": 3}),
         ("stacker", {"stacker_step": 4}),
         ("delay", {"delay_length": 1 << 30}),
+        ("delay", {"delay_length": (1 << 20) - 1}),
         ("overlap int16", {"frame_step": 7}),
     ],
 )

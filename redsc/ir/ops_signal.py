@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 from redsc.ir.graph import Node
 from redsc.ir.ops import KernelLimit, OpDef, ShapeError, constant_ints, same_shape
@@ -43,7 +44,7 @@ SIGNAL_NUMBERS: dict[str, tuple[str, ...]] = {
 _TYPE_NUMBERS = {F32: 0, I32: 2, I16: 7}  # schema.fbs: TensorType
 _GAIN_NUMBERS = 125  # pcan_argc_fixed.cc: WideDynamicFunction reads up to 4 * 32 - 6 + 2
 _MOST_SHIFT = 31
-_MOST_DELAY = 1 << 24
+_MOST_KEPT = 1 << 20  # numbers; kernels do not ask whether there was room
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,12 @@ def _within(node: Node, name: str, least: int, most: int) -> int:
     if not least <= number <= most:
         raise KernelLimit(f"its {name} is {number}, not {least} to {most}")
     return number
+
+
+def _limit_kept(node: Node, streams: tuple[int, ...], numbers: int) -> None:
+    """Refuse to keep more numbers per stream than the arenas of our own runs have room for."""
+    if prod(streams) * numbers > _MOST_KEPT:
+        raise KernelLimit(f"it keeps {prod(streams) * numbers:,} numbers, {_MOST_KEPT:,} are the most")
 
 
 def _frame(node: Node, index: int = 0) -> int:
@@ -173,7 +180,8 @@ def _infer_log(node: Node) -> tuple[Shape, ...]:
 def _infer_framer(node: Node) -> tuple[Shape, ...]:
     frame = _frame(node)
     step = _within(node, "frame_step", 1, frame)
-    size = _within(node, "frame_size", step, _MOST_DELAY)
+    size = _within(node, "frame_size", step, _MOST_KEPT)
+    _limit_kept(node, node.operand(0).type.shape[:-1], size + step)
     if frame % step:
         raise ShapeError(f"{frame} numbers are no multiple of the step {step}")
     return (*node.operand(0).type.shape[:-1], frame // step, size), ()
@@ -181,16 +189,17 @@ def _infer_framer(node: Node) -> tuple[Shape, ...]:
 
 def _infer_stacker(node: Node) -> tuple[Shape, ...]:
     channels = _within(node, "num_channels", 1, _vector(node))
-    frames = 1 + sum(_within(node, f"stacker_{side}_context", 0, _MOST_DELAY) for side in ("left", "right"))
+    frames = 1 + sum(_within(node, f"stacker_{side}_context", 0, _MOST_KEPT) for side in ("left", "right"))
     _within(node, "stacker_step", 1, frames)
+    _limit_kept(node, (channels,), frames)
     if channels != _vector(node):
         raise ShapeError(f"{_vector(node)} numbers are not {channels} channels")
     return (channels * frames,), ()
 
 
 def _infer_delay(node: Node) -> tuple[Shape, ...]:
-    _frame(node)
-    _within(node, "delay_length", 0, _MOST_DELAY)
+    delay = _within(node, "delay_length", 0, _MOST_KEPT)
+    _limit_kept(node, node.operand(0).type.shape[:-1], _frame(node) + delay)
     return same_shape(node)
 
 
@@ -200,6 +209,7 @@ def _infer_overlap_add(node: Node) -> tuple[Shape, ...]:
     step = _within(node, "frame_step", 1, size)
     if len(node.operand(0).type.shape) < 2:
         raise ShapeError("operand 0 has no axis of frames")
+    _limit_kept(node, tuple(outer), size)
     return ((*outer[1:], frames * step),)
 
 
