@@ -137,7 +137,6 @@ CODES: Mapping[str, Code] = {
         "operators are not translated",
         "Every such operator is listed with the reason; [operators](../../ops.md) has the table of all.",
     ),
-    "N402": Code("the model has several subgraphs", "Export the network without control flow, with one signature."),
     "N403": Code(
         "a shape is not known before the network runs",
         "Name open sizes with `--shape INPUT=SIZES`, or export with static shapes.",
