@@ -83,32 +83,49 @@ static void redsc_put_columns(const redsc_batch_matmul_params_s8 *params, const 
   }
 }
 
+static void redsc_put_results(const redsc_batch_matmul_params_s8 *params, const uint32_t *sums, uint32_t count,
+                              int8_t *y) {
+  const int32_t doubled = redsc_signed((uint32_t)params->multiplier << 1), shift = -params->shift;
+  const int32_t zero_point = params->y_zero_point;
+  uint32_t i;
+  if (params->rescale == REDSC_SHIFTS_RIGHT) {
+    for (i = 0; i < count; ++i) {
+      y[i] = (int8_t)redsc_saturate_s8(redsc_rescale(REDSC_SHIFTS_RIGHT, sums[i], doubled, shift, zero_point));
+    }
+    return;
+  }
+  for (i = 0; i < count; ++i) {
+    y[i] = (int8_t)redsc_saturate_s8(redsc_rescale(REDSC_SHIFTS_ANY, sums[i], doubled, shift, zero_point));
+  }
+}
+
 /* Four results of a row of a, of which `count` are kept. */
-static void redsc_put_results(const redsc_batch_matmul_params_s8 *params, const int8_t *x, const int16_t *panel,
-                              uint32_t count, int8_t *y) {
-  const int32_t zero_point = params->a_zero_point, doubled = redsc_signed((uint32_t)params->multiplier << 1);
-  const int8_t *last = x + params->depth / REDSC_GROUP * REDSC_GROUP;
-  const uint32_t rest = params->depth % REDSC_GROUP;
-  uint32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0, sums[REDSC_COLUMNS], i;
-  int8_t filled[REDSC_GROUP] = {0, 0, 0, 0};
-  for (; x != last; x += REDSC_GROUP, panel += REDSC_GROUP_ELEMENTS) {
-    const redsc_four four = redsc_four_at(x, zero_point);
+static void redsc_multiply_row(const redsc_batch_matmul_params_s8 *params, const int8_t *x, const int16_t *panel,
+                               uint32_t count, int8_t *y) {
+  const int32_t zero_point = params->a_zero_point;
+  uint32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0, sums[REDSC_COLUMNS], left = params->depth;
+  int8_t last[REDSC_GROUP] = {0, 0, 0, 0};
+  while (left != 0) {
+    redsc_four four;
+    if (left < REDSC_GROUP) {
+      memcpy(last, x, left);
+      x = last;
+      left = REDSC_GROUP;
+    }
+    four = redsc_four_at(x, zero_point);
     sum0 = redsc_add_four(sum0, four, panel);
     sum1 = redsc_add_four(sum1, four, panel + REDSC_GROUP);
     sum2 = redsc_add_four(sum2, four, panel + 2 * REDSC_GROUP);
     sum3 = redsc_add_four(sum3, four, panel + 3 * REDSC_GROUP);
+    x += REDSC_GROUP;
+    panel += REDSC_GROUP_ELEMENTS;
+    left -= REDSC_GROUP;
   }
-  memcpy(filled, last, rest);
   sums[0] = sum0;
   sums[1] = sum1;
   sums[2] = sum2;
   sums[3] = sum3;
-  for (i = 0; i < count; ++i) {
-    const uint32_t sum = rest == 0 ? sums[i]
-                                   : redsc_add_four(sums[i], redsc_four_at(filled, zero_point), panel + i * REDSC_GROUP);
-    const int32_t value = redsc_rescale(params->rescale, sum, doubled, -params->shift, params->y_zero_point);
-    y[i] = (int8_t)redsc_saturate_s8(value);
-  }
+  redsc_put_results(params, sums, count, y);
 }
 
 typedef struct {
@@ -132,7 +149,7 @@ static void redsc_multiply_matrices(const void *product, const void *a, const vo
         }
         x = gathered;
       }
-      redsc_put_results(params, x, panel, count, (int8_t *)y + row * params->columns + column);
+      redsc_multiply_row(params, x, panel, count, (int8_t *)y + row * params->columns + column);
     }
   }
 }
