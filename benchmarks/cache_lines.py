@@ -34,7 +34,8 @@ from redsc.engine.program import constants_of
 from redsc.engine.rows import emit_levels
 from redsc.engine.sources import needed_files
 from redsc.ir import Node
-from redsc.options import Options, parse_levels
+from redsc.option_texts import parse_levels
+from redsc.options import Options
 from redsc.progress import silent
 from redsc.targets import FlashCache
 from tests.firmware.build import FIRMWARE

@@ -23,7 +23,8 @@ import numpy as np
 from redsc.compile import compile_model, read_model
 from redsc.formats import Model, write_tflite
 from redsc.ir import Array, Graph
-from redsc.options import Options, Quantization, parse_levels
+from redsc.option_texts import parse_levels
+from redsc.options import Options, Quantization
 from redsc.passes.base import Log
 from redsc.passes.ptq import quantize_network
 from redsc.runtime import EXECUTORS

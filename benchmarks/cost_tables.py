@@ -26,7 +26,8 @@ from redsc.compile import plan_levels, read_model
 from redsc.cost.latency import OTHER, work_of
 from redsc.formats import load_model
 from redsc.ir import Array, Graph
-from redsc.options import Options, parse_levels
+from redsc.option_texts import parse_levels
+from redsc.options import Options
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = ROOT / "redsc" / "targets" / "tables"

@@ -17,7 +17,8 @@ from models import LEVELS, ZOO
 
 from redsc.budgets import Budgets
 from redsc.cost.macs import graph_macs
-from redsc.options import Options, parse_levels
+from redsc.option_texts import parse_levels
+from redsc.options import Options
 from tests.e2e.engine import write_engine
 from tests.firmware.build import RISC_V, build, run
 

@@ -33,7 +33,8 @@ from redsc.codegen.container import build_container
 from redsc.compile import Choice, plan_levels
 from redsc.formats import Model, load_model, write_tflite
 from redsc.ir import Array, Graph
-from redsc.options import Options, Recovery, Tuning, parse_resolutions
+from redsc.option_texts import parse_resolutions
+from redsc.options import Options, Recovery, Tuning
 from redsc.passes.base import Log
 from redsc.passes.nested import LevelSet, build_level, plain_weights
 from redsc.passes.plan import Level, LevelPlan

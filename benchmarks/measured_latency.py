@@ -26,7 +26,8 @@ from redsc.compile.bench import make_bench
 from redsc.cost.bench_log import read_logs, table_text
 from redsc.cost.latency import LatencyTable, find_latency_table
 from redsc.ir import Graph
-from redsc.options import Options, parse_levels
+from redsc.option_texts import parse_levels
+from redsc.options import Options
 from tests.firmware.build import BENCH_FLAGS, BENCH_HOOKS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "results.md"

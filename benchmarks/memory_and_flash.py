@@ -12,7 +12,8 @@ from models import LEVELS, MODELS
 
 from redsc.budgets import Budgets
 from redsc.compile import compile_model
-from redsc.options import Options, parse_levels
+from redsc.option_texts import parse_levels
+from redsc.options import Options
 
 
 def main() -> None:

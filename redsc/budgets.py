@@ -8,7 +8,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from redsc.errors import UsageError, did_you_mean
+from redsc.errors import UsageError
+from redsc.option_texts import parse_choice
 from redsc.targets import FlashCache, Target, find_target, with_table
 from redsc.units import parse_count, parse_size, parse_time
 
@@ -137,20 +138,9 @@ class Budgets:
         Raises:
             UsageError: a text is no size, count or choice, is for another backend, or names no target.
         """
-        given: tuple[tuple[str, str | None, Iterable[Enum]], ...] = (
-            ("resident", resident, Resident),
-            ("kernels", kernels, TFLM_KERNELS),
-            ("share", share, Sharing),
-            ("backend", backend, Backend),
-            ("prefer", prefer, Prefer),
-            ("cache", cache, FlashCache),
-        )
-        for flag, text, choices in given:
-            known = [item.value for item in choices]
-            if text is not None and text not in known:
-                message = f"--{flag} {text}: write {', '.join(known[:-1])} or {known[-1]}"
-                raise UsageError(message, code="U203", hint=did_you_mean(text, known))
-        is_engine = Backend(backend) is Backend.C
+        runs, buffers = parse_choice("backend", backend, Backend), parse_choice("prefer", prefer, Prefer)
+        library = None if kernels is None else parse_choice("kernels", kernels, TFLM_KERNELS)
+        is_engine = runs is Backend.C
         if is_engine:
             others = (("kernels", kernels, "safe"), ("share", share, "strided"), ("resident", resident, "all"))
             refuse_flags("c", "tflm", others)
@@ -163,14 +153,14 @@ class Budgets:
             ram_bytes=None if ram is None else parse_size(ram),
             flash_bytes=None if flash is None else parse_size(flash),
             macs=None if macs is None else parse_count(macs),
-            resident=Resident(resident),
+            resident=parse_choice("resident", resident, Resident),
             ram_text=ram,
             flash_text=flash,
-            kernels=_ENGINES[Prefer(prefer)] if is_engine else Kernels(kernels or "safe"),
+            kernels=_ENGINES[buffers] if is_engine else library or Kernels.SAFE,
             latency_us=None if latency is None else parse_time(latency),
             target=board,
-            sharing=Sharing(share),
-            cache=FlashCache(cache or "none"),
+            sharing=parse_choice("share", share, Sharing),
+            cache=parse_choice("cache", cache or "none", FlashCache),
         )
         chosen = {
             "ram_bytes": ram,

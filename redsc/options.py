@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from fractions import Fraction
 from pathlib import Path
 
 from redsc.budgets import Budgets, refuse_flags
 from redsc.errors import UsageError
+from redsc.option_texts import (
+    Crop,
+    Size,
+    largest_first,
+    parse_choice,
+    parse_crops,
+    parse_levels,
+    parse_resolutions,
+    parse_shapes,
+    parse_share,
+    parse_states,
+)
 
 __all__ = [
     "ArrayForm",
     "Calibration",
-    "Crop",
     "DenseScales",
     "Emit",
     "Importance",
@@ -23,24 +32,10 @@ __all__ = [
     "Quantization",
     "Recovery",
     "Searching",
-    "Size",
     "Tuning",
-    "level_name",
-    "parse_crops",
-    "parse_levels",
-    "parse_resolutions",
-    "parse_shapes",
-    "parse_share",
-    "parse_states",
 ]
 
 _DEFAULT_WIDTH_MULTIPLE = 4  # what CMSIS-NN's inner loops take at once; it costs 1 to 2.5 points of MACs
-Size = tuple[int, int]  # of an image: height and width
-Crop = tuple[int, int, int, int]  # of an image: top, left, height and width
-_SHAPE = re.compile(r"(.+)=([1-9][0-9]{0,8}(?:,[1-9][0-9]{0,8})*)")
-_RESOLUTION = re.compile(r"(?:([0-9.]+%?)=)?([1-9][0-9]{0,5})(?:x([1-9][0-9]{0,5}))?")
-_CROP = re.compile(r"(?:([0-9.]+%?)=)?([0-9]{1,6}),([0-9]{1,6}),([1-9][0-9]{0,5}),([1-9][0-9]{0,5})")
-_PERCENTAGE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)%?")
 
 
 class ArrayForm(Enum):
@@ -135,6 +130,25 @@ class Searching:
     ratio: float | None = None
     ratios: Path | None = None
 
+    @staticmethod
+    def parse(
+        step: str = "2.5%",
+        population: int = 64,
+        generations: int = 60,
+        seed: int = 0,
+        ratio: float | None = None,
+        ratios: Path | str | None = None,
+    ) -> Searching:
+        """Return what the flags of these names say.
+
+        Raises:
+            UsageError: the step is no percentage above 0.
+        """
+        share = parse_share(step)
+        if not 0 < share <= 1:
+            raise UsageError(f"--step {step}: a step takes more than 0 % and at most 100 %", code="U217")
+        return Searching(share, population, generations, seed, ratio, _path(ratios))
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -185,7 +199,7 @@ class Options:
     traces_layers: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "levels", _largest_first(self.levels))
+        object.__setattr__(self, "levels", largest_first(self.levels))
         if self.budgets.kernels.are_ours:
             refuse_flags("c", "tflm", (("array", self.array.value, "hex"),))
 
@@ -195,114 +209,103 @@ class Options:
         is_asked = self.levels or self.plan or self.resolutions or self.crops
         return bool(is_asked or self.data or self.selector == "ratios")
 
+    @staticmethod
+    def parse(
+        *,
+        ram: str | None = None,
+        flash: str | None = None,
+        macs: str | None = None,
+        latency: str | None = None,
+        levels: str | None = None,
+        resident: str = "all",
+        share: str = "strided",
+        cache: str | None = None,
+        freeze: Iterable[str] = (),
+        resolution: str | None = None,
+        crop: Iterable[str] = (),
+        plan: Path | str | None = None,
+        select: str | None = None,
+        ratio: float | None = None,
+        ratios: Path | str | None = None,
+        step: str = "2.5%",
+        population: int = 64,
+        generations: int = 60,
+        seed: int = 0,
+        shape: Iterable[str] = (),
+        state: Iterable[str] = (),
+        target: str | None = None,
+        cost_table: str | None = None,
+        kernels: str | None = None,
+        backend: str = "tflm",
+        prefer: str = "speed",
+        int8_io: bool = False,
+        data: Path | str | None = None,
+        importance: str = "auto",
+        recover: str = "nested",
+        protect_full: bool = False,
+        tune: bool = False,
+        tune_steps: int = 1500,
+        tune_flip: bool = False,
+        tune_device: str = "cpu",
+        no_cache: bool = False,
+        no_quantize: bool = False,
+        keep_float: Iterable[str] = (),
+        calibration: str = "percentile",
+        dense_weights: str = "auto",
+        eval: Path | str | None = None,
+        max_drop: str | None = None,
+        name: str | None = None,
+        array: str = "hex",
+        emit: str = "files",
+    ) -> Options:
+        """Return what the flags of `redsc compile` say: each keyword is the flag of its name, in the same words.
 
-def parse_levels(text: str) -> tuple[str, ...]:
-    """Return the level names of a list like `25,50,75,100`, the largest first.
-
-    Raises:
-        UsageError: an item is no percentage.
-    """
-    return _largest_first(text.split(","))
-
-
-def parse_share(text: str) -> float:
-    """Return the fraction of a text like `2%`.
-
-    Raises:
-        UsageError: the text is no percentage.
-    """
-    match = _PERCENTAGE.fullmatch(text.strip())
-    if not match or not text.strip().endswith("%"):
-        raise UsageError(f"{text.strip()!r} is not a percentage", code="U217", hint="write it like 2% or 0.5%")
-    return float(Fraction(match[1]) / 100)
-
-
-def parse_shapes(texts: Iterable[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """Return the input shapes of texts like `image=1,3,48,192`.
-
-    Raises:
-        UsageError: a text is no name with sizes.
-    """
-    return tuple(_parse_shape(text) for text in texts)
-
-
-def _parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
-    match = _SHAPE.fullmatch(text.strip())
-    if not match:
-        hint = "write the input's name and all its sizes, like --shape image=1,3,48,192"
-        raise UsageError(f"{text!r} is no shape of an input", code="U216", hint=hint)
-    return match[1], tuple(int(size) for size in match[2].split(","))
-
-
-def parse_states(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """Return inputs and outputs of texts like `h0=hn`.
-
-    Raises:
-        UsageError: a text is no pair of names.
-    """
-    return tuple(_parse_state(text.strip()) for text in texts)
-
-
-def _parse_state(text: str) -> tuple[str, str]:
-    source, equals, target = text.partition("=")
-    if not (source and equals and target):
-        hint = "write the input's name and that of the output which it takes next, like --state h0=hn"
-        raise UsageError(f"{text!r} is no state", code="U227", hint=hint)
-    return source, target
-
-
-def parse_resolutions(text: str) -> tuple[tuple[str | None, Size], ...]:
-    """Return the sizes of a list like `96,64x48` or `50=64,25=48`, each with its level or None for any.
-
-    Raises:
-        UsageError: an item is no size.
-    """
-    return tuple(_parse_resolution(item.strip()) for item in text.split(","))
-
-
-def _parse_resolution(item: str) -> tuple[str | None, Size]:
-    match = _RESOLUTION.fullmatch(item)
-    if not match:
-        hint = "write sizes to choose from, like 96,64,48x32, or the levels that have them, like 50=64,25=48"
-        raise UsageError(f"{item!r} is no size of an image", code="U224", hint=hint)
-    level, height, width = match.groups()
-    return level and level_name(level), (int(height), int(width or height))
-
-
-def parse_crops(texts: Iterable[str]) -> tuple[tuple[str | None, Crop], ...]:
-    """Return the parts of the image of texts like `16,16,64,64` or `50=16,16,64,64`, each with its level.
-
-    The numbers are top, left, height and width; None stands for all levels that have no part of their own.
-
-    Raises:
-        UsageError: a text is no part of an image.
-    """
-    return tuple(_parse_crop(text.strip()) for text in texts)
-
-
-def _parse_crop(text: str) -> tuple[str | None, Crop]:
-    match = _CROP.fullmatch(text)
-    if not match:
-        hint = "write top, left, height and width, like --crop 16,16,64,64 or --crop 50=16,16,64,64"
-        raise UsageError(f"{text!r} is no part of an image", code="U224", hint=hint)
-    top, left, height, width = map(int, match.groups()[1:])
-    return match[1] and level_name(match[1]), (top, left, height, width)
+        Raises:
+            UsageError: a flag does not say what it should, or flags contradict each other.
+        """
+        if ratio is not None or ratios is not None:
+            select = _ratios_alone(select, levels, plan)
+        return Options(
+            budgets=Budgets.parse(
+                ram, flash, macs, resident, kernels, latency, target, share, backend, prefer, cache, cost_table
+            ),
+            levels=() if levels is None else parse_levels(levels),
+            freeze=tuple(freeze),
+            plan=_path(plan),
+            selector=select or "joint",
+            searching=Searching.parse(step, population, generations, seed, ratio, ratios),
+            name=name,
+            data=_path(data),
+            quantization=Quantization(
+                enabled=not no_quantize,
+                calibration=parse_choice("calibration", calibration, Calibration),
+                dense=parse_choice("dense-weights", dense_weights, DenseScales),
+                keep_float=tuple(keep_float),
+            ),
+            shapes=parse_shapes(shape),
+            states=parse_states(state),
+            int8_io=int8_io,
+            importance=parse_choice("importance", importance, Importance),
+            recovery=parse_choice("recover", recover, Recovery),
+            protect_full=protect_full,
+            tuning=Tuning(tune_steps, flip=tune_flip, device=tune_device) if tune else None,
+            evaluation=_path(eval),
+            max_drop=None if max_drop is None else parse_share(max_drop),
+            uses_cache=not no_cache,
+            array=parse_choice("array", array, ArrayForm),
+            emit=parse_choice("emit", emit, Emit),
+            resolutions=() if resolution is None else parse_resolutions(resolution),
+            crops=parse_crops(crop),
+        )
 
 
-def _largest_first(levels: Iterable[str]) -> tuple[str, ...]:
-    """Return each level's one name, the largest first."""
-    return tuple(sorted({level_name(item) for item in levels}, key=Fraction, reverse=True))
+def _path(given: Path | str | None) -> Path | None:
+    return None if given is None else Path(given)
 
 
-def level_name(text: str) -> str:
-    """Return the one name of a percentage: `50`, `50%` and `50.0` are the level `50`.
-
-    Raises:
-        UsageError: the text is no percentage above 0, up to 100, with at most nine decimals.
-    """
-    match = _PERCENTAGE.fullmatch(text.strip())
-    if not match or not 0 < Fraction(match[1]) <= 100:
-        hint = "a level is named by its ceiling in percent of the MACs, like 50 or 12.5"
-        raise UsageError(f"{text.strip()!r} is not a percentage", code="U202", hint=hint)
-    whole, _, decimals = match[1].partition(".")
-    return f"{int(whole)}.{decimals.rstrip('0')}".rstrip(".")
+def _ratios_alone(select: str | None, levels: str | None, plan: Path | str | None) -> str:
+    """Return the selector that ratios ask for, where nothing else asks for another one."""
+    if select not in (None, "ratios") or levels is not None or plan is not None:
+        message = "--ratio and --ratios make one level, without --select, --levels and --plan"
+        raise UsageError(message, code="U226", hint="`redsc compare` puts ratios beside other selectors")
+    return "ratios"

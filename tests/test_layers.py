@@ -12,7 +12,7 @@ import redsc
 ROOT = Path(redsc.__file__).parent
 # DESIGN section 2: a module imports from its own layer and the layers before it.
 LAYERS = (
-    ("errors", "codes", "units", "limits", "targets", "budgets", "options", "progress", "version"),
+    ("errors", "codes", "units", "limits", "targets", "budgets", "option_texts", "options", "progress", "version"),
     ("ir",),
     ("formats",),
     ("runtime",),

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from redsc.errors import UsageError
-from redsc.options import Options, parse_crops, parse_levels, parse_resolutions, parse_shapes
+from redsc.option_texts import parse_crops, parse_levels, parse_resolutions, parse_shapes
+from redsc.options import Options
 
 
 def test_levels_are_sorted_by_percent_and_lose_their_sign() -> None:

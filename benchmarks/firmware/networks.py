@@ -20,7 +20,8 @@ from redsc.engine.size import engine_size
 from redsc.errors import UnsupportedError
 from redsc.formats import load_model, write_tflite
 from redsc.ir import Array, Graph
-from redsc.options import Options, parse_levels
+from redsc.option_texts import parse_levels
+from redsc.options import Options
 from redsc.runtime import tflm
 from redsc.runtime.compare import random_samples
 

@@ -1,18 +1,13 @@
-"""Flags that commands share, and the options that they make."""
+"""Flags that commands share: each is a keyword of `Options.parse`, with the same default."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from redsc.cli.select_flags import SEARCH_DEFAULTS, SEARCH_FLAGS, SELECT_FLAGS, searching_of, selector_of
-
-if TYPE_CHECKING:
-    from redsc.budgets import Budgets
-    from redsc.options import Options, Quantization
+from redsc.cli.select_flags import SEARCH_FLAGS, SELECT_FLAGS
 
 __all__ = [
     "EVALUATION",
@@ -23,7 +18,6 @@ __all__ = [
     "STATE",
     "budget_flags",
     "network_flags",
-    "options_of",
     "other_budget_flags",
     "search_flags",
     "select_flags",
@@ -31,7 +25,6 @@ __all__ = [
 
 EVALUATION = click.option(
     "--eval",
-    "evaluation",
     type=click.Path(path_type=Path),
     metavar="FILE.npz",
     help="Measure the levels on these samples; default: a part of --data that is held back.",
@@ -89,7 +82,6 @@ _OTHER_BUDGETS = (
     ),
     click.option(
         "--crop",
-        "crops",
         metavar="[LEVEL=]T,L,H,W",
         multiple=True,
         help="The part of the image that all levels, or one, see: top, left, height, width. Repeatable.",
@@ -97,14 +89,12 @@ _OTHER_BUDGETS = (
 )
 SHAPE = click.option(
     "--shape",
-    "shapes",
     metavar="INPUT=SIZES",
     multiple=True,
     help="Sizes that an ONNX file leaves open, like image=1,3,48,192. Repeatable.",
 )
 STATE = click.option(
     "--state",
-    "states",
     metavar="INPUT=OUTPUT",
     multiple=True,
     help="An input that takes an output of the inference before: it becomes a variable, zero at first. Repeatable.",
@@ -187,28 +177,6 @@ _NETWORK_FLAGS = (  # on them the network depends, and with it what a container 
     ),
 )
 
-_DEFAULTS: Mapping[str, Any] = {  # of flags that some commands lack
-    "ram": None,
-    "flash": None,
-    "macs": None,
-    "latency": None,
-    "resident": "all",
-    "levels": None,
-    "freeze": (),
-    "plan": None,
-    "resolution": None,
-    "crops": (),
-    "select": None,
-    **SEARCH_DEFAULTS,
-    "evaluation": None,
-    "max_drop": None,
-    "array": "hex",
-    "emit": "files",
-    "share": "strided",
-    "cache": None,
-    "traces_layers": False,
-}
-
 
 def budget_flags(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the flags that bound and name its levels."""
@@ -241,86 +209,3 @@ def _with_flags(
     for flag in reversed(flags):
         command = flag(command)
     return command
-
-
-def options_of(flags: Mapping[str, Any], name: str | None = None) -> Options:
-    """Return the options that flags make; flags that a command lacks have their defaults.
-
-    Raises:
-        UsageError: a flag does not say what it should.
-    """
-    from redsc.options import (
-        ArrayForm,
-        Emit,
-        Importance,
-        Options,
-        Recovery,
-        Tuning,
-        parse_crops,
-        parse_levels,
-        parse_resolutions,
-        parse_shapes,
-        parse_share,
-        parse_states,
-    )
-
-    found = {**_DEFAULTS, **flags}
-    return Options(
-        budgets=_budgets(found),
-        levels=() if found["levels"] is None else parse_levels(found["levels"]),
-        freeze=found["freeze"],
-        resolutions=() if found["resolution"] is None else parse_resolutions(found["resolution"]),
-        crops=parse_crops(found["crops"]),
-        plan=found["plan"],
-        data=found["data"],
-        quantization=_quantization(found),
-        name=name,
-        shapes=parse_shapes(found["shapes"]),
-        states=parse_states(found["states"]),
-        int8_io=found["int8_io"],
-        selector=selector_of(found),
-        searching=searching_of(found),
-        importance=Importance(found["importance"]),
-        recovery=Recovery(found["recover"]),
-        protect_full=found["protect_full"],
-        tuning=Tuning(found["tune_steps"], flip=found["tune_flip"], device=found["tune_device"])
-        if found["tune"]
-        else None,
-        evaluation=found["evaluation"],
-        max_drop=None if found["max_drop"] is None else parse_share(found["max_drop"]),
-        uses_cache=not found["no_cache"],
-        array=ArrayForm(found["array"]),
-        emit=Emit(found["emit"]),
-        traces_layers=found["traces_layers"],
-    )
-
-
-def _budgets(found: Mapping[str, Any]) -> Budgets:
-    from redsc.budgets import Budgets
-
-    names = (
-        "ram",
-        "flash",
-        "macs",
-        "resident",
-        "kernels",
-        "latency",
-        "target",
-        "share",
-        "backend",
-        "prefer",
-        "cache",
-        "cost_table",
-    )
-    return Budgets.parse(**{name: found[name] for name in names})
-
-
-def _quantization(found: Mapping[str, Any]) -> Quantization:
-    from redsc.options import Calibration, DenseScales, Quantization
-
-    return Quantization(
-        enabled=not found["no_quantize"],
-        calibration=Calibration(found["calibration"]),
-        dense=DenseScales(found["dense_weights"]),
-        keep_float=found["keep_float"],
-    )

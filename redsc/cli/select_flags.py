@@ -1,27 +1,22 @@
-"""Flags that say how widths are chosen, and the part of the options that they make."""
+"""Flags that say how widths are chosen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
 from redsc.errors import UsageError, did_you_mean
-from redsc.options import Searching, parse_share
 from redsc.passes import SELECTORS
 
-__all__ = ["SEARCH_DEFAULTS", "SEARCH_FLAGS", "SELECT_FLAGS", "parse_selectors", "searching_of", "selector_of"]
+__all__ = ["SEARCH_FLAGS", "SELECT_FLAGS", "parse_selectors"]
 
 Flag = Callable[[Callable[..., None]], Callable[..., None]]
 
-SEARCH_DEFAULTS: Mapping[str, Any] = {**asdict(Searching()), "step": f"{100 * Searching().step:g}%"}
 
-
-def _count(flag: str, least: int, text: str) -> Flag:
-    kind, default = click.IntRange(least, 10_000), SEARCH_DEFAULTS[flag]
+def _count(flag: str, least: int, default: int, text: str) -> Flag:
+    kind = click.IntRange(least, 10_000)
     return click.option(f"--{flag}", type=kind, default=default, show_default=True, help=text)
 
 
@@ -36,13 +31,13 @@ SEARCH_FLAGS: tuple[Flag, ...] = (
     click.option(
         "--step",
         metavar="PERCENT",
-        default=SEARCH_DEFAULTS["step"],
+        default="2.5%",
         show_default=True,
         help="netadapt: what a step takes of what is too much.",
     ),
-    _count("population", 2, "genetic: networks in a generation."),
-    _count("generations", 0, "genetic: how many generations."),
-    _count("seed", 0, "genetic: where its chance begins."),
+    _count("population", 2, 64, "genetic: networks in a generation."),
+    _count("generations", 0, 60, "genetic: how many generations."),
+    _count("seed", 0, 0, "genetic: where its chance begins."),
 )
 SELECT_FLAGS: tuple[Flag, ...] = (
     click.option("--plan", type=click.Path(path_type=Path), help="Use this plan instead of searching one."),
@@ -67,36 +62,3 @@ def parse_selectors(text: str) -> tuple[str, ...]:
         hint = did_you_mean(unknown[0], SELECTORS) or f"there are {', '.join(SELECTORS)}"
         raise UsageError(f"there is no selector {unknown[0]!r}", code="U209", hint=hint)
     return names
-
-
-def selector_of(found: Mapping[str, Any]) -> str:
-    """Return the selector that flags name; ratios need no further flag.
-
-    Raises:
-        UsageError: there are ratios, and another selector or levels.
-    """
-    if found["ratio"] is None and found["ratios"] is None:
-        return found["select"] or "joint"
-    if found["select"] not in (None, "ratios") or found["levels"] is not None or found["plan"] is not None:
-        message = "--ratio and --ratios make one level, without --select, --levels and --plan"
-        raise UsageError(message, code="U226", hint="`redsc compare` puts ratios beside other selectors")
-    return "ratios"
-
-
-def searching_of(found: Mapping[str, Any]) -> Searching:
-    """Return what some selectors ask besides.
-
-    Raises:
-        UsageError: the step is no percentage above 0.
-    """
-    step = parse_share(found["step"])
-    if not 0 < step <= 1:
-        raise UsageError(f"--step {found['step']}: a step takes more than 0 % and at most 100 %", code="U217")
-    return Searching(
-        step=step,
-        population=found["population"],
-        generations=found["generations"],
-        seed=found["seed"],
-        ratio=found["ratio"],
-        ratios=found["ratios"],
-    )

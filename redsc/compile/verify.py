@@ -14,7 +14,8 @@ from redsc.cost.memory import measure_memory
 from redsc.errors import UsageError
 from redsc.formats import load_model, planned_offsets, read_tflite, write_tflite
 from redsc.ir import DType, Graph
-from redsc.options import Options, level_name
+from redsc.option_texts import level_name
+from redsc.options import Options
 from redsc.passes.strided import as_stock, has_strided, slot_graphs
 from redsc.progress import Progress, silent
 

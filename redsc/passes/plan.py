@@ -13,7 +13,7 @@ from math import floor
 from typing import Any
 
 from redsc.errors import UsageError
-from redsc.options import level_name
+from redsc.option_texts import level_name
 from redsc.runtime.view import Crop, Size, View
 
 __all__ = ["PLAN_VERSION", "Level", "LevelPlan", "ceiling_macs", "ceiling_name"]

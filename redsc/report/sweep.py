@@ -9,7 +9,7 @@ from math import inf
 from typing import Any
 
 from redsc.errors import Diagnostic
-from redsc.options import Crop, Size
+from redsc.option_texts import Crop, Size
 from redsc.report.terminal import print_table
 from redsc.runtime.quality import Quality
 from redsc.version import __version__

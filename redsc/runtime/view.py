@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from redsc.ir import Array
-from redsc.options import Crop, Size
+from redsc.option_texts import Crop, Size
 from redsc.runtime.dataset import DataSet
 
 __all__ = ["WHOLE", "Crop", "Size", "View", "area_shares", "average_areas"]

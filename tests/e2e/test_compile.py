@@ -17,7 +17,8 @@ from redsc.cost.macs import graph_macs
 from redsc.errors import BudgetError
 from redsc.formats import load_model, read_tflite, write_tflite
 from redsc.ir import Array, DType
-from redsc.options import Options, Quantization, parse_levels
+from redsc.option_texts import parse_levels
+from redsc.options import Options, Quantization
 from redsc.passes.groups import find_channel_groups
 from redsc.passes.plan import ceiling_macs
 from redsc.passes.select.problem import legal_widths

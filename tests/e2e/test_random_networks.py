@@ -12,7 +12,8 @@ from redsc.compile import compile_model
 from redsc.errors import BudgetError
 from redsc.formats import write_tflite
 from redsc.ir import Graph
-from redsc.options import Options, parse_levels
+from redsc.option_texts import parse_levels
+from redsc.options import Options
 from redsc.runtime import installed
 from tests.strategies import graphs
 

@@ -14,7 +14,6 @@ from redsc.cli.flags import (
     MODEL,
     budget_flags,
     network_flags,
-    options_of,
     other_budget_flags,
     search_flags,
     select_flags,
@@ -40,11 +39,12 @@ __all__ = ["compare", "levels", "sweep"]
 def levels(model: Path, spaces: bool, **flags: Any) -> None:
     """Choose the levels of MODEL, print their plan."""
     from redsc.compile import plan_levels, read_model
+    from redsc.options import Options
     from redsc.passes.recover.prepare import own_biases
     from redsc.passes.structure import find_structure
     from redsc.report.spaces import block_rows, print_spaces, space_rows
 
-    options = options_of(flags)
+    options = Options.parse(**flags)
     if spaces:
         graph = own_biases(read_model(model, shapes=options.shapes, states=options.states).graph)
         structure = find_structure(graph, options.freeze)
@@ -151,7 +151,11 @@ def sweep(
 
 def _options_of_several(flags: Mapping[str, Any]) -> Options:
     """Return the options of a command with several selectors: ratios alone do not ask for `ratios`."""
-    from redsc.cli.select_flags import searching_of
+    from redsc.options import Options, Searching
 
-    several = {**flags, "ratio": None, "ratios": None}
-    return replace(options_of(several), searching=searching_of(flags))
+    searching = {name: value for name, value in flags.items() if name in _SEARCHING}
+    others = {name: value for name, value in flags.items() if name not in _SEARCHING}
+    return replace(Options.parse(**others), searching=Searching.parse(**searching))
+
+
+_SEARCHING = ("step", "population", "generations", "seed", "ratio", "ratios")

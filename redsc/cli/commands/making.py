@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from redsc.cli.flags import (
     OVERLAY,
     budget_flags,
     network_flags,
-    options_of,
     select_flags,
 )
 from redsc.cli.terminal import say, waiting
@@ -75,11 +75,12 @@ def compile_command(
     from redsc.codegen.depfile import write_depfile
     from redsc.codegen.files import write_files
     from redsc.compile import compile_model
+    from redsc.options import Options
     from redsc.report.html import render_report
     from redsc.report.terminal import print_report, print_table
 
     started = time.perf_counter()
-    options = options_of({**flags, "traces_layers": bool(html or overlay)}, name)
+    options = replace(Options.parse(name=name, **flags), traces_layers=bool(html or overlay))
     with waiting() as progress:
         artefact = compile_model(model, options, progress)
     if not dry_run:
@@ -116,8 +117,9 @@ def slice_command(source: Path, level: str, plan: Path | None, output: Path, **f
     """
     from redsc.codegen.files import write_files
     from redsc.compile import slice_level
+    from redsc.options import Options
 
-    data = slice_level(source, level, plan, options_of(flags))
+    data = slice_level(source, level, plan, Options.parse(**flags))
     write_files(output.parent, {output.name: data})
     print(f"{output}: level {level}, {len(data):,} B")
 
@@ -134,8 +136,9 @@ def verify(container: Path, model: Path | None, plan: Path | None, **flags: Any)
     the level that the plan makes of the model.
     """
     from redsc.compile import verify_container
+    from redsc.options import Options
     from redsc.report.terminal import verification_lines
 
     with waiting() as progress:
-        rows = verify_container(container, model, plan, progress, options_of(flags))
+        rows = verify_container(container, model, plan, progress, Options.parse(**flags))
     print("\n".join(verification_lines(rows)))

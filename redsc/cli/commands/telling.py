@@ -16,7 +16,6 @@ from redsc.cli.flags import (
     STATE,
     budget_flags,
     network_flags,
-    options_of,
     select_flags,
 )
 from redsc.cli.terminal import say, waiting
@@ -34,8 +33,8 @@ __all__ = ["analyze", "measure", "ops", "targets"]
 @OVERLAY
 def analyze(
     model: Path,
-    shapes: tuple[str, ...],
-    states: tuple[str, ...],
+    shape: tuple[str, ...],
+    state: tuple[str, ...],
     json_to: str | None,
     html: Path | None,
     overlay: Path | None,
@@ -46,11 +45,11 @@ def analyze(
     """
     from redsc.cli.pages import write_overlays, write_page
     from redsc.compile import read_model
-    from redsc.options import parse_shapes, parse_states
+    from redsc.option_texts import parse_shapes, parse_states
     from redsc.report.analysis import analyze_model, print_analysis
     from redsc.report.html import render_analysis
 
-    found = read_model(model, shapes=parse_shapes(shapes), states=parse_states(states))
+    found = read_model(model, shapes=parse_shapes(shape), states=parse_states(state))
     for item in found.notes:
         say(item.render())
     analysis = analyze_model(found)
@@ -99,6 +98,7 @@ def measure(
     from redsc.codegen.files import write_files
     from redsc.compile.bench import make_bench
     from redsc.cost.bench_log import read_logs, table_text
+    from redsc.options import Options
 
     if read and output is not None and model is None:
         log = read_logs(read)
@@ -111,7 +111,7 @@ def measure(
         hint = "redsc measure MODEL --target NAME --emit DIR, then redsc measure --read LOG -o table.json"
         raise UsageError("measure writes a bench or reads its log", code="U233", hint=hint)
     with waiting() as progress:
-        bench = make_bench(model, options_of({**flags, "backend": "c"}), widths, resume, progress)
+        bench = make_bench(model, Options.parse(**{**flags, "backend": "c"}), widths, resume, progress)
     write_files(emit, bench.files)
     known = f", the logs have {bench.known:,} more" if bench.known else ""
     print(f"{emit}: a bench of {bench.count:,} layers{known}")

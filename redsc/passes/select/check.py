@@ -13,7 +13,7 @@ from redsc.cost.latency import LatencyBound
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import measure_memory, resident_bytes
 from redsc.ir import Graph
-from redsc.options import level_name
+from redsc.option_texts import level_name
 from redsc.passes.blocks import SkipBlock, with_nested
 from redsc.passes.flash import levels_flash
 from redsc.passes.images import image_problems
