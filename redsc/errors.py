@@ -6,7 +6,6 @@ The first digit of a code is the exit code of its class; I7xx, a bug of ours, is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -140,5 +139,7 @@ def printable(text: str) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """Return a hint that names the nearest known word, or None."""
+    from difflib import get_close_matches  # slow to import
+
     matches = get_close_matches(word, list(known), n=1)
     return f"did you mean {matches[0]}?" if matches else None

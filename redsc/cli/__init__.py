@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
-import traceback
 
 import click
 
@@ -21,7 +19,7 @@ _INTERRUPTED = 130
 def main() -> None:
     """Run the command line and exit."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="redsc", standalone_mode=False)
     except RedscError as error:
         say(str(error))
         code = error.exit_code
@@ -41,6 +39,9 @@ def main() -> None:
 
 def _crash() -> InternalError:
     """Save what is needed to reproduce a bug of ours, and return the error that says where."""
+    import tempfile
+    import traceback
+
     with tempfile.NamedTemporaryFile("w", prefix="redsc-crash-", suffix=".txt", delete=False) as file:
         file.write(f"redsc {__version__}, python {sys.version}\n{sys.argv[1:]}\n\n{traceback.format_exc()}")
     return InternalError(

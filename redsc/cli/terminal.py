@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
+from redsc.colors import uses_color
 from redsc.progress import silent
 
 if TYPE_CHECKING:
@@ -14,18 +19,59 @@ if TYPE_CHECKING:
 
     from redsc.progress import Progress
 
-__all__ = ["say", "waiting"]
+__all__ = ["is_quiet", "is_verbose", "say", "set_verbosity", "waiting"]
+
+_VERBOSITY = "redsc.verbosity"  # in click's context: below 0 for --quiet, above for --verbose
+_STYLES = {  # of the beginnings of lines
+    r"^error\[\w+\]:": {"fg": "red", "bold": True},
+    r"^warning\[\w+\]:": {"fg": "yellow", "bold": True},
+    r"^  hint:": {"fg": "cyan"},
+}
+
+
+def set_verbosity(change: int) -> None:
+    """Make the running command say less or more."""
+    context = click.get_current_context()
+    context.meta[_VERBOSITY] = context.meta.get(_VERBOSITY, 0) + change
+
+
+def is_quiet() -> bool:
+    """Return whether nothing but errors, and what was asked for, is to be told."""
+    return _verbosity() < 0
+
+
+def is_verbose() -> bool:
+    """Return whether more is to be told."""
+    return _verbosity() > 0
+
+
+def _verbosity() -> int:
+    context = click.get_current_context(silent=True)
+    return 0 if context is None else int(context.meta.get(_VERBOSITY, 0))
 
 
 def say(text: str) -> None:
-    """Tell the user something that is no result."""
-    print(text, file=sys.stderr)
+    """Tell the user something that is no result; `--quiet` keeps all but errors to itself."""
+    if not is_quiet():
+        print(_styled(text) if uses_color(sys.stderr) else text, file=sys.stderr)
+
+
+def _styled(text: str) -> str:
+    for beginning, style in _STYLES.items():
+        text = re.sub(beginning, lambda found, style=style: click.style(found[0], **style), text, flags=re.M)  # type: ignore[misc]
+    return text
 
 
 @contextmanager
 def waiting() -> Iterator[Progress]:
-    """Show the running stage on a terminal, with a bar where it counts; show nothing anywhere else."""
-    if not sys.stderr.isatty():
+    """Show the running stage on a terminal, with a bar where it counts; show nothing anywhere else.
+
+    With `--verbose` every stage is a line, wherever that goes.
+    """
+    if is_verbose():
+        yield _lines()
+        return
+    if is_quiet() or not sys.stderr.isatty():
         yield silent
         return
     with _bars() as bars:
@@ -42,6 +88,19 @@ def waiting() -> Iterator[Progress]:
                 bars.refresh()
 
         yield progress
+
+
+def _lines() -> Progress:
+    """Return what says when each stage begins."""
+    started, last = time.perf_counter(), ""
+
+    def progress(stage: str, done: int = 0, total: int = 0) -> None:
+        nonlocal last
+        if stage != last:
+            say(f"{time.perf_counter() - started:8.2f} s  {stage}")
+            last = stage
+
+    return progress
 
 
 def _bars() -> Bars:
@@ -74,6 +133,6 @@ def _bars() -> Bars:
         Counted(BarColumn()),
         TextColumn("{task.fields[count]}"),
         Counted(TimeRemainingColumn()),
-        console=Console(stderr=True),
+        console=Console(stderr=True, no_color=not uses_color(sys.stderr)),
         transient=True,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from redsc.budgets import Kernels
 from redsc.codegen.oracles import Verification
+from redsc.colors import uses_color
 from redsc.errors import printable
 from redsc.report.data import ArenaReport, LevelReport, Report
 from redsc.units import size_with_unit
@@ -68,7 +70,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(name, justify="right" if numeric and rows else "left", no_wrap=True)
     for row in rows:  # as Text: nothing in a user's file is markup
         table.add_row(*(Text(printable(cell)) for cell in row))
-    console = Console(highlight=False)
+    console = Console(highlight=False, color_system="auto" if uses_color(sys.stdout) else None)
     if not console.is_terminal:
         console.width = _FILE_WIDTH
     with console.capture() as printed:

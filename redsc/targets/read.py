@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -12,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from redsc.errors import UsageError, did_you_mean
+from redsc.settings_file import load_settings
 from redsc.targets.grid import Channels, Grid
 from redsc.targets.target import WORK_KINDS, CostTable, Evidence, FlashCache, Target
 from redsc.units import parse_size
 
 __all__ = ["read_table", "read_target"]
 
-_MOST_FILE_BYTES = 1 << 20
 _MOST_TEXT = 1_000
 _MOST_TABLES = 100
 _MOST_BYTES = 1 << 32
@@ -38,7 +36,7 @@ def read_target(path: Path) -> Target:
     Raises:
         UsageError: the file cannot be read, or has keys or values that it should not; all of them are named.
     """
-    found = _checked(_load(path), _TARGET, path)
+    found = _checked(load_settings(path, "U231", _PAGE), _TARGET, path)
     items = found.pop("tables", ())
     beside = [path.parent / item for item in items if isinstance(item, str)]
     tables = (
@@ -54,30 +52,11 @@ def read_table(path: Path) -> CostTable:
     Raises:
         UsageError: as for `read_target`.
     """
-    return _table(_load(path), path)
+    return _table(load_settings(path, "U231", _PAGE), path)
 
 
 def _table(content: Content, path: Path) -> CostTable:
     return CostTable(**_checked(content, _TABLE, path))
-
-
-def _load(path: Path) -> Content:
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_FILE_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(f"cannot read {path}: {reason}", code="U231") from error
-    if len(data) > _MOST_FILE_BYTES:
-        raise UsageError(f"{path} is larger than {_MOST_FILE_BYTES:,} B", code="U231")
-    parse = json.loads if path.suffix == ".json" else tomllib.loads
-    try:
-        content = parse(data.decode())
-    except (ValueError, RecursionError) as error:  # of the text's encoding, of TOML and of JSON
-        raise UsageError(f"{path} is no {path.suffix[1:].upper()}: {error}", code="U231") from error
-    if not isinstance(content, dict):
-        raise UsageError(f"{path} has no keys", code="U231", hint=_PAGE)
-    return content
 
 
 _PAGE = "docs/targets.md says what is in such a file"

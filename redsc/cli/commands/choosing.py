@@ -19,6 +19,7 @@ from redsc.cli.flags import (
     select_flags,
 )
 from redsc.cli.terminal import say, waiting
+from redsc.cli.verb import Verb
 
 if TYPE_CHECKING:
     from redsc.options import Options
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["compare", "levels", "sweep"]
 
 
-@click.command(epilog="Example: redsc levels model.tflite --levels 25,50,75,100 --ram 64KiB")
+@click.command(cls=Verb, epilog="Example: redsc levels model.tflite --levels 25,50,75,100 --ram 64KiB")
 @MODEL
 @budget_flags
 @select_flags
@@ -57,7 +58,9 @@ def levels(model: Path, spaces: bool, **flags: Any) -> None:
     print(chosen.plan.to_json(), end="")
 
 
-@click.command(epilog="Example: redsc compare model.onnx --data samples.npz --select joint,genetic,uniform")
+@click.command(
+    cls=Verb, epilog="Example: redsc compare model.onnx --data samples.npz --select joint,genetic,uniform"
+)
 @MODEL
 @budget_flags
 @click.option(
@@ -93,7 +96,7 @@ def compare(model: Path, select: str, json_to: str | None, **flags: Any) -> None
 
 
 @click.command(
-    epilog="Example: redsc sweep kws.tflite vww.tflite --ram 32KiB..256KiB --levels 25,50,75,100 -o sweep"
+    cls=Verb, epilog="Example: redsc sweep kws.tflite vww.tflite --ram 32KiB..256KiB --levels 25,50,75,100 -o sweep"
 )
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(

@@ -20,11 +20,14 @@ from redsc.cli.flags import (
     select_flags,
 )
 from redsc.cli.terminal import say, waiting
+from redsc.cli.verb import Verb
 
 __all__ = ["compile_command", "slice_command", "verify"]
 
 
-@click.command("compile", epilog="Example: redsc compile model.onnx --ram 200KB --data samples.npz -o out")
+@click.command(
+    "compile", cls=Verb, epilog="Example: redsc compile model.onnx --ram 200KB --data samples.npz -o out"
+)
 @MODEL
 @budget_flags
 @select_flags
@@ -104,7 +107,7 @@ def compile_command(
     print(f"\n{seconds:.1f} s")
 
 
-@click.command("slice", epilog="Example: redsc slice out/model.tflite --level 50 -o half.tflite")
+@click.command("slice", cls=Verb, epilog="Example: redsc slice out/model.tflite --level 50 -o half.tflite")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--level", required=True, metavar="NAME", help="The level's name, like 50.")
 @click.option("--plan", type=click.Path(path_type=Path), help="The plan; SOURCE is then the model file.")
@@ -124,7 +127,9 @@ def slice_command(source: Path, level: str, plan: Path | None, output: Path, **f
     print(f"{output}: level {level}, {len(data):,} B")
 
 
-@click.command(epilog="Example: redsc verify out/model.tflite --model model.tflite --plan out/model.plan.json")
+@click.command(
+    cls=Verb, epilog="Example: redsc verify out/model.tflite --model model.tflite --plan out/model.plan.json"
+)
 @click.argument("container", type=click.Path(path_type=Path))
 @click.option("--model", type=click.Path(path_type=Path), help="The model file that the container was made of.")
 @click.option("--plan", type=click.Path(path_type=Path), help="The plan that the container was made with.")

@@ -19,12 +19,13 @@ from redsc.cli.flags import (
     select_flags,
 )
 from redsc.cli.terminal import say, waiting
+from redsc.cli.verb import Verb
 from redsc.errors import UsageError
 
 __all__ = ["analyze", "measure", "ops", "targets"]
 
 
-@click.command(epilog="Example: redsc analyze model.tflite")
+@click.command(cls=Verb, epilog="Example: redsc analyze model.tflite")
 @MODEL
 @SHAPE
 @STATE
@@ -61,7 +62,7 @@ def analyze(
         print_analysis(analysis)
 
 
-@click.command(epilog="Example: redsc measure model.tflite --target nano33ble --emit bench")
+@click.command(cls=Verb, epilog="Example: redsc measure model.tflite --target nano33ble --emit bench")
 @click.argument("model", type=click.Path(path_type=Path), required=False)
 @click.option("--emit", type=click.Path(path_type=Path), metavar="DIR", help="Write the bench's C files there.")
 @click.option(
@@ -117,7 +118,7 @@ def measure(
     print(f"{emit}: a bench of {bench.count:,} layers{known}")
 
 
-@click.command(epilog="Example: redsc targets nano33ble")
+@click.command(cls=Verb, epilog="Example: redsc targets nano33ble")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print all that is known as JSON.")
 def targets(names: tuple[str, ...], json_to: str | None) -> None:
@@ -138,7 +139,7 @@ def targets(names: tuple[str, ...], json_to: str | None) -> None:
         print_targets(found)
 
 
-@click.command(epilog="Example: redsc ops")
+@click.command(cls=Verb, epilog="Example: redsc ops")
 @click.option("--markdown", is_flag=True, help="Print the page of the documentation, docs/ops.md.")
 def ops(markdown: bool) -> None:
     """List the translated operators, and the others."""

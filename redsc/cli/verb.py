@@ -1,0 +1,128 @@
+"""A command of redsc: what all of them have in common."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import click
+
+from redsc.cli.config import FLAG_OF_NO_FILE, Config, file_options, find_config, flag_of, read_config
+from redsc.cli.terminal import is_verbose, say, set_verbosity
+from redsc.colors import choose_color
+
+__all__ = ["Verb", "config_in_use"]
+
+_CONFIG = "redsc.config"  # in click's context: the file that options were read from
+_PRINT = "--print-config"
+
+
+class Verb(click.Command):
+    """A command whose options may also be in the environment, as REDSC_<VERB>_<FLAG>, and in a file."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += _common()
+        for item in self.params:
+            if isinstance(item, click.Option):
+                item.envvar = f"REDSC_{self.name}_{flag_of(item)}".replace("-", "_").upper()
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the flags; to print what they are, none is required."""
+        ctx.meta[_PRINT] = _PRINT in args
+        return super().parse_args(ctx, args)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the parameters."""
+        params = super().get_params(ctx)
+        return [_optional(item) for item in params] if ctx.meta.get(_PRINT) else params
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, or print its options."""
+        if not ctx.meta.get(_PRINT):
+            return super().invoke(ctx)
+        from redsc.cli.print_config import config_lines
+
+        print("\n".join(config_lines(ctx)))
+        return None
+
+
+def config_in_use() -> Path | None:
+    """Return the file that the running command has options from."""
+    config = click.get_current_context().meta.get(_CONFIG)
+    return config.path if isinstance(config, Config) else None
+
+
+def _optional(item: click.Parameter) -> click.Parameter:
+    item = copy.copy(item)
+    item.required = False
+    return item
+
+
+def _common() -> list[click.Parameter]:
+    """Return the options of all commands."""
+    return [
+        click.Option(
+            ["--config"],
+            metavar="FILE",
+            is_eager=True,
+            expose_value=False,
+            callback=_read_config,
+            help="Options are in this file too, in none with `none`; default: redsc.toml or pyproject.toml, here or"
+            " above.",
+        ),
+        click.Option(
+            [_PRINT], is_flag=True, expose_value=False, help="Print all options, where each is from, and exit."
+        ),
+        click.Option(
+            ["-q", "--quiet"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_say_less,
+            help="Say nothing but errors, and what was asked for.",
+        ),
+        click.Option(
+            ["-v", "--verbose"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_say_more,
+            help="Say when each stage begins, and which file options are from.",
+        ),
+        click.Option(
+            ["--color"],
+            type=click.Choice(["auto", "always", "never"]),
+            default="auto",
+            show_default=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_choose_color,
+            help="auto: on a terminal, unless NO_COLOR is set.",
+        ),
+    ]
+
+
+def _read_config(ctx: click.Context, _option: click.Parameter, given: str | None) -> None:
+    """Let the running command have its defaults from a file."""
+    if ctx.resilient_parsing or given == FLAG_OF_NO_FILE:
+        return
+    found = find_config(Path.cwd()) if given is None else read_config(Path(given))
+    if found is not None:
+        ctx.default_map = file_options(found, ctx)
+        ctx.meta[_CONFIG] = found
+        if is_verbose():
+            say(f"options are from {found.path}")
+
+
+def _say_less(_ctx: click.Context, _option: click.Parameter, is_asked: bool) -> None:
+    set_verbosity(-1 if is_asked else 0)
+
+
+def _say_more(_ctx: click.Context, _option: click.Parameter, is_asked: bool) -> None:
+    set_verbosity(1 if is_asked else 0)
+
+
+def _choose_color(_ctx: click.Context, _option: click.Parameter, wish: str) -> None:
+    choose_color(wish)
