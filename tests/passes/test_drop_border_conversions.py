@@ -46,8 +46,8 @@ def test_rules_1_to_3_both_borders_become_int8_and_keep_their_names() -> None:
 """
     )
     assert [entry.render() for entry in log.entries] == [
-        "drop-border-conversions: changed into: the input 'x' is int8, 8 B less",
-        "drop-border-conversions: changed out of: the output 'y' is int8, 8 B less",
+        "drop-border-conversions: changed into: the input 'x' is int8, 8 B less to write",
+        "drop-border-conversions: changed out of: the output 'y' is int8, 8 B less to write",
     ]
 
 

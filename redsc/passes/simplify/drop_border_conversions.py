@@ -52,9 +52,8 @@ class DropBorderConversions(Pass):
             return False
         graph.replace_uses(result, source)
         graph.remove(node)
-        saved = source.type.nbytes
-        source.type = result.type
-        log.change(self.name, node.name, f"the input {source.name!r} is int8, {saved:,} B less")
+        less, source.type = source.type.nbytes, result.type
+        log.change(self.name, node.name, f"the input {source.name!r} is int8", less)
         return True
 
     def _drop_dequantize(self, graph: Graph, node: Node, log: Log) -> bool:
@@ -70,7 +69,7 @@ class DropBorderConversions(Pass):
         graph.replace_uses(result, source)
         graph.remove(node)
         source.name = result.name
-        log.change(self.name, node.name, f"the output {source.name!r} is int8, {result.type.nbytes:,} B less")
+        log.change(self.name, node.name, f"the output {source.name!r} is int8", result.type.nbytes)
         return True
 
 

@@ -35,5 +35,7 @@ class DropDeadNodes(Pass):
         if op_def(node.op).is_stateful or any(value.uses or graph.is_output(value) for value in node.outputs):
             return False
         graph.remove(node)
-        log.change(self.name, node.name, f"{node.op} is read by nothing")
+        log.change(
+            self.name, node.name, f"{node.op} is read by nothing", sum(value.type.nbytes for value in node.outputs)
+        )
         return True

@@ -53,7 +53,7 @@ class DropFlattening(Pass):
             attrs = replace(reader.attrs, keep_num_dims=False)
             graph.rewrite(reader, reader.op, [source, *reader.inputs[1:]], attrs)
         graph.remove(node)
-        log.change(self.name, node.name, f"FULLY_CONNECTED flattens itself, {flat.type.nbytes:,} B less to write")
+        log.change(self.name, node.name, "FULLY_CONNECTED flattens itself", flat.type.nbytes)
         return True
 
     def _drop_after_reduction(self, graph: Graph, node: Node, log: Log) -> bool:
@@ -71,7 +71,7 @@ class DropFlattening(Pass):
         graph.replace_uses(result, source)
         graph.remove(node)
         source.name, source.type = result.name, result.type
-        log.change(self.name, node.name, f"{reduction.op} makes the shape itself")
+        log.change(self.name, node.name, f"{reduction.op} makes the shape itself", result.type.nbytes)
         return True
 
 

@@ -58,7 +58,7 @@ class DropIdentities(Pass):
         graph.remove(node)
         if is_output:
             source.name = result.name
-        log.change(self.name, node.name, f"{node.op} changes nothing")
+        log.change(self.name, node.name, f"{node.op} changes nothing", result.type.nbytes)
         return True
 
 

@@ -56,7 +56,7 @@ class FoldAffine(Pass):
             return False
         _set_constants(graph, layer, weight, bias)
         _take_over(graph, layer, node)
-        log.change(self.name, layer.name, f"takes over {node.op} {node.name}")
+        log.change(self.name, layer.name, f"takes over {node.op} {node.name}", layer.outputs[0].type.nbytes)
         return True
 
 

@@ -53,7 +53,7 @@ class FoldConstants(Pass):
         for value, array in zip(node.outputs, found, strict=True):
             graph.replace_uses(value, Value.constant(value.name, array, value.type.quant))
         graph.remove(node)
-        log.change(self.name, node.name, f"{node.op} of constants is computed, {growth:+,} B of constants")
+        log.change(self.name, node.name, f"{node.op} of constants is computed", growth_bytes=growth)
         return growth
 
 

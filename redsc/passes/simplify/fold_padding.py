@@ -68,13 +68,13 @@ class FoldPadding(Pass):
         amounts = Value.constant(name, _amounts(first) + _amounts(node))
         graph.rewrite(node, node.op, [first.operand(0), amounts, *node.inputs[2:]], node.attrs)
         graph.remove(first)
-        log.change(self.name, node.name, f"takes over the {first.op} before it, {middle.type.nbytes:,} B less")
+        log.change(self.name, node.name, f"takes over the {first.op} before it", middle.type.nbytes)
         return True
 
     def _drop(self, graph: Graph, node: Node, log: Log) -> bool:
         if _amounts(node).any():
             return False
-        log.change(self.name, node.name, f"{node.op} pads by nothing")
+        log.change(self.name, node.name, f"{node.op} pads by nothing", node.outputs[0].type.nbytes)
         graph.rewrite(node, "RESHAPE", [node.operand(0)], Reshape(node.outputs[0].type.shape))
         return True
 
@@ -90,7 +90,7 @@ class FoldPadding(Pass):
         attrs = replace(reader.attrs, padding=Padding.SAME)
         graph.rewrite(reader, reader.op, [node.operand(0), *reader.inputs[1:]], attrs)
         graph.remove(node)
-        log.change(self.name, reader.name, f"pads its image itself, {padded.type.nbytes:,} B less to write")
+        log.change(self.name, reader.name, "pads its image itself", padded.type.nbytes)
         return True
 
 

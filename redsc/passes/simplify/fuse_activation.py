@@ -47,7 +47,7 @@ class FuseActivation(Pass):
             log.refuse(self.name, node.name, "it rescales")
             return False
         _become(graph, producer, node, result)
-        log.change(self.name, producer.name, f"takes over {node.op}, {result.type.nbytes:,} B less to write")
+        log.change(self.name, producer.name, f"takes over {node.op} {node.name}", result.type.nbytes)
         return True
 
 

@@ -50,7 +50,7 @@ class SkipJoining(Pass):
         if found.type.quant != node.outputs[0].type.quant:
             log.refuse(self.name, node.name, f"{found.name!r} has another scale")
             return False
-        log.change(self.name, node.name, f"{node.op} takes {found.name!r}")
+        log.change(self.name, node.name, f"{node.op} takes {found.name!r}", node.outputs[0].type.nbytes)
         graph.rewrite(node, "RESHAPE", [found], Reshape(node.outputs[0].type.shape))
         return True
 
