@@ -64,7 +64,7 @@ def test_levels_fill_fewer_lines_in_the_same_arena(
     engine = [row for row in made.report.verification if "C engine" in row.oracle]
     assert [row.result for row in engine] == ["equal bit for bit"] * 2
     assert json.loads(made.files["net.report.json"])["cache"]["levels"][0]["fills"] == first.fills
-    print_report(made.report, made.files, None)
+    print_report(made.report)
     line = f"cache   {name}: {first.fills:,} line fills at level 100 (was {first.fills_before:,})\n"
     assert line in capsys.readouterr().out
 
@@ -75,7 +75,7 @@ def test_an_arena_grows_up_to_the_budget_only(tmp_path: Path, capsys: pytest.Cap
     assert kept.report.cache is not None
     first = kept.report.cache.levels[0]
     assert (first.fills, dict(first.blocks), first.without_room) == (first.fills_before, {}, 2)
-    print_report(kept.report, kept.files, None)
+    print_report(kept.report)
     assert f"{first.fills:,} line fills at level 100; layers without RAM for blocks: 2\n" in capsys.readouterr().out
     fills = [first.fills]
     for ram in (plain.report.arena.resident_all_bytes, 30_000):

@@ -51,7 +51,7 @@ def test_samples_to_measure_leave_all_others_for_the_thresholds(
     assert [step["level"] for step in cascade["steps"]] == ["50", "100"]
     assert sum(step["share"] for step in cascade["steps"]) == pytest.approx(1)
     assert cascade["macs_fraction"] == pytest.approx(cascade["macs"] / made.report.levels[0].macs, abs=1e-6)
-    print_report(made.report, made.files, None)
+    print_report(made.report)
     first = cascade["steps"][0]
     printed = capsys.readouterr().out
     assert f"cascade 50, then 100 if the margin is below {first['threshold']}\n" in printed

@@ -84,7 +84,7 @@ def test_every_level_runs_on_images_of_its_own_size(
     assert [level["crop"] for level in report["levels"]] == [None, None, [2, 4, 11, 10], [0, 0, 16, 16]]
     macs = [level["macs"] for level in report["levels"]]
     assert macs == sorted(macs, reverse=True)
-    print_report(made.report, made.files, None)
+    print_report(made.report)
     assert " 16x16 at 0,0 as 8x8 " in capsys.readouterr().out
 
 

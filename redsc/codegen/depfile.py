@@ -18,27 +18,28 @@ __all__ = ["input_files", "render_depfile", "write_depfile"]
 _SPECIAL = re.compile(r"(\\*)([ #])")
 
 
-def write_depfile(path: Path, report: Path, model: Model, options: Options) -> None:
+def write_depfile(path: Path, report: Path, inputs: Iterable[Path]) -> None:
     """Write a depfile whose target is the report, and give the report the time of now.
 
     Other files of a compile stay as they are where they would be equal, so that nothing that was made of them is
-    made again. The report, which nothing is made of, says by its time when the last compile was.
+    made again. The report, which nothing is made of, says by its time when the last compile was. `inputs` are what
+    it depends on (`input_files`).
 
     Raises:
         OutputError: the system refuses.
     """
-    write_files(path.parent, {path.name: render_depfile(report, input_files(model, options))})
+    write_files(path.parent, {path.name: render_depfile(report, inputs)})
     try:
         os.utime(report)
     except OSError as error:
         raise OutputError(f"cannot set the time of {report}: {error.strerror}") from error
 
 
-def input_files(model: Model, options: Options) -> tuple[Path, ...]:
-    """Return the files that a compile reads, the model first, each once."""
+def input_files(model: Model, options: Options, config: Path | None = None) -> tuple[Path, ...]:
+    """Return the files that a compile reads, the model first, each once; `config` is where flags were read from."""
     weights = external_files(model.source, model.path.parent) if model.format == "onnx" else ()
     target, ratios = options.budgets.target, options.searching.ratios
-    given = (options.data, options.evaluation, options.plan, ratios, *(target.files if target else ()))
+    given = (config, options.data, options.evaluation, options.plan, ratios, *(target.files if target else ()))
     return tuple(dict.fromkeys([model.path, *weights, *(path for path in given if path is not None)]))
 
 

@@ -5,11 +5,38 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 
 from redsc.errors import OutputError
 
-__all__ = ["write_files"]
+__all__ = ["FileState", "compare_files", "write_files"]
+
+
+class FileState(Enum):
+    """What writing a file would do to the disk."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    SAME = "the same"
+
+
+def compare_files(directory: Path, files: Mapping[str, bytes]) -> dict[str, FileState]:
+    """Return what `write_files` would do, by name; nothing is written.
+
+    Raises:
+        OutputError: the system refuses to read what is there.
+    """
+    try:
+        return {name: _state(directory / name, data) for name, data in files.items()}
+    except OSError as error:
+        raise OutputError(f"cannot read {error.filename or directory}: {error.strerror}") from error
+
+
+def _state(path: Path, data: bytes) -> FileState:
+    if not path.is_file():
+        return FileState.NEW
+    return FileState.SAME if path.read_bytes() == data else FileState.CHANGED
 
 
 def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
@@ -31,7 +58,7 @@ def write_files(directory: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    if path.is_file() and path.read_bytes() == data:
+    if _state(path, data) is FileState.SAME:
         return
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -12,7 +12,7 @@ from redsc.compile.budgets import within_budgets
 from redsc.compile.prepare import Prepared, prepare
 from redsc.errors import Diagnostic
 from redsc.formats import Model
-from redsc.ir import keeps_state
+from redsc.ir import Graph, keeps_state
 from redsc.options import Options, Recovery
 from redsc.passes.base import Log
 from redsc.passes.int8 import is_int8
@@ -31,7 +31,7 @@ __all__ = ["Choice", "choose", "choose_within", "plan_levels", "with_weights"]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A model, the levels made of it, and what they were made with.
+    """A model, the levels made of it, the network they were cut out of, and what they were made with.
 
     `quantized` is the int8 form of a float network, `study` what data said about it, `cuts` and `weights` are the
     levels in float; all None where there was no need. `blocks` are the C engine's, for every level.
@@ -39,6 +39,7 @@ class Choice:
 
     model: Model
     levels: Levels
+    network: Graph
     data: DataSet | None
     quantized: Quantized | None = None
     study: Study | None = None
@@ -86,7 +87,7 @@ def choose(prepared: Prepared, options: Options) -> Choice:
         levels = replace(levels, diagnostics=(*prepared.quantized.diagnostics, *levels.diagnostics))
     if prepared.data is not None and keeps_state(prepared.network):
         levels = replace(levels, diagnostics=(_ONLY_MEASURED, *levels.diagnostics))
-    return Choice(prepared.model, levels, prepared.data, prepared.quantized, prepared.study)
+    return Choice(prepared.model, levels, prepared.network, prepared.data, prepared.quantized, prepared.study)
 
 
 _ONLY_MEASURED = Diagnostic(

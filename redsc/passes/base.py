@@ -55,6 +55,10 @@ class LogEntry:
         verb = "kept" if self.is_refusal else "changed"
         return printable(f"{self.rule}: {verb} {self.place}: {self.sentence}")
 
+    def is_about(self, name: str) -> bool:
+        """Whether a node of this name is changed, kept or named."""
+        return name == self.place or name in re.split(r"[ ,'();]+", self.text)
+
     @property
     def sentence(self) -> str:
         """The text with what it saves."""

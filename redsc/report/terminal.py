@@ -17,26 +17,35 @@ from redsc.errors import printable
 from redsc.report.data import ArenaReport, LevelReport, Report
 from redsc.units import size_with_unit
 
-__all__ = ["FACT_COLUMN", "fact_lines", "level_table", "print_report", "print_table", "verification_lines"]
+__all__ = [
+    "FACT_COLUMN",
+    "fact_lines",
+    "level_table",
+    "print_files",
+    "print_report",
+    "print_table",
+    "verification_lines",
+]
 
 FACT_COLUMN = 8
 _FILE_WIDTH = 400  # where the output is no terminal, nothing is cut
 
 
-def print_report(report: Report, files: Mapping[str, bytes], where: str | None) -> None:
-    """Print a report to stdout, and the files; `where` is their directory, None if nothing was written."""
+def print_report(report: Report) -> None:
+    """Print a report to stdout."""
     model = report.model
     print(f"\n{model.path}: {model.format}, {model.ops} ops, {model.macs:,} MACs; sizes in bytes\n")
     print_table(*level_table(report))
     print()
     for line in fact_lines(report):
         print(line)
-    if where is None:
-        print("\ndry run: nothing was written")
-        return
-    print(f"\nfiles in {where}")
+
+
+def print_files(title: str, files: Mapping[str, bytes], notes: Mapping[str, str]) -> None:
+    """Print files with their sizes under a title, each with its note."""
+    print(f"\n{title}")
     for name, data in files.items():
-        print(f"  {name:<28} {len(data):>10,} B")
+        print(f"  {name:<28} {len(data):>10,} B  {notes.get(name, '')}".rstrip())
 
 
 def level_table(report: Report) -> tuple[list[str], list[list[str]]]:

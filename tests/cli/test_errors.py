@@ -60,6 +60,10 @@ ERRORS: dict[str, tuple[int, str]] = {
     "a network that the C engine has no kernels for": (4, "compile odd.tflite --backend c --levels 50,100"),
     "a slice of no level": (2, "slice out/net.tflite --level 10 -o x.tflite"),
     "a container that is none": (2, "verify foreign.tflite"),
+    "a file of options that is not there": (2, "compile net.tflite --config none.toml"),
+    "a project without options": (2, "compile net.tflite --config pyproject.toml"),
+    "a file of wrong options": (2, "compile net.tflite --config wrong.toml"),
+    "a node that is not there": (2, "compile net.tflite --explain conv2d0 --dry-run"),
     "a directory that is a file": (7, "compile net.tflite -o net.tflite"),
 }
 
@@ -71,6 +75,19 @@ def odd_net() -> Graph:
     return net.outputs(net.node("L2_NORMALIZATION", net.node("FLOOR_MOD", x, x)))
 
 
+WRONG_OPTIONS = """
+rum = "4KB"
+data = [["x"]]
+jobs = 3
+sweep = 3
+tune = "yes"
+kernels = "fast"
+"tune-steps" = [1, 2]
+[levels]
+space = true
+[compile]
+depfile = { a = 1 }
+"""
 OTHER_PLAN = '{"plan_version": 1, "levels": [{"name": "100", "widths": {"dense": 7}}], "order": {}}'
 
 
@@ -81,6 +98,8 @@ def test_error(run: Run, model: Path, compiled: Path, golden: Golden, name: str)
     Path("garbage.onnx").write_bytes(b"garbage!" * 9)
     os.mkfifo("pipe")
     Path("other.plan.json").write_text(OTHER_PLAN)
+    Path("wrong.toml").write_text(WRONG_OPTIONS)
+    Path("pyproject.toml").write_text("[project]\n")
     Path("odd.tflite").write_bytes(write_tflite(odd_net()))
     if "real" in ERRORS[name][1]:
         write_float(Path())

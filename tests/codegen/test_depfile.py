@@ -94,10 +94,10 @@ def test_a_compile_depends_on_the_model_its_weights_and_all_data(tmp_path: Path,
 def test_the_report_gets_a_new_time_and_the_depfile_only_where_it_differs(tmp_path: Path, model: Model) -> None:
     report, depfile = tmp_path / "net.report.json", tmp_path / "new" / "net.d"
     report.touch()
-    write_depfile(depfile, report, model, Options())
+    write_depfile(depfile, report, input_files(model, Options()))
     for path in (report, depfile):
         os.utime(path, ns=(SECOND, SECOND))
-    write_depfile(depfile, report, model, Options())
+    write_depfile(depfile, report, input_files(model, Options()))
     assert report.stat().st_mtime_ns > SECOND
     assert depfile.stat().st_mtime_ns == SECOND
     assert depfile.read_text().startswith(f"{report}: \\\n  {tmp_path}/net.onnx \\\n  {tmp_path}/weights.bin\n")
@@ -105,4 +105,4 @@ def test_the_report_gets_a_new_time_and_the_depfile_only_where_it_differs(tmp_pa
 
 def test_no_report_is_an_output_error(tmp_path: Path, model: Model) -> None:
     with pytest.raises(OutputError, match="cannot set the time"):
-        write_depfile(tmp_path / "net.d", tmp_path / "missing.json", model, Options())
+        write_depfile(tmp_path / "net.d", tmp_path / "missing.json", ())

@@ -122,7 +122,7 @@ def test_measured_levels_say_how_sure_that_is(tmp_path: Path, capsys: pytest.Cap
         "divergence": 0.0,
         "loss": 0.0,
     }
-    print_report(made.report, made.files, None)
+    print_report(made.report)
     assert f"  1.0000 ±{(high - low) / 2:.3f}\n" in capsys.readouterr().out
     assert f"agreement 1.0000 (95 % confidence: {low:.4f} to 1.0000) on 30 samples" in made.files["net.h"].decode()
 
@@ -161,7 +161,7 @@ def test_a_target_says_what_it_gave_and_how_good_its_estimates_are(
     assert small.latency_us is not None
     assert large.energy_uj is not None
     assert large.latency_us > small.latency_us > 0
-    print_report(report, {}, None)
+    print_report(report)
     out = capsys.readouterr().out
     assert "~us  ~uJ" in out
     assert "target  nucleo-l4r5zi, from it: flash" in out
@@ -175,5 +175,5 @@ def test_a_target_of_whose_time_nothing_is_known_says_so(
     report = compile_model(tmp_path / "net.tflite", Options(Budgets.parse(target="esp32-s3"))).report
     assert report.estimate is None
     assert report.levels[0].latency_us is None
-    print_report(report, {}, None)
+    print_report(report)
     assert "no table of its time" in capsys.readouterr().out

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,10 +20,16 @@ from redsc.cli.flags import (
     network_flags,
     select_flags,
 )
-from redsc.cli.terminal import say, waiting
-from redsc.cli.verb import Verb
+from redsc.cli.terminal import is_quiet, say, waiting
+from redsc.cli.verb import Verb, config_in_use
+
+if TYPE_CHECKING:
+    from redsc.compile import Artefact
+    from redsc.options import Options
 
 __all__ = ["compile_command", "slice_command", "verify"]
+
+_EVERYTHING = "*"  # what --explain is about without a name
 
 
 @click.command(
@@ -59,8 +66,16 @@ __all__ = ["compile_command", "slice_command", "verify"]
 @click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the report as JSON.")
 @HTML
 @OVERLAY
-@click.option("--dry-run", is_flag=True, help="Do everything but write.")
-@click.option("--explain", is_flag=True, help="Print what each lossless pass did and why not more.")
+@click.option("--dry-run", is_flag=True, help="Do everything but write; say what would be written.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if files on disk would change, name them.")
+@click.option(
+    "--explain",
+    metavar="[NODE]",
+    is_flag=False,
+    flag_value=_EVERYTHING,
+    help="Say what bounds the peak and the levels, what each pass changed and refused, and why; or all that of"
+    " one NODE. Put it behind MODEL.",
+)
 def compile_command(
     model: Path,
     output: Path,
@@ -70,41 +85,83 @@ def compile_command(
     html: Path | None,
     overlay: Path | None,
     dry_run: bool,
-    explain: bool,
+    check: bool,
+    explain: str | None,
     **flags: Any,
 ) -> None:
     """Compile MODEL (.onnx or .tflite) into firmware files."""
     from redsc.cli.pages import write_overlays, write_page
-    from redsc.codegen.depfile import write_depfile
+    from redsc.codegen.depfile import input_files, render_depfile, write_depfile
     from redsc.codegen.files import write_files
     from redsc.compile import compile_model
+    from redsc.compile import explain as explain_all
     from redsc.options import Options
     from redsc.report.html import render_report
-    from redsc.report.terminal import print_report, print_table
+    from redsc.report.terminal import print_files, print_report, print_table
 
     started = time.perf_counter()
     options = replace(Options.parse(name=name, **flags), traces_layers=bool(html or overlay))
     with waiting() as progress:
         artefact = compile_model(model, options, progress)
+    explained = _explanation(artefact, options, explain) if explain else ""
+    for item in artefact.report.diagnostics:
+        say(item.render())
+    inputs = input_files(artefact.choice.model, options, config_in_use())
+    report_path = output / artefact.report_path
+    planned = {(output / path).as_posix(): data for path, data in artefact.files.items()}
+    planned |= {} if depfile is None else {depfile.as_posix(): render_depfile(report_path, inputs)}
+    if check:
+        return _check(planned)
     if not dry_run:
         write_files(output, artefact.files)
         largest = artefact.report.levels[0]
         write_page(html, lambda: render_report(artefact.report))
         write_overlays(overlay, artefact.name, largest.nodes, largest.live_bytes)
         if depfile is not None:
-            write_depfile(depfile, output / artefact.report_path, artefact.choice.model, options)
-    for item in artefact.report.diagnostics:
-        say(item.render())
-    if explain:
-        say("\n".join(entry.render() for entry in artefact.log.entries) or "no lossless pass found anything to do")
+            write_depfile(depfile, report_path, inputs)
     seconds = time.perf_counter() - started
     if json_to:
-        print(json.dumps({**artefact.report.to_dict(), "seconds": round(seconds, 3)}, indent=1))
-        return
-    if explain and (rows := artefact.layer_sqnr()):
+        more = {"explanation": explain_all(artefact, options).to_dict()} if explain else {}
+        print(json.dumps({**artefact.report.to_dict(), **more, "seconds": round(seconds, 3)}, indent=1))
+        return None
+    if not is_quiet():
+        print_report(artefact.report)
+        if dry_run:
+            print_files("dry run: nothing was written, these files would be", planned, _states(planned))
+        else:
+            print_files(f"files in {output}", artefact.files, {})
+    if explained:
+        print(explained)
+    if explain == _EVERYTHING and (rows := artefact.layer_sqnr()):
+        print()
         print_table(["layer", "op", "SQNR dB"], [row.cells() for row in rows])
-    print_report(artefact.report, artefact.files, None if dry_run else str(output))
-    print(f"\n{seconds:.1f} s")
+    if not is_quiet():
+        print(f"\n{seconds:.1f} s")
+    return None
+
+
+def _states(planned: Mapping[str, bytes]) -> dict[str, str]:
+    """Return what writing files would do, by name."""
+    from redsc.codegen.files import compare_files
+
+    return {name: state.value for name, state in compare_files(Path(), planned).items()}
+
+
+def _check(planned: Mapping[str, bytes]) -> None:
+    """Print the files that would change, and exit with 1 if there are any."""
+    changed = {name: state for name, state in _states(planned).items() if state != "the same"}
+    for name, state in changed.items():
+        print(f"{name} is {state}")
+    click.get_current_context().exit(1 if changed else 0)
+
+
+def _explanation(artefact: Artefact, options: Options, node: str) -> str:
+    """Return the page about everything, or the lines about one node."""
+    from redsc.compile import explain, explain_node
+    from redsc.report.explanation import explanation_lines
+
+    lines = explanation_lines(explain(artefact, options))
+    return "\n".join(("", *(lines if node == _EVERYTHING else explain_node(artefact, options, node))))
 
 
 @click.command("slice", cls=Verb, epilog="Example: redsc slice out/model.tflite --level 50 -o half.tflite")
@@ -124,7 +181,8 @@ def slice_command(source: Path, level: str, plan: Path | None, output: Path, **f
 
     data = slice_level(source, level, plan, Options.parse(**flags))
     write_files(output.parent, {output.name: data})
-    print(f"{output}: level {level}, {len(data):,} B")
+    if not is_quiet():
+        print(f"{output}: level {level}, {len(data):,} B")
 
 
 @click.command(
