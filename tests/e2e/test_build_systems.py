@@ -264,6 +264,16 @@ BAD_CALLS = {
 }
 
 
+def test_lists_and_parts_of_images_become_flags(tmp_path: Path) -> None:
+    script = "redsc_add_model(kws MODEL a.onnx LEVELS 50 25 RESOLUTION 50=64 25=48 CROP 0,8,64,48 50=1,2,3,4)"
+    (tmp_path / "CMakeLists.txt").write_text(
+        f"cmake_minimum_required(VERSION 3.20)\nproject(p LANGUAGES C)\nfind_package(redsc REQUIRED)\n{script}\n"
+    )
+    (tmp_path / "a.onnx").touch()
+    command = (configure(tmp_path, "Ninja") / "build.ninja").read_text()
+    assert "--levels 50,25 --resolution 50=64,25=48 --crop 0,8,64,48 --crop 50=1,2,3,4" in command
+
+
 @pytest.mark.parametrize("script", BAD_CALLS)
 def test_cmake_says_what_is_wrong(tmp_path: Path, script: str) -> None:
     settings = f'set(redsc_DIR "{cmake_dir(tmp_path)}")\nset(REDSC_EXECUTABLE "{REDSC}")\n'

@@ -7,11 +7,12 @@
 #   target_link_libraries(firmware PRIVATE kws)
 #
 # redsc_add_model(<target> MODEL <file> [OBJECT] [NAME <name>] [<budgets and files>] [LEVELS <percent>...]
-#                 [ARGS <argument>...])
+#                 [RESOLUTION <size>...] [CROP <part>...] [ARGS <argument>...])
 #   Adds a static library (an object library with OBJECT) with the levels of a model, and its headers to whoever links
 #   it: <name>.h, <name>_manager.h, <name>_tflm.h. NAME is the prefix of files and C symbols, by default the target.
 #   Each of RAM FLASH MACS LATENCY TARGET RESIDENT KERNELS SHARE ARRAY BACKEND PREFER takes one value and is the flag of
-#   `redsc compile` with that name, so are the files DATA EVAL PLAN; ARGS are any others. With BACKEND c there is no
+#   `redsc compile` with that name, so are the files DATA EVAL PLAN; LEVELS and RESOLUTION are its lists, every CROP is
+#   one more --crop, and ARGS are any others. Options in a redsc.toml above the build folder count too. With BACKEND c there is no
 #   <name>_tflm.h. Files are relative to the current source folder. They, external weights and an update of redsc are what the library depends on: a change
 #   makes it again, and only what differs is compiled again.
 #
@@ -49,7 +50,7 @@ unset(_redsc_own)
 function(redsc_add_model target)
   set(flags RAM FLASH MACS LATENCY TARGET RESIDENT KERNELS SHARE ARRAY BACKEND PREFER)
   set(files DATA EVAL PLAN)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "OBJECT" "MODEL;NAME;${flags};${files}" "LEVELS;ARGS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "OBJECT" "MODEL;NAME;${flags};${files}" "LEVELS;RESOLUTION;CROP;ARGS")
   if(NOT arg_NAME)
     set(arg_NAME "${target}")
   endif()
@@ -71,10 +72,16 @@ function(redsc_add_model target)
       list(APPEND dependencies "${arg_${file}}")
     endif()
   endforeach()
-  if(DEFINED arg_LEVELS)
-    list(JOIN arg_LEVELS "," levels)
-    list(APPEND command --levels "${levels}")
-  endif()
+  foreach(list IN ITEMS LEVELS RESOLUTION)
+    if(DEFINED arg_${list})
+      string(TOLOWER "${list}" word)
+      list(JOIN arg_${list} "," items)
+      list(APPEND command "--${word}" "${items}")
+    endif()
+  endforeach()
+  foreach(crop IN LISTS arg_CROP)
+    list(APPEND command --crop "${crop}")
+  endforeach()
 
   cmake_path(ABSOLUTE_PATH arg_MODEL NORMALIZE)
   cmake_path(GET arg_MODEL FILENAME model)
