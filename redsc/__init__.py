@@ -1,9 +1,11 @@
 """Compile a neural network into nested sub-networks that share one weight array and the least RAM there is.
 
-    >>> artefact = redsc.compile_model("model.tflite", redsc.Options(levels=("100", "50")))
+    >>> options = redsc.Options.parse(levels="100,50", ram="64KiB")
+    >>> artefact = redsc.compile_model("model.tflite", options)
     >>> redsc.write_files(pathlib.Path("out"), artefact.files)
 
-Names are imported when they are first used: `import redsc` alone loads nothing heavy.
+Every command is a function, and every flag a keyword of `Options.parse` or of that function (docs/python.md). Names
+are imported when they are first used: `import redsc` alone loads nothing heavy.
 """
 
 from __future__ import annotations
@@ -15,32 +17,93 @@ from redsc.version import __version__
 
 if TYPE_CHECKING:
     from redsc.budgets import Budgets
-    from redsc.codegen.files import write_files
-    from redsc.compile import Artefact, compile_model, read_model
+    from redsc.codegen.depfile import input_files, write_depfile
+    from redsc.codegen.files import compare_files, write_files
+    from redsc.compile import (
+        Artefact,
+        compare_selectors,
+        compile_model,
+        explain,
+        explain_node,
+        plan_levels,
+        read_model,
+        slice_level,
+        verify_container,
+    )
+    from redsc.compile.bench import make_bench
+    from redsc.cost.bench_log import read_logs, table_text
     from redsc.errors import RedscError
     from redsc.options import Options
+    from redsc.report.analysis import analyze_model
     from redsc.report.data import Report
+    from redsc.report.explanation import Explanation
+    from redsc.report.installation import find_installation
+    from redsc.report.operators import operators_page
+    from redsc.sweep import grid, parse_ram, run_sweep
+    from redsc.targets import builtin_targets, find_target
 
 __all__ = [
     "Artefact",
     "Budgets",
+    "Explanation",
     "Options",
     "RedscError",
     "Report",
     "__version__",
+    "analyze_model",
+    "builtin_targets",
+    "compare_files",
+    "compare_selectors",
     "compile_model",
+    "explain",
+    "explain_node",
+    "find_installation",
+    "find_target",
+    "grid",
+    "input_files",
+    "make_bench",
+    "operators_page",
+    "parse_ram",
+    "plan_levels",
+    "read_logs",
     "read_model",
+    "run_sweep",
+    "slice_level",
+    "table_text",
+    "verify_container",
+    "write_depfile",
     "write_files",
 ]
 
 _HOMES = {
     "Artefact": "redsc.compile",
     "Budgets": "redsc.budgets",
+    "Explanation": "redsc.report.explanation",
     "Options": "redsc.options",
     "RedscError": "redsc.errors",
     "Report": "redsc.report.data",
+    "analyze_model": "redsc.report.analysis",
+    "builtin_targets": "redsc.targets",
+    "compare_files": "redsc.codegen.files",
+    "compare_selectors": "redsc.compile",
     "compile_model": "redsc.compile",
+    "explain": "redsc.compile",
+    "explain_node": "redsc.compile",
+    "find_installation": "redsc.report.installation",
+    "find_target": "redsc.targets",
+    "grid": "redsc.sweep",
+    "input_files": "redsc.codegen.depfile",
+    "make_bench": "redsc.compile.bench",
+    "operators_page": "redsc.report.operators",
+    "parse_ram": "redsc.sweep",
+    "plan_levels": "redsc.compile",
+    "read_logs": "redsc.cost.bench_log",
     "read_model": "redsc.compile",
+    "run_sweep": "redsc.sweep",
+    "slice_level": "redsc.compile",
+    "table_text": "redsc.cost.bench_log",
+    "verify_container": "redsc.compile",
+    "write_depfile": "redsc.codegen.depfile",
     "write_files": "redsc.codegen.files",
 }
 

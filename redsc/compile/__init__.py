@@ -3,7 +3,7 @@
 from redsc.compile.artefact import Artefact, compile_model
 from redsc.compile.choice import Choice, plan_levels
 from redsc.compile.compare import compare_selectors
-from redsc.compile.explain import explain, explain_node
+from redsc.compile.explained import explain, explain_node
 from redsc.compile.prepare import read_model
 from redsc.compile.verify import slice_level, verify_container
 

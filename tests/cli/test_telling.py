@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import tomllib
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Run
-from tests.conftest import Golden
+from tests.conftest import ROOT, Golden
 
 
 def test_analyze_prints_the_numbers_and_the_peak(run: Run, model: Path, golden: Golden) -> None:
@@ -41,3 +46,54 @@ def test_targets_are_listed_and_told_one_by_one(run: Run) -> None:
     assert target["ram_bytes"] == 262_144
     assert {table["library"] for table in target["tables"]} >= {"cmsis-nn", "redsc"}
     assert run("targets", "nano33bel")[0] == 2
+
+
+def test_doctor_says_of_every_dependency_how_to_get_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = {name: wanted for name, wanted in project["optional-dependencies"].items() if name != "test"}
+    code, text, _ = run("doctor", "--json", "-")
+    found = json.loads(text)
+    assert code == 0
+    assert {part["name"] for part in found["needed"]} == set(map(package, project["dependencies"]))
+    assert {part["name"]: part["get"] for part in found["optional"]} == {
+        package(text): f"pip install 'redsc[{name}]'" for name, wanted in extras.items() for text in wanted
+    }
+    debian = (ROOT / "Makefile").read_text()
+    assert all(part["get"].split()[-1] in debian for part in found["tools"])
+    assert all(part["enables"] for kind in ("needed", "optional", "tools") for part in found[kind])
+    monkeypatch.setenv("PATH", "")
+    code, out, _ = run("doctor")
+    assert code == 0
+    row = next(line for line in out.splitlines() if line.startswith("qemu-system-arm"))
+    assert row.split()[1] == "-"
+    assert row.endswith("apt-get install qemu-system-arm")
+
+
+def package(requirement: str) -> str:
+    return re.split(r"[^\w.-]", requirement)[0]
+
+
+def test_a_tool_that_does_not_run_is_no_error(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "cmake").write_text("\x7fELF")
+    (tmp_path / "cmake").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    tools = {part["name"]: part["version"] for part in json.loads(run("doctor", "--json", "-")[1])["tools"]}
+    assert tools["cmake"] == "does not run"
+    assert tools["ninja"] is None
+
+
+SHELLS = {"bash": "complete -o", "zsh": "#compdef redsc", "fish": "function"}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_completes_verbs_and_options(run: Run, monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
+    if shell == "bash" and shutil.which("bash") is None:
+        pytest.skip("there is no bash")
+    code, out, _ = run("completion", shell)
+    assert code == 0
+    assert SHELLS[shell] in out
+    Path("redsc.toml").write_text("rum = 1")  # is not read
+    monkeypatch.setenv("_REDSC_COMPLETE", f"{shell}_complete")
+    monkeypatch.setenv("COMP_WORDS", "redsc compile --kernels ")
+    monkeypatch.setenv("COMP_CWORD", "" if shell == "fish" else "3")
+    assert "cmsis-nn" in run()[1]

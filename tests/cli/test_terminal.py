@@ -14,6 +14,7 @@ import pytest
 from redsc.formats import write_tflite
 from redsc.ir import DType
 from redsc.runtime.compare import random_samples
+from tests.cli.conftest import Run
 from tests.helpers import small_net
 
 
@@ -64,3 +65,48 @@ def _read_all(terminal: int) -> str:
             parts.append(part)
     os.close(terminal)
     return b"".join(parts).decode()
+
+
+@pytest.fixture
+def colors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test ask for colours; afterwards the environment is as it was."""
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.setenv(name, "")
+
+
+@pytest.mark.usefixtures("colors")
+@pytest.mark.parametrize(
+    ("environment", "flag", "is_colored"),
+    [
+        ({}, "auto", False),
+        ({"FORCE_COLOR": "1"}, "auto", True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, "auto", False),
+        ({"NO_COLOR": "1"}, "always", True),
+        ({"FORCE_COLOR": "1"}, "never", False),
+    ],
+)
+def test_colors_are_by_flag_then_environment_then_terminal(
+    run: Run, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], flag: str, is_colored: bool
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    code, _, err = run("analyze", "missing.tflite", "--color", flag)
+    assert code == 3
+    assert err.startswith("\x1b[31m" if is_colored else "error[M305]: cannot read")
+    assert ("\x1b[1m" in run("targets", "--color", flag)[1]) is is_colored
+
+
+def test_quiet_is_silent_but_for_errors_and_what_was_asked_for(run: Run, model: Path) -> None:
+    assert run("compile", model, "--levels", "50,100", "-q") == (0, "", "")
+    assert run("levels", model, "--levels", "50,100", "-q")[1].startswith("{")
+    assert run("slice", "out/net.tflite", "--level", "50", "-o", "half.tflite", "--quiet") == (0, "", "")
+    assert run("compile", "missing.tflite", "-q")[2].startswith("error[M305]")
+
+
+def test_verbose_names_the_stages_and_the_file_of_options(run: Run, model: Path) -> None:
+    Path("redsc.toml").write_text('levels = "50,100"\n')
+    _, _, err = run("levels", model, "-v")
+    lines = err.splitlines()
+    assert lines[0] == "options are from redsc.toml"
+    assert re.fullmatch(r" +\d+\.\d\d s  reading the model", lines[1])
+    assert any(line.endswith("choosing levels") for line in lines)

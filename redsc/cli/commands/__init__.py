@@ -9,7 +9,7 @@ import click
 import redsc
 from redsc.cli.commands.choosing import compare, levels, sweep
 from redsc.cli.commands.making import compile_command, slice_command, verify
-from redsc.cli.commands.telling import analyze, measure, ops, targets
+from redsc.cli.commands.telling import analyze, completion, doctor, measure, ops, targets
 from redsc.errors import did_you_mean
 from redsc.version import __version__
 
@@ -48,5 +48,8 @@ def cli() -> None:
     """Compile a neural network into nested levels that share one weight array, in the least RAM there is."""
 
 
-for _command in (compile_command, slice_command, verify, levels, compare, sweep, analyze, measure, targets, ops):
+for _command in (
+    *(compile_command, slice_command, verify, levels, compare, sweep),
+    *(analyze, measure, targets, ops, doctor, completion),
+):
     cli.add_command(_command)

@@ -22,7 +22,7 @@ from redsc.cli.terminal import say, waiting
 from redsc.cli.verb import Verb
 from redsc.errors import UsageError
 
-__all__ = ["analyze", "measure", "ops", "targets"]
+__all__ = ["analyze", "completion", "doctor", "measure", "ops", "targets"]
 
 
 @click.command(cls=Verb, epilog="Example: redsc analyze model.tflite")
@@ -149,3 +149,31 @@ def ops(markdown: bool) -> None:
         print(operators_page(), end="")
     else:
         print_operators()
+
+
+@click.command(cls=Verb)
+@click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print all that is known as JSON.")
+def doctor(json_to: str | None) -> None:
+    """Say what is installed here, and what the rest enables."""
+    from redsc.report.installation import find_installation, print_installation
+
+    found = find_installation()
+    if json_to:
+        print(json.dumps(found.to_dict(), indent=1))
+    else:
+        print_installation(found)
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what makes SHELL complete redsc's commands.
+
+    For bash: echo 'eval "$(redsc completion bash)"' >> ~/.bashrc
+    """
+    from click.shell_completion import get_completion_class
+
+    root = click.get_current_context().find_root()
+    kind = get_completion_class(shell)
+    assert kind is not None  # click has all three
+    print(kind(root.command, {}, "redsc", "_REDSC_COMPLETE").source())
