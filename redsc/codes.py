@@ -115,6 +115,20 @@ CODES: Mapping[str, Code] = {
         "a cluster does not answer, or is not ready",
         "It takes `redsc[cluster]`, the same redsc on every worker, and the address that `dask scheduler` prints.",
     ),
+    "U250": Code(
+        "a file of options cannot be read",
+        "It is `redsc.toml`, or `pyproject.toml` with a table `[tool.redsc]`, in TOML and of at most 1 MiB: "
+        "[options](../../configuration.md). `--config none` reads none.",
+    ),
+    "U251": Code(
+        "a file of options has keys or values that are none",
+        "The lines below name all of them, with the nearest key that there is. `redsc COMMAND --print-config` "
+        "prints every option in the form of such a file.",
+    ),
+    "U252": Code(
+        "`--explain` names no node",
+        "Names are those of the model file; `redsc compile MODEL --explain` shows those that passes changed.",
+    ),
     "M300": Code("the model file cannot be used", "The message says why."),
     "M301": Code(
         "the model file is damaged, or lies about itself",

@@ -13,19 +13,8 @@ ROOT = Path(redsc.__file__).parent
 # DESIGN section 2: a module imports from its own layer and the layers before it.
 LAYERS = (
     (
-        *(
-            "errors",
-            "codes",
-            "units",
-            "limits",
-            "colors",
-            "settings_file",
-            "targets",
-            "budgets",
-            "option_texts",
-            "options",
-        ),
-        *("progress", "version"),
+        *("errors", "codes", "units", "limits", "colors", "settings_file", "targets"),
+        *("budgets", "option_texts", "options", "progress", "version"),
     ),
     ("ir",),
     ("formats",),

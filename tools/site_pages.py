@@ -36,6 +36,7 @@ STAGES = (  # what happens to a model besides passes, in order
 KINDS = {kind.default_code[0]: kind for kind in RedscError.__subclasses__()}  # by the first letter of their codes
 EXIT_CODES = {  # with what each says
     0: "All went well.",
+    1: "`redsc compile --check`: files on disk would change.",
     **{kind.exit_code: inspect.getdoc(kind) or "" for kind in KINDS.values()},
     130: "Interrupted; nothing more was written.",
 }

@@ -81,7 +81,9 @@ def file_options(config: Config, context: click.Context) -> dict[str, Any]:
     Raises:
         UsageError: some keys are no options, or have no such values; all of them are named.
     """
-    verbs: Mapping[str, click.Command] = context.find_root().command.commands  # type: ignore[attr-defined]
+    from redsc.cli.commands import cli  # which imports this module
+
+    verbs = cli.commands
     leading, own = _options(verbs[_LEADING]), _options(context.command)
     reader = _Reader(config.path.parent, context, verbs)
     tables = {key: value for key, value in config.keys.items() if key in verbs and isinstance(value, dict)}

@@ -151,7 +151,7 @@ def ops(markdown: bool) -> None:
         print_operators()
 
 
-@click.command(cls=Verb)
+@click.command(cls=Verb, epilog="Example: redsc doctor")
 @click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print all that is known as JSON.")
 def doctor(json_to: str | None) -> None:
     """Say what is installed here, and what the rest enables."""
@@ -164,12 +164,12 @@ def doctor(json_to: str | None) -> None:
         print_installation(found)
 
 
-@click.command()
+@click.command(epilog="Example: redsc completion bash")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print what makes SHELL complete redsc's commands.
 
-    For bash: echo 'eval "$(redsc completion bash)"' >> ~/.bashrc
+    What it prints belongs into ~/.bashrc, ~/.zshrc or ~/.config/fish/completions/redsc.fish.
     """
     from click.shell_completion import get_completion_class
 
