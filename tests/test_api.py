@@ -29,7 +29,8 @@ VERBS = {  # completion is for shells
     "verify": "verify_container",
 }
 ELSEWHERE = {  # options that are no keyword of the same name: of which function they are the work
-    ("analyze", "shape"): "read_model",
+    ("analyze", "shape"): "read_model.shapes",
+    ("analyze", "state"): "read_model.states",
     ("compare", "select"): "compare_selectors.selectors",
     ("compile", "check"): "compare_files",
     ("compile", "depfile"): "write_depfile",

@@ -34,6 +34,7 @@ _EXTRAS: Mapping[str, str] = {
     "tflm": "every level runs in the real TFLM, in an arena of exactly the computed size",
     "tune": "--tune, --importance taylor",
     "cluster": "redsc sweep --scheduler",
+    "docs": "make docs: the documentation as a site",
 }
 _TOOLS: Mapping[tuple[str, ...], tuple[str, str]] = {  # of one name or another: what it enables, the Debian package
     ("cc", "gcc", "clang"): ("--backend c: every level runs on this machine", "gcc"),
@@ -98,11 +99,11 @@ def _packages() -> Iterator[tuple[Part, bool]]:
     for text in _requirements():
         (name,), extra = _NAME.findall(text)[:1], _EXTRA.search(text)
         key = (name, extra[1] if extra else "")
-        if key in seen or (extra and extra[1] == "test"):
+        if key in seen or (extra and extra[1] not in _EXTRAS):
             continue
         seen.add(key)
         package = f"redsc[{extra[1]}]" if extra else "redsc"
-        enables = _EXTRAS[extra[1]] if extra else _NEEDED[name]
+        enables = _EXTRAS[extra[1]] if extra else _NEEDED.get(name, "")
         yield Part(name, _version(name), enables, f"pip install '{package}'"), extra is not None
 
 
