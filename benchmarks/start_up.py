@@ -1,10 +1,13 @@
 """How long `redsc --help` takes, against importing click alone: both in turn, in the same run.
 
-python -m benchmarks.start_up
+    python benchmarks/start_up.py
+
+The bar is 2.0. CPU time, the least of 25 runs; modules are compiled to bytecode before, as an installed package is.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -31,8 +34,9 @@ def main() -> None:
 
 def cpu_seconds(arguments: list[str]) -> float:
     """Return the CPU time that a run of Python takes."""
+    cached = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, env=cached)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
