@@ -17,6 +17,8 @@ __all__ = ["FLAG_OF_NO_FILE", "Config", "file_options", "find_config", "flag_of"
 FLAG_OF_NO_FILE = "none"  # what --config says to read no file
 _NAMES = {"redsc.toml": (), "pyproject.toml": ("tool", "redsc")}  # the first is asked first; where its keys are
 _LEADING = "compile"  # the verb whose options may stand outside of its table
+_MOST_KEYS = 500  # of a table: more than all commands have options
+_MOST_TEXT = 100  # of a key or a value that a message repeats
 _PAGE = "docs/configuration.md says what is in such a file"
 
 
@@ -122,12 +124,15 @@ class _Reader:
         """Return the values of a table, that of a verb or all that is in none, by its keys."""
         place = f"[{verb}] " if verb else ""
         found = dict[str, Any]()
+        if len(table) > _MOST_KEYS:
+            self.problems.append(f"{place or 'the file '}has more than {_MOST_KEYS} keys")
+            return found
         for key, value in table.items():
             problem = self._problem(options[key], value) if key in options else self._unknown(key, options, verb)
             if problem is None:
                 found[key] = self._value(options[key], value)
             else:
-                self.problems.append(f"{place}{key!r} {problem}")
+                self.problems.append(f"{place}{key[:_MOST_TEXT]!r} {problem}")
         return found
 
     def _unknown(self, key: str, options: Mapping[str, click.Option], verb: str) -> str:
@@ -147,7 +152,7 @@ class _Reader:
         try:
             option.type_cast_value(self.context, self._value(option, value))
         except click.BadParameter as error:
-            return f"is wrong: {error.message}"
+            return f"is wrong: {error.message[:_MOST_TEXT]}"
         return None
 
     def _value(self, option: click.Option, value: Any) -> Any:

@@ -129,6 +129,23 @@ def test_what_cannot_be_read_is_an_error(run: Run, content: bytes) -> None:
     assert err.startswith("error[U250]: redsc.toml is ")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("".join(f"k{i} = 1\n" for i in range(80_000)), "  the file has more than 500 keys\n"),
+        (f"{'k' * 1_000_000} = 1", f"  '{'k' * 100}' is no option\n"),
+        (f"emit = '{'k' * 1_000_000}'", f"  'emit' is wrong: '{'k' * 99}\n"),
+    ],
+    ids=["many keys", "a long key", "a long value"],
+)
+def test_messages_about_large_files_are_short_and_soon_there(run: Run, text: str, said: str) -> None:
+    Path("redsc.toml").write_text(text)
+    code, _, err = run(*SHOW)
+    assert code == 2
+    assert said in err
+    assert len(err) < 400
+
+
 def test_help_and_completion_need_no_sound_file(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("redsc.toml").write_text("rum = 1")
     assert run("compile", "--help")[0] == 0
