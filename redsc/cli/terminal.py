@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from redsc.progress import Progress
 
-__all__ = ["is_quiet", "is_verbose", "say", "set_verbosity", "waiting"]
+__all__ = ["inform", "is_quiet", "is_verbose", "say", "set_verbosity", "waiting"]
 
 _VERBOSITY = "redsc.verbosity"  # in click's context: below 0 for --quiet, above for --verbose
 _STYLES = {  # of the beginnings of lines
@@ -54,6 +54,12 @@ def say(text: str) -> None:
     """Tell the user something that is no result; `--quiet` keeps all but errors to itself."""
     if not is_quiet():
         print(_styled(text) if uses_color(sys.stderr) else text, file=sys.stderr)
+
+
+def inform(text: str) -> None:
+    """Print what a command did, which `--quiet` leaves out."""
+    if not is_quiet():
+        print(text)
 
 
 def _styled(text: str) -> str:

@@ -72,7 +72,8 @@ class ModelReport:
 class BudgetReport:
     """What was allowed; null where nothing was asked.
 
-    `sources` says where RAM, flash, kernels and cache are from: `flag`, `target` or `default`.
+    `sources` says where RAM, flash, kernels and cache are from: `target`, `default`, or `flag` where somebody asked
+    for them, be it in a file.
     """
 
     ram_bytes: int | None

@@ -18,7 +18,7 @@ from redsc.cli.flags import (
     search_flags,
     select_flags,
 )
-from redsc.cli.terminal import say, waiting
+from redsc.cli.terminal import is_quiet, say, waiting
 from redsc.cli.verb import Verb
 
 if TYPE_CHECKING:
@@ -147,6 +147,8 @@ def sweep(
     write_files(output, {"sweep.json": text.encode(), "sweep.svg": render_sweep(found).encode()})
     if json_to:
         print(text, end="")
+        return
+    if is_quiet():
         return
     print_sweep(found)
     print(f"\n{output / 'sweep.json'}, {output / 'sweep.svg'}")

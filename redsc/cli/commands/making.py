@@ -20,7 +20,7 @@ from redsc.cli.flags import (
     network_flags,
     select_flags,
 )
-from redsc.cli.terminal import is_quiet, say, waiting
+from redsc.cli.terminal import inform, is_quiet, say, waiting
 from redsc.cli.verb import Verb, config_in_use
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ def compile_command(
     options = replace(Options.parse(name=name, **flags), traces_layers=bool(html or overlay))
     with waiting() as progress:
         artefact = compile_model(model, options, progress)
-    explained = _explanation(artefact, options, explain) if explain else ""
+        progress("explaining")
+        explained = _explanation(artefact, options, explain) if explain else ""
     for item in artefact.report.diagnostics:
         say(item.render())
     inputs = input_files(artefact.choice.model, options, config_in_use())
@@ -135,8 +136,7 @@ def compile_command(
     if explain == _EVERYTHING and (rows := artefact.layer_sqnr()):
         print()
         print_table(["layer", "op", "SQNR dB"], [row.cells() for row in rows])
-    if not is_quiet():
-        print(f"\n{seconds:.1f} s")
+    inform(f"\n{seconds:.1f} s")
     return None
 
 
@@ -181,8 +181,7 @@ def slice_command(source: Path, level: str, plan: Path | None, output: Path, **f
 
     data = slice_level(source, level, plan, Options.parse(**flags))
     write_files(output.parent, {output.name: data})
-    if not is_quiet():
-        print(f"{output}: level {level}, {len(data):,} B")
+    inform(f"{output}: level {level}, {len(data):,} B")
 
 
 @click.command(

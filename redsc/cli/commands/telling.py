@@ -18,7 +18,7 @@ from redsc.cli.flags import (
     network_flags,
     select_flags,
 )
-from redsc.cli.terminal import say, waiting
+from redsc.cli.terminal import inform, say, waiting
 from redsc.cli.verb import Verb
 from redsc.errors import UsageError
 
@@ -106,7 +106,7 @@ def measure(
         write_files(output.parent, {output.name: table_text(log).encode()})
         for item in log.notes():
             say(item.render())
-        print(f"{output}: {len(log.runs):,} layers of {log.core} with {log.library} kernels")
+        inform(f"{output}: {len(log.runs):,} layers of {log.core} with {log.library} kernels")
         return
     if model is None or emit is None or read:
         hint = "redsc measure MODEL --target NAME --emit DIR, then redsc measure --read LOG -o table.json"
@@ -115,7 +115,7 @@ def measure(
         bench = make_bench(model, Options.parse(**{**flags, "backend": "c"}), widths, resume, progress)
     write_files(emit, bench.files)
     known = f", the logs have {bench.known:,} more" if bench.known else ""
-    print(f"{emit}: a bench of {bench.count:,} layers{known}")
+    inform(f"{emit}: a bench of {bench.count:,} layers{known}")
 
 
 @click.command(cls=Verb, epilog="Example: redsc targets nano33ble")
