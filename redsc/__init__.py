@@ -37,8 +37,10 @@ if TYPE_CHECKING:
     from redsc.report.analysis import analyze_model
     from redsc.report.data import Report
     from redsc.report.explanation import Explanation
+    from redsc.report.html import render_analysis, render_report
     from redsc.report.installation import find_installation
     from redsc.report.operators import operators_page
+    from redsc.report.overlay import render_overlays
     from redsc.sweep import grid, parse_ram, run_sweep
     from redsc.targets import builtin_targets, find_target
 
@@ -67,6 +69,9 @@ __all__ = [
     "plan_levels",
     "read_logs",
     "read_model",
+    "render_analysis",
+    "render_overlays",
+    "render_report",
     "run_sweep",
     "slice_level",
     "table_text",
@@ -99,6 +104,9 @@ _HOMES = {
     "plan_levels": "redsc.compile",
     "read_logs": "redsc.cost.bench_log",
     "read_model": "redsc.compile",
+    "render_analysis": "redsc.report.html",
+    "render_overlays": "redsc.report.overlay",
+    "render_report": "redsc.report.html",
     "run_sweep": "redsc.sweep",
     "slice_level": "redsc.compile",
     "table_text": "redsc.cost.bench_log",

@@ -29,6 +29,8 @@ VERBS = {  # completion is for shells
     "verify": "verify_container",
 }
 ELSEWHERE = {  # options that are no keyword of the same name: of which function they are the work
+    ("analyze", "html"): "render_analysis",
+    ("analyze", "overlay"): "render_overlays",
     ("analyze", "shape"): "read_model.shapes",
     ("analyze", "state"): "read_model.states",
     ("compare", "select"): "compare_selectors.selectors",
@@ -36,7 +38,9 @@ ELSEWHERE = {  # options that are no keyword of the same name: of which function
     ("compile", "depfile"): "write_depfile",
     ("compile", "dry-run"): "compare_files",
     ("compile", "explain"): "explain_node",
+    ("compile", "html"): "render_report",
     ("compile", "output"): "write_files",
+    ("compile", "overlay"): "render_overlays",
     ("levels", "spaces"): "Explanation.spaces",
     ("measure", "emit"): "write_files",
     ("measure", "output"): "write_files",

@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from redsc.codegen.files import write_files
 from redsc.report.network import NodeReport
 from redsc.report.overlay import render_overlays
 
-__all__ = ["write_overlays", "write_page"]
+__all__ = ["overlay_files", "page_file"]
 
 
-def write_page(path: Path | None, render: Callable[[], str]) -> None:
-    """Write the page that `render` gives, if there is a path for it."""
-    if path is not None:
-        write_files(path.parent, {path.name: render().encode()})
+def page_file(path: Path | None, render: Callable[[], str]) -> dict[str, bytes]:
+    """Return the page that `render` gives by its path, if there is one."""
+    return {} if path is None else {path.as_posix(): render().encode()}
 
 
-def write_overlays(
+def overlay_files(
     directory: Path | None, name: str, nodes: Sequence[NodeReport], live_bytes: Sequence[int]
-) -> None:
-    """Write a file per metric that is known of nodes, if there is a directory for them."""
-    if directory is not None:
-        texts = render_overlays(nodes, live_bytes)
-        write_files(directory, {f"{name}.{metric}.json": text.encode() for metric, text in texts.items()})
+) -> dict[str, bytes]:
+    """Return a file per metric that is known of nodes, if there is a directory for them, by their paths."""
+    if directory is None:
+        return {}
+    texts = render_overlays(nodes, live_bytes)
+    return {(directory / f"{name}.{metric}.json").as_posix(): text.encode() for metric, text in texts.items()}

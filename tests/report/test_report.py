@@ -85,7 +85,7 @@ def test_the_report_has_the_keys_of_the_schema(artefact: Artefact) -> None:
         "verification": [dict.fromkeys(("level", "oracle", "result"))],
         "files": [dict.fromkeys(("path", "bytes", "sha256"))],
         "diagnostics": [{"code": None, "message": None, "evidence": [], "hint": None}],
-        "log": [dict.fromkeys(("rule", "place", "text", "is_refusal"))],
+        "log": [dict.fromkeys(("rule", "place", "text", "is_refusal", "less_bytes", "growth_bytes"))],
     }
 
 

@@ -90,13 +90,11 @@ def compile_command(
     **flags: Any,
 ) -> None:
     """Compile MODEL (.onnx or .tflite) into firmware files."""
-    from redsc.cli.pages import write_overlays, write_page
     from redsc.codegen.depfile import input_files, render_depfile, write_depfile
     from redsc.codegen.files import write_files
     from redsc.compile import compile_model
     from redsc.compile import explain as explain_all
     from redsc.options import Options
-    from redsc.report.html import render_report
     from redsc.report.terminal import print_files, print_report, print_table
 
     started = time.perf_counter()
@@ -109,15 +107,12 @@ def compile_command(
         say(item.render())
     inputs = input_files(artefact.choice.model, options, config_in_use())
     report_path = output / artefact.report_path
-    planned = {(output / path).as_posix(): data for path, data in artefact.files.items()}
+    planned = _files(artefact, output, html, overlay)
     planned |= {} if depfile is None else {depfile.as_posix(): render_depfile(report_path, inputs)}
     if check:
         return _check(planned)
     if not dry_run:
-        write_files(output, artefact.files)
-        largest = artefact.report.levels[0]
-        write_page(html, lambda: render_report(artefact.report))
-        write_overlays(overlay, artefact.name, largest.nodes, largest.live_bytes)
+        write_files(Path(), planned)
         if depfile is not None:
             write_depfile(depfile, report_path, inputs)
     seconds = time.perf_counter() - started
@@ -138,6 +133,19 @@ def compile_command(
         print_table(["layer", "op", "SQNR dB"], [row.cells() for row in rows])
     inform(f"\n{seconds:.1f} s")
     return None
+
+
+def _files(artefact: Artefact, output: Path, html: Path | None, overlay: Path | None) -> dict[str, bytes]:
+    """Return all files that were asked for but the depfile, by their paths."""
+    from redsc.cli.pages import overlay_files, page_file
+    from redsc.report.html import render_report
+
+    largest = artefact.report.levels[0]
+    return {
+        **{(output / path).as_posix(): data for path, data in artefact.files.items()},
+        **page_file(html, lambda: render_report(artefact.report)),
+        **overlay_files(overlay, artefact.name, largest.nodes, largest.live_bytes),
+    }
 
 
 def _states(planned: Mapping[str, bytes]) -> dict[str, str]:

@@ -44,7 +44,8 @@ def analyze(
 
     RAM is that of TFLM, part by part, with what is live at the peak.
     """
-    from redsc.cli.pages import write_overlays, write_page
+    from redsc.cli.pages import overlay_files, page_file
+    from redsc.codegen.files import write_files
     from redsc.compile import read_model
     from redsc.option_texts import parse_shapes, parse_states
     from redsc.report.analysis import analyze_model, print_analysis
@@ -54,8 +55,8 @@ def analyze(
     for item in found.notes:
         say(item.render())
     analysis = analyze_model(found)
-    write_page(html, lambda: render_analysis(analysis))
-    write_overlays(overlay, model.stem, analysis.nodes, analysis.live_bytes)
+    pages = page_file(html, lambda: render_analysis(analysis))
+    write_files(Path(), pages | overlay_files(overlay, model.stem, analysis.nodes, analysis.live_bytes))
     if json_to:
         print(json.dumps(analysis.to_dict(), indent=1))
     else:
