@@ -95,6 +95,10 @@ CODES: Mapping[str, Code] = {
         "`--state` names no input and output that can be one variable",
         "Write the input's name and that of the output which it takes next: `h0=hn`, of one shape and type.",
     ),
+    "U228": Code(
+        "there is no such signature",
+        "The message lists those of the file. Without `--signature` it is the only one, or the first network.",
+    ),
     "U230": Code("there is no such target", "`redsc targets` lists them; the name of a file ends with `.toml`."),
     "U231": Code(
         "a target file or a cost table cannot be read",

@@ -164,7 +164,8 @@ class Options:
 
     `resolutions` are sizes (height, width) of the images of levels: that of a named one, or with None one that any
     level may have. `crops` (top, left, height, width) are the part that a level sees, or with None all levels.
-    `states` are inputs that take an output of the inference before, each with that.
+    `states` are inputs that take an output of the inference before, each with that. `signature` names one of
+    several networks in a TFLite file.
 
     With `traces_layers` the report has the SQNR of every layer, which takes time to measure.
 
@@ -197,6 +198,7 @@ class Options:
     crops: tuple[tuple[str | None, Crop], ...] = ()
     states: tuple[tuple[str, str], ...] = ()
     traces_layers: bool = False
+    signature: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "levels", largest_first(self.levels))
@@ -233,6 +235,7 @@ class Options:
         seed: int = 0,
         shape: Iterable[str] = (),
         state: Iterable[str] = (),
+        signature: str | None = None,
         target: str | None = None,
         cost_table: str | None = None,
         kernels: str | None = None,
@@ -284,6 +287,7 @@ class Options:
             ),
             shapes=parse_shapes(shape),
             states=parse_states(state),
+            signature=signature,
             int8_io=int8_io,
             importance=parse_choice("importance", importance, Importance),
             recovery=parse_choice("recover", recover, Recovery),

@@ -99,9 +99,15 @@ STATE = click.option(
     multiple=True,
     help="An input that takes an output of the inference before: it becomes a variable, zero at first. Repeatable.",
 )
+SIGNATURE = click.option(
+    "--signature",
+    metavar="NAME",
+    help="Which network of a TFLite file with several. Else the only one, or the first.",
+)
 _NETWORK_FLAGS = (  # on them the network depends, and with it what a container is compared with
     SHAPE,
     STATE,
+    SIGNATURE,
     click.option(
         "--target",
         metavar="NAME",

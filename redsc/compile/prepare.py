@@ -55,15 +55,16 @@ def read_model(
     limits: Limits = DEFAULT_LIMITS,
     shapes: Iterable[tuple[str, Shape]] = (),
     states: Sequence[tuple[str, str]] = (),
+    signature: str | None = None,
 ) -> Model:
-    """Read a model file and run the lossless passes over its graph; `shapes` and `states` as of `load_model`.
+    """Read a model file and run the lossless passes over its graph; what is given besides is as of `load_model`.
 
     Raises:
         UsageError: a shape does not fit the file, or a state is none.
         ModelError: the file cannot be read, is damaged, or would keep the runtimes busy for ever.
         UnsupportedError: the model has parts that redsc does not translate.
     """
-    model = load_model(path, limits, dict(shapes), states)
+    model = load_model(path, limits, dict(shapes), states, signature)
     macs = graph_macs(model.graph)
     if macs > limits.macs:
         raise LimitExceeded(f"one inference takes {macs:,} MACs, the limit is {limits.macs:,}")
@@ -79,7 +80,7 @@ def prepare(path: Path | str, options: Options, progress: Progress = silent, log
     """
     log = log or Log()
     progress("reading the model")
-    model = read_model(path, log, shapes=options.shapes, states=options.states)
+    model = read_model(path, log, DEFAULT_LIMITS, options.shapes, options.states, options.signature)
     run_passes(model.graph, [DropBorderConversions()] if options.int8_io else [], log)
     fuse = FuseLookups(options.budgets.kernels)
     run_passes(model.graph, [fuse], log)

@@ -14,6 +14,7 @@ from redsc.formats.onnx.layout import Layout, laid_out, source_layout
 from redsc.formats.onnx.reader import read_onnx
 from redsc.formats.tflite.peek import is_computed_alike, port_types, result_names
 from redsc.formats.tflite.reader import read_tflite
+from redsc.formats.tflite.signatures import with_signature
 from redsc.ir import Array, Graph, Shape, Value
 from redsc.limits import DEFAULT_LIMITS, Limits
 
@@ -55,7 +56,9 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A loaded model; `source` are the file's own bytes, `runnable` those with external data, for the oracles.
+    """A loaded model; `source` are the file's own bytes, `runnable` those for the oracles.
+
+    These have external data inside, and the network of the signature that was chosen in the first place.
 
     It `is_exact` where the graph computes as the file does, so that equal answers can be asked for. `notes` is what
     the user should know of its translation. `states` are inputs and outputs of the file that the graph has as
@@ -86,14 +89,16 @@ def load_model(
     limits: Limits = DEFAULT_LIMITS,
     shapes: Mapping[str, Shape] = _AS_IN_THE_FILE,
     states: Sequence[tuple[str, str]] = (),
+    signature: str | None = None,
 ) -> Model:
     """Read an ONNX or TFLite file; the kind is told from its bytes, not from its name.
 
     `shapes` are for inputs whose sizes an ONNX file leaves open, by name, in the file's layout. `states` are inputs
-    that become variables, each with the output that gives its next value.
+    that become variables, each with the output that gives its next value. `signature` names one network of a TFLite
+    file; without it that is the only signature's, or the first one.
 
     Raises:
-        UsageError: a shape does not fit the file, or a state is none.
+        UsageError: a shape does not fit the file, a state is none, or there is no such signature.
         ModelError: the file cannot be read or is damaged.
         UnsupportedError: the model has parts that redsc does not translate.
     """
@@ -110,24 +115,28 @@ def load_model(
         if shapes:
             hint = "leave out --shape: it is for ONNX files that leave sizes open"
             raise UsageError(f"{path.name} is a TFLite model, its shapes are fixed", code="U217", hint=hint)
-        return _checked(feed_back(_tflite_model(path, source, limits), states))
+        return _checked(feed_back(_tflite_model(path, source, limits, signature), states))
     if path.suffix == ".tflite" or not source:
         raise MalformedModel(f"{path.name} is not a TFLite model: the identifier TFL3 is missing")
+    if signature is not None:
+        hint = "leave out --signature: it is for TFLite files with several networks"
+        raise UsageError(f"{path.name} is an ONNX model, it has no signatures", code="U228", hint=hint)
     return _checked(feed_back(_onnx_model(path, source, limits, shapes), states))
 
 
-def _tflite_model(path: Path, source: bytes, limits: Limits) -> Model:
-    graph = read_tflite(source, limits)
-    types = port_types(source)
+def _tflite_model(path: Path, source: bytes, limits: Limits, signature: str | None) -> Model:
+    chosen = with_signature(source, signature)
+    graph = read_tflite(chosen, limits)
+    types = port_types(chosen)
     inputs = [
         port(v, source_layout(len(v.type.shape)), kind) for v, kind in zip(graph.inputs, types[0], strict=True)
     ]
     outputs = [
         port(v, source_layout(len(v.type.shape)), kind) for v, kind in zip(graph.outputs, types[1], strict=True)
     ]
-    is_exact = is_computed_alike(source, graph)
-    names = frozenset(result_names(source))
-    return Model(path, "tflite", source, source, graph, tuple(inputs), tuple(outputs), is_exact, node_names=names)
+    is_exact = is_computed_alike(chosen, graph)
+    names = frozenset(result_names(chosen))
+    return Model(path, "tflite", source, chosen, graph, tuple(inputs), tuple(outputs), is_exact, node_names=names)
 
 
 def _onnx_model(path: Path, source: bytes, limits: Limits, shapes: Mapping[str, Shape]) -> Model:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from redsc.errors import Diagnostic, InternalError, UsageError, did_you_mean
-from redsc.ir import Array, DType, Graph, Quant, all_own_states, keeps_state, verify_graph
+from redsc.ir import FRONT_END_OPS, Array, DType, Graph, Quant, all_own_states, keeps_state, verify_graph
 from redsc.options import Quantization
 from redsc.passes.base import Log
 from redsc.passes.calibrate import choose_scales
@@ -54,11 +54,12 @@ def is_quantizable(graph: Graph, has_data: bool, settings: Quantization) -> bool
     """Whether a network shall become int8: it computes in float only, and data or the file itself give scales.
 
     The scales of weights alone, as in a hybrid file, are not enough: without data nothing would become int8. A
-    network with recurrent layers of TFLite's own stays as it is.
+    network with recurrent layers of TFLite's own stays as it is, as does one behind tflite-micro's audio front end.
     """
     if (
         not settings.enabled
         or any(all_own_states(graph))
+        or any(node.op in FRONT_END_OPS for node in graph.nodes)
         or any(value.type.dtype is DType.INT8 for value in graph.values())
     ):
         return False

@@ -43,7 +43,7 @@ class Bundle:
         Raises:
             RedscError: the model cannot be read or is not supported, or a file of data cannot be read.
         """
-        model = load_model(path, shapes=dict(options.shapes), states=options.states)
+        model = load_model(path, shapes=dict(options.shapes), states=options.states, signature=options.signature)
         weights = external_files(model.source, path.parent) if model.format == "onnx" else ()
         found = {f"model/{file.relative_to(path.parent).as_posix()}": file.read_bytes() for file in weights}
         found[f"model/{path.name}"] = model.source

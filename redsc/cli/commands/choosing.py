@@ -47,7 +47,8 @@ def levels(model: Path, spaces: bool, **flags: Any) -> None:
 
     options = Options.parse(**flags)
     if spaces:
-        graph = own_biases(read_model(model, shapes=options.shapes, states=options.states).graph)
+        found = read_model(model, shapes=options.shapes, states=options.states, signature=options.signature)
+        graph = own_biases(found.graph)
         structure = find_structure(graph, options.freeze)
         print_spaces(space_rows(graph, structure.groups), block_rows(graph, structure.blocks))
         return

@@ -13,6 +13,7 @@ from redsc.cli.flags import (
     MODEL,
     OVERLAY,
     SHAPE,
+    SIGNATURE,
     STATE,
     budget_flags,
     network_flags,
@@ -29,6 +30,7 @@ __all__ = ["analyze", "completion", "doctor", "measure", "ops", "targets"]
 @MODEL
 @SHAPE
 @STATE
+@SIGNATURE
 @click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the numbers as JSON.")
 @HTML
 @OVERLAY
@@ -36,6 +38,7 @@ def analyze(
     model: Path,
     shape: tuple[str, ...],
     state: tuple[str, ...],
+    signature: str | None,
     json_to: str | None,
     html: Path | None,
     overlay: Path | None,
@@ -51,7 +54,7 @@ def analyze(
     from redsc.report.analysis import analyze_model, print_analysis
     from redsc.report.html import render_analysis
 
-    found = read_model(model, shapes=parse_shapes(shape), states=parse_states(state))
+    found = read_model(model, shapes=parse_shapes(shape), states=parse_states(state), signature=signature)
     for item in found.notes:
         say(item.render())
     analysis = analyze_model(found)

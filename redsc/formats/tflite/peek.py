@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
+from typing import Any
 
 import tflite
 
@@ -55,14 +56,19 @@ def has_short_memory(data: bytes) -> bool:
     try:
         model = tflite.Model.GetRootAs(data, 0)
         codes = [op_name(model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())]
-        if SVDF not in codes:
-            return False
-        subgraph = model.Subgraphs(0)
-        operators = [subgraph.Operators(i) for i in range(subgraph.OperatorsLength())]
-        weights = [operator.Inputs(2) for operator in operators if codes[operator.OpcodeIndex()] == SVDF]
-        return any(subgraph.Tensors(i).Type() == TENSOR_TYPES[DType.INT8] for i in weights)
+        return SVDF in codes and any(_has_short_memory(subgraph, codes) for subgraph in _subgraphs(model))
     except Exception:  # as above
         return False
+
+
+def _has_short_memory(subgraph: Any, codes: Sequence[str]) -> bool:
+    operators = [subgraph.Operators(i) for i in range(subgraph.OperatorsLength())]
+    weights = [operator.Inputs(2) for operator in operators if codes[operator.OpcodeIndex()] == SVDF]
+    return any(subgraph.Tensors(i).Type() == TENSOR_TYPES[DType.INT8] for i in weights)
+
+
+def _subgraphs(model: Any) -> list[Any]:
+    return [model.Subgraphs(i) for i in range(model.SubgraphsLength())]
 
 
 def port_types(data: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -83,8 +89,8 @@ def result_names(data: bytes) -> list[str]:
 
 def is_computed_alike(data: bytes, graph: Graph) -> bool:
     """Whether the graph of a sound model computes as the file does: with the same weights, in the same types."""
-    subgraph = tflite.Model.GetRootAs(data, 0).Subgraphs(0)
-    tensors = (subgraph.Tensors(i) for i in range(subgraph.TensorsLength()))
+    subgraphs = _subgraphs(tflite.Model.GetRootAs(data, 0))
+    tensors = (subgraph.Tensors(i) for subgraph in subgraphs for i in range(subgraph.TensorsLength()))
     in_uint8 = any(t.Type() == TENSOR_TYPES[DType.UINT8] and quant_of(t.Quantization()) for t in tensors)
     return not in_uint8 and all(
         value.type.dtype is not DType.FLOAT32 or not value.type.quant for value in graph.values()
@@ -103,10 +109,9 @@ def planned_offsets(data: bytes) -> dict[str, int]:
         MalformedModel: the plan is not one of this model.
     """
     model = tflite.Model.GetRootAs(data, 0)
-    subgraphs = [model.Subgraphs(i) for i in range(model.SubgraphsLength())]
     names = [
         (subgraph.Tensors(i).Name() or b"").decode("utf-8", "replace") or f"tensor{i}"
-        for subgraph in subgraphs
+        for subgraph in _subgraphs(model)
         for i in range(subgraph.TensorsLength())
     ]
     try:
