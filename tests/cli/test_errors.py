@@ -33,6 +33,7 @@ ERRORS: dict[str, tuple[int, str]] = {
     "a state that is none": (2, "compile net.tflite --state x"),
     "a state of no input": (2, "analyze net.tflite --state y=y"),
     "a state of two types": (2, "analyze net.tflite --state x=dense4"),
+    "a signature that there is not": (2, "analyze net.tflite --signature infer"),
     "a plan that is none": (2, "compile net.tflite --plan net.tflite"),
     "a plan for another model": (2, "compile net.tflite --plan other.plan.json"),
     "a plan and levels": (2, "compile net.tflite --plan other.plan.json --levels 50"),
