@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from redsc.cli.select_flags import SEARCH_FLAGS, SELECT_FLAGS
+from redsc.cli.verb import shared
 
 __all__ = [
     "EVALUATION",
@@ -23,83 +24,81 @@ __all__ = [
     "select_flags",
 ]
 
-EVALUATION = click.option(
+EVALUATION = shared(
     "--eval",
     type=click.Path(path_type=Path),
     metavar="FILE.npz",
     help="Measure the levels on these samples; default: a part of --data that is held back.",
 )
-HTML = click.option(
+HTML = shared(
     "--html",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Write the report as a page for browsers: one file, with charts of memory, levels, nodes and log.",
 )
-OVERLAY = click.option(
+OVERLAY = shared(
     "--overlay",
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="Write what every node costs for Model Explorer: a file of node data per metric.",
 )
 MODEL = click.argument("model", type=click.Path(path_type=Path))
-_KERNELS = click.option(
+_KERNELS = shared(
     "--kernels",
     type=click.Choice(["safe", "reference", "cmsis-nn"]),
     help="The firmware's kernels: where results may lie over operands. Without it the target's, else safe.",
 )
-_RAM = click.option("--ram", metavar="SIZE", help="RAM budget, like 200KB (1000) or 64KiB (1024).")
+_RAM = shared("--ram", metavar="SIZE", help="RAM budget, like 200KB (1000) or 64KiB (1024).")
 _OTHER_BUDGETS = (
-    click.option("--flash", metavar="SIZE", help="Flash budget for the model array and redsc's kernels."),
-    click.option("--macs", metavar="COUNT", help="Budget for the MACs of the largest level, like 2.5M."),
-    click.option("--latency", metavar="TIME", help="Budget for one inference of the largest level, like 50ms."),
-    click.option(
-        "--levels", metavar="LIST", help="Level names: ceilings in percent of the MACs, like 25,50,75,100."
-    ),
-    click.option(
+    shared("--flash", metavar="SIZE", help="Flash budget for the model array and redsc's kernels."),
+    shared("--macs", metavar="COUNT", help="Budget for the MACs of the largest level, like 2.5M."),
+    shared("--latency", metavar="TIME", help="Budget for one inference of the largest level, like 50ms."),
+    shared("--levels", metavar="LIST", help="Level names: ceilings in percent of the MACs, like 25,50,75,100."),
+    shared(
         "--resident",
         type=click.Choice(["all", "one"]),
         default="all",
         show_default=True,
         help="Levels that are ready at the same time.",
     ),
-    click.option(
+    shared(
         "--share",
         type=click.Choice(["strided", "copies"]),
         default="strided",
         show_default=True,
         help="Read shared weights in place by redsc's kernels, or copy what TFLM's own cannot share.",
     ),
-    click.option(
+    shared(
         "--cache",
         type=click.Choice(["none", "rp2040", "esp32-s3", "stm32f7", "stm32h7"]),
         help="The flash's cache: the C engine's weights pass it in the order that suits it. Else the target's.",
     ),
-    click.option("--freeze", metavar="SPACE", multiple=True, help="Keep the width of a channel space. Repeatable."),
-    click.option(
+    shared("--freeze", metavar="SPACE", multiple=True, help="Keep the width of a channel space. Repeatable."),
+    shared(
         "--resolution",
         metavar="LIST",
         help="Image sizes: to choose from (96,64,48x32; needs --data), or of levels (50=64,25=48).",
     ),
-    click.option(
+    shared(
         "--crop",
         metavar="[LEVEL=]T,L,H,W",
         multiple=True,
         help="The part of the image that all levels, or one, see: top, left, height, width. Repeatable.",
     ),
 )
-SHAPE = click.option(
+SHAPE = shared(
     "--shape",
     metavar="INPUT=SIZES",
     multiple=True,
     help="Sizes that an ONNX file leaves open, like image=1,3,48,192. Repeatable.",
 )
-STATE = click.option(
+STATE = shared(
     "--state",
     metavar="INPUT=OUTPUT",
     multiple=True,
     help="An input that takes an output of the inference before: it becomes a variable, zero at first. Repeatable.",
 )
-SIGNATURE = click.option(
+SIGNATURE = shared(
     "--signature",
     metavar="NAME",
     help="Which network of a TFLite file with several. Else the only one, or the first.",
@@ -108,73 +107,71 @@ _NETWORK_FLAGS = (  # on them the network depends, and with it what a container 
     SHAPE,
     STATE,
     SIGNATURE,
-    click.option(
+    shared(
         "--target",
         metavar="NAME",
         help="The board, or a .toml file about one: it gives what --ram, --flash, --kernels and --cache do not.",
     ),
-    click.option(
+    shared(
         "--cost-table",
         type=click.Path(),
         metavar="FILE",
         help="What inferences cost on the target: `redsc measure` makes such a file. Else the target's own tables.",
     ),
     _KERNELS,
-    click.option(
+    shared(
         "--backend",
         type=click.Choice(["tflm", "c"]),
         default="tflm",
         show_default=True,
         help="Firmware for TensorFlow Lite Micro, or C that needs no interpreter.",
     ),
-    click.option(
+    shared(
         "--prefer",
         type=click.Choice(["speed", "ram"]),
         default="speed",
         show_default=True,
         help="What the C engine's working buffers are for: fast kernels, or the least arena.",
     ),
-    click.option(
-        "--int8-io", is_flag=True, help="Drop conversions from and to float at the borders of an int8 model."
-    ),
-    click.option(
+    shared("--int8-io", is_flag=True, help="Drop conversions from and to float at the borders of an int8 model."),
+    shared(
         "--data",
         type=click.Path(path_type=Path),
         metavar="FILE.npz",
         help="Samples `x`, maybe labels `y`: a float model becomes int8, levels are recovered and measured.",
     ),
-    click.option(
+    shared(
         "--importance",
         type=click.Choice(["auto", "energy", "weights", "taylor"]),
         default="auto",
         show_default=True,
         help="Which channels go first; auto: those of the least energy on the data, else of the least weights.",
     ),
-    click.option(
+    shared(
         "--recover",
         type=click.Choice(["nested", "private", "off"]),
         default="nested",
         show_default=True,
         help="What may change to repair levels: all weights, what levels do not share, or nothing.",
     ),
-    click.option("--protect-full", is_flag=True, help="Keep the weights of slot 0: a second bank for the others."),
-    click.option("--tune", is_flag=True, help="Distil all levels from the original (needs redsc[tune])."),
-    click.option("--tune-steps", metavar="COUNT", default=1500, show_default=True, help="Steps of 128 samples."),
-    click.option("--tune-flip", is_flag=True, help="Mirrored samples are as good: tune on them too."),
-    click.option(
+    shared("--protect-full", is_flag=True, help="Keep the weights of slot 0: a second bank for the others."),
+    shared("--tune", is_flag=True, help="Distil all levels from the original (needs redsc[tune])."),
+    shared("--tune-steps", metavar="COUNT", default=1500, show_default=True, help="Steps of 128 samples."),
+    shared("--tune-flip", is_flag=True, help="Mirrored samples are as good: tune on them too."),
+    shared(
         "--tune-device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where to tune."
     ),
-    click.option("--no-cache", is_flag=True, help="Keep nothing on disk for the next time."),
-    click.option("--no-quantize", is_flag=True, help="Keep a float model float."),
-    click.option("--keep-float", metavar="NODE", multiple=True, help="Keep an operator float. Repeatable."),
-    click.option(
+    shared("--no-cache", is_flag=True, help="Keep nothing on disk for the next time."),
+    shared("--no-quantize", is_flag=True, help="Keep a float model float."),
+    shared("--keep-float", metavar="NODE", multiple=True, help="Keep an operator float. Repeatable."),
+    shared(
         "--calibration",
         type=click.Choice(["minmax", "percentile", "entropy"]),
         default="percentile",
         show_default=True,
         help="How the data give the ranges of activations.",
     ),
-    click.option(
+    shared(
         "--dense-weights",
         type=click.Choice(["auto", "per-tensor", "per-channel"]),
         default="auto",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from redsc.cli.verb import shared
 from redsc.errors import UsageError, did_you_mean
 from redsc.passes import SELECTORS
 
@@ -17,18 +18,18 @@ Flag = Callable[[Callable[..., None]], Callable[..., None]]
 
 def _count(flag: str, least: int, default: int, text: str) -> Flag:
     kind = click.IntRange(least, 10_000)
-    return click.option(f"--{flag}", type=kind, default=default, show_default=True, help=text)
+    return shared(f"--{flag}", type=kind, default=default, show_default=True, help=text)
 
 
 SEARCH_FLAGS: tuple[Flag, ...] = (
-    click.option("--ratio", type=float, metavar="SHARE", help="ratios: cut this share of every space's channels."),
-    click.option(
+    shared("--ratio", type=float, metavar="SHARE", help="ratios: cut this share of every space's channels."),
+    shared(
         "--ratios",
         type=click.Path(path_type=Path),
         metavar="FILE.toml",
         help='ratios: cut what the file says, a line "SPACE" = SHARE each.',
     ),
-    click.option(
+    shared(
         "--step",
         metavar="PERCENT",
         default="2.5%",
@@ -40,8 +41,8 @@ SEARCH_FLAGS: tuple[Flag, ...] = (
     _count("seed", 0, 0, "genetic: where its chance begins."),
 )
 SELECT_FLAGS: tuple[Flag, ...] = (
-    click.option("--plan", type=click.Path(path_type=Path), help="Use this plan instead of searching one."),
-    click.option(
+    shared("--plan", type=click.Path(path_type=Path), help="Use this plan instead of searching one."),
+    shared(
         "--select",
         type=click.Choice(list(SELECTORS)),
         show_default="joint",

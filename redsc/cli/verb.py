@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,16 @@ from redsc.cli.config import FLAG_OF_NO_FILE, Config, file_options, find_config,
 from redsc.cli.terminal import is_verbose, say, set_verbosity
 from redsc.colors import choose_color
 
-__all__ = ["Verb", "config_in_use"]
+__all__ = ["Verb", "config_in_use", "shared"]
 
 _CONFIG = "redsc.config"  # in click's context: the file that options were read from
 _PRINT = "--print-config"
+
+
+def shared(*names: str, **attributes: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return what `click.option` does, but one option for all commands: to make hundreds takes time."""
+    option = click.Option(names, **attributes)
+    return click.option(*names, cls=lambda *_names, **_attributes: option)  # type: ignore[arg-type]
 
 
 class Verb(click.Command):
@@ -23,7 +30,7 @@ class Verb(click.Command):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params += _common()
+        self.params = [copy.copy(item) for item in (*self.params, *_COMMON)]
         for item in self.params:
             if isinstance(item, click.Option):
                 item.envvar = f"REDSC_{self.name}_{flag_of(item)}".replace("-", "_").upper()
@@ -60,50 +67,6 @@ def _optional(item: click.Parameter) -> click.Parameter:
     return item
 
 
-def _common() -> list[click.Parameter]:
-    """Return the options of all commands."""
-    return [
-        click.Option(
-            ["--config"],
-            metavar="FILE",
-            is_eager=True,
-            expose_value=False,
-            callback=_read_config,
-            help="Options are in this file too, in none with `none`; default: redsc.toml or pyproject.toml, here or"
-            " above.",
-        ),
-        click.Option(
-            [_PRINT], is_flag=True, expose_value=False, help="Print all options, where each is from, and exit."
-        ),
-        click.Option(
-            ["-q", "--quiet"],
-            is_flag=True,
-            is_eager=True,
-            expose_value=False,
-            callback=_say_less,
-            help="Say nothing but errors, and what was asked for.",
-        ),
-        click.Option(
-            ["-v", "--verbose"],
-            is_flag=True,
-            is_eager=True,
-            expose_value=False,
-            callback=_say_more,
-            help="Say when each stage begins, and which file options are from.",
-        ),
-        click.Option(
-            ["--color"],
-            type=click.Choice(["auto", "always", "never"]),
-            default="auto",
-            show_default=True,
-            is_eager=True,
-            expose_value=False,
-            callback=_choose_color,
-            help="auto: on a terminal, unless NO_COLOR is set.",
-        ),
-    ]
-
-
 def _read_config(ctx: click.Context, _option: click.Parameter, given: str | None) -> None:
     """Let the running command have its defaults from a file."""
     if ctx.resilient_parsing or given == FLAG_OF_NO_FILE:
@@ -126,3 +89,45 @@ def _say_more(_ctx: click.Context, _option: click.Parameter, is_asked: bool) -> 
 
 def _choose_color(_ctx: click.Context, _option: click.Parameter, wish: str) -> None:
     choose_color(wish)
+
+
+_COMMON: tuple[click.Option, ...] = (  # options of all commands
+    click.Option(
+        ["--config"],
+        metavar="FILE",
+        is_eager=True,
+        expose_value=False,
+        callback=_read_config,
+        help="Options are in this file too, in none with `none`; default: redsc.toml or pyproject.toml, here or"
+        " above.",
+    ),
+    click.Option(
+        [_PRINT], is_flag=True, expose_value=False, help="Print all options, where each is from, and exit."
+    ),
+    click.Option(
+        ["-q", "--quiet"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_say_less,
+        help="Say nothing but errors, and what was asked for.",
+    ),
+    click.Option(
+        ["-v", "--verbose"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_say_more,
+        help="Say when each stage begins, and which file options are from.",
+    ),
+    click.Option(
+        ["--color"],
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        show_default=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_choose_color,
+        help="auto: on a terminal, unless NO_COLOR is set.",
+    ),
+)
