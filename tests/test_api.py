@@ -32,6 +32,7 @@ ELSEWHERE = {  # options that are no keyword of the same name: of which function
     ("analyze", "html"): "render_analysis",
     ("analyze", "overlay"): "render_overlays",
     ("analyze", "shape"): "read_model.shapes",
+    ("analyze", "signature"): "read_model.signature",
     ("analyze", "state"): "read_model.states",
     ("compare", "select"): "compare_selectors.selectors",
     ("compile", "check"): "compare_files",
