@@ -31,6 +31,7 @@ __all__ = [
     "Options",
     "Quantization",
     "Recovery",
+    "Recurrent",
     "Searching",
     "Tuning",
 ]
@@ -89,6 +90,13 @@ class Importance(Enum):
     ENERGY = "energy"
     WEIGHTS = "weights"
     TAYLOR = "taylor"
+
+
+class Recurrent(Enum):
+    """What an LSTM of an ONNX file becomes: one operator where that computes the same, or many for every step."""
+
+    OP = "op"
+    UNROLL = "unroll"
 
 
 class Recovery(Enum):
@@ -199,6 +207,7 @@ class Options:
     states: tuple[tuple[str, str], ...] = ()
     traces_layers: bool = False
     signature: str | None = None
+    recurrent: Recurrent = Recurrent.OP
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "levels", largest_first(self.levels))
@@ -236,6 +245,7 @@ class Options:
         shape: Iterable[str] = (),
         state: Iterable[str] = (),
         signature: str | None = None,
+        recurrent: str = "op",
         target: str | None = None,
         cost_table: str | None = None,
         kernels: str | None = None,
@@ -288,6 +298,7 @@ class Options:
             shapes=parse_shapes(shape),
             states=parse_states(state),
             signature=signature,
+            recurrent=parse_choice("recurrent", recurrent, Recurrent),
             int8_io=int8_io,
             importance=parse_choice("importance", importance, Importance),
             recovery=parse_choice("recover", recover, Recovery),

@@ -15,6 +15,7 @@ __all__ = [
     "HTML",
     "MODEL",
     "OVERLAY",
+    "RECURRENT",
     "SHAPE",
     "STATE",
     "budget_flags",
@@ -103,10 +104,18 @@ SIGNATURE = shared(
     metavar="NAME",
     help="Which network of a TFLite file with several. Else the only one, or the first.",
 )
+RECURRENT = shared(
+    "--recurrent",
+    type=click.Choice(["op", "unroll"]),
+    default="op",
+    show_default=True,
+    help="An LSTM of an ONNX file is one operator where that computes the same, or many for every step.",
+)
 _NETWORK_FLAGS = (  # on them the network depends, and with it what a container is compared with
     SHAPE,
     STATE,
     SIGNATURE,
+    RECURRENT,
     shared(
         "--target",
         metavar="NAME",

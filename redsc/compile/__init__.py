@@ -4,7 +4,7 @@ from redsc.compile.artefact import Artefact, compile_model
 from redsc.compile.choice import Choice, plan_levels
 from redsc.compile.compare import compare_selectors
 from redsc.compile.explained import explain, explain_node
-from redsc.compile.prepare import read_model
+from redsc.compile.prepare import read_as, read_model
 from redsc.compile.verify import slice_level, verify_container
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "explain",
     "explain_node",
     "plan_levels",
+    "read_as",
     "read_model",
     "slice_level",
     "verify_container",

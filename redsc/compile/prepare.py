@@ -13,7 +13,7 @@ from redsc.errors import LimitExceeded
 from redsc.formats import Model, load_model
 from redsc.ir import Graph, Shape, keeps_state
 from redsc.limits import DEFAULT_LIMITS, Limits
-from redsc.options import Options
+from redsc.options import Options, Recurrent
 from redsc.passes import SIMPLIFY
 from redsc.passes.base import Log, load_pass, run_passes
 from redsc.passes.dequantize import real_samples
@@ -30,7 +30,7 @@ from redsc.progress import Progress, silent
 from redsc.runtime.dataset import DataSet, load_data
 from redsc.runtime.store import Store
 
-__all__ = ["Prepared", "prepare", "read_model"]
+__all__ = ["Prepared", "prepare", "read_as", "read_model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ def read_model(
     shapes: Iterable[tuple[str, Shape]] = (),
     states: Sequence[tuple[str, str]] = (),
     signature: str | None = None,
+    recurrent: Recurrent = Recurrent.OP,
 ) -> Model:
     """Read a model file and run the lossless passes over its graph; what is given besides is as of `load_model`.
 
@@ -64,12 +65,18 @@ def read_model(
         ModelError: the file cannot be read, is damaged, or would keep the runtimes busy for ever.
         UnsupportedError: the model has parts that redsc does not translate.
     """
-    model = load_model(path, limits, dict(shapes), states, signature)
+    model = load_model(path, limits, dict(shapes), states, signature, recurrent)
     macs = graph_macs(model.graph)
     if macs > limits.macs:
         raise LimitExceeded(f"one inference takes {macs:,} MACs, the limit is {limits.macs:,}")
     run_passes(model.graph, [load_pass(where) for where in SIMPLIFY.values()], log or Log())
     return model
+
+
+def read_as(path: Path | str, options: Options, log: Log | None = None) -> Model:
+    """Read a model file as options say; see `read_model`."""
+    given = (options.shapes, options.states, options.signature, options.recurrent)
+    return read_model(path, log, DEFAULT_LIMITS, *given)
 
 
 def prepare(path: Path | str, options: Options, progress: Progress = silent, log: Log | None = None) -> Prepared:
@@ -80,7 +87,7 @@ def prepare(path: Path | str, options: Options, progress: Progress = silent, log
     """
     log = log or Log()
     progress("reading the model")
-    model = read_model(path, log, DEFAULT_LIMITS, options.shapes, options.states, options.signature)
+    model = read_as(path, options, log)
     run_passes(model.graph, [DropBorderConversions()] if options.int8_io else [], log)
     fuse = FuseLookups(options.budgets.kernels)
     run_passes(model.graph, [fuse], log)

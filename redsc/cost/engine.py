@@ -12,7 +12,7 @@ from redsc.budgets import Kernels
 from redsc.cost import replay
 from redsc.cost.engine_conv import GROUP_ELEMENTS, conv_way
 from redsc.cost.engine_depthwise import SCRATCH_BYTES, DepthwiseWay, depthwise_way
-from redsc.ir import Array, DType, Node
+from redsc.ir import LSTM, Array, DType, Node, own_states, starts_anew
 from redsc.ir.ops_conv import product_depth
 
 __all__ = ["EngineKernel", "engine_reads", "runs_in_place", "scratch_bytes"]
@@ -92,6 +92,11 @@ def _matmul_scratch(node: Node, _kernels: Kernels) -> int:
     return filled * (9 if node.attrs.adj_x else 8)
 
 
+def _state_scratch(node: Node, _kernels: Kernels) -> int:
+    """What a recurrent layer keeps while it runs, where that is no state of the network."""
+    return sum(state.type.nbytes for state in own_states(node)) if starts_anew(node) else 0
+
+
 def _is_int8(node: Node) -> bool:
     return node.operand(0).type.dtype is DType.INT8
 
@@ -110,4 +115,5 @@ _KERNELS: Mapping[str, EngineKernel] = {
     "MAX_POOL_2D": EngineKernel(reads=_always(replay.pool)),
     "PAD": EngineKernel(reads=_always(replay.pad)),
     "PADV2": EngineKernel(reads=_always(replay.pad)),
+    LSTM: EngineKernel(_state_scratch),
 }

@@ -21,7 +21,7 @@ from redsc.cost.tflm_structs import ARM_32, ARM_32_CMSIS_NN, Abi
 from redsc.cost.tflm_tail import state_bytes, tail_bytes
 from redsc.cost.views import find_views
 from redsc.cost.working import working_bytes
-from redsc.ir import Graph, Value, all_own_states, state_reads
+from redsc.ir import Graph, Value, lasting_states, state_reads
 
 __all__ = [
     "NetworkMemory",
@@ -122,7 +122,7 @@ def _measure_engine(graph: Graph, kernels: Kernels, effort: Effort, apart: Colle
     plan, unshared = plan_arena(problem, effort), plan_arena(ArenaProblem(problem.buffers), Effort.QUICK)
     values, peak = graph.activations(), peak_working_set(graph)
     busy = [node for node in graph.nodes if scratch_bytes(node, kernels)]
-    kept = [node.outputs[0].type for node in state_reads(graph)] + [own.type for own in all_own_states(graph)]
+    kept = [node.outputs[0].type for node in state_reads(graph)] + [own.type for own in lasting_states(graph)]
     state = sum(aligned(kind.nbytes, _WORD_BYTES) for kind in kept)
     return NetworkMemory(
         live_peak_bytes=peak.nbytes if peak else 0,

@@ -11,7 +11,7 @@ from redsc.engine.call import Call, Constant, Emit, Field, Operand, Params, Stat
 from redsc.engine.numbers import C_TYPES
 from redsc.engine.quant import by_type, clamp_fields, quant_of
 from redsc.formats.tables import CannotTranslate
-from redsc.ir import GATES, LSTM, SVDF, DType, Node, Value, own_states
+from redsc.ir import GATES, LSTM, SVDF, DType, Node, Value, own_states, starts_anew
 from redsc.ir.rescale import multiplier_of
 
 __all__ = ["RECURRENT"]
@@ -88,12 +88,19 @@ def _lstm(node: Node) -> Iterator[Call]:
             weight = quant_of(node.operand(place + gate)).scale
             real = float(np.float32(scale) * np.float32(weight)) * 2.0**_GATE_BITS
             fields |= _multiplier(f"gates[{gate}].{prefix}", real)
-    yield Call("redsc_lstm_s8", "redsc_lstm.c", Params("redsc_lstm_params_s8", fields), _operands(node, 1))
+    yield _lstm_call(node, "s8", "redsc_lstm.c", fields)
 
 
 def _lstm_f32(node: Node) -> Iterator[Call]:
     fields: dict[str, Field] = {**_lstm_sizes(node), **_gates(node), "clip": float(node.attrs.cell_clip)}
-    yield Call("redsc_lstm_f32", "redsc_lstm_f32.c", Params("redsc_lstm_params_f32", fields), _operands(node, 1))
+    yield _lstm_call(node, "f32", "redsc_lstm_f32.c", fields)
+
+
+def _lstm_call(node: Node, kind: str, source: str, fields: Mapping[str, Field]) -> Call:
+    params = Params(f"redsc_lstm_params_{kind}", fields)
+    if not starts_anew(node):
+        return Call(f"redsc_lstm_{kind}", source, params, _operands(node, 1))
+    return Call(f"redsc_lstm_anew_{kind}", source, params, (node.operand(0), node.outputs[0]), takes_scratch=True)
 
 
 def _gates(node: Node) -> dict[str, Field]:

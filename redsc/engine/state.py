@@ -12,7 +12,7 @@ import numpy as np
 
 from redsc.engine.box import copy_state
 from redsc.engine.call import Call, Constant, Emit, State
-from redsc.ir import Array, Graph, Node, TensorType, own_states
+from redsc.ir import Array, Graph, Node, TensorType, own_states, starts_anew
 
 __all__ = ["STATES", "Variables", "is_even", "lay_out_variables"]
 
@@ -59,7 +59,7 @@ def _kept(node: Node) -> Iterator[tuple[str, TensorType, Array | None]]:
     """Yield the variables that a node deals with: what they hold at first is known where they are read."""
     if node.op in STATES:
         yield node.attrs.variable, node.operand(0).type, node.operand(0).data if node.outputs else None
-    for own in own_states(node):
+    for own in () if starts_anew(node) else own_states(node):
         zero = 0 if own.type.quant is None else own.type.quant.zero_point
         yield own.name, own.type, np.full(own.type.shape, zero, own.type.dtype.numpy)
 

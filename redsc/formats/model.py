@@ -17,6 +17,7 @@ from redsc.formats.tflite.reader import read_tflite
 from redsc.formats.tflite.signatures import with_signature
 from redsc.ir import Array, Graph, Shape, Value
 from redsc.limits import DEFAULT_LIMITS, Limits
+from redsc.options import Recurrent
 
 __all__ = ["Model", "Port", "load_model", "port"]
 
@@ -90,12 +91,13 @@ def load_model(
     shapes: Mapping[str, Shape] = _AS_IN_THE_FILE,
     states: Sequence[tuple[str, str]] = (),
     signature: str | None = None,
+    recurrent: Recurrent = Recurrent.OP,
 ) -> Model:
     """Read an ONNX or TFLite file; the kind is told from its bytes, not from its name.
 
     `shapes` are for inputs whose sizes an ONNX file leaves open, by name, in the file's layout. `states` are inputs
     that become variables, each with the output that gives its next value. `signature` names one network of a TFLite
-    file; without it that is the only signature's, or the first one.
+    file; without it that is the only signature's, or the first one. `recurrent` is for layers of ONNX files.
 
     Raises:
         UsageError: a shape does not fit the file, a state is none, or there is no such signature.
@@ -121,7 +123,7 @@ def load_model(
     if signature is not None:
         hint = "leave out --signature: it is for TFLite files with several networks"
         raise UsageError(f"{path.name} is an ONNX model, it has no signatures", code="U228", hint=hint)
-    return _checked(feed_back(_onnx_model(path, source, limits, shapes), states))
+    return _checked(feed_back(_onnx_model(path, source, limits, shapes, recurrent), states))
 
 
 def _tflite_model(path: Path, source: bytes, limits: Limits, signature: str | None) -> Model:
@@ -139,8 +141,10 @@ def _tflite_model(path: Path, source: bytes, limits: Limits, signature: str | No
     return Model(path, "tflite", source, chosen, graph, tuple(inputs), tuple(outputs), is_exact, node_names=names)
 
 
-def _onnx_model(path: Path, source: bytes, limits: Limits, shapes: Mapping[str, Shape]) -> Model:
-    found = read_onnx(source, limits, path.parent, shapes)
+def _onnx_model(
+    path: Path, source: bytes, limits: Limits, shapes: Mapping[str, Shape], recurrent: Recurrent
+) -> Model:
+    found = read_onnx(source, limits, path.parent, shapes, recurrent)
     inputs = zip(found.graph.inputs, found.inputs, found.input_types, strict=True)
     outputs = zip(found.graph.outputs, found.outputs, found.output_types, strict=True)
     results = zip((port(*item) for item in outputs), found.output_names, strict=True)

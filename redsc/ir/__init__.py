@@ -27,7 +27,17 @@ from redsc.ir.ops_strided import StridedConv2D, StridedFullyConnected, run_colum
 from redsc.ir.ops_unary import LeakyRelu, Softmax
 from redsc.ir.real import real_values
 from redsc.ir.registry import CUSTOM_OPS, ENGINE_OPS, FRONT_END_OPS, OPS, op_def
-from redsc.ir.state import OwnState, all_own_states, is_pure, keeps_state, own_states, state_reads, variable_nodes
+from redsc.ir.state import (
+    OwnState,
+    all_own_states,
+    is_pure,
+    keeps_state,
+    lasting_states,
+    own_states,
+    starts_anew,
+    state_reads,
+    variable_nodes,
+)
 from redsc.ir.text import print_graph
 from redsc.ir.text_parser import parse_graph
 from redsc.ir.types import DType, Quant, Shape, TensorType
@@ -104,6 +114,7 @@ __all__ = [
     "expand_lookup",
     "is_pure",
     "keeps_state",
+    "lasting_states",
     "op_def",
     "own_states",
     "parse_graph",
@@ -111,6 +122,7 @@ __all__ = [
     "real_values",
     "run_columns",
     "signal_number",
+    "starts_anew",
     "state_reads",
     "variable_nodes",
     "verify_graph",

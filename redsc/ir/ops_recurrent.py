@@ -51,12 +51,14 @@ class Lstm:
     """Operands: input BTI (`time_major`: TBI), per gate weights UI, per gate recurrent weights UU, biases U.
 
     The cell keeps `cell_scale` in int8 networks, a power of two; it is clipped to `cell_clip` where that is not 0.
+    A layer that `starts_anew` keeps nothing: its states are zeros at the beginning of every inference.
     """
 
-    activation: CellActivation = CellActivation.TANH
+    cell_activation: CellActivation = CellActivation.TANH
     cell_clip: float = 0.0
     time_major: bool = False
     cell_scale: float = 1.0
+    starts_anew: bool = False
 
 
 def _rank_of(node: Node, index: int, rank: int) -> Shape:
@@ -164,7 +166,13 @@ RECURRENT_OPS = (
         Lstm,
         infer=_infer_lstm,
         macs=_lstm_macs,
-        channels=Contracts("their number is that of its state", weights=(1, 2, 3, 4), in_axis=1),
+        channels=Contracts(
+            "their number is that of its state",
+            weights=(1, 2, 3, 4),
+            in_axis=1,
+            recurrent=(5, 6, 7, 8),
+            followers=(9, 10, 11, 12),
+        ),
         signatures=signatures(((F32,) * 13, F32), ((I8,) * 9 + (I32,) * 4, I8)),
         min_inputs=13,
         keeps=_lstm_state,

@@ -76,12 +76,16 @@ class Grouped:
 class Contracts:
     """A recurrent layer: contracts the channels of its data over `in_axis` of each of its `weights`.
 
-    Those that it makes stay, for the `reason` given.
+    Those that it makes stay, for the `reason` given, unless it starts anew in every inference: then they are axis
+    `out_axis` of the weights, both axes of the `recurrent` weights, and those of the `followers`.
     """
 
     reason: str
     weights: tuple[int, ...]
     in_axis: int
+    out_axis: int = 0
+    recurrent: tuple[int, ...] = ()
+    followers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,17 @@ from redsc.ir.graph import Graph, Node
 from redsc.ir.registry import op_def
 from redsc.ir.types import TensorType
 
-__all__ = ["OwnState", "all_own_states", "is_pure", "keeps_state", "own_states", "state_reads", "variable_nodes"]
+__all__ = [
+    "OwnState",
+    "all_own_states",
+    "is_pure",
+    "keeps_state",
+    "lasting_states",
+    "own_states",
+    "starts_anew",
+    "state_reads",
+    "variable_nodes",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +49,17 @@ def own_states(node: Node) -> tuple[OwnState, ...]:
 
 def is_pure(node: Node) -> bool:
     """Whether a node does nothing but make its outputs, and these of its operands alone."""
-    return not op_def(node.op).is_stateful and not op_def(node.op).keeps(node)
+    return not op_def(node.op).is_stateful and (not op_def(node.op).keeps(node) or starts_anew(node))
+
+
+def starts_anew(node: Node) -> bool:
+    """Whether what a node keeps for itself lasts no longer than an inference."""
+    return bool(getattr(node.attrs, "starts_anew", False))
+
+
+def lasting_states(graph: Graph) -> Iterator[OwnState]:
+    """Yield what nodes keep for themselves from one inference to the next, in the order of the schedule."""
+    return (state for node in graph.nodes if not starts_anew(node) for state in own_states(node))
 
 
 def all_own_states(graph: Graph) -> Iterator[OwnState]:

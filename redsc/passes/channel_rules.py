@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from redsc.ir import Node, Value, op_def
+from redsc.ir import Node, Value, op_def, starts_anew
 from redsc.ir.rules import (
     Along,
     Barrier,
@@ -81,14 +81,22 @@ def _grouped(finder: Finder, node: Node, rule: Grouped) -> Found:
 
 
 def _contracts(finder: Finder, node: Node, rule: Contracts) -> Found:
-    """The weights follow the channels that come in; those of the result stay."""
+    """The weights follow the channels that come in; those of the result stay where they are state."""
+    out = finder.new_channels(node.outputs[0].type.shape[-1], node.name)
     for index in rule.weights:
         weight = node.operand(index)
         finder.set_layout(weight, rule.in_axis, _rows_read(finder, node, weight.type.shape[rule.in_axis]))
-        if not weight.is_constant:
-            finder.stop(node.present_inputs(), f"{node.op} {node.name!r} has no constant weight")
-    out = finder.new_channels(node.outputs[0].type.shape[-1], node.name)
-    finder.freeze(out, f"{node.op} {node.name!r} makes them: {rule.reason}")
+    if any(not node.operand(index).is_constant for index in (*rule.weights, *rule.recurrent)):
+        finder.stop(node.present_inputs(), f"{node.op} {node.name!r} has no constant weight")
+        finder.freeze(out, f"{node.op} {node.name!r} has no constant weight")
+    if not starts_anew(node):
+        finder.freeze(out, f"{node.op} {node.name!r} makes them: {rule.reason}")
+        return Grid(out)
+    for index in (*rule.weights, *rule.recurrent):
+        finder.set_layout(node.operand(index), rule.out_axis, out)
+    for index in rule.recurrent:
+        finder.set_layout(node.operand(index), rule.in_axis, out)
+    _tie_followers(finder, node, rule.followers, out)
     return Grid(out)
 
 

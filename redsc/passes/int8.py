@@ -9,7 +9,7 @@ from enum import Enum
 import numpy as np
 
 from redsc.ir import Array, DType, Graph, Node, Quant, Value, copy_graph, op_def
-from redsc.ir.rules import Fixed, Grouped, Produces, RawIntegers, SameInputScales, SameScale
+from redsc.ir.rules import Contracts, Fixed, Grouped, Produces, RawIntegers, SameInputScales, SameScale
 
 __all__ = [
     "Role",
@@ -22,6 +22,7 @@ __all__ = [
     "role_of",
     "tied_values",
     "weight_axis",
+    "weight_of_bias",
     "why_not_int8",
     "without_annotations",
 ]
@@ -68,7 +69,21 @@ def role_of(node: Node, index: int) -> Role:
             return Role.WEIGHT
         if index in rule.followers:
             return Role.BIAS
+    if isinstance(rule, Contracts):
+        if index in (*rule.weights, *rule.recurrent):
+            return Role.WEIGHT
+        if index in rule.followers:
+            return Role.BIAS
     return Role.DATA
+
+
+def weight_of_bias(node: Node, index: int) -> Value:
+    """Return the weight whose products a bias is added to."""
+    rule = op_def(node.op).channels
+    if isinstance(rule, Contracts):
+        return node.operand(rule.weights[rule.followers.index(index)])
+    assert isinstance(rule, (Produces, Grouped))
+    return node.operand(rule.weight)
 
 
 def weight_axis(node: Node) -> int:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from redsc.errors import Diagnostic, InternalError, UsageError, did_you_mean
-from redsc.ir import FRONT_END_OPS, Array, DType, Graph, Quant, all_own_states, keeps_state, verify_graph
+from redsc.ir import FRONT_END_OPS, Array, DType, Graph, Quant, keeps_state, lasting_states, verify_graph
 from redsc.options import Quantization
 from redsc.passes.base import Log
 from redsc.passes.calibrate import choose_scales
+from redsc.passes.cell_scales import with_cell_scales
 from redsc.passes.expand_log_softmax import ExpandLogSoftmax
 from redsc.passes.functions import inner_values
 from redsc.passes.int8 import annotate, is_float_node
@@ -54,11 +55,12 @@ def is_quantizable(graph: Graph, has_data: bool, settings: Quantization) -> bool
     """Whether a network shall become int8: it computes in float only, and data or the file itself give scales.
 
     The scales of weights alone, as in a hybrid file, are not enough: without data nothing would become int8. A
-    network with recurrent layers of TFLite's own stays as it is, as does one behind tflite-micro's audio front end.
+    network with recurrent layers that keep a state of their own stays as it is, as does one behind tflite-micro's
+    audio front end.
     """
     if (
         not settings.enabled
-        or any(all_own_states(graph))
+        or any(lasting_states(graph))
         or any(node.op in FRONT_END_OPS for node in graph.nodes)
         or any(value.type.dtype is DType.INT8 for value in graph.values())
     ):
@@ -81,7 +83,7 @@ def quantize_network(graph: Graph, samples: Samples, settings: Quantization, log
     samples = _some(samples, graph)
     keep = frozenset(settings.keep_float)
     ranges = _ranges(graph, samples, settings)
-    graph = annotate(graph, {})
+    graph = with_cell_scales(annotate(graph, {}), samples, keep)
     if ExpandLogSoftmax(ranges, keep).run(graph, log):
         ranges = _ranges(graph, samples, settings)
     inside = inner_values(graph, keep)

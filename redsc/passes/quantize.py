@@ -29,6 +29,7 @@ from redsc.passes.int8 import (
     quantize_array,
     role_of,
     tied_values,
+    weight_of_bias,
     why_not_int8,
 )
 
@@ -228,7 +229,7 @@ class _Quantizer:
             if value is None or value.type.dtype is not DType.FLOAT32:
                 inputs.append(None if value is None else self.as_float(value))
             elif role_of(node, index) is Role.BIAS:
-                inputs.append(self.bias(node, value))
+                inputs.append(self.bias(node, index))
             elif role_of(node, index) is Role.WEIGHT:
                 inputs.append(self.constant(value, value.type.quant, weight_integers(value)))
             else:
@@ -273,12 +274,10 @@ class _Quantizer:
             self.derived[key] = Value.constant(self.own_name(value), data, quant)
         return self.derived[key]
 
-    def bias(self, node: Node, value: Value) -> Value:
+    def bias(self, node: Node, index: int) -> Value:
         """Return the int32 bias; its quantised axis is 0, also where the weight's is not."""
-        source = op_def(node.op).data_inputs(node)[0].type.quant
-        weight = next(
-            v.type.quant for i, v in enumerate(node.inputs) if v is not None and role_of(node, i) is Role.WEIGHT
-        )
+        value, source = node.operand(index), op_def(node.op).data_inputs(node)[0].type.quant
+        weight = weight_of_bias(node, index).type.quant
         assert source is not None
         assert weight is not None
         assert value.data is not None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from redsc.ir import Array, Node, Value, op_def
+from redsc.ir import Array, Node, Value, op_def, starts_anew
 from redsc.ir.rules import Contracts, Grouped, Produces
 
 __all__ = ["ChannelGroups", "Layout", "Segment", "Space", "contracted_by", "kept_indices", "makes_channels"]
@@ -83,8 +83,9 @@ def contracted_by(node: Node) -> tuple[tuple[Value, int], ...]:
     match op_def(node.op).channels:
         case Produces(in_axis=axis, weight=weight):
             return ((node.operand(weight), axis),)
-        case Contracts(in_axis=axis, weights=weights):
-            return tuple((node.operand(index), axis) for index in weights)
+        case Contracts(in_axis=axis, weights=weights, recurrent=recurrent):
+            again = recurrent if starts_anew(node) else ()
+            return tuple((node.operand(index), axis) for index in (*weights, *again))
     return ()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 import numpy as np
 
 from redsc.ir import Array, DType, Graph, Node, Quant, Value, op_def
+from redsc.ir.rules import Contracts
 from redsc.options import DenseScales
 from redsc.passes.int8 import Role, role_of, weight_axis, why_not_int8
 
@@ -32,8 +33,9 @@ def choose_weight_scales(
     scale = max |w| / 127 with zero point 0, per output channel; activations must carry their scales already.
 
     1. A weight that carries a quantisation keeps it: it is the user's.
-    2. Dense layers have one scale per tensor or one per output, as `dense` says: each scale takes 8 B of RAM and
-       12 B of flash. AUTO takes one per output where that halves the mean square of the rounding errors.
+    2. Recurrent layers have one scale per tensor. Dense layers have one per tensor or one per output, as `dense`
+       says: each scale takes 8 B of RAM and 12 B of flash. AUTO takes one per output where that halves the mean
+       square of the rounding errors.
     3. A weight that two nodes read along different axes has one scale.
     4. A channel of zeros takes the least scale of the others.
     5. A scale is raised where the bias, in steps of s_in * s_w, would otherwise leave int32.
@@ -73,6 +75,8 @@ def _kind(quant: Quant) -> DenseScales:
 
 
 def _is_per_tensor(node: Node, weight: Value, dense: DenseScales) -> bool:
+    if isinstance(op_def(node.op).channels, Contracts):
+        return True
     if node.op not in _PER_TENSOR or dense is DenseScales.PER_CHANNEL:
         return False
     if dense is DenseScales.PER_TENSOR:

@@ -14,7 +14,7 @@ from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_one_by
 from redsc.errors import Diagnostic
 from redsc.formats import Model
 from redsc.formats.model import Port
-from redsc.ir import FRONT_END_OPS, DType, Graph, Value, all_own_states, keeps_state, state_reads
+from redsc.ir import FRONT_END_OPS, DType, Graph, Value, keeps_state, lasting_states, state_reads
 from redsc.passes.base import LogEntry
 from redsc.passes.levels import Levels
 from redsc.report.data import (
@@ -211,7 +211,7 @@ def _cascade(cascade: Cascade, levels: Levels) -> CascadeReport:
 
 def _state(graph: Graph, budgets: Budgets) -> StateReport | None:
     kinds = [node.outputs[0].type for node in state_reads(graph)]
-    own = [state.type for state in all_own_states(graph)]
+    own = [state.type for state in lasting_states(graph)]
     if not keeps_state(graph):
         return None
     switching = _SWITCHING[budgets.resident]

@@ -126,7 +126,8 @@ def _scales(op: OpDef) -> str:
 
 def _channels(op: OpDef) -> str:
     if isinstance(op.channels, Contracts):
-        return f"those read can be cut, those made stay: {op.channels.reason}"
+        unless = " unless it starts anew in every inference" if op.channels.recurrent else ""
+        return f"those read can be cut, those made stay: {op.channels.reason}{unless}"
     if isinstance(op.channels, Normalizes):
         return f"those of the last axis kept: {op.channels.reason}"
     if isinstance(op.channels, Multiplies):

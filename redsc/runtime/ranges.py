@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from redsc.formats import tensor_numbers, write_tflite
 from redsc.ir import Array, DType, Graph
 from redsc.options import Calibration
 
-__all__ = ["Range", "observe_ranges"]
+__all__ = ["Range", "float_activations", "observe_ranges"]
 
 _BINS = 2048  # TensorRT's number (Migacz, GTC 2017); onnxruntime and PyTorch use the same
 _PERCENTILE = 99.99  # of all values are inside, as onnxruntime's and TensorRT's percentile calibrators
@@ -57,7 +57,7 @@ def observe_ranges(graph: Graph, samples: Samples, method: Calibration = Calibra
         ExecutorError: LiteRT refuses the network.
     """
     extremes: dict[str, Range] = {}
-    for arrays in _float_activations(graph, samples):
+    for arrays in float_activations(graph, samples):
         for name, array in arrays.items():
             found = _finite_range(name, array)
             extremes[name] = extremes[name].union(found) if name in extremes else found
@@ -75,12 +75,16 @@ def _finite_range(name: str, array: Array) -> Range:
     return found
 
 
-def _float_activations(graph: Graph, samples: Samples) -> Iterator[Mapping[str, Array]]:
-    """Yield the float activations of every sample by name; variables keep their state from one to the next."""
+def float_activations(
+    graph: Graph, samples: Samples, names: Collection[str] | None = None
+) -> Iterator[Mapping[str, Array]]:
+    """Yield float activations of every sample, all or those of `names`; variables keep their state meanwhile."""
     from redsc.runtime.litert import trace
 
     numbers = tensor_numbers(graph)
     wanted = [value.name for value in graph.activations() if value.type.dtype is DType.FLOAT32]
+    if names is not None:
+        wanted = [name for name in wanted if name in names]
     for arrays in trace(write_tflite(graph), samples, [numbers[name] for name in wanted], optimized=True):
         yield dict(zip(wanted, arrays, strict=True))
 
@@ -88,7 +92,7 @@ def _float_activations(graph: Graph, samples: Samples) -> Iterator[Mapping[str, 
 def _histograms(graph: Graph, samples: Samples, extremes: Mapping[str, Range]) -> dict[str, Array]:
     """Return counts by name, in equal bins from minus to plus the greatest magnitude."""
     counts = {name: np.zeros(2 * _BINS, np.int64) for name in extremes}
-    for arrays in _float_activations(graph, samples):
+    for arrays in float_activations(graph, samples):
         for name, array in arrays.items():
             reach = extremes[name].reach or 1.0
             bins = ((array.reshape(-1) / reach + 1) * _BINS).astype(np.int64)

@@ -12,6 +12,7 @@ from redsc.codegen.files import write_files
 from redsc.errors import UsageError
 from redsc.formats import load_model
 from redsc.formats.onnx.depends import external_files
+from redsc.limits import DEFAULT_LIMITS
 from redsc.options import Options
 from redsc.runtime.store import Store
 from redsc.sweep.grid import Point
@@ -43,7 +44,8 @@ class Bundle:
         Raises:
             RedscError: the model cannot be read or is not supported, or a file of data cannot be read.
         """
-        model = load_model(path, shapes=dict(options.shapes), states=options.states, signature=options.signature)
+        read = (dict(options.shapes), options.states, options.signature, options.recurrent)
+        model = load_model(path, DEFAULT_LIMITS, *read)
         weights = external_files(model.source, path.parent) if model.format == "onnx" else ()
         found = {f"model/{file.relative_to(path.parent).as_posix()}": file.read_bytes() for file in weights}
         found[f"model/{path.name}"] = model.source

@@ -13,7 +13,7 @@ from redsc.errors import UnsupportedError
 from redsc.formats import has_short_memory, has_variables, read_tflite, write_tflite
 from redsc.formats.tflite import writer
 from redsc.formats.tflite.state import FileGraph, file_graphs
-from redsc.ir import LSTM, SVDF, DType, Graph, Node, Quant, TensorType, Value, own_states, print_graph
+from redsc.ir import LSTM, SVDF, DType, Graph, Node, Quant, Split, TensorType, Value, own_states, print_graph
 from tests.helpers import NetBuilder, small_net
 from tests.recurrent import lstm, recurrent_net, svdf
 
@@ -49,6 +49,15 @@ def test_what_a_file_keeps_is_seen_without_its_graph() -> None:
         "float32": False,
     }
     assert not has_short_memory(b"no model")
+
+
+@pytest.mark.parametrize("dtype", [DType.INT8, DType.FLOAT32])
+def test_a_layer_that_starts_anew_reads_back_so(dtype: DType) -> None:
+    net = NetBuilder(dtype)
+    graph = net.outputs(lstm(net, net.input(2, 3, 6), 4, starts_anew=True))
+    (part,) = file_graphs(graph)
+    assert [node.op for node in part.graph.nodes] == ["SPLIT", "SPLIT", LSTM]
+    assert print_graph(read_tflite(write_tflite(graph))) == print_graph(graph)
 
 
 Damage = Callable[[FileGraph, Node], FileGraph]
@@ -143,6 +152,27 @@ def shifted_weight(part: FileGraph, node: Node) -> FileGraph:
     return part
 
 
+def set_to(part: FileGraph, node: Node, place: int, number: int) -> FileGraph:
+    """Let an operator before the layer set one of its states."""
+    state, axis = node.operand(place), Value.constant("axis", np.array(0, np.int32))
+    data = np.full(state.type.shape, number, state.type.dtype.numpy)
+    source = Value.constant("source", data, state.type.quant)
+    part.graph.append("SPLIT", [axis, source], [state], Split(1), before=node)
+    return part
+
+
+def half_reset(part: FileGraph, node: Node) -> FileGraph:
+    return set_to(part, node, 19, 0)
+
+
+def set_to_ones(part: FileGraph, node: Node) -> FileGraph:
+    return set_to(part, node, 19, 1)
+
+
+def reset_svdf(part: FileGraph, node: Node) -> FileGraph:
+    return set_to(part, node, 4, 0)
+
+
 REFUSED: dict[Damage, tuple[str, str]] = {
     plain_state: (SVDF, "its state is no tensor that kernels may change"),
     no_state: (SVDF, "it has no tensor for its state"),
@@ -156,6 +186,9 @@ REFUSED: dict[Damage, tuple[str, str]] = {
     peephole: (LSTM, "takes no peepholes"),
     other_scale: (LSTM, "does not have the scale and zero point that the output has"),
     odd_cell: (LSTM, "is no power of two"),
+    half_reset: (LSTM, "a part of its state is set in every inference"),
+    set_to_ones: (LSTM, "computes with the state of another layer"),
+    reset_svdf: (SVDF, "its state is set in every inference"),
     shifted_weight: (LSTM, "does not have one scale and the zero point 0"),
 }
 

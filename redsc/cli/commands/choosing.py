@@ -39,7 +39,7 @@ __all__ = ["compare", "levels", "sweep"]
 )
 def levels(model: Path, spaces: bool, **flags: Any) -> None:
     """Choose the levels of MODEL, print their plan."""
-    from redsc.compile import plan_levels, read_model
+    from redsc.compile import plan_levels, read_as
     from redsc.options import Options
     from redsc.passes.recover.prepare import own_biases
     from redsc.passes.structure import find_structure
@@ -47,8 +47,7 @@ def levels(model: Path, spaces: bool, **flags: Any) -> None:
 
     options = Options.parse(**flags)
     if spaces:
-        found = read_model(model, shapes=options.shapes, states=options.states, signature=options.signature)
-        graph = own_biases(found.graph)
+        graph = own_biases(read_as(model, options).graph)
         structure = find_structure(graph, options.freeze)
         print_spaces(space_rows(graph, structure.groups), block_rows(graph, structure.blocks))
         return

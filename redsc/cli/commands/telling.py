@@ -12,6 +12,7 @@ from redsc.cli.flags import (
     HTML,
     MODEL,
     OVERLAY,
+    RECURRENT,
     SHAPE,
     SIGNATURE,
     STATE,
@@ -31,6 +32,7 @@ __all__ = ["analyze", "completion", "doctor", "measure", "ops", "targets"]
 @SHAPE
 @STATE
 @SIGNATURE
+@RECURRENT
 @click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the numbers as JSON.")
 @HTML
 @OVERLAY
@@ -39,6 +41,7 @@ def analyze(
     shape: tuple[str, ...],
     state: tuple[str, ...],
     signature: str | None,
+    recurrent: str,
     json_to: str | None,
     html: Path | None,
     overlay: Path | None,
@@ -49,12 +52,13 @@ def analyze(
     """
     from redsc.cli.pages import overlay_files, page_file
     from redsc.codegen.files import write_files
-    from redsc.compile import read_model
-    from redsc.option_texts import parse_shapes, parse_states
+    from redsc.compile import read_as
+    from redsc.options import Options
     from redsc.report.analysis import analyze_model, print_analysis
     from redsc.report.html import render_analysis
 
-    found = read_model(model, shapes=parse_shapes(shape), states=parse_states(state), signature=signature)
+    options = Options.parse(shape=shape, state=state, signature=signature, recurrent=recurrent)
+    found = read_as(model, options)
     for item in found.notes:
         say(item.render())
     analysis = analyze_model(found)

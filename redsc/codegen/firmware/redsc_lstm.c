@@ -94,3 +94,12 @@ void redsc_lstm_s8(const redsc_lstm_params_s8 *params, const int8_t *x, int8_t *
     cell += params->units;
   }
 }
+
+void redsc_lstm_anew_s8(const redsc_lstm_params_s8 *params, const int8_t *x, int8_t *y, void *scratch) {
+  const uint32_t count = params->sequences * params->units;
+  int16_t *cell = (int16_t *)scratch;
+  int8_t *last = (int8_t *)(cell + count);
+  memset(cell, 0, count * sizeof(*cell));
+  memset(last, params->y_zero_point, count);
+  redsc_lstm_s8(params, x, last, cell, y);
+}

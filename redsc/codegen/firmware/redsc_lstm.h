@@ -41,6 +41,9 @@ typedef struct {
 /* `last` is the last output and `cell` the cell of every sequence: both change. */
 void redsc_lstm_s8(const redsc_lstm_params_s8 *params, const int8_t *x, int8_t *last, int16_t *cell, int8_t *y);
 
+/* The same from zeros on; the scratch holds the states meanwhile: 3 B * sequences * units, aligned to 2. */
+void redsc_lstm_anew_s8(const redsc_lstm_params_s8 *params, const int8_t *x, int8_t *y, void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

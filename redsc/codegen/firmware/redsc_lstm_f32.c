@@ -56,3 +56,10 @@ void redsc_lstm_f32(const redsc_lstm_params_f32 *params, const float *x, float *
     cell += params->units;
   }
 }
+
+void redsc_lstm_anew_f32(const redsc_lstm_params_f32 *params, const float *x, float *y, void *scratch) {
+  const uint32_t count = params->sequences * params->units;
+  float *last = (float *)scratch;
+  memset(last, 0, 2 * count * sizeof(*last));
+  redsc_lstm_f32(params, x, last, last + count, y);
+}

@@ -25,6 +25,9 @@ typedef struct {
 
 void redsc_lstm_f32(const redsc_lstm_params_f32 *params, const float *x, float *last, float *cell, float *y);
 
+/* The same from zeros on; the scratch holds the states meanwhile: 8 B * sequences * units. */
+void redsc_lstm_anew_f32(const redsc_lstm_params_f32 *params, const float *x, float *y, void *scratch);
+
 #ifdef __cplusplus
 }
 #endif

@@ -14,6 +14,7 @@ from redsc.formats.onnx.nodes import OnnxModel, OnnxNode
 from redsc.formats.onnx.rearrange import rearrange
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, DType, GraphBuilder, Quant, Reshape, Shape, Value, op_def
+from redsc.options import Recurrent
 
 __all__ = ["OnnxContext", "origin"]
 
@@ -23,13 +24,14 @@ class OnnxContext:
     """The model, its layouts, and the graph under construction; everything is keyed by ONNX tensor names.
 
     `quants` is the int8 form that QDQ gave a tensor. `columns[name][i]` says which element of the ONNX tensor's
-    last axis the graph has at place i, for flattened images that only dense layers read. `notes` is what the user
-    should know of the translation.
+    last axis the graph has at place i, for flattened images that only dense layers read. `recurrent` is what LSTM
+    layers become, `notes` what the user should know of the translation.
     """
 
     model: OnnxModel
     layouts: Layouts
     quants: Mapping[str, Quant] = field(default_factory=dict)
+    recurrent: Recurrent = Recurrent.OP
     builder: GraphBuilder = field(default_factory=GraphBuilder)
     values: dict[str, Value] = field(default_factory=dict)
     columns: dict[str, Array] = field(default_factory=dict)

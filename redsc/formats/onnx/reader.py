@@ -21,6 +21,7 @@ from redsc.formats.tables import CannotTranslate
 from redsc.ir import DType, Graph, Shape, ShapeError, TensorType, Value, verify_graph
 from redsc.ir.verifier import signature_of
 from redsc.limits import DEFAULT_LIMITS, Limits
+from redsc.options import Recurrent
 
 __all__ = ["OnnxImport", "read_onnx"]
 
@@ -51,8 +52,11 @@ def read_onnx(
     limits: Limits = DEFAULT_LIMITS,
     directory: Path | None = None,
     shapes: Mapping[str, Shape] | None = None,
+    recurrent: Recurrent = Recurrent.OP,
 ) -> OnnxImport:
     """Return the graph of a model; `directory` is where its external data may lie, `shapes` are those of inputs.
+
+    `recurrent` is what LSTM layers become.
 
     Raises:
         UsageError: a shape does not fit the model.
@@ -66,7 +70,7 @@ def read_onnx(
             folded = fold_model(proto, limits, shapes or {})
             model, quants, refused = absorb_quantization(folded)
             layouts = Layouts.assign(model, lambda node: _row(node).kind)
-            context = OnnxContext(model, layouts, quants)
+            context = OnnxContext(model, layouts, quants, recurrent)
             graph = _translate(context, [_problem(*item) for item in refused])
     except RedscError:
         raise

@@ -1,7 +1,8 @@
-"""LSTM, GRU and RNN, unrolled: a layer over S steps becomes one dense layer over all of them and S times a step.
+"""LSTM as one operator, where TFLite's computes the same; any other LSTM, and GRU and RNN, unrolled.
 
-The dense layer makes what the input gives to the gates. In between, sequences are [steps * batch, units] and states
-[batch, units]; `T`, `D`, `B` and `U` below are the axes steps, directions, batch and units.
+Unrolled, a layer over S steps becomes one dense layer over all of them, for what the input gives to the gates, and
+S times a step. In between, sequences are [steps * batch, units] and states [batch, units]; `T`, `D`, `B` and `U`
+below are the axes steps, directions, batch and units.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from redsc.formats.onnx.move import cut, join
 from redsc.formats.onnx.nodes import OnnxNode
 from redsc.formats.onnx.row import OnnxOp, Rows
 from redsc.formats.tables import CannotTranslate
-from redsc.ir import Array, FullyConnected, Reshape, Value
+from redsc.ir import GATES, LSTM, Array, FullyConnected, Lstm, Reshape, Value
+from redsc.options import Recurrent
 
 __all__ = ["MOST_OPERATORS", "RECURRENT_ROWS"]
 
 MOST_OPERATORS = 4096  # of one layer
 _COST = "tflite-micro keeps about 85 B of RAM for every operator; a shorter sequence has fewer"
+_GATES = ("input", "output", "forget", "cell")  # of an LSTM, in the order of the file
 _DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}  # is it reversed?
 _ORDERS = {0: ("TB", "TDBU", "DBU"), 1: ("BT", "BTDU", "BDU")}  # of input, sequence and states, by `layout`
 
@@ -51,8 +54,57 @@ class _Sequence:
 
 
 def _recurrent(context: OnnxContext, node: OnnxNode) -> None:
-    directions, before = _directions(node), len(context.builder.graph.nodes)
+    directions = _directions(node)
     node = replace(node, outputs=tuple(name if context.is_read(name) else "" for name in node.outputs))
+    if reason := _why_unrolled(context, node):
+        _unroll(context, node, directions, reason)
+    else:
+        _add_operator(context, node)
+
+
+def _why_unrolled(context: OnnxContext, node: OnnxNode) -> str | None:
+    """Return why TFLite's operator does not compute the same, None where it does."""
+    steps = context.shape(node.input(0))[_order(node, 0).index("T")]
+    peepholes, starts = [node.input(7)], [node.input(5), node.input(6)]
+    found = {
+        "it was asked for": context.recurrent is Recurrent.UNROLL,
+        "tflite-micro has no operator for it": node.op != "LSTM",
+        "the operator runs forward": node.get("direction", "forward") != "forward",
+        "the operator does not tell its cell state": len(node.outputs) > 2 and bool(node.outputs[2]),
+        "the operator has no peepholes": not _are_zeros(context, peepholes),
+        "the operator starts with zeros": not _are_zeros(context, starts),
+        "the operator has other functions": node.op == "LSTM" and _functions(node, 3, 0) != CELLS["LSTM"].functions,
+        "its sequences end early": _length(context, node, steps) < steps,
+    }
+    return next((reason for reason, holds in found.items() if holds), None)
+
+
+def _are_zeros(context: OnnxContext, names: Sequence[str]) -> bool:
+    known = [name for name in names if name]
+    return all(context.is_constant(name) and not context.floats(name, "").any() for name in known)
+
+
+def _add_operator(context: OnnxContext, node: OnnxNode) -> None:
+    """Add an LSTM that starts anew in every inference, with weights per gate."""
+    order, label = _order(node, 0), replace(node, outputs=(next(filter(None, node.outputs)),))
+    source = context.value_as(node.input(0), (order.index("T"), order.index("B"), 2))
+    kernel, recurrence, _ = _weights(context, node, 0)
+    bias = _operand(context, node, 3, 0, 2 * len(kernel)).reshape(2, -1).sum(axis=0)
+    operands = list[Value]()
+    for part, data in (("kernel", kernel), ("recurrence", recurrence), ("bias", bias)):
+        blocks = dict(zip(_GATES, np.split(data, len(_GATES)), strict=True))
+        operands += [_constant(context, label, f"{gate}.{part}", blocks[gate]) for gate in GATES]
+    attrs = Lstm(time_major=True, starts_anew=True)
+    states = context.step(label, LSTM, source, *operands, attrs=attrs, part="states")
+    if node.output:
+        _bind(context, node, states, "TBDU", _order(node, 1))
+    if any(node.outputs[1:]):
+        last = states.type.shape[0] - 1
+        _bind_states(context, node, 1, [cut(context, label, states, {0: (last, last + 1)}, "last")])
+
+
+def _unroll(context: OnnxContext, node: OnnxNode, directions: Sequence[bool], reason: str) -> None:
+    before = len(context.builder.graph.nodes)
     sequence = _sequence(context, replace(node, outputs=(next(filter(None, node.outputs)),)))
     results = [
         _unrolled(sequence, _layer(sequence, index), index, before, is_reversed=is_reversed)
@@ -63,7 +115,7 @@ def _recurrent(context: OnnxContext, node: OnnxNode) -> None:
     _bind_states(context, node, 2, [item.memory for item in results if item.memory is not None])
     made = len(context.builder.graph.nodes) - before
     message = f"{node.op} {node.label!r} is unrolled: {sequence.length} steps make {made:,} operators"
-    context.notes.append(Diagnostic("L113", message, hint=_COST))
+    context.notes.append(Diagnostic("L113", message, (reason,), _COST))
 
 
 def _directions(node: OnnxNode) -> tuple[bool, ...]:
@@ -107,10 +159,7 @@ def _layer(sequence: _Sequence, index: int) -> Layer:
     context, node = sequence.context, sequence.node
     cell, resets_sums = CELLS[node.op], bool(node.get("linear_before_reset", 0)) and node.op == "GRU"
     name = ("first", "second")[index]
-    kernel, recurrence = (context.floats(node.input(i), "its weights are")[index] for i in (1, 2))
-    units = recurrence.shape[-1]
-    if len(kernel) != sum(cell.gates) * units or node.get("hidden_size", units) != units:
-        raise CannotTranslate(f"it has {len(kernel)} rows of weights for {units} units")
+    kernel, recurrence, units = _weights(context, node, index)
     biases = _operand(context, node, 3, index, 2 * len(kernel)).reshape(2, -1)
     gates, start = list[Gates](), 0
     for number, count in enumerate(cell.gates):
@@ -129,6 +178,15 @@ def _layer(sequence: _Sequence, index: int) -> Layer:
     looks = (_constant(context, node, f"{name}.peephole{i}", data) for i, data in enumerate(peepholes))
     functions = _functions(node, len(cell.functions), index)
     return Layer(context, node, name, sequence.batch, tuple(gates), tuple(looks), functions, resets_sums)
+
+
+def _weights(context: OnnxContext, node: OnnxNode, index: int) -> tuple[Array, Array, int]:
+    """Return the weights of one direction for input and hidden state, a row per gate and unit, and the units."""
+    kernel, recurrence = (context.floats(node.input(i), "its weights are")[index] for i in (1, 2))
+    units = recurrence.shape[-1]
+    if len(kernel) != sum(CELLS[node.op].gates) * units or node.get("hidden_size", units) != units:
+        raise CannotTranslate(f"it has {len(kernel)} rows of weights for {units} units")
+    return kernel, recurrence, units
 
 
 def _operand(context: OnnxContext, node: OnnxNode, position: int, index: int, size: int) -> Array:
@@ -159,7 +217,7 @@ def _unrolled(sequence: _Sequence, layer: Layer, index: int, before: int, *, is_
         if len(context.builder.graph.nodes) - before > MOST_OPERATORS:
             raise CannotTranslate(
                 f"unrolled, its {sequence.length:,} steps are more than {MOST_OPERATORS:,} operators: "
-                "export shorter sequences, or one step with its state as input and output"
+                "export shorter sequences, or one step with its state as input and output (--state)"
             )
     return _Result(tuple(states[place] for place in sorted(states)), states[places[-1]], memory)
 

@@ -243,7 +243,7 @@ TFLITE_OPS: dict[str, TFLiteOp | Refusal] = {
     LSTM: TFLiteOp(
         "UnidirectionalSequenceLSTMOptions",
         (
-            Field("activation", "FusedActivationFunction", _CELL_ACTIVATION),
+            Field("cell_activation", "FusedActivationFunction", _CELL_ACTIVATION),
             Field("cell_clip", "CellClip"),
             Field("time_major", "TimeMajor"),
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import tflite
@@ -22,11 +22,12 @@ from redsc.formats.tflite.older import (
     with_symmetric_weights,
 )
 from redsc.formats.tflite.ops import TFLITE_OPS, Field, TFLiteOp
-from redsc.formats.tflite.recurrent import split_states, state_problems, with_scales
+from redsc.formats.tflite.recurrent import is_reset, split_states, state_problems, with_scales
 from redsc.formats.tflite.state import STATE_FILE_OPS
 from redsc.formats.tflite.tensors import Tensors, operands, pick
 from redsc.formats.tflite.variables import Variables, init_subgraphs
 from redsc.ir import (
+    LSTM,
     Graph,
     KernelLimit,
     Node,
@@ -77,6 +78,7 @@ class _Reader:
     claimed: set[Value] = field(default_factory=set)
     inside: list[int] = field(default_factory=list)
     known: Known = field(default_factory=Known)
+    reset: set[Value] = field(default_factory=set)
     tensors: Tensors = field(init=False)
     variables: Variables = field(init=False)
 
@@ -183,8 +185,17 @@ class _Reader:
             self.problems.append(
                 f"at {op} {name!r}: it reads or writes uint8 numbers themselves, redsc makes them int8"
             )
-        self._claim(op, name, found.states, (*inputs, *outputs))
         attrs = with_scales(op, self._attrs(op, name, operator), found.states)
+        if is_reset(Node(op, tuple(inputs), tuple(outputs), attrs), self.tensors.variables):
+            self.reset.update(outputs)
+            return
+        self._claim(op, name, found.states, (*inputs, *outputs))
+        if self.reset.intersection(found.states):
+            if op == LSTM and self.reset.issuperset(found.states):
+                attrs = replace(attrs, starts_anew=True)
+            else:
+                part = "a part of its state" if op == LSTM else "its state"
+                self.problems.append(f"at {op} {name!r}: {part} is set in every inference")
         node = canonical(Node(op, tuple(inputs), tuple(outputs), attrs, _origin(name)))
         if unpack_constant(node, self.made):
             return

@@ -3,17 +3,32 @@
 A file lists them among the operands, as tensors that are variables and have no data; runtimes start with their zero
 points. An int8 LSTM also names tensors for numbers between its steps, of which runtimes read the scale of the last
 one: the output's (tensorflow/lite/kernels/svdf.cc and unidirectional_sequence_lstm.cc).
+
+A layer that starts anew in every inference has operators before it that set these tensors: SPLITs of zeros into one
+part. Other copies of constants LiteRT makes once and for all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from redsc.ir import LSTM, SVDF, DType, Graph, Node, TensorType, Value, own_states
+import numpy as np
 
-__all__ = ["RECURRENT", "Operands", "Recurrent", "add_states", "split_states", "state_problems", "with_scales"]
+from redsc.ir import LSTM, SVDF, Array, DType, Graph, Node, Split, TensorType, Value, own_states, starts_anew
+
+__all__ = [
+    "RECURRENT",
+    "Operands",
+    "Recurrent",
+    "add_resets",
+    "add_states",
+    "is_reset",
+    "split_states",
+    "state_problems",
+    "with_scales",
+]
 
 _INTERMEDIATES = 5  # of an int8 LSTM
 
@@ -82,6 +97,27 @@ def state_problems(node: Node, states: Sequence[Value]) -> Iterator[str]:
             yield f"its state is not {kind.dtype.value}{list(kind.shape)}"
         elif kind.dtype is not DType.FLOAT32 and state.type.quant != kind.quant:
             yield f"its state {state.name!r} does not have the scale and zero point that the output has"
+
+
+def add_resets(graph: Graph, node: Node, states: Sequence[Value]) -> Iterator[Value]:
+    """Set the states of a layer that starts anew to zeros before it runs; yield the constants that this takes."""
+    for state in states if starts_anew(node) else ():
+        axis = Value.constant(graph.unused_name(f"{state.name}/axis"), np.array(0, np.int32))
+        zeros = Value.constant(graph.unused_name(f"{state.name}/zeros"), _zeros(state.type), state.type.quant)
+        graph.append("SPLIT", [axis, zeros], [state], Split(1), node.origin, before=node)
+        yield from (axis, zeros)
+
+
+def is_reset(node: Node, variables: Collection[Value]) -> bool:
+    """Whether an operator of a file does nothing but set a tensor that a layer changes to zeros."""
+    if node.op != "SPLIT" or len(node.outputs) != 1 or node.outputs[0] not in variables:
+        return False
+    data = node.operand(1).data
+    return data is not None and np.array_equal(data, _zeros(node.outputs[0].type))
+
+
+def _zeros(kind: TensorType) -> Array:
+    return np.full(kind.shape, 0 if kind.quant is None else kind.quant.zero_point, kind.dtype.numpy)
 
 
 def add_states(graph: Graph, node: Node) -> tuple[tuple[Value, ...], tuple[Value, ...]]:

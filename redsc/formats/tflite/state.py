@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from redsc.formats.tflite.ops import Field, TFLiteOp
-from redsc.formats.tflite.recurrent import RECURRENT, add_states
+from redsc.formats.tflite.recurrent import RECURRENT, add_resets, add_states
 from redsc.ir import (
     LOOKUP,
     DType,
@@ -60,8 +60,8 @@ STATE_FILE_OPS: Mapping[str, TFLiteOp] = {
 class FileGraph:
     """One subgraph of a file, its operators as the file has them.
 
-    `handles` are the values of type RESOURCE, `added` those between the operators of a look-up, `states` those that
-    kernels keep and change, `between` what an operator names besides operands and results.
+    `handles` are the values of type RESOURCE, `added` those between the operators of a look-up, and what states are
+    set to, `states` those that kernels keep and change, `between` what an operator names besides these.
     """
 
     graph: Graph
@@ -101,6 +101,7 @@ def _spell_out(graph: Graph) -> FileGraph:
         elif node.op in RECURRENT:
             kept, between[node] = add_states(result, node)
             states.update(kept)
+            added.update(add_resets(result, node, kept))
     return FileGraph(result, added=frozenset(added), states=frozenset(states), between=between)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,9 +28,9 @@ def _svdf(dtype: DType, time: DType, **shape: int) -> Graph:
     return net.outputs(svdf(net, net.input(2, 7), 5, time=time, **shape))
 
 
-def _lstm(dtype: DType, *, clip: float = 0.0, time_major: bool = False, bits: int = 11) -> Graph:
+def _lstm(dtype: DType, *, bits: int = 11, **attrs: Any) -> Graph:
     net = NetBuilder(dtype)
-    return net.outputs(lstm(net, net.input(3, 4, 9), 6, bits=bits, cell_clip=clip, time_major=time_major))
+    return net.outputs(lstm(net, net.input(3, 4, 9), 6, bits=bits, **attrs))
 
 
 I8, I16, F32 = DType.INT8, DType.INT16, DType.FLOAT32
@@ -40,12 +41,14 @@ GRAPHS: dict[str, Callable[[], Graph]] = {
     "svdf int16 state, rank 1": lambda: _svdf(I8, I16, rank=1),
     "svdf float": lambda: _svdf(F32, F32),
     "lstm": lambda: _lstm(I8),
-    "lstm, clipped": lambda: _lstm(I8, clip=0.25),
+    "lstm, clipped": lambda: _lstm(I8, cell_clip=0.25),
     "lstm, time first": lambda: _lstm(I8, time_major=True),
     "lstm, coarse cell": lambda: _lstm(I8, bits=8),
     "lstm, fine cell": lambda: _lstm(I8, bits=14),
-    "lstm float": lambda: _lstm(F32, clip=0.25),
+    "lstm float": lambda: _lstm(F32, cell_clip=0.25),
     "lstm float, time first": lambda: _lstm(F32, time_major=True),
+    "lstm, from zeros": lambda: _lstm(I8, starts_anew=True),
+    "lstm float, from zeros": lambda: _lstm(F32, starts_anew=True),
     "network": recurrent_net,
     "network, int8 state": lambda: recurrent_net(I8, I8),
     "network, float": lambda: recurrent_net(F32),
