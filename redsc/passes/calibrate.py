@@ -14,6 +14,7 @@ import numpy as np
 from redsc.ir import Array, DType, Graph, Node, Quant, Value, op_def, state_reads, variable_nodes
 from redsc.ir.rules import SameScale
 from redsc.passes.int8 import Role, fixed_quant, role_of, tied_values, why_not_int8
+from redsc.passes.steps import tie_steps
 from redsc.runtime.ranges import Range
 
 __all__ = ["affine_quant", "choose_scales"]
@@ -47,6 +48,7 @@ def choose_scales(
     8. Nodes that stay float tie nothing.
     9. A variable is one group: its initial value, what is read and what is assigned. Levels share it, so that with
        `like` its scale is that of the whole network too.
+    10. The steps of an unrolled layer have groups in common, as `tie_steps` says.
     """
     chooser = _Chooser(graph, ranges, like)
     chooser.spread(keep_float)
@@ -67,6 +69,7 @@ def choose_scales(
         chooser.tie([value for value in (*read.outputs, *assign.present_inputs()) if _is_float(value)])
     for value in graph.activations():
         chooser.add(value)
+    tie_steps([node for node in graph.nodes if not why_not_int8(node, keep_float)], chooser.tie, chooser.root)
     return chooser.scales()
 
 

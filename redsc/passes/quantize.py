@@ -12,6 +12,7 @@ from redsc.ir import (
     Array,
     DType,
     Graph,
+    Lstm,
     Node,
     Quant,
     TensorType,
@@ -183,7 +184,8 @@ class _Quantizer:
             quant = None if value.type.dtype is DType.FLOAT32 else value.type.quant
             self.floats[value] = Value(name, replace(value.type, quant=quant))
             outputs.append(self.floats[value])
-        self.result.append(node.op, inputs, outputs, node.attrs, node.origin)
+        attrs = replace(node.attrs, cell_scale=1.0) if isinstance(node.attrs, Lstm) else node.attrs
+        self.result.append(node.op, inputs, outputs, attrs, node.origin)
         for value in wanted:
             self.result.append("QUANTIZE", [self.floats[value]], [self.declare(value)], NO_ATTRS)
 

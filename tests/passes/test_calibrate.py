@@ -186,3 +186,44 @@ def test_rule_7_a_level_has_the_ports_of_the_whole_network_and_its_decisions() -
 def test_rule_8_a_node_that_stays_float_ties_nothing() -> None:
     found = choose_scales(parse_graph(POOL), {"x": UNIT, "p": UNIT, "r": Range(0.0, 2.0)}, keep_float={"r"})
     assert (found["p"], found["r"]) == (unit_scale(1.0), unit_scale(2.0))
+
+
+def steps(other: str = "%w", origin: str = "rnn") -> str:
+    """Return two steps of a layer: h = tanh(x + h' w) for two parts of the input."""
+    return f"""graph @g {{
+  input %x: f32[2,1,2]
+  input %h: f32[1,2]
+  const %w: f32[2,2] = [1,0.5,-0.5,0.25]
+  const %v: f32[2,2] = [1,0.5,-0.5,0.25]
+  const %zero: i32[3] = [0,0,0]
+  const %one: i32[3] = [1,0,0]
+  const %size: i32[3] = [1,1,2]
+  %x0: f32[1,1,2] = SLICE(%x, %zero, %size) @"rnn"
+  %f0: f32[1,2] = FULLY_CONNECTED(%h, %w, none) @"rnn"
+  %r0: f32[1,2] = RESHAPE(%x0) {{new_shape=[1,2]}} @"rnn"
+  %s0: f32[1,2] = ADD(%r0, %f0) @"rnn"
+  %x1: f32[1,1,2] = SLICE(%x, %one, %size) @"{origin}"
+  %f1: f32[1,2] = FULLY_CONNECTED(%s0, {other}, none) @"{origin}"
+  %r1: f32[1,2] = RESHAPE(%x1) {{new_shape=[1,2]}} @"{origin}"
+  %s1: f32[1,2] = ADD(%r1, %f1) @"{origin}"
+  output %s1
+}}
+"""
+
+
+RANGES = {
+    name: Range(-reach, reach)
+    for name, reach in zip(["x", "h", "f0", "s0", "f1", "s1"], (1, 2, 3, 4, 5, 6), strict=True)
+}
+
+
+def test_rule_10_steps_of_a_layer_share_scales() -> None:
+    found = choose_scales(parse_graph(steps()), RANGES)
+    assert found["f0"] == found["f1"] == affine_quant(Range(-5.0, 5.0))
+    assert found["h"] == found["s0"] == found["s1"] == affine_quant(Range(-6.0, 6.0))
+
+
+@pytest.mark.parametrize("text", [steps("%v"), steps(origin="other")])
+def test_rule_10_layers_of_other_weights_or_another_origin_do_not(text: str) -> None:
+    found = choose_scales(parse_graph(text), RANGES)
+    assert len({found[name] for name in ("f0", "f1", "s0", "s1")}) == 4
