@@ -14,7 +14,7 @@ from redsc.cost.memory import head_bytes, measure_memory
 from redsc.cost.tflm_structs import X86_64_RECORDING
 from redsc.cost.tflm_tail import tail_bytes
 from redsc.formats import write_tflite
-from redsc.ir import Array, DType, Graph, keeps_state
+from redsc.ir import LSTM, Array, DType, Graph, keeps_state
 from redsc.options import Options
 from redsc.passes.groups import find_channel_groups
 from redsc.runtime import EXECUTORS, installed
@@ -142,3 +142,23 @@ def test_measured_on_data_as_one_stream(tmp_path: Path) -> None:
     np.savez(data, x=np.random.default_rng(0).integers(-100, 100, (64, 1, 6)).astype(np.int8))
     artefact = compile_model(path, Options(levels=("100", "50"), data=data))
     assert all(level.quality is not None for level in artefact.report.levels)
+
+
+@needs_tflm
+@pytest.mark.parametrize("kernels", [Kernels.SAFE, Kernels.ENGINE])
+def test_levels_of_an_lstm_that_starts_anew_have_fewer_units(tmp_path: Path, kernels: Kernels) -> None:
+    net = NetBuilder(DType.FLOAT32)
+    states = lstm(net, net.input(6, 1, 8), 24, time_major=True, starts_anew=True)
+    path, data = tmp_path / "net.tflite", tmp_path / "data.npz"
+    path.write_bytes(write_tflite(net.outputs(net.dense(net.reshape(states, 6, 24), 3))))
+    np.savez(data, x=np.random.default_rng(0).standard_normal((64, 6, 1, 8)).astype(np.float32))
+    options = Options(levels=("100", "50"), data=data, budgets=Budgets(kernels=kernels))
+    artefact = compile_model(path, options)
+    layers = [node for graph in artefact.choice.levels.graphs for node in graph.nodes if node.op == LSTM]
+    first, second = (node.outputs[0].type for node in layers)
+    assert (first.dtype, first.shape[-1]) == (DType.INT8, 24)
+    assert second.shape[-1] < 24
+    assert not keeps_state(artefact.choice.levels.graphs[0])
+    if kernels is Kernels.ENGINE:
+        answers = {row.result for row in artefact.report.verification if "C engine" in row.oracle}
+        assert answers == {EXACT}
