@@ -1,4 +1,4 @@
-"""What a model file may ask for before redsc stops."""
+"""What a file may ask for before redsc stops. docs/security.md says where each limit holds."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ class Limits:
     """Caps that hold before anything is allocated or looped over. Sizes are in bytes."""
 
     file_bytes: int = 256 << 20
+    data_bytes: int = 2 << 30
+    log_bytes: int = 64 << 20
+    text_bytes: int = 16 << 20
     nodes: int = 20_000
     tensors: int = 100_000
+    slots: int = 64
     rank: int = 8
     tensor_elements: int = 1 << 28
-    folded_elements: int = 1 << 24
+    folded_bytes: int = 64 << 20
+    folded_work: int = 1 << 27
+    nesting: int = 64
     name_chars: int = 4096
     macs: int = 10_000_000_000
     executor_seconds: int = 60

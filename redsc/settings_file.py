@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from redsc.errors import UsageError
+from redsc.files import read_file
+from redsc.limits import DEFAULT_LIMITS
 
 __all__ = ["load_settings"]
-
-_MOST_FILE_BYTES = 1 << 20
 
 
 def load_settings(path: Path, code: str, page: str) -> Mapping[str, Any]:
@@ -27,15 +27,9 @@ def load_settings(path: Path, code: str, page: str) -> Mapping[str, Any]:
         UsageError: it is no file, too large, or no such text.
     """
     try:
-        if path.exists() and not path.is_file():
-            raise UsageError(f"{path} is no file", code=code, hint=page)
-        with path.open("rb") as file:
-            data = file.read(_MOST_FILE_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(f"cannot read {path}: {reason}", code=code) from error
-    if len(data) > _MOST_FILE_BYTES:
-        raise UsageError(f"{path} is larger than {_MOST_FILE_BYTES:,} B", code=code)
+        data = read_file(path, DEFAULT_LIMITS.text_bytes)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}", code=code, hint=page) from error
     parse = json.loads if path.suffix == ".json" else tomllib.loads
     try:
         content = parse(data.decode())

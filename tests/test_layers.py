@@ -13,7 +13,7 @@ ROOT = Path(redsc.__file__).parent
 # DESIGN section 2: a module imports from its own layer and the layers before it.
 LAYERS = (
     (
-        *("errors", "codes", "units", "limits", "colors", "settings_file", "targets"),
+        *("errors", "codes", "files", "units", "limits", "colors", "settings_file", "targets"),
         *("budgets", "option_texts", "options", "progress", "version"),
     ),
     ("ir",),

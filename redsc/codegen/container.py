@@ -11,9 +11,10 @@ from operator import or_
 import numpy as np
 
 from redsc.cost.memory import NetworkMemory
-from redsc.errors import InternalError
+from redsc.errors import InternalError, LimitExceeded
 from redsc.formats import SIGNATURE, SLOT_BYTES, described_as, read_tflite, shared_constants, write_models
 from redsc.ir import DType, Graph, copy_graph, print_graph
+from redsc.limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["Container", "build_container", "is_container", "is_same_model", "slot_bytes", "slot_count"]
 
@@ -70,11 +71,17 @@ def slot_bytes(data: bytes, slot: int) -> bytes:
     return data[SLOT_BYTES * slot :]
 
 
-def slot_count(data: bytes) -> int:
-    """Return how many slots a container has; an ordinary TFLite model has one."""
+def slot_count(data: bytes, limits: Limits = DEFAULT_LIMITS) -> int:
+    """Return how many slots a container has; an ordinary TFLite model has one.
+
+    Raises:
+        LimitExceeded: there are more than `limits` allow.
+    """
     count = 0
     while data[SLOT_BYTES * count + 4 : SLOT_BYTES * count + 8] == _IDENTIFIER:
         count += 1
+        if count > limits.slots:
+            raise LimitExceeded(f"the container has more than {limits.slots} slots")
     return count
 
 

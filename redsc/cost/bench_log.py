@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from collections import defaultdict
@@ -13,13 +14,14 @@ from statistics import median
 from redsc.cost.latency import OTHER
 from redsc.cost.shape import FORM
 from redsc.errors import Diagnostic, UsageError
+from redsc.files import read_file
 from redsc.ir import ENGINE_OPS, OPS
+from redsc.limits import DEFAULT_LIMITS
 from redsc.targets.grid import Channels
 
 __all__ = ["LOG_VERSION", "BenchLog", "Layer", "read_logs", "table_text"]
 
 LOG_VERSION = 1
-_MOST_BYTES = 1 << 26
 _MOST_LINE = 4096
 _MARK = "redsc-bench "
 _HEADER = re.compile(r"begin (\d{1,9}) (\S{1,80}) (\S{1,80}) (\S{1,80}) (\d{1,9})")
@@ -120,14 +122,10 @@ def read_logs(paths: Iterable[Path]) -> BenchLog:
 
 def _read(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(f"cannot read {path}: {reason}", code="U232") from error
-    if len(data) > _MOST_BYTES:
-        raise UsageError(f"{path} is larger than {_MOST_BYTES:,} B", code="U232", hint="keep its redsc-bench lines")
-    return data.decode("ascii", "replace")
+        return read_file(path, DEFAULT_LIMITS.log_bytes).decode("ascii", "replace")
+    except OSError as error:
+        hint = "keep its redsc-bench lines" if error.errno == errno.EFBIG else None
+        raise UsageError(f"cannot read {path}: {error.strerror}", code="U232", hint=hint) from error
 
 
 def _entry(text: str, path: Path, number: int) -> tuple[Layer, tuple[int, ...]]:

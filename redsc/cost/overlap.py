@@ -22,6 +22,7 @@ from redsc.ir.rules import InPlace, View
 
 __all__ = ["find_overlaps", "overlap_credits", "overlap_distance"]
 
+_MOST_REPLAYED = 1 << 22  # elements of a result
 _VECTOR_CHANNELS = 124  # arm_depthwise_conv_s8_opt takes so many at once with MVE, over all pixels
 
 
@@ -102,7 +103,12 @@ def overlap_distance(node: Node, index: int, kernels: Kernels) -> int | None:
 
 
 def _replay(node: Node, kernels: Kernels) -> Array | None:
-    """Return which element of operand 0 each step reads first, None where the kernel has no order to rely on."""
+    """Return which element of operand 0 each step reads first, None where the kernel has no order to rely on.
+
+    Nor is a kernel replayed that makes more than fits into any microcontroller: it would take seconds.
+    """
+    if node.outputs[0].type.elements > _MOST_REPLAYED:
+        return None
     if kernels.are_ours:
         return engine_reads(node, kernels)
     legal = _LEGAL[kernels].get(node.op)

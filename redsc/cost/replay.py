@@ -118,4 +118,5 @@ def _windows(node: Node, height: int, width: int) -> Array:
 def _first_read(size: int, out: int, kernel: int, stride: int, dilation: int, padding: Padding) -> Array:
     """Return per place along one axis the first index inside the image that its window reads."""
     starts = np.arange(out) * stride - axis_padding(size, out, kernel, stride, dilation, padding)
-    return np.array([next((n for n in range(at, size, dilation) if n >= 0), max(at, 0)) for at in starts.tolist()])
+    inside = starts % dilation  # of a window that begins before the image; it may lie before all of that
+    return np.where(starts >= 0, starts, np.where(inside < size, inside, 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from redsc.errors import Diagnostic, MalformedModel, ModelError, UnsupportedError, UsageError
+from redsc.files import read_file
 from redsc.formats.feedback import Feedback, feed_back
 from redsc.formats.onnx.layout import Layout, laid_out, source_layout
 from redsc.formats.onnx.reader import read_onnx
@@ -106,13 +108,10 @@ def load_model(
     """
     path = Path(path)
     try:
-        if path.exists() and not path.is_file():
-            raise ModelError(f"{path} is not a file", code="M305")
-        if path.stat().st_size > limits.file_bytes:
-            raise ModelError(f"{path.name} is larger than {limits.file_bytes:,} B", code="M302")
-        source = path.read_bytes()
+        source = read_file(path, limits.file_bytes)
     except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}", code="M305") from error
+        code = "M302" if error.errno == errno.EFBIG else "M305"
+        raise ModelError(f"cannot read {path}: {error.strerror}", code=code) from error
     if source[4:8] == b"TFL3":
         if shapes:
             hint = "leave out --shape: it is for ONNX files that leave sizes open"

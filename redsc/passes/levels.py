@@ -8,7 +8,9 @@ from pathlib import Path
 
 from redsc.budgets import Budgets
 from redsc.errors import Diagnostic, InternalError, UsageError, did_you_mean
+from redsc.files import read_file
 from redsc.ir import Graph
+from redsc.limits import DEFAULT_LIMITS
 from redsc.options import Options
 from redsc.passes import SELECTORS
 from redsc.passes.base import load
@@ -146,7 +148,7 @@ def _given(graph: Graph, options: Options, path: Path) -> Levels:
         hint = "leave out --resolution and --crop, or edit the plan"
         raise UsageError("--plan says already what levels see", code="U212", hint=hint)
     try:
-        plan = LevelPlan.from_json(path.read_text("utf-8"))
+        plan = LevelPlan.from_json(read_file(path, DEFAULT_LIMITS.text_bytes).decode("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the plan {path}", code="U205", evidence=[str(error)]) from error
     structure = find_structure(graph, options.freeze, plan.segments)

@@ -15,6 +15,8 @@ import numpy as np
 from redsc.errors import Diagnostic, UsageError
 from redsc.formats import Model
 from redsc.ir import Array, DType, Quant, Value
+from redsc.limits import DEFAULT_LIMITS, Limits
+from redsc.runtime.archive import read_arrays
 
 __all__ = ["DataSet", "data_warnings", "load_data"]
 
@@ -53,32 +55,19 @@ class DataSet:
         )
 
 
-def load_data(path: Path, model: Model) -> DataSet:
+def load_data(path: Path, model: Model, limits: Limits = DEFAULT_LIMITS) -> DataSet:
     """Read an `.npz`: `x` (or one array per input, by its name) in the model file's layout and range, maybe `y`.
 
     Raises:
         UsageError: the file is no such archive, or its arrays do not fit the model.
     """
-    arrays = _read_arrays(path)
+    arrays = read_arrays(path, limits)
     keys = ["x"] if len(model.inputs) == 1 else [port.name for port in model.inputs]
     columns = [_column(arrays, key, index, model) for index, key in enumerate(keys)]
     samples = [list(row) for row in zip(*columns, strict=False)]
     if not samples or any(len(column) != len(samples) for column in columns):
         raise UsageError(f"{path} has no samples, or not one per input", code="U207")
     return DataSet(samples, _labels(arrays.get("y"), len(samples), model.graph.outputs[0].type.elements))
-
-
-def _read_arrays(path: Path) -> dict[str, Array]:
-    hint = "numpy.savez(path, x=samples, y=labels) writes one"
-    try:
-        archive = np.load(path, allow_pickle=False)
-        arrays = {name: archive[name] for name in getattr(archive, "files", ())}
-    except Exception as error:  # numpy, zipfile and zlib raise families of their own on damaged files
-        reason = getattr(error, "strerror", None) or "it is no .npz of plain arrays"
-        raise UsageError(f"cannot read the data file {path}: {reason}", code="U207", hint=hint) from error
-    if not arrays:
-        raise UsageError(f"{path} is no archive of named arrays", code="U207", hint=hint)
-    return arrays
 
 
 def _labels(labels: Array | None, count: int, classes: int) -> Array | None:

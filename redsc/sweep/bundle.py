@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from redsc.codegen.files import write_files
 from redsc.errors import UsageError
+from redsc.files import read_file
 from redsc.formats import load_model
 from redsc.formats.onnx.depends import external_files
 from redsc.limits import DEFAULT_LIMITS
@@ -90,7 +91,7 @@ def _with_paths(options: Options, paths: Mapping[str, Path]) -> Options:
 
 def _bytes_of(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path, DEFAULT_LIMITS.data_bytes)
     except OSError as error:
         message = f"cannot read {path}: {error.strerror}"
         raise UsageError(message, code="U241", hint=f"{_NAME} in a path is the model's name") from error

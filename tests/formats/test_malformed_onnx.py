@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from redsc.errors import MalformedModel
+from redsc.errors import LimitExceeded, MalformedModel
 from redsc.formats.onnx.reader import read_onnx
 
 
@@ -37,7 +37,6 @@ ONNX = {
     "no-operands": _onnx(helper.make_node("Gemm", [], ["y"])),
     "no-outputs": _onnx(helper.make_node("Relu", ["x"], [])),
     "negative-shape": _onnx(dims=[-3, 4]),
-    "huge-shape": _onnx(dims=[2**40, 2**40]),
     "short-data": _onnx(raw=bytes(12)),
     "long-data": _onnx(raw=bytes(4096)),
     "truncated": _onnx()[:-20],
@@ -49,6 +48,12 @@ ONNX = {
 def test_a_hostile_onnx_file(case: str) -> None:
     with pytest.raises(MalformedModel):
         read_onnx(ONNX[case])
+
+
+@pytest.mark.parametrize("dims", [[2**40, 2**40], [1] * 9])
+def test_a_constant_beyond_the_limits(dims: list[int]) -> None:
+    with pytest.raises(LimitExceeded):
+        read_onnx(_onnx(dims=dims))
 
 
 def test_a_name_that_is_not_text() -> None:

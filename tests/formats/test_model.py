@@ -79,7 +79,7 @@ def test_a_file_that_is_no_model_is_malformed(name: str, content: bytes, tmp_pat
 def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(bytes(1001))
-    with pytest.raises(ModelError, match=r"model\.tflite is larger than 1,000 B") as caught:
+    with pytest.raises(ModelError, match=r"model\.tflite: it is larger than 1,000 B") as caught:
         load_model(path, Limits(file_bytes=1000))
     assert caught.value.diagnostic.code == LimitExceeded.default_code
 

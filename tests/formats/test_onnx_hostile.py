@@ -18,7 +18,7 @@ HUGE = 1 << 40
 IMAGE = [1, 2, 4, 4]
 W = weights(2, 2, 3, 3)
 MOST_BYTES = 64 << 20
-MOST_SECONDS = 20.0  # a slow machine needs 6; quadratic time would be minutes
+MOST_SECONDS = 20.0  # of the processor: 6 are needed, quadratic time would be minutes
 
 
 def constant(op: str, *operands: Array, **attributes: Any) -> bytes:
@@ -112,17 +112,17 @@ LONG = {
 def test_long_models_take_linear_time(case: str) -> None:
     nodes, wanted = LONG[case]
     data = onnx_model(nodes, {"x": [1, 4]}, {})
-    start = time.monotonic()
+    start = time.process_time()
     assert len(read(data).nodes) == wanted
-    assert time.monotonic() - start < MOST_SECONDS
+    assert time.process_time() - start < MOST_SECONDS
 
 
 def test_long_chains_of_constants_are_folded_in_linear_time() -> None:
     nodes = [*chain(DEFAULT_LIMITS.nodes - 1, "Neg", source="k"), make_node("Add", ["x", "y"], ["z"])]
-    start = time.monotonic()
+    start = time.process_time()
     graph = read(onnx_model(nodes, {"x": [1, 4]}, {"k": weights(4)}, outputs=["z"]))
     assert [node.op for node in graph.nodes] == ["ADD"]
-    assert time.monotonic() - start < MOST_SECONDS
+    assert time.process_time() - start < MOST_SECONDS
 
 
 def test_more_nodes_than_the_limit_are_refused() -> None:

@@ -12,7 +12,7 @@ from redsc.formats.onnx.reader import read_onnx
 from redsc.ir import Array, print_graph, verify_graph
 from redsc.limits import Limits
 
-LIMITS = Limits(file_bytes=1 << 20, tensor_elements=1 << 20, folded_elements=1 << 16)
+LIMITS = Limits(file_bytes=1 << 20, tensor_elements=1 << 20, folded_bytes=1 << 19)
 
 
 def _model(nodes: list[Any], constants: dict[str, Array], opset: int = 18) -> bytes:

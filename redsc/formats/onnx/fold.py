@@ -34,7 +34,10 @@ _FOLDABLE_NAMES = """
 """
 _FOLDABLE = frozenset(_FOLDABLE_NAMES.split())
 _NONE_GIVEN: Mapping[str, Shape] = MappingProxyType({})
-_ROUNDS = 16  # nested shape programs of real exports need 2 or 3
+_LOOPS = ("Erf", "GatherND", "ScatterND")  # the evaluator computes these in Python, number by number
+_LOOP_WORK = 100
+_WIDEST = 8  # bytes of an element
+_ROUNDS = 64  # shape programs one behind the other; real exports have up to 8
 
 
 def fold_model(model: Any, limits: Limits, sizes: Mapping[str, Shape] = _NONE_GIVEN) -> OnnxModel:
@@ -130,21 +133,36 @@ def _fold_nodes(
     onnx: Any, model: Any, opset: int, shapes: Mapping[str, Shape], constants: Mapping[str, Array], limits: Limits
 ) -> dict[str, Array]:
     """Return the constants that the graph's nodes make of constants and of static shapes."""
-    known, folded, work = dict(constants), dict[str, Array](), 0
+    known, folded, work, nbytes = dict(constants), dict[str, Array](), 0, 0
     for node in model.graph.node:
         operands = [known.get(name) for name in node.input]
         if node.op_type in _SHAPE_OPS and _is_static(node.input[0], shapes):
             found = [_SHAPE_OPS[node.op_type](shapes[node.input[0]], _attributes(onnx, node))]
         elif _can_fold(node, known, shapes, limits):
+            work += _work(node, operands, shapes)
+            _check_folded(work, nbytes, limits)
             found = _evaluate(onnx, node, operands, opset)
         else:
             continue
         known |= zip(node.output, found, strict=False)
         folded |= zip(node.output, found, strict=False)
-        work += sum(array.size for array in (*operands, *found) if array is not None)
-        if work > limits.tensor_elements:
-            raise LimitExceeded("the constants that the model computes are too large")
+        nbytes += sum(array.nbytes for array in found)
+        _check_folded(work, nbytes, limits)
     return folded
+
+
+def _check_folded(work: int, nbytes: int, limits: Limits) -> None:
+    if work > limits.folded_work or nbytes > limits.folded_bytes:
+        raise LimitExceeded("the constants that the model computes are too large")
+
+
+def _work(node: Any, operands: Iterable[Array | None], shapes: Mapping[str, Shape]) -> int:
+    """Return about how many numbers ONNX's evaluator reads and makes for a node."""
+    read = [array for array in operands if array is not None]
+    made = sum(prod(shapes[name]) for name in node.output if name in shapes)
+    if node.op_type == "MatMul" and read and read[0].ndim:
+        made *= read[0].shape[-1]
+    return (sum(array.size for array in read) + made) * (_LOOP_WORK if node.op_type in _LOOPS else 1)
 
 
 def _shape_of(shape: Shape, attributes: Mapping[str, Any]) -> Array:
@@ -170,7 +188,7 @@ def _can_fold(node: Any, known: Mapping[str, Array], shapes: Mapping[str, Shape]
 
 def _is_small(name: str, shapes: Mapping[str, Shape], limits: Limits) -> bool:
     shape = shapes.get(name, (-1,))
-    return all(n >= 0 for n in shape) and prod(shape) <= limits.folded_elements
+    return all(n >= 0 for n in shape) and _WIDEST * prod(shape) <= limits.folded_bytes
 
 
 def _evaluate(onnx: Any, node: Any, inputs: Iterable[Array | None], opset: int) -> list[Array]:

@@ -46,6 +46,9 @@ def infer_shapes(onnx: Any, model: Any) -> Any:
 def _infer_around_slices(onnx: Any, model: Any) -> Any:
     """Return the model with inferred shapes; onnx sees a Slice only once the sizes of its data are known and sound.
 
+    Values are not propagated (`data_prop`): onnx makes a list as long as a vector that it sees, and 2^28 zeros take
+    ten bytes of a file. What depends on values is folded, and inferred in the next round.
+
     It infers sizes below zero where a padding is longer than an image, and then its rule for Slice ends the process
     (a failed std::clamp, onnx 1.23).
     """
@@ -56,7 +59,7 @@ def _infer_around_slices(onnx: Any, model: Any) -> Any:
     for _ in range(_SLICES):
         for index in hidden:
             model.graph.node[index].domain = _HIDDEN
-        model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+        model = onnx.shape_inference.infer_shapes(model, strict_mode=True)
         for index in hidden:
             model.graph.node[index].domain = ""
         sound = _sound_tensors(model.graph)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ def parse_onnx(data: bytes, limits: Limits, directory: Path | None) -> Any:
     if model.functions:
         from onnx import inliner
 
+        _check_functions(model, limits)
         model = inliner.inline_local_functions(model)
     _bind_inert_inputs(onnx, model.graph)
     weights = [item for graph in all_graphs(model.graph) for item in graph.initializer]
@@ -68,7 +69,8 @@ def admit(onnx: Any, model: Any, limits: Limits) -> Any:
     """
     _check_counts(model, limits)
     model = _expand_functions(onnx, model)
-    _check_names(model.graph)
+    _check_counts(model, limits)
+    _check_names(model.graph, limits)
     _drop_unused_nodes(model.graph)
     _refuse_unknown_ops(model.graph)
     expand_quantized_ops(onnx, model.graph)
@@ -113,6 +115,38 @@ def _check_counts(model: Any, limits: Limits) -> None:
         raise LimitExceeded(f"the model has {nodes:,} nodes")
 
 
+def _check_functions(model: Any, limits: Limits) -> None:
+    """Check how many nodes the model has once its functions are written out: each may call others many times."""
+    bodies = {(item.domain, item.name): item for item in model.functions}
+    sizes = dict[tuple[str, str], int]()
+
+    def size(nodes: Any, depth: int) -> int:
+        if depth > limits.nesting:
+            raise LimitExceeded(f"functions call each other more than {limits.nesting} deep, or without end")
+        total = 0
+        for node in _with_inner_nodes(nodes):
+            key = (node.domain, node.op_type)
+            if key in bodies and key not in sizes:
+                sizes[key] = size(bodies[key].node, depth + 1)
+            total += sizes.get(key, 1)
+            if total > limits.nodes:
+                raise LimitExceeded(
+                    f"the model has more than {limits.nodes:,} nodes with its functions written out"
+                )
+        return total
+
+    size(model.graph.node, 0)
+
+
+def _with_inner_nodes(nodes: Any) -> Iterator[Any]:
+    """Yield nodes, and those of the graphs in their attributes."""
+    for node in nodes:
+        yield node
+        for attribute in node.attribute:
+            for graph in (attribute.g, *attribute.graphs):
+                yield from _with_inner_nodes(graph.node)
+
+
 def _check_opset(onnx: Any, model: Any) -> None:
     """Check that the operators' definitions are known."""
     versions = {item.domain: item.version for item in model.opset_import}
@@ -125,7 +159,7 @@ def _check_opset(onnx: Any, model: Any) -> None:
         )
 
 
-def _check_names(proto: Any) -> None:
+def _check_names(proto: Any, limits: Limits) -> None:
     """Check that names are text and that every tensor has one producer, which comes before its readers."""
     made = {item.name for item in (*proto.input, *proto.initializer)}
     for node in proto.node:
@@ -134,6 +168,8 @@ def _check_names(proto: Any) -> None:
             raise MalformedModel(f"a name of node {node.name!r} is not text")
         if not node.output:
             raise MalformedModel(f"node {node.name!r} has no outputs")
+        if max(map(len, names)) > limits.name_chars:
+            raise LimitExceeded(f"node {node.name[:80]!r}: a name has more than {limits.name_chars:,} characters")
         for name in node.input:
             if name and name not in made:
                 raise MalformedModel(f"node {node.name!r} reads {name!r}, which nothing before it makes")
@@ -209,5 +245,7 @@ def _check_inputs(proto: Any) -> None:
 def _check_constants(items: Any, limits: Limits) -> None:
     for item in items:
         dims = list(item.dims)
-        if any(n < 0 for n in dims) or prod(dims) > limits.tensor_elements:
+        if any(n < 0 for n in dims):
             raise MalformedModel(f"constant {item.name!r} has the shape {dims}")
+        if len(dims) > limits.rank or prod(dims) > limits.tensor_elements:
+            raise LimitExceeded(f"constant {item.name!r} has the shape {dims}")

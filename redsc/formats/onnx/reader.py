@@ -78,6 +78,8 @@ def read_onnx(
         raise MalformedModel(f"damaged ONNX file ({type(error).__name__}: {error})") from error
     _name_as_in_file(context, [item.name for item in proto.graph.output])
     verify_graph(graph)
+    if len(graph.nodes) > limits.nodes:
+        raise LimitExceeded(f"the model becomes {len(graph.nodes):,} operators, the limit is {limits.nodes:,}")
     for value in graph.activations():
         if value.type.elements > limits.tensor_elements:
             raise LimitExceeded(f"tensor {value.name!r} has the shape {list(value.type.shape)}")

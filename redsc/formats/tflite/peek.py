@@ -98,8 +98,11 @@ def is_computed_alike(data: bytes, graph: Graph) -> bool:
 
 
 def described_as(data: bytes) -> str:
-    """Return the description of a sound model."""
-    return (tflite.Model.GetRootAs(data, 0).Description() or b"").decode("utf-8", "replace")
+    """Return the description of a sound model, an empty one where it is damaged: a graph is read without it."""
+    try:
+        return (tflite.Model.GetRootAs(data, 0).Description() or b"").decode("utf-8", "replace")
+    except Exception:  # the flatbuffers accessors raise struct.error, IndexError, TypeError, ...
+        return ""
 
 
 def planned_offsets(data: bytes) -> dict[str, int]:

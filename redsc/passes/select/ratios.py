@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from redsc.errors import UsageError, did_you_mean
+from redsc.files import read_file
+from redsc.limits import DEFAULT_LIMITS
 from redsc.passes.plan import ceiling_name
 from redsc.passes.select.problem import Problem, Selection, Solver
 from redsc.passes.select.shortfall import budget_error
@@ -65,7 +67,7 @@ def _is_ratio(ratio: object) -> bool:
 
 def _read(path: Path) -> dict[str, float]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        return tomllib.loads(read_file(path, DEFAULT_LIMITS.text_bytes).decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         message = f"cannot read the ratios {path}"
         raise UsageError(message, code="U226", evidence=[str(error)], hint=_HINT) from error
