@@ -166,6 +166,8 @@ def _quantisation(graph: Graph) -> Iterator[str]:
             yield f"{value.name!r} has {len(quant.scales)} scales along axis {quant.axis} of {list(shape)}"
         if len(quant.zero_points) not in (1, len(quant.scales)):
             yield f"{value.name!r} has {len(quant.scales)} scales and {len(quant.zero_points)} zero points"
+        if value.type.dtype is DType.INT8 and not all(-128 <= point <= 127 for point in quant.zero_points):
+            yield f"{value.name!r} has a zero point that is no int8"
 
 
 def _shapes_infer(node: Node, op: OpDef) -> Iterator[str]:

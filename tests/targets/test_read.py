@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redsc.errors import UsageError
+from redsc.limits import DEFAULT_LIMITS
 from redsc.targets import Evidence, FlashCache, find_target, tables_of
 from redsc.targets.read import read_table, read_target
 
@@ -145,7 +146,7 @@ def test_what_is_no_file_or_no_toml_is_an_error(tmp_path: Path) -> None:
     assert "is no JSON" in reasons(written(tmp_path, "{", "mine.json"))
     assert "has no keys" in reasons(written(tmp_path, "[]", "mine.json"))
     assert "is no TOML" in reasons(written(tmp_path, "a = " + "[" * 5_000))
-    assert "is larger than" in reasons(written(tmp_path, "#" * (1 << 20) + "\n"))
+    assert "is larger than" in reasons(written(tmp_path, "#" * DEFAULT_LIMITS.text_bytes + "\n"))
     (tmp_path / "mine.toml").write_bytes(b"\xff\xfe\x00")
     assert "is no TOML" in reasons(tmp_path / "mine.toml")
 
