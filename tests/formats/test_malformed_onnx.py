@@ -50,7 +50,7 @@ def test_a_hostile_onnx_file(case: str) -> None:
         read_onnx(ONNX[case])
 
 
-@pytest.mark.parametrize("dims", [[2**40, 2**40], [1] * 9])
+@pytest.mark.parametrize("dims", [[2**40, 2**40], [1] * 7 + [3, 4]])
 def test_a_constant_beyond_the_limits(dims: list[int]) -> None:
     with pytest.raises(LimitExceeded):
         read_onnx(_onnx(dims=dims))
