@@ -7,6 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
+import click
+
+from redsc.cli.commands import cli
+from redsc.cli.config import file_options, read_config
 from redsc.codegen.container import slot_bytes, slot_count
 from redsc.compile import read_model, slice_level
 from redsc.cost.bench_log import read_logs, table_text
@@ -99,6 +103,11 @@ def _read_log(path: Path) -> object:
     return list(log.notes()), table_text(log)
 
 
+def _read_options(path: Path) -> object:
+    config = read_config(path)
+    return [file_options(config, click.Context(verb, info_name=name)) for name, verb in cli.commands.items()]
+
+
 KINDS: Mapping[str, Kind] = {
     "tflite-bytes": Kind("case.tflite", seeds.tflite, hostile_bytes, _analyze, 20),
     "tflite-structure": Kind("case.tflite", seeds.tflite, mutate_tflite, _analyze, 12),
@@ -109,7 +118,8 @@ KINDS: Mapping[str, Kind] = {
     "plan": Kind("case.json", seeds.plans, mutate_json, _apply_plan, 4),
     "plan-bytes": Kind("case.json", seeds.plans, hostile_bytes, _apply_plan, 3),
     "npz": Kind("case.npz", seeds.samples, mutate_npz, _load_samples, 2),
-    "target": Kind("case.toml", seeds.targets, mutate_text, lambda path: find_target(str(path)), 10),
+    "options": Kind("case.toml", seeds.options, mutate_text, _read_options, 4),
+    "target": Kind("case.toml", seeds.targets, mutate_text, lambda path: find_target(str(path)), 6),
     "table": Kind("case.json", seeds.tables, mutate_json, read_table, 10),
     "ratios": Kind("case.toml", seeds.ratios, mutate_text, _use_ratios, 4),
     "log": Kind("case.log", seeds.logs, mutate_text, _read_log, 6),

@@ -79,6 +79,17 @@ def samples() -> Sequence[bytes]:
 
 
 @cache
+def options() -> Sequence[bytes]:
+    """Return options in a file: the example of the documentation, and tables of verbs."""
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    example = page.partition("```toml\n")[2].partition("```")[0]
+    return [
+        example.encode(),
+        b'ram = "200KB"\nlevels = [100, 50]\n[levels]\nselect = "joint"\n[verify]\nquiet = true\n',
+    ]
+
+
+@cache
 def targets() -> Sequence[bytes]:
     """Return descriptions of boards."""
     return [text.encode() for text in (TARGET, TARGET + INLINE)]
