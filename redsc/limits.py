@@ -14,7 +14,7 @@ class Limits:
     file_bytes: int = 256 << 20
     data_bytes: int = 2 << 30
     log_bytes: int = 64 << 20
-    text_bytes: int = 16 << 20
+    text_bytes: int = 1 << 20
     nodes: int = 20_000
     tensors: int = 100_000
     slots: int = 64

@@ -35,6 +35,7 @@ _EXTRAS: Mapping[str, str] = {
     "tune": "--tune, --importance taylor",
     "cluster": "redsc sweep --scheduler",
     "docs": "make docs: the documentation as a site",
+    "fuzz": "benchmarks/guided_fuzzing.py: hostile files, guided by coverage",
 }
 _TOOLS: Mapping[tuple[str, ...], tuple[str, str]] = {  # of one name or another: what it enables, the Debian package
     ("cc", "gcc", "clang"): ("--backend c: every level runs on this machine", "gcc"),
