@@ -31,6 +31,7 @@ VERBS = {  # completion is for shells
 ELSEWHERE = {  # options that are no keyword of the same name: of which function they are the work
     ("analyze", "html"): "render_analysis",
     ("analyze", "overlay"): "render_overlays",
+    ("analyze", "recurrent"): "read_model.recurrent",
     ("analyze", "shape"): "read_model.shapes",
     ("analyze", "signature"): "read_model.signature",
     ("analyze", "state"): "read_model.states",

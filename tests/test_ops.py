@@ -42,10 +42,11 @@ def test_tflite_micro_registers_every_op() -> None:
 def test_the_tflite_row_stores_every_attribute(name: str) -> None:
     row = TFLITE_OPS[name]
     assert isinstance(row, TFLiteOp)
+    attributes = {item.name for item in fields(OPS[name].attrs)}
     apart = {"variable"} if OPS[name].is_stateful else set()  # a VAR_HANDLE stores it
     if name in RECURRENT:
-        apart = set(RECURRENT[name].scales)  # a tensor has them
-    assert {item.attr for item in row.fields} | apart == {item.name for item in fields(OPS[name].attrs)}
+        apart = {*RECURRENT[name].scales, "starts_anew"} & attributes  # tensors have them, and a SPLIT of zeros
+    assert {item.attr for item in row.fields} | apart == attributes
 
 
 @pytest.mark.parametrize(("name", "row"), STATE_FILE_OPS.items())

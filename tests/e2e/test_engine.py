@@ -24,7 +24,7 @@ from tests.e2e.test_zoo import MODELS, SHAPES, needs_zoo
 from tests.firmware.build import WARNINGS, XTENSA
 from tests.firmware.engine.harness import Machine
 from tests.formats.onnx_models import ints, make_node, onnx_model
-from tests.helpers import MLPERF
+from tests.helpers import FRONT_END, MLPERF
 
 pytest.importorskip("tflite_micro", reason="needs the tflite-micro wheel: pip install redsc[tflm]")
 
@@ -45,7 +45,7 @@ MACHINES = {"host": HOST_SANITIZED, "cortex-m4": M4, "rv32imac": RV32}
 EVERY_MACHINE = pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES)
 MOST_EMULATED_FLOAT_MACS = 1_000_000
 FLOAT_ONLY = "exports/miscacts.dynamo18.onnx"
-ALL = [*MODELS, *EXPORTS, FLOAT_ONLY, *QDQ]
+ALL = [*(name for name in MODELS if name != FRONT_END), *EXPORTS, FLOAT_ONLY, *QDQ]
 
 
 def name_of(path: str) -> str:
@@ -151,3 +151,10 @@ def test_a_network_without_kernels_is_refused_with_all_its_nodes(tmp_path: Path)
         write_engine(path, OPTIONS)
     assert caught.value.diagnostic.code == "N411"
     assert [line.split()[0] for line in caught.value.diagnostic.evidence] == ["ROUND", "CUMSUM"]
+
+
+def test_the_audio_front_end_is_refused_by_name(zoo: Zoo) -> None:
+    with pytest.raises(UnsupportedError) as caught:
+        write_engine(zoo(FRONT_END), OPTIONS)
+    assert caught.value.diagnostic.code == "N411"
+    assert "SignalWindow 'signal_window': only tflite-micro has a kernel" in str(caught.value)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from redsc.formats import write_tflite
-from redsc.ir import Array, DType, Graph, Reshape, Value, parse_graph, print_graph, verify_graph
+from redsc.ir import OPS, Array, DType, Graph, Reshape, Value, parse_graph, print_graph, verify_graph
 from redsc.ir.rules import Signature
 from redsc.passes.base import Log
 from redsc.passes.simplify.fold_constants import FoldConstants
@@ -147,7 +147,10 @@ def _case(item: object) -> str:
     return str(item)
 
 
-@pytest.mark.parametrize(("name", "row"), list(pure_cases()), ids=_case)
+VIEWED = {row.output for row in OPS["RESHAPE"].signatures}  # types of which a view of a constant can be the output
+
+
+@pytest.mark.parametrize(("name", "row"), [item for item in pure_cases() if item[1].output in VIEWED], ids=_case)
 def test_every_op_is_folded_to_what_litert_answers_of_inputs(name: str, row: Signature) -> None:
     graph = sample_graph(name, row)
     (sample,) = sample_inputs(graph, 1)

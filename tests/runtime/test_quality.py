@@ -205,5 +205,5 @@ def test_a_damaged_archive_is_a_usage_error(tmp_path: Path, model: Model, conten
 
 def test_a_single_array_is_a_usage_error(tmp_path: Path, model: Model) -> None:
     np.save(tmp_path / "x.npy", np.zeros((6, 8, 8, 3), np.int8))
-    with pytest.raises(UsageError, match="no archive of named arrays"):
+    with pytest.raises(UsageError, match=r"no \.npz of plain arrays"):
         load_data(tmp_path / "x.npy", model)
