@@ -18,7 +18,7 @@ from redsc.passes.select.terms import Cost, Term
 
 __all__ = ["Choices", "Sweep", "Variable"]
 
-_MOST_UNITS = 4000  # of the MACs of a level
+_MOST_UNITS = 2000  # of the MACs of a level
 _MOST_STATES = 2**13
 _MOST_NUMBERS = 2**20  # of states with units
 
