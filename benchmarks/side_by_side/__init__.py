@@ -8,7 +8,7 @@ under FOLDER when it is first asked for. minimalloc (its compiled program) and t
 package index: what is not given is left out, and says so. REDS' own integer program, with solvers that are free,
 is compared in `benchmarks/joint_selection.py --ilp`.
 
-process.py       runs a program, says what it took
+process.py       runs a program, says what it took; launch.py is what starts it
 environments.py  what each tool needs installed
 tasks.py         parts of redsc without a verb of their own, as programs
 conversion.py, quantization.py, order.py, packing.py    a comparison each: rows of tools, on the same inputs

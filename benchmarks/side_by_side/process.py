@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 __all__ = ["ROOT", "Failed", "Taken", "redsc", "run", "task"]
 
 ROOT = Path(__file__).resolve().parents[2]
+_LAUNCH = Path(__file__).with_name("launch.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +35,30 @@ def run(command: Sequence[str | Path], folder: Path, limit: float) -> Taken:
     Raises:
         Failed: it exits with an error, or is not done after `limit` seconds of clock.
     """
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            list(map(str, command)),
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=_environment(),
-        )
-        timer = threading.Timer(limit, process.kill)
-        timer.start()
-        _, status, used = os.wait4(process.pid, 0)
-        is_late = not timer.is_alive()
-        timer.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            log.seek(0)
-            lines = log.read().decode(errors="replace").strip().splitlines() or ["no word"]
-            raise Failed(f"not done after {limit:.0f} s" if is_late else f"fails: {lines[-1][:60]}")
-    return Taken(used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6)
+    with tempfile.TemporaryDirectory() as name:
+        figures, log = Path(name) / "figures", Path(name) / "log"
+        words = [sys.executable, "-S", str(_LAUNCH), str(figures), *map(str, command)]
+        with log.open("wb") as said:
+            process = subprocess.Popen(
+                words,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                env=_environment(),
+                start_new_session=True,
+            )
+            try:
+                process.wait(limit)
+            except subprocess.TimeoutExpired as late:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                raise Failed(f"not done after {limit:.0f} s") from late
+        seconds, kibibytes, status = figures.read_text().split()
+        if status != "0":
+            lines = log.read_text(errors="replace").strip().splitlines() or ["no word"]
+            raise Failed(f"fails: {lines[-1][:60]}")
+    return Taken(float(seconds), int(kibibytes) * 1024 / 1e6)
 
 
 def redsc(*arguments: str | Path) -> list[str | Path]:
