@@ -64,10 +64,9 @@ def error(recorded: Path, made: Path) -> str:
 
 
 def _laid_out(numbers: Array, shape: tuple[int, ...]) -> Array:
-    """Return PyTorch's array in the shape of a port, channels last if that is what fits."""
-    if numbers.shape == shape:
-        return numbers
-    last = np.moveaxis(numbers, 1, -1)
-    if last.shape != shape:
-        raise ValueError(f"a port has the shape {shape}")
-    return np.ascontiguousarray(last)
+    """Return PyTorch's array in the shape of a port, channels last if that fits; axes of one are no matter."""
+    sizes = [size for size in shape if size > 1]
+    for form in (numbers, np.moveaxis(numbers, 1, -1)):
+        if [size for size in form.shape if size > 1] == sizes:
+            return np.ascontiguousarray(form).reshape(shape)
+    raise ValueError(f"a port has the shape {[int(size) for size in shape]}")

@@ -29,7 +29,7 @@ class Environment:
         programs = folder / self.name / "bin"
         if (programs.parent / "installed").exists():
             return programs
-        if shutil.which(self.python) is None:
+        if not _runs(self.python):
             raise Failed(f"left out: no {self.python}")
         install = [str(programs / "pip"), "install", "--quiet", *self.requirements]
         for command in ([self.python, "-m", "venv", "--clear", str(programs.parent)], install):
@@ -40,6 +40,14 @@ class Environment:
                 )
         (programs.parent / "installed").touch()
         return programs
+
+
+def _runs(python: str) -> bool:
+    """Whether there is such a Python; the name alone may be one that a version manager only passes on."""
+    found = shutil.which(python)
+    return (
+        found is not None and subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0
+    )
 
 
 _TENSORFLOW = ("tensorflow-cpu==2.19.0", "tf-keras==2.19.0", "onnx<1.20", "onnx-graphsurgeon", "onnxsim")
