@@ -10,6 +10,7 @@ import numpy as np
 
 from redsc.ir import Array
 
+from .litert import load
 from .process import ROOT, Taken, redsc, run
 from .row import Row, attempt
 from .setting import Setting
@@ -46,13 +47,9 @@ def _onnx2tf(setting: Setting, tool: str, source: Path, out: Path) -> Taken:
 
 def error(recorded: Path, made: Path) -> str:
     """Return the largest error to PyTorch's recorded answer, relative to its largest number, and the operators."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
     data = np.load(recorded)
-    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     try:
-        interpreter = Interpreter(model_content=made.read_bytes(), experimental_op_resolver_type=plain)
-        interpreter.allocate_tensors()
+        interpreter = load(made)
         (port,), result = interpreter.get_input_details(), interpreter.get_output_details()[0]
         interpreter.set_tensor(port["index"], _laid_out(data["x"], tuple(port["shape"])))
         interpreter.invoke()

@@ -44,10 +44,9 @@ class Environment:
 
 def _runs(python: str) -> bool:
     """Whether there is such a Python; the name alone may be one that a version manager only passes on."""
-    found = shutil.which(python)
-    return (
-        found is not None and subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0
-    )
+    if shutil.which(python) is None:
+        return False
+    return subprocess.run([python, "--version"], capture_output=True, check=False).returncode == 0
 
 
 _TENSORFLOW = ("tensorflow-cpu==2.19.0", "tf-keras==2.19.0", "onnx<1.20", "onnx-graphsurgeon", "onnxsim")

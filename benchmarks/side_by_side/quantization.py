@@ -11,6 +11,7 @@ import numpy as np
 from redsc.ir import Array
 from redsc.runtime.compare import signal_to_noise_db
 
+from .litert import load
 from .process import ROOT, Taken, redsc, run, task
 from .row import Row, attempt
 from .setting import Setting
@@ -51,7 +52,7 @@ def _ai_edge_quantizer(setting: Setting, source: Path, data: Path, made: Path) -
 
 def _noise(model: Path) -> Array:
     """Return samples from a normal distribution, as PyTorch's recorded input."""
-    shape = _interpreter(model).get_input_details()[0]["shape"]
+    shape = load(model).get_input_details()[0]["shape"]
     return np.random.default_rng(1).standard_normal((CALIBRATE + MEASURE, *shape), np.float32)
 
 
@@ -65,7 +66,7 @@ def ratio(source: Path, samples: Array, made: Path) -> str:
 
 
 def _answers(model: Path, samples: Array) -> list[Array]:
-    interpreter = _interpreter(model)
+    interpreter = load(model)
     (port,), result = interpreter.get_input_details(), interpreter.get_output_details()[0]
     answers = []
     for sample in samples:
@@ -77,12 +78,3 @@ def _answers(model: Path, samples: Array) -> list[Array]:
         numbers = interpreter.get_tensor(result["index"]).astype(np.float32)
         answers.append((numbers - zero) * np.float32(scale) if scale else numbers)
     return answers
-
-
-def _interpreter(model: Path):  # type: ignore[no-untyped-def]
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = Interpreter(model_content=model.read_bytes(), experimental_op_resolver_type=plain)
-    interpreter.allocate_tensors()
-    return interpreter

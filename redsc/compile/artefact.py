@@ -37,7 +37,7 @@ _SQNR_SAMPLES = 32
 class Artefact:
     """What a compile makes: `files` by name, ready to write, the report among them.
 
-    `choice` is what it was made of.
+    `choice` is what it was made of, `sqnr` that of every layer where the report has it.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Artefact:
     files: dict[str, bytes]
     log: Log
     choice: Choice
+    sqnr: list[LayerSQNR] | None = None
 
     @property
     def report_path(self) -> str:
@@ -52,8 +53,8 @@ class Artefact:
         return next(path for path in self.files if path.endswith(f"{self.name}.report.json"))
 
     def layer_sqnr(self) -> list[LayerSQNR]:
-        """Measure the SQNR of every layer, on some of the samples; none where no float model became int8."""
-        return _layer_sqnr(self.choice)
+        """Return the SQNR of every layer, on some of the samples; none where no float model became int8."""
+        return _layer_sqnr(self.choice) if self.sqnr is None else self.sqnr
 
 
 def compile_model(path: Path | str, options: Options, progress: Progress = silent) -> Artefact:
@@ -85,6 +86,7 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
         *_unmeasured(levels, quality),
         *float_border_note(levels.graphs[0], options.budgets.kernels),
     ]
+    sqnr = _layer_sqnr(choice) if options.traces_layers else None
     report = build_report(
         model,
         options.budgets,
@@ -98,10 +100,10 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
         cascade,
         cache,
         log.entries,
-        _layer_sqnr(choice) if options.traces_layers else (),
+        sqnr or (),
     )
     files |= arranged({f"{name}.report.json": report.to_json().encode()}, name, options.emit)
-    return Artefact(name, report, files, log, choice)
+    return Artefact(name, report, files, log, choice, sqnr)
 
 
 def _layer_sqnr(choice: Choice) -> list[LayerSQNR]:
