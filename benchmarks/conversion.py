@@ -26,7 +26,7 @@ from redsc.ir import Array, Graph
 from redsc.option_texts import parse_levels
 from redsc.options import Options, Quantization
 from redsc.passes.base import Log
-from redsc.passes.ptq import quantize_network
+from redsc.passes.quantize.ptq import quantize_network
 from redsc.runtime import EXECUTORS
 from redsc.runtime.litert import trace
 from redsc.runtime.ports import quantize_samples, to_real

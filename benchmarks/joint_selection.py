@@ -32,13 +32,13 @@ from redsc.ir import Array, DType, Graph, Padding, Value, op_def, real_values
 from redsc.ir.rules import Produces
 from redsc.options import Options
 from redsc.passes.base import Log
-from redsc.passes.int8 import without_annotations
-from redsc.passes.losses import Losses
-from redsc.passes.make_problem import make_problem
+from redsc.passes.losses.loss import Losses
+from redsc.passes.quantize.int8 import without_annotations
 from redsc.passes.schedule import Schedule
 from redsc.passes.select.costs import Costs
 from redsc.passes.select.cp_level import LevelModel, Slot
 from redsc.passes.select.joint import select_joint
+from redsc.passes.select.make_problem import make_problem
 from redsc.passes.select.problem import Problem
 from redsc.passes.select.reds import select_bottom_up, select_top_down
 from redsc.passes.select.terms import Term, evaluate

@@ -36,11 +36,11 @@ from redsc.ir import Array, Graph
 from redsc.option_texts import parse_resolutions
 from redsc.options import Options, Recovery, Tuning
 from redsc.passes.base import Log
-from redsc.passes.nested import LevelSet, build_level, plain_weights
-from redsc.passes.plan import Level, LevelPlan
-from redsc.passes.resize_inputs import resize_inputs
-from redsc.passes.structure import find_structure
-from redsc.passes.study import float_source
+from redsc.passes.losses.study import float_source
+from redsc.passes.slice.nested import LevelSet, build_level, plain_weights
+from redsc.passes.slice.plan import Level, LevelPlan
+from redsc.passes.slice.resize_inputs import resize_inputs
+from redsc.passes.spaces.structure import find_structure
 from redsc.passes.tune.run import tune
 from redsc.runtime.dataset import DataSet
 from redsc.runtime.litert import run

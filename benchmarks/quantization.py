@@ -27,7 +27,7 @@ from redsc.formats.onnx.layout import laid_out
 from redsc.ir import Array, Graph
 from redsc.options import Calibration, DenseScales, Quantization
 from redsc.passes.base import Log
-from redsc.passes.ptq import quantize_network
+from redsc.passes.quantize.ptq import quantize_network
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import signal_to_noise_db
 from redsc.runtime.ports import dequantize_rows, quantize_samples

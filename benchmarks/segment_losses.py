@@ -2,7 +2,7 @@
 
     PYTHONPATH=. python benchmarks/segment_losses.py MODEL DATA.npz
 
-Where skipping loses no more, levels may skip the segment (`redsc/passes/segments.py`).
+Where skipping loses no more, levels may skip the segment (`redsc/passes/losses/segments.py`).
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 from redsc.compile import read_model
 from redsc.cost.macs import graph_macs
 from redsc.passes.base import Log
-from redsc.passes.blocks import find_chain_blocks
-from redsc.passes.dequantize import real_samples
-from redsc.passes.groups import find_channel_groups
-from redsc.passes.int8 import is_int8
+from redsc.passes.losses.sensitivity import measure_losses
+from redsc.passes.losses.study import float_source
+from redsc.passes.quantize.dequantize import real_samples
+from redsc.passes.quantize.int8 import is_int8
 from redsc.passes.schedule import Schedule
-from redsc.passes.sensitivity import measure_losses
-from redsc.passes.skip import skip_blocks
-from redsc.passes.study import float_source
+from redsc.passes.slice.skip import skip_blocks
+from redsc.passes.spaces.blocks import find_chain_blocks
+from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime.dataset import load_data
 from redsc.runtime.task import find_task
 

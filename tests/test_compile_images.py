@@ -16,9 +16,9 @@ from redsc.errors import UsageError
 from redsc.formats import read_tflite, write_tflite
 from redsc.ir import Activation, DType, Graph, Padding
 from redsc.options import Options
-from redsc.passes.plan import Level, LevelPlan
 from redsc.passes.select.problem import Problem, Selection
 from redsc.passes.select.slots import make_plan
+from redsc.passes.slice.plan import Level, LevelPlan
 from redsc.report.terminal import print_report
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import random_samples

@@ -14,7 +14,7 @@ from redsc.errors import UsageError
 from redsc.formats import write_tflite
 from redsc.ir import Activation, Array, DType, Graph, Padding
 from redsc.options import Options
-from redsc.passes.nested import replace_constants
+from redsc.passes.slice.nested import replace_constants
 from redsc.runtime.compare import random_samples
 from redsc.runtime.ports import quantize_samples
 from tests.helpers import NetBuilder

@@ -17,6 +17,7 @@ from redsc.cli.commands import cli
 from redsc.codegen.bench import render_bench
 from redsc.compile import compile_model, plan_levels
 from redsc.compile.bench import make_bench
+from redsc.compile.bench_layers import grid_layers
 from redsc.compile.prepare import prepare
 from redsc.cost.bench_log import read_logs, table_text
 from redsc.cost.latency import LatencyTable, find_latency_table
@@ -25,7 +26,6 @@ from redsc.errors import UsageError
 from redsc.formats import write_tflite
 from redsc.ir import Activation, Graph, Padding
 from redsc.options import Options
-from redsc.passes.bench_layers import grid_layers
 from tests.firmware.build import BENCH_FLAGS, BENCH_HOOKS, CORTEX_M4, HOST, WARNINGS, build, run
 from tests.helpers import NetBuilder
 

@@ -30,8 +30,9 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 LANGUAGES = {".c": "c", ".h": "c", ".py": "python", ".ld": "text", ".txt": "cmake", "": "make"}
 STAGES = (  # what happens to a model besides passes, in order
-    *("groups", "importance", "sensitivity", "make_problem", "permute", "slice", "recover.stages", "tune.run"),
-    *("calibrate", "weight_scales", "quantize", "strided", "selftest"),
+    *("spaces.groups", "losses.importance", "losses.sensitivity", "select.make_problem"),
+    *("slice.permute", "slice.slice", "slice.selftest", "recover.stages", "tune.run"),
+    *("quantize.calibrate", "quantize.weight_scales", "quantize.quantize", "slice.strided"),
 )
 KINDS = {kind.default_code[0]: kind for kind in RedscError.__subclasses__()}  # by the first letter of their codes
 EXIT_CODES = {  # with what each says

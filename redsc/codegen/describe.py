@@ -16,7 +16,7 @@ from redsc.formats import SLOT_BYTES, Model
 from redsc.formats.model import Port
 from redsc.ir import Graph, Value, state_reads
 from redsc.passes.levels import Levels
-from redsc.passes.resize_inputs import image_input, image_size
+from redsc.passes.slice.resize_inputs import image_input, image_size
 from redsc.runtime.cascade import Cascade
 from redsc.runtime.quality import Quality
 from redsc.runtime.view import WHOLE, Size, View

@@ -20,7 +20,7 @@ from redsc.formats import ArenaOffsets, Model, read_tflite, write_tflite
 from redsc.formats.feedback import Rows, with_states, without_states
 from redsc.formats.model import Port
 from redsc.ir import Array, DType, Graph, Value, keeps_state
-from redsc.passes.strided import as_stock, has_strided
+from redsc.passes.slice.strided import as_stock, has_strided
 from redsc.runtime import EXECUTORS, installed, run_isolated
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples, signal_to_noise_db
 from redsc.runtime.ports import from_integers, to_integers, to_real

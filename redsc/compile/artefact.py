@@ -19,7 +19,7 @@ from redsc.ir import Graph
 from redsc.options import Options
 from redsc.passes.base import Log
 from redsc.passes.levels import Levels
-from redsc.passes.ptq import is_annotated
+from redsc.passes.quantize.ptq import is_annotated
 from redsc.passes.simplify.drop_border_conversions import float_border_note
 from redsc.progress import Progress, silent
 from redsc.report.build import build_report

@@ -21,7 +21,7 @@ from redsc.formats import write_models
 from redsc.ir import Graph
 from redsc.options import Emit, Options
 from redsc.passes.levels import Levels
-from redsc.passes.strided import as_stock, slot_graphs
+from redsc.passes.slice.strided import as_stock, slot_graphs
 from redsc.progress import Progress
 from redsc.report.data import FlashReport
 

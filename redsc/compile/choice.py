@@ -15,13 +15,13 @@ from redsc.formats import Model
 from redsc.ir import Graph, keeps_state
 from redsc.options import Options, Recovery
 from redsc.passes.base import Log
-from redsc.passes.int8 import is_int8
 from redsc.passes.levels import Levels, choose_levels
-from redsc.passes.nested import LevelSet, NestedWeights, plain_weights, protect_first
-from redsc.passes.ptq import Quantized
+from redsc.passes.losses.study import Study
+from redsc.passes.quantize.int8 import is_int8
+from redsc.passes.quantize.ptq import Quantized
 from redsc.passes.realize import float_levels, realize_levels
 from redsc.passes.recover.stages import recover_levels
-from redsc.passes.study import Study
+from redsc.passes.slice.nested import LevelSet, NestedWeights, plain_weights, protect_first
 from redsc.passes.tune.run import TuneProgress, tune
 from redsc.progress import Progress, silent
 from redsc.runtime.dataset import DataSet

@@ -15,10 +15,10 @@ from redsc.ir import Graph, Node, op_def
 from redsc.options import Options
 from redsc.passes.flash import levels_flash
 from redsc.passes.levels import Levels
-from redsc.passes.plan import ceiling_macs
 from redsc.passes.select.binding import binding_bounds
 from redsc.passes.select.shortfall import peak_lines
-from redsc.passes.structure import find_structure
+from redsc.passes.slice.plan import ceiling_macs
+from redsc.passes.spaces.structure import find_structure
 from redsc.report.explanation import Bound, Explanation, LevelBounds, LevelPeak
 from redsc.report.spaces import SpaceRow, space_rows
 

@@ -16,16 +16,16 @@ from redsc.limits import DEFAULT_LIMITS, Limits
 from redsc.options import Options, Recurrent
 from redsc.passes import SIMPLIFY
 from redsc.passes.base import Log, load_pass, run_passes
-from redsc.passes.dequantize import real_samples
-from redsc.passes.fuse_lookups import FuseLookups
-from redsc.passes.int8 import is_int8, without_annotations
 from redsc.passes.levels import pose_levels
-from redsc.passes.ptq import Quantized, dequantized_network, is_quantizable, quantize_network
+from redsc.passes.losses.study import Study, float_source
+from redsc.passes.quantize.dequantize import real_samples
+from redsc.passes.quantize.fuse_lookups import FuseLookups
+from redsc.passes.quantize.int8 import is_int8, without_annotations
+from redsc.passes.quantize.ptq import Quantized, dequantized_network, is_quantizable, quantize_network
 from redsc.passes.recover.prepare import own_biases
 from redsc.passes.schedule import Schedule
 from redsc.passes.select.problem import Problem
 from redsc.passes.simplify.drop_border_conversions import DropBorderConversions
-from redsc.passes.study import Study, float_source
 from redsc.progress import Progress, silent
 from redsc.runtime.dataset import DataSet, load_data
 from redsc.runtime.store import Store

@@ -16,7 +16,7 @@ from redsc.formats import load_model, planned_offsets, read_tflite, write_tflite
 from redsc.ir import DType, Graph
 from redsc.option_texts import level_name
 from redsc.options import Options
-from redsc.passes.strided import as_stock, has_strided, slot_graphs
+from redsc.passes.slice.strided import as_stock, has_strided, slot_graphs
 from redsc.progress import Progress, silent
 
 __all__ = ["slice_level", "verify_container"]

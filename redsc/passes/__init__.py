@@ -1,6 +1,15 @@
-"""Transformations, one per file.
+"""Transformations, one per file, in folders by the step they belong to.
 
-`SIMPLIFY` lists the lossless ones in the order in which they run, `STAGED` those that a later stage runs where it
+1. `simplify` makes a network smaller without loss.
+2. `spaces` finds what a level may cut: channels that belong together, blocks.
+3. `losses` measures what each cut costs.
+4. `select` searches the widths of every level and returns a frozen plan.
+5. `slice` makes the graphs of a plan; `levels` drives steps 2 to 5.
+6. `recover` and `tune` repair what slicing broke.
+7. `quantize` makes int8 of it, `realize` brings weights and scales together.
+8. `schedule` orders the nodes, `ship` lays the levels side by side.
+
+`SIMPLIFY` lists the lossless passes in the order in which they run, `STAGED` those that a later stage runs where it
 needs them, `SELECTORS` the searches for levels.
 """
 
@@ -22,14 +31,14 @@ SIMPLIFY: Mapping[str, str] = {
     "split-dense": "redsc.passes.simplify.split_dense:SplitDense",
     "fuse-activation": "redsc.passes.simplify.fuse_activation:FuseActivation",
     "fuse-hard-swish": "redsc.passes.simplify.fuse_hard_swish:FuseHardSwish",
-    "drop-constant-channels": "redsc.passes.drop_constant_channels:DropConstantChannels",
+    "drop-constant-channels": "redsc.passes.simplify.drop_constant_channels:DropConstantChannels",
 }
 
 STAGED: Mapping[str, str] = {
     "drop-border-conversions": "redsc.passes.simplify.drop_border_conversions:DropBorderConversions",
-    "expand-log-softmax": "redsc.passes.expand_log_softmax:ExpandLogSoftmax",
-    "tabulate": "redsc.passes.tabulate:Tabulate",
-    "fuse-lookups": "redsc.passes.fuse_lookups:FuseLookups",
+    "expand-log-softmax": "redsc.passes.quantize.expand_log_softmax:ExpandLogSoftmax",
+    "tabulate": "redsc.passes.quantize.tabulate:Tabulate",
+    "fuse-lookups": "redsc.passes.quantize.fuse_lookups:FuseLookups",
     "schedule": "redsc.passes.schedule:Schedule",
 }
 

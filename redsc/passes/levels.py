@@ -14,18 +14,18 @@ from redsc.limits import DEFAULT_LIMITS
 from redsc.options import Options
 from redsc.passes import SELECTORS
 from redsc.passes.base import load
-from redsc.passes.losses import Losses
-from redsc.passes.make_problem import latency_bound, make_problem
-from redsc.passes.permute import permute_channels
-from redsc.passes.plan import Level, LevelPlan
+from redsc.passes.losses.loss import Losses
+from redsc.passes.losses.study import Study
 from redsc.passes.select.check import Rules, fullness_problems, plan_problems
+from redsc.passes.select.make_problem import latency_bound, make_problem
 from redsc.passes.select.problem import Candidate, Problem, Selection, Solver
 from redsc.passes.select.shortfall import budget_error
 from redsc.passes.select.sizes import select_sized
-from redsc.passes.selftest import check_permutation, check_slice
 from redsc.passes.ship import ship
-from redsc.passes.structure import find_structure
-from redsc.passes.study import Study
+from redsc.passes.slice.permute import permute_channels
+from redsc.passes.slice.plan import Level, LevelPlan
+from redsc.passes.slice.selftest import check_permutation, check_slice
+from redsc.passes.spaces.structure import find_structure
 from redsc.progress import Progress, silent
 from redsc.runtime.view import WHOLE, View
 

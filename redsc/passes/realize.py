@@ -10,10 +10,14 @@ import numpy as np
 from redsc.budgets import Budgets
 from redsc.ir import Graph, Value, copy_graph, real_values
 from redsc.passes.base import Log
-from redsc.passes.fuse_lookups import FuseLookups
-from redsc.passes.int8 import annotate, without_annotations
 from redsc.passes.levels import Levels
-from redsc.passes.nested import (
+from redsc.passes.quantize.fuse_lookups import FuseLookups
+from redsc.passes.quantize.int8 import annotate, without_annotations
+from redsc.passes.quantize.ptq import Quantized, quantize_cut
+from redsc.passes.quantize.quantize import weight_integers
+from redsc.passes.quantize.weight_scales import choose_weight_scales
+from redsc.passes.ship import ship
+from redsc.passes.slice.nested import (
     LevelSet,
     NestedWeights,
     build_level,
@@ -21,14 +25,10 @@ from redsc.passes.nested import (
     replace_constants,
     weight_axes,
 )
-from redsc.passes.permute import permute_channels
-from redsc.passes.plan import LevelPlan
-from redsc.passes.ptq import Quantized, quantize_cut
-from redsc.passes.quantize import weight_integers
-from redsc.passes.resize_inputs import resize_inputs
-from redsc.passes.ship import ship
-from redsc.passes.structure import find_structure
-from redsc.passes.weight_scales import choose_weight_scales
+from redsc.passes.slice.permute import permute_channels
+from redsc.passes.slice.plan import LevelPlan
+from redsc.passes.slice.resize_inputs import resize_inputs
+from redsc.passes.spaces.structure import find_structure
 
 __all__ = ["float_levels", "integer_bank", "realize_levels"]
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from redsc.budgets import Budgets
 from redsc.cost.memory import measure_memory
 from redsc.passes.select.problem import Candidate
-from redsc.passes.strided import slot_graphs
+from redsc.passes.slice.strided import slot_graphs
 
 __all__ = ["ship"]
 

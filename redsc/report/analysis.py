@@ -15,10 +15,10 @@ from redsc.errors import printable
 from redsc.formats import Model, write_tflite
 from redsc.ir import Graph, copy_graph
 from redsc.passes.base import Log, run_passes
-from redsc.passes.fuse_lookups import FuseLookups
-from redsc.passes.groups import find_channel_groups
+from redsc.passes.quantize.fuse_lookups import FuseLookups
 from redsc.passes.schedule import Schedule
 from redsc.passes.select.shortfall import peak_lines
+from redsc.passes.spaces.groups import find_channel_groups
 from redsc.report.build import model_report
 from redsc.report.data import ModelReport
 from redsc.report.network import BufferReport, NodeReport, buffer_reports, node_reports

@@ -9,9 +9,9 @@ from enum import Enum
 from redsc.cost.macs import graph_macs
 from redsc.ir import Graph, Value, op_def
 from redsc.ir.rules import Grouped, Produces
-from redsc.passes.blocks import SkipBlock
-from redsc.passes.skip import skip_blocks
-from redsc.passes.spaces import ChannelGroups, makes_channels
+from redsc.passes.slice.skip import skip_blocks
+from redsc.passes.spaces.blocks import SkipBlock
+from redsc.passes.spaces.space import ChannelGroups, makes_channels
 from redsc.report.terminal import print_table
 
 __all__ = ["BlockRow", "SpaceRow", "block_rows", "print_spaces", "space_rows"]

@@ -8,8 +8,8 @@ from redsc.cost.memory import measure_memory
 from redsc.errors import InternalError
 from redsc.formats import read_tflite, shared_constants, write_models, write_tflite
 from redsc.ir import Graph, Value
-from redsc.passes.groups import find_channel_groups
-from redsc.passes.slice import slice_channels
+from redsc.passes.slice.slice import slice_channels
+from redsc.passes.spaces.groups import find_channel_groups
 from tests.helpers import small_net
 
 

@@ -13,8 +13,8 @@ from redsc.cost.tflm_structs import X86_64_RECORDING
 from redsc.errors import VerificationError
 from redsc.formats import Model, load_model, read_tflite, write_models, write_tflite
 from redsc.ir import DType, Graph, GraphBuilder, Value, state_reads
-from redsc.passes.groups import find_channel_groups
-from redsc.passes.slice import slice_channels
+from redsc.passes.slice.slice import slice_channels
+from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime import installed, isolated
 from tests.helpers import NetBuilder, OldNet, small_net
 

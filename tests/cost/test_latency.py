@@ -13,7 +13,7 @@ from redsc.errors import UsageError
 from redsc.formats import load_model
 from redsc.ir import DType, Graph
 from redsc.options import Options
-from redsc.passes.make_problem import latency_bound
+from redsc.passes.select.make_problem import latency_bound
 from redsc.targets import WORK_KINDS, find_target
 from tests.conftest import Zoo
 from tests.helpers import MLPERF, NetBuilder, latency_table

@@ -9,8 +9,8 @@ from redsc.cost.memory import measure_memory, ram_buffers, resident_all_bytes, r
 from redsc.cost.tflm_structs import X86_64_RECORDING
 from redsc.formats import write_tflite
 from redsc.ir import Graph
-from redsc.passes.groups import find_channel_groups
-from redsc.passes.slice import slice_channels
+from redsc.passes.slice.slice import slice_channels
+from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import difference, random_samples
 from tests.conftest import Zoo

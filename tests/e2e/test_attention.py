@@ -15,8 +15,8 @@ from redsc.formats.onnx.reader import read_onnx
 from redsc.ir import DType, Graph
 from redsc.options import Options, Quantization
 from redsc.passes.base import Log
-from redsc.passes.groups import find_channel_groups
-from redsc.passes.ptq import quantize_network
+from redsc.passes.quantize.ptq import quantize_network
+from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import random_samples, signal_to_noise_db
 from redsc.runtime.ports import dequantize_rows, quantize_samples

@@ -19,11 +19,11 @@ from redsc.formats import load_model, read_tflite, write_tflite
 from redsc.ir import Array, DType
 from redsc.option_texts import parse_levels
 from redsc.options import Options, Quantization
-from redsc.passes.groups import find_channel_groups
-from redsc.passes.plan import ceiling_macs
 from redsc.passes.select.problem import legal_widths
-from redsc.passes.slice import slice_channels
-from redsc.passes.strided import as_stock, has_strided
+from redsc.passes.slice.plan import ceiling_macs
+from redsc.passes.slice.slice import slice_channels
+from redsc.passes.slice.strided import as_stock, has_strided
+from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime import EXECUTORS, run_isolated
 from redsc.runtime.compare import difference, random_samples
 from tests.conftest import ROOT, Zoo

@@ -12,7 +12,7 @@ from redsc.formats import write_tflite
 from redsc.formats.model import port
 from redsc.option_texts import parse_crops, parse_resolutions
 from redsc.options import Options
-from redsc.passes.resize_inputs import image_size, resize_inputs
+from redsc.passes.slice.resize_inputs import image_size, resize_inputs
 from redsc.runtime import EXECUTORS, run_isolated
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples
 from tests.conftest import Zoo

@@ -10,7 +10,7 @@ import pytest
 from redsc.compile import compile_model, read_model
 from redsc.ir import DType
 from redsc.options import Options, Quantization
-from redsc.passes.groups import find_channel_groups
+from redsc.passes.spaces.groups import find_channel_groups
 from tests.conftest import Zoo
 from tests.helpers import GENCPRUNEX, MLPERF, REDS, TFLM, VISION
 

@@ -17,7 +17,7 @@ from redsc.compile import Artefact, compile_model
 from redsc.formats import read_tflite, write_tflite
 from redsc.ir import Array, DType
 from redsc.options import Options, Recovery
-from redsc.passes.strided import as_stock, has_strided
+from redsc.passes.slice.strided import as_stock, has_strided
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import random_samples
 from tests.helpers import OldNet

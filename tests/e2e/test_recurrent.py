@@ -16,7 +16,7 @@ from redsc.cost.tflm_tail import tail_bytes
 from redsc.formats import write_tflite
 from redsc.ir import LSTM, Array, DType, Graph, keeps_state
 from redsc.options import Options
-from redsc.passes.groups import find_channel_groups
+from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples
 from tests.helpers import NetBuilder

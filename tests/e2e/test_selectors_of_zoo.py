@@ -13,10 +13,10 @@ from redsc.errors import BudgetError, UnsupportedError
 from redsc.options import Options, Searching
 from redsc.passes import SELECTORS
 from redsc.passes.base import Log, load
-from redsc.passes.int8 import without_annotations
-from redsc.passes.make_problem import make_problem
+from redsc.passes.quantize.int8 import without_annotations
 from redsc.passes.schedule import Schedule
 from redsc.passes.select.check import Rules, plan_problems
+from redsc.passes.select.make_problem import make_problem
 from redsc.passes.select.problem import Problem
 from tests.conftest import Zoo
 from tests.e2e.test_zoo import MODELS, SHAPES, needs_zoo

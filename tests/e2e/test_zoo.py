@@ -24,7 +24,7 @@ from redsc.formats.model import Port
 from redsc.ir import Array, Graph, Shape
 from redsc.options import Quantization
 from redsc.passes.base import Log
-from redsc.passes.ptq import is_quantizable, quantize_network
+from redsc.passes.quantize.ptq import is_quantizable, quantize_network
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import difference, random_samples
 from redsc.runtime.ports import from_integers, quantize_samples

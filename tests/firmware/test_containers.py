@@ -14,7 +14,7 @@ from redsc.cost.tflm_structs import X86_64_RECORDING
 from redsc.cost.tflm_tail import tail_bytes
 from redsc.formats import planned_offsets, read_tflite, write_models, write_tflite
 from redsc.options import Options
-from redsc.passes.strided import as_stock, has_strided
+from redsc.passes.slice.strided import as_stock, has_strided
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples
 from redsc.runtime.tflm import run
 from tests.conftest import Zoo

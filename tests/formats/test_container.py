@@ -8,8 +8,8 @@ import tflite
 
 from redsc.formats import SLOT_BYTES, read_tflite, shared_constants, write_models, write_tflite
 from redsc.ir import DType, Graph, copy_graph, print_graph
-from redsc.passes.groups import find_channel_groups
-from redsc.passes.slice import slice_channels
+from redsc.passes.slice.slice import slice_channels
+from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import difference, random_samples
 from tests.helpers import residual_net, small_net

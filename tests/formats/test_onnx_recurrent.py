@@ -18,7 +18,7 @@ from redsc.formats.onnx.reader import OnnxImport, read_onnx
 from redsc.formats.onnx.recurrent import MOST_OPERATORS
 from redsc.ir import LSTM, Array, Lstm, keeps_state
 from redsc.options import Recurrent
-from redsc.passes.groups import find_channel_groups
+from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import difference, random_samples
 from tests.conftest import Golden

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from redsc.errors import RedscError
 from redsc.formats import read_tflite, write_tflite
 from redsc.ir import OPS, DType, print_graph, verify_graph
-from redsc.passes.groups import find_channel_groups
+from redsc.passes.spaces.groups import find_channel_groups
 from tests.formats.branch_files import file_with_branches
 from tests.formats.test_tflite_branches import nested, with_state
 from tests.helpers import NetBuilder, residual_net

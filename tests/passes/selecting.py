@@ -10,12 +10,12 @@ from itertools import product
 from redsc.budgets import Budgets
 from redsc.ir import DType, Graph, Padding
 from redsc.options import Options
-from redsc.passes.blocks import with_nested
-from redsc.passes.losses import Losses
-from redsc.passes.make_problem import make_problem
-from redsc.passes.plan import LevelPlan
+from redsc.passes.losses.loss import Losses
 from redsc.passes.select.check import Rules, fullness_problems, plan_problems
+from redsc.passes.select.make_problem import make_problem
 from redsc.passes.select.problem import Candidate, Problem, Selection
+from redsc.passes.slice.plan import LevelPlan
+from redsc.passes.spaces.blocks import with_nested
 from redsc.runtime.view import WHOLE, View
 from tests.helpers import NetBuilder
 from tests.passes.skipping import head, residual, stem

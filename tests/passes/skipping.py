@@ -14,10 +14,10 @@ from redsc.formats import write_tflite
 from redsc.ir import Activation, Array, DType, Graph, Padding, Value, copy_graph, op_def, print_graph, verify_graph
 from redsc.ir.rules import Grouped, Produces
 from redsc.passes.base import Log
-from redsc.passes.blocks import SkipBlock, find_blocks
-from redsc.passes.groups import find_channel_groups
 from redsc.passes.simplify.drop_dead_nodes import DropDeadNodes
-from redsc.passes.skip import skip_blocks
+from redsc.passes.slice.skip import skip_blocks
+from redsc.passes.spaces.blocks import SkipBlock, find_blocks
+from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import FLOAT_TOLERANCE, random_samples
 from tests.helpers import NetBuilder

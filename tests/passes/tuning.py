@@ -10,9 +10,9 @@ import pytest
 from redsc.formats import write_tflite
 from redsc.ir import Array, DType, Graph
 from redsc.options import Tuning
-from redsc.passes.groups import find_channel_groups
-from redsc.passes.nested import LevelSet, NestedWeights, OwnWeights, build_level, weight_axes
-from redsc.passes.plan import Level, LevelPlan
+from redsc.passes.slice.nested import LevelSet, NestedWeights, OwnWeights, build_level, weight_axes
+from redsc.passes.slice.plan import Level, LevelPlan
+from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import random_samples
 from redsc.runtime.dataset import DataSet

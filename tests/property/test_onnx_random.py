@@ -21,7 +21,7 @@ from redsc.formats import Model, write_tflite
 from redsc.ir import Array, Graph
 from redsc.options import Quantization
 from redsc.passes.base import Log
-from redsc.passes.ptq import quantize_network
+from redsc.passes.quantize.ptq import quantize_network
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, signal_to_noise_db
 from redsc.runtime.ports import dequantize_rows, quantize_samples

@@ -14,7 +14,7 @@ from redsc.cost.memory import measure_memory
 from redsc.formats import load_model, write_tflite
 from redsc.ir import Graph
 from redsc.passes.base import Log
-from redsc.passes.fuse_lookups import FuseLookups
+from redsc.passes.quantize.fuse_lookups import FuseLookups
 from redsc.report.network import BufferReport, buffer_reports, node_reports
 from tests.conftest import Zoo
 from tests.helpers import MLPERF, latency_table, residual_net, small_net

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from redsc.ir import DType, Graph, Padding, op_def
-from redsc.passes.groups import find_channel_groups
-from redsc.passes.structure import find_structure
+from redsc.passes.spaces.groups import find_channel_groups
+from redsc.passes.spaces.structure import find_structure
 from redsc.report.spaces import BlockRow, SpaceRow, block_rows, print_spaces, space_rows
 from tests.conftest import Golden
 from tests.helpers import NetBuilder, residual_net, small_net

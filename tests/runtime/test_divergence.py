@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from redsc.formats import write_tflite
 from redsc.ir import Array, DType, Graph
-from redsc.passes.dequantize import dequantize, real_samples
+from redsc.passes.quantize.dequantize import dequantize, real_samples
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import random_samples
 from redsc.runtime.divergence import Judge, unexplained_variance

@@ -12,7 +12,7 @@ import pytest
 from redsc.errors import UsageError
 from redsc.formats import Model, load_model, write_tflite
 from redsc.ir import Array, DType, Graph, parse_graph
-from redsc.passes.nested import replace_constants
+from redsc.passes.slice.nested import replace_constants
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import random_samples
 from redsc.runtime.dataset import DataSet, load_data

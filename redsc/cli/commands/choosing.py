@@ -42,7 +42,7 @@ def levels(model: Path, spaces: bool, **flags: Any) -> None:
     from redsc.compile import plan_levels, read_as
     from redsc.options import Options
     from redsc.passes.recover.prepare import own_biases
-    from redsc.passes.structure import find_structure
+    from redsc.passes.spaces.structure import find_structure
     from redsc.report.spaces import block_rows, print_spaces, space_rows
 
     options = Options.parse(**flags)

@@ -10,7 +10,7 @@ import numpy as np
 
 from redsc.ir import Activation, Array, Node, Padding, op_def
 from redsc.ir.rules import Grouped, Produces
-from redsc.passes.spaces import ChannelGroups, kept_indices
+from redsc.passes.spaces.space import ChannelGroups, kept_indices
 
 __all__ = ["Layer", "Positions", "as_layer", "kept_columns", "kept_rows", "rows_of", "sampled"]
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from redsc.ir import Array, Node, Value
-from redsc.passes.nested import LevelSet, NestedWeights, OwnWeights
 from redsc.passes.recover.layers import (
     Layer,
     Positions,
@@ -21,6 +20,7 @@ from redsc.passes.recover.layers import (
 from redsc.passes.recover.least_squares import moments
 from redsc.passes.recover.prepare import split_activations
 from redsc.passes.recover.repair import LevelView, Repair, repair_layer
+from redsc.passes.slice.nested import LevelSet, NestedWeights, OwnWeights
 from redsc.runtime.walk import Walk
 
 __all__ = ["Recipe", "run_recovery"]

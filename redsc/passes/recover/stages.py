@@ -10,10 +10,10 @@ import numpy as np
 
 from redsc.formats import write_tflite
 from redsc.ir import Array
-from redsc.passes.nested import LevelSet, NestedWeights, build_level, plain_weights
+from redsc.passes.losses.sensitivity import spread
+from redsc.passes.losses.study import Study
 from redsc.passes.recover.run import Recipe, run_recovery
-from redsc.passes.sensitivity import spread
-from redsc.passes.study import Study
+from redsc.passes.slice.nested import LevelSet, NestedWeights, build_level, plain_weights
 from redsc.progress import Progress, silent
 from redsc.runtime.divergence import Judge
 from redsc.runtime.litert import run

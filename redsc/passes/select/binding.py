@@ -8,12 +8,12 @@ from dataclasses import replace
 from redsc.budgets import Budgets
 from redsc.cost.macs import graph_macs
 from redsc.ir import Graph
-from redsc.passes.losses import Losses
-from redsc.passes.make_problem import latency_bound
-from redsc.passes.permute import permute_channels
-from redsc.passes.plan import LevelPlan, ceiling_macs
+from redsc.passes.losses.loss import Losses
+from redsc.passes.select.make_problem import latency_bound
 from redsc.passes.select.problem import Candidate, Problem, live_spaces
-from redsc.passes.structure import find_structure
+from redsc.passes.slice.permute import permute_channels
+from redsc.passes.slice.plan import LevelPlan, ceiling_macs
+from redsc.passes.spaces.structure import find_structure
 
 __all__ = ["Stops", "binding_bounds"]
 

@@ -14,14 +14,14 @@ from redsc.cost.macs import graph_macs
 from redsc.cost.memory import measure_memory, resident_bytes
 from redsc.ir import Graph
 from redsc.option_texts import level_name
-from redsc.passes.blocks import SkipBlock, with_nested
 from redsc.passes.flash import levels_flash
-from redsc.passes.images import image_problems
-from redsc.passes.nested import sized_level
-from redsc.passes.permute import permute_channels
-from redsc.passes.plan import Level, LevelPlan, ceiling_macs
-from redsc.passes.spaces import ChannelGroups, Space
-from redsc.passes.strided import slot_graphs
+from redsc.passes.slice.images import image_problems
+from redsc.passes.slice.nested import sized_level
+from redsc.passes.slice.permute import permute_channels
+from redsc.passes.slice.plan import Level, LevelPlan, ceiling_macs
+from redsc.passes.slice.strided import slot_graphs
+from redsc.passes.spaces.blocks import SkipBlock, with_nested
+from redsc.passes.spaces.space import ChannelGroups, Space
 from redsc.runtime.view import View
 
 __all__ = ["Rules", "fullness_problems", "plan_problems"]

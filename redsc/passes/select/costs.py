@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from redsc.passes.plan import Level
 from redsc.passes.select.cycles import cycles_cost
 from redsc.passes.select.flash import FlashModel
 from redsc.passes.select.problem import Candidate, Problem
 from redsc.passes.select.ram import RamModel
 from redsc.passes.select.terms import Cost, Nesting, macs_cost
+from redsc.passes.slice.plan import Level
 from redsc.runtime.view import Size, View
 
 __all__ = ["Costs", "Losing"]

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from redsc.passes.plan import Level
 from redsc.passes.select.costs import Costs
 from redsc.passes.select.flash import Copies
 from redsc.passes.select.terms import Cost, evaluate
+from redsc.passes.slice.plan import Level
 from redsc.runtime.view import WHOLE, View
 
 __all__ = ["LevelModel", "Slot"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from redsc.passes.plan import ceiling_name
 from redsc.passes.select.problem import LevelRequest, Problem, Selection, Solver
 from redsc.passes.select.search import Found, Neighbours, Search
 from redsc.passes.select.shortfall import budget_error, level_misfit
 from redsc.passes.select.slots import levels_below, levels_that_fit, make_plan
+from redsc.passes.slice.plan import ceiling_name
 
 __all__ = ["Choose", "choose_exactly", "choose_first", "select_downward"]
 

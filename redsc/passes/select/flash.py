@@ -2,7 +2,7 @@
 
 A level stores nothing anew where its constants are prefixes of those of a larger one: where they are cut along the
 first axis. What is cut along another is stored by each level that cuts it elsewhere, or read where slot 0 has it by
-an op that needs parameters of its own (`redsc.passes.strided`).
+an op that needs parameters of its own (`redsc.passes.slice.strided`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from redsc.engine.linear import LINEAR
 from redsc.engine.size import engine_size
 from redsc.formats import shared_constants, write_models
 from redsc.ir import CUSTOM_OPS, Node, Value
-from redsc.passes.plan import Level
 from redsc.passes.select.problem import Candidate, Problem
 from redsc.passes.select.terms import (
     Cost,
@@ -30,8 +29,9 @@ from redsc.passes.select.terms import (
     size_of,
     touched_spaces,
 )
-from redsc.passes.slice import slice_channels
-from redsc.passes.strided import has_strided
+from redsc.passes.slice.plan import Level
+from redsc.passes.slice.slice import slice_channels
+from redsc.passes.slice.strided import has_strided
 
 __all__ = ["Column", "Copies", "FlashModel"]
 

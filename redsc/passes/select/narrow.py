@@ -15,13 +15,13 @@ from dataclasses import replace
 from math import floor, inf
 
 from redsc.budgets import Resident
-from redsc.passes.plan import Level
 from redsc.passes.select.costs import Costs
 from redsc.passes.select.cp_level import Slot
 from redsc.passes.select.cp_sat import Query, Solved, solve
 from redsc.passes.select.ram import shared_bytes
 from redsc.passes.select.sweep import Choices, Sweep, Variable
 from redsc.passes.select.terms import Term
+from redsc.passes.slice.plan import Level
 
 __all__ = ["narrowed", "solve_narrowing"]
 

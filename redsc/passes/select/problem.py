@@ -18,14 +18,14 @@ from redsc.cost.memory import NetworkMemory, measure_memory, resident_bytes
 from redsc.errors import Diagnostic
 from redsc.ir import Graph
 from redsc.options import Searching
-from redsc.passes.blocks import SkipBlock, outermost_blocks
 from redsc.passes.flash import levels_flash
-from redsc.passes.losses import Losses
-from redsc.passes.nested import sized_level
-from redsc.passes.plan import Level, LevelPlan
-from redsc.passes.resize_inputs import image_size, resize_inputs
-from redsc.passes.spaces import ChannelGroups, Space
-from redsc.passes.strided import share_with
+from redsc.passes.losses.loss import Losses
+from redsc.passes.slice.nested import sized_level
+from redsc.passes.slice.plan import Level, LevelPlan
+from redsc.passes.slice.resize_inputs import image_size, resize_inputs
+from redsc.passes.slice.strided import share_with
+from redsc.passes.spaces.blocks import SkipBlock, outermost_blocks
+from redsc.passes.spaces.space import ChannelGroups, Space
 from redsc.progress import Progress, silent
 from redsc.runtime.view import WHOLE, Size, View
 

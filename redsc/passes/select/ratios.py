@@ -9,10 +9,10 @@ from pathlib import Path
 from redsc.errors import UsageError, did_you_mean
 from redsc.files import read_file
 from redsc.limits import DEFAULT_LIMITS
-from redsc.passes.plan import ceiling_name
 from redsc.passes.select.problem import Problem, Selection, Solver
 from redsc.passes.select.shortfall import budget_error
 from redsc.passes.select.slots import make_plan
+from redsc.passes.slice.plan import ceiling_name
 
 __all__ = ["select_ratios"]
 

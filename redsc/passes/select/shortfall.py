@@ -10,8 +10,8 @@ from redsc.cost.memory import resident_bytes
 from redsc.cost.working import working_bytes
 from redsc.errors import BudgetError, Diagnostic
 from redsc.ir import Graph, Value
-from redsc.passes.plan import ceiling_name
 from redsc.passes.select.problem import Candidate, LevelRequest, Problem
+from redsc.passes.slice.plan import ceiling_name
 from redsc.units import other_reading, parse_size, size_with_unit
 
 __all__ = ["budget_error", "level_misfit", "levels_above", "peak_lines"]

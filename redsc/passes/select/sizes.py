@@ -11,8 +11,8 @@ from dataclasses import replace
 from itertools import pairwise, product
 
 from redsc.errors import BudgetError
-from redsc.passes.plan import ceiling_name
 from redsc.passes.select.problem import LevelRequest, Problem, Selection, Solver
+from redsc.passes.slice.plan import ceiling_name
 from redsc.runtime.view import WHOLE, View
 
 __all__ = ["select_sized"]

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from redsc.errors import Diagnostic
-from redsc.passes.plan import LevelPlan
 from redsc.passes.select.problem import Candidate, LevelRequest, Problem
 from redsc.passes.select.shortfall import level_misfit, levels_above
+from redsc.passes.slice.plan import LevelPlan
 
 __all__ = ["levels_below", "levels_that_fit", "make_plan"]
 

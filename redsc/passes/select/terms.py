@@ -13,9 +13,9 @@ from math import prod
 
 from redsc.ir import Node, Value, op_def
 from redsc.ir.rules import Contracts, Grouped, Multiplies
-from redsc.passes.blocks import SkipBlock
 from redsc.passes.select.problem import Problem
-from redsc.passes.spaces import Layout, contracted_by
+from redsc.passes.spaces.blocks import SkipBlock
+from redsc.passes.spaces.space import Layout, contracted_by
 
 __all__ = [
     "Cost",

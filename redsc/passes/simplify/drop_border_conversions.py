@@ -11,7 +11,7 @@ from redsc.cost.memory import measure_memory
 from redsc.errors import Diagnostic
 from redsc.ir import DType, Graph, Node
 from redsc.passes.base import Exactness, Log, Pass
-from redsc.passes.int8 import annotate
+from redsc.passes.quantize.int8 import annotate
 
 __all__ = ["DropBorderConversions", "float_border_note"]
 

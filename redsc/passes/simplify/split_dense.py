@@ -12,7 +12,7 @@ from redsc.ir import Array, Graph, Node, Reshape, TensorType, Value, op_def
 from redsc.ir.ops_cut import sliced_axes
 from redsc.ir.rules import Slices, Splits, View
 from redsc.passes.base import Exactness, Log, Pass
-from redsc.passes.channels import gather_axes
+from redsc.passes.slice.channels import gather_axes
 
 __all__ = ["SplitDense"]
 

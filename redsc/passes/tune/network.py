@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from redsc.ir import Array, Graph, Shape, Value, copy_graph
-from redsc.passes.nested import LevelSet, NestedWeights, build_level, replace_constants, weight_axes
-from redsc.passes.resize_inputs import resize_inputs
+from redsc.passes.slice.nested import LevelSet, NestedWeights, build_level, replace_constants, weight_axes
+from redsc.passes.slice.resize_inputs import resize_inputs
 from redsc.passes.tune.heads import find_heads
 from redsc.passes.tune.parameters import Key, Parameters
 from redsc.runtime.task import Task

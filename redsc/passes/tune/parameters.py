@@ -13,7 +13,7 @@ import numpy as np
 
 from redsc.ir import Array, DType, Graph, Node, Shape, Value, op_def
 from redsc.ir.rules import Grouped, Produces
-from redsc.passes.nested import LevelSet, NestedWeights, OwnWeights, weight_axes
+from redsc.passes.slice.nested import LevelSet, NestedWeights, OwnWeights, weight_axes
 
 __all__ = ["Key", "Parameters", "find_parameters"]
 

@@ -16,7 +16,7 @@ from redsc.errors import UnsupportedError, UsageError
 from redsc.formats import write_tflite
 from redsc.ir import Graph
 from redsc.options import Tuning
-from redsc.passes.nested import LevelSet, NestedWeights, build_level
+from redsc.passes.slice.nested import LevelSet, NestedWeights, build_level
 from redsc.passes.tune.batches import Batch, Batches, columns
 from redsc.passes.tune.heads import find_heads
 from redsc.passes.tune.lesson import Lesson

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from redsc.ir import Array, Graph
-from redsc.passes.consumers import find_consumers
-from redsc.passes.importance import heard_scores
-from redsc.passes.spaces import ChannelGroups
+from redsc.passes.losses.importance import heard_scores
+from redsc.passes.spaces.consumers import find_consumers
+from redsc.passes.spaces.space import ChannelGroups
 from redsc.passes.tune.batches import columns
 from redsc.passes.tune.heads import Head, Kind, find_heads, label_loss
 from redsc.passes.tune.run import require_torch
