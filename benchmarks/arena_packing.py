@@ -15,7 +15,7 @@ from pathlib import Path
 from models import ZOO
 
 from redsc.cost.arena import Effort, plan_arena
-from redsc.cost.tflm_head import greedy_offsets, height_bytes
+from redsc.cost.tflm.head import greedy_offsets, height_bytes
 from tests.cost.memory_graphs import load_packing
 
 CAPACITY = 1 << 20

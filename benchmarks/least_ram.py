@@ -18,7 +18,7 @@ from redsc.budgets import Kernels
 from redsc.compile import read_model
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import arena_bytes, head_bytes, measure_memory
-from redsc.cost.tflm_structs import X86_64_RECORDING
+from redsc.cost.tflm.structs import X86_64_RECORDING
 from redsc.formats import load_model, write_tflite
 from redsc.ir import Graph
 from redsc.passes.base import Log

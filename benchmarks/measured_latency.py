@@ -23,8 +23,8 @@ from firmware.section import replace_section
 from redsc.budgets import Budgets, Prefer
 from redsc.compile import plan_levels
 from redsc.compile.bench import make_bench
-from redsc.cost.bench_log import read_logs, table_text
 from redsc.cost.latency import LatencyTable, find_latency_table
+from redsc.cost.latency.bench_log import read_logs, table_text
 from redsc.ir import Graph
 from redsc.option_texts import parse_levels
 from redsc.options import Options

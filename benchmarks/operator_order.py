@@ -14,8 +14,7 @@ from pathlib import Path
 
 from models import MODELS, ZOO
 
-from redsc.cost.order import order_free_bound, order_problem, peak_bytes, reuse_distance
-from redsc.cost.order_search import find_order, greedy_order
+from redsc.cost.order import find_order, greedy_order, order_free_bound, order_problem, peak_bytes, reuse_distance
 from redsc.formats import load_model
 from tests.cost.memory_graphs import FOLDER, PEAKS, load_problem
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         verify_container,
     )
     from redsc.compile.bench import make_bench
-    from redsc.cost.bench_log import read_logs, table_text
+    from redsc.cost.latency.bench_log import read_logs, table_text
     from redsc.errors import RedscError
     from redsc.options import Options
     from redsc.report.analysis import analyze_model
@@ -102,14 +102,14 @@ _HOMES = {
     "operators_page": "redsc.report.operators",
     "parse_ram": "redsc.sweep",
     "plan_levels": "redsc.compile",
-    "read_logs": "redsc.cost.bench_log",
+    "read_logs": "redsc.cost.latency.bench_log",
     "read_model": "redsc.compile",
     "render_analysis": "redsc.report.html",
     "render_overlays": "redsc.report.overlay",
     "render_report": "redsc.report.html",
     "run_sweep": "redsc.sweep",
     "slice_level": "redsc.compile",
-    "table_text": "redsc.cost.bench_log",
+    "table_text": "redsc.cost.latency.bench_log",
     "verify_container": "redsc.compile",
     "write_depfile": "redsc.codegen.depfile",
     "write_files": "redsc.codegen.files",

@@ -19,9 +19,9 @@ from redsc.compile import compile_model, plan_levels
 from redsc.compile.bench import make_bench
 from redsc.compile.bench_layers import grid_layers
 from redsc.compile.prepare import prepare
-from redsc.cost.bench_log import read_logs, table_text
 from redsc.cost.latency import LatencyTable, find_latency_table
-from redsc.cost.shape import layer_shape
+from redsc.cost.latency.bench_log import read_logs, table_text
+from redsc.cost.latency.shape import layer_shape
 from redsc.errors import UsageError
 from redsc.formats import write_tflite
 from redsc.ir import Activation, Graph, Padding

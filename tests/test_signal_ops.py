@@ -12,9 +12,9 @@ from redsc.budgets import Kernels
 from redsc.codegen.oracles import verify_import
 from redsc.codegen.tflm_ops import FRONT_END_TFLM_OPS, resolver_methods
 from redsc.cost.memory import arena_bytes, head_bytes
-from redsc.cost.tflm_signal import SIGNAL_KERNELS
-from redsc.cost.tflm_structs import X86_64_RECORDING
-from redsc.cost.tflm_tail import tail_bytes
+from redsc.cost.tflm.signal import SIGNAL_KERNELS
+from redsc.cost.tflm.structs import X86_64_RECORDING
+from redsc.cost.tflm.tail import tail_bytes
 from redsc.engine.rows import refusals
 from redsc.errors import ExecutorError, MalformedModel, UnsupportedError
 from redsc.formats import load_model, read_tflite, write_tflite

@@ -10,7 +10,7 @@ from redsc.codegen.engine_files import lower_levels
 from redsc.codegen.engine_image import build_image
 from redsc.codegen.render import render
 from redsc.cost.arena import Effort
-from redsc.cost.bench_log import LOG_VERSION
+from redsc.cost.latency.bench_log import LOG_VERSION
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import measure_memory
 from redsc.engine.sources import needed_files

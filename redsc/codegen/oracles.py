@@ -13,8 +13,8 @@ from math import inf
 from redsc.codegen.container import is_same_model, slot_bytes
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.cost.memory import arena_bytes, head_bytes
-from redsc.cost.tflm_structs import X86_64_RECORDING
-from redsc.cost.tflm_tail import tail_bytes
+from redsc.cost.tflm.structs import X86_64_RECORDING
+from redsc.cost.tflm.tail import tail_bytes
 from redsc.errors import ExecutorError, VerificationError
 from redsc.formats import ArenaOffsets, Model, read_tflite, write_tflite
 from redsc.formats.feedback import Rows, with_states, without_states

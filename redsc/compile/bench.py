@@ -12,7 +12,7 @@ from redsc.codegen.names import c_comment
 from redsc.compile.bench_layers import BenchLayers, grid_layers, level_layers
 from redsc.compile.choice import plan_levels
 from redsc.compile.prepare import prepare
-from redsc.cost.bench_log import read_logs
+from redsc.cost.latency.bench_log import read_logs
 from redsc.errors import UsageError
 from redsc.options import Options
 from redsc.progress import Progress, silent

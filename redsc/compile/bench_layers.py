@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 from redsc.budgets import Kernels
-from redsc.cost.shape import layer_shape
+from redsc.cost.latency.shape import layer_shape
 from redsc.engine.rows import emit_calls
 from redsc.engine.shared import find_shared
 from redsc.formats.tables import CannotTranslate
@@ -18,7 +18,7 @@ from redsc.targets.grid import Channels
 __all__ = ["BenchLayers", "grid_layers", "level_layers"]
 
 BenchLayers = Mapping[tuple[str, Channels], Graph]
-"""Graphs of one layer each, by what tells them apart in a cost table (`redsc.cost.shape`)."""
+"""Graphs of one layer each, by what tells them apart in a cost table (`redsc.cost.latency.shape`)."""
 
 
 def grid_layers(problem: Problem, count: int) -> BenchLayers:

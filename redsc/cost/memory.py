@@ -15,10 +15,10 @@ from redsc.cost.buffer import Buffer, aligned
 from redsc.cost.engine import runs_in_place, scratch_bytes
 from redsc.cost.liveness import LiveRange, live_ranges, peak_working_set
 from redsc.cost.overlap import find_overlaps
-from redsc.cost.tflm_head import greedy_offsets, height_bytes
-from redsc.cost.tflm_planning import planning_bytes
-from redsc.cost.tflm_structs import ARM_32, ARM_32_CMSIS_NN, Abi
-from redsc.cost.tflm_tail import state_bytes, tail_bytes
+from redsc.cost.tflm.head import greedy_offsets, height_bytes
+from redsc.cost.tflm.planning import planning_bytes
+from redsc.cost.tflm.structs import ARM_32, ARM_32_CMSIS_NN, Abi
+from redsc.cost.tflm.tail import state_bytes, tail_bytes
 from redsc.cost.views import find_views
 from redsc.cost.working import working_bytes
 from redsc.ir import Graph, Value, lasting_states, state_reads

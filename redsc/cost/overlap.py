@@ -15,7 +15,7 @@ from redsc.cost.engine import engine_reads, runs_in_place
 from redsc.cost.liveness import live_ranges
 from redsc.cost.order import Credits
 from redsc.cost.replay import Replay
-from redsc.cost.tflm_tail import kernel_scratch_bytes
+from redsc.cost.tflm.tail import kernel_scratch_bytes
 from redsc.cost.views import Part
 from redsc.ir import Array, Graph, Node, Value, op_def
 from redsc.ir.rules import InPlace, View

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from redsc.budgets import Kernels
 from redsc.cost.engine import scratch_bytes
-from redsc.cost.tflm_structs import ARM_32, Abi
-from redsc.cost.tflm_tail import kernel_scratch_bytes
+from redsc.cost.tflm.structs import ARM_32, Abi
+from redsc.cost.tflm.tail import kernel_scratch_bytes
 from redsc.ir import Node
 
 __all__ = ["working_bytes"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from redsc.cost.cache import Cache, Stretch, distinct_lines, fills_of_walks
 from redsc.engine.call import Call, Constant, Params
 from redsc.engine.constants import ConstantPool
-from redsc.engine.pack_channels import PAIR_BYTES
+from redsc.engine.linear.pack_channels import PAIR_BYTES
 
 __all__ = ["BLOCKED", "ConvReads", "Order", "choose_order", "in_blocks"]
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from redsc.budgets import Kernels
 from redsc.engine.call import Call, Emit
-from redsc.engine.compute import COMPUTE
-from redsc.engine.linear import LINEAR
-from redsc.engine.lookup import emit_lookup
-from redsc.engine.move import MOVE
+from redsc.engine.compute.lookup import emit_lookup
+from redsc.engine.compute.rows import COMPUTE
+from redsc.engine.linear.rows import LINEAR
+from redsc.engine.move.rows import MOVE
 from redsc.engine.shared import Shared, find_shared
 from redsc.errors import UnsupportedError
 from redsc.formats.tables import CannotTranslate, Refusal

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from redsc.cost.engine_conv import GROUP_ELEMENTS
+from redsc.cost.engine.conv import GROUP_ELEMENTS
 from redsc.ir import Array, Graph, Value
 from redsc.ir.runs import find_runs
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from redsc.engine.box import copy_state
 from redsc.engine.call import Call, Constant, Emit, State
+from redsc.engine.move.box import copy_state
 from redsc.ir import Array, Graph, Node, TensorType, own_states, starts_anew
 
 __all__ = ["STATES", "Variables", "is_even", "lay_out_variables"]

@@ -8,8 +8,7 @@ from typing import ClassVar
 from redsc.budgets import Kernels
 from redsc.cost.arena import Effort
 from redsc.cost.memory import measure_memory
-from redsc.cost.order import OrderProblem, order_problem, peak_bytes, reuse_distance
-from redsc.cost.order_search import OrderPlan, find_order
+from redsc.cost.order import OrderPlan, OrderProblem, find_order, order_problem, peak_bytes, reuse_distance
 from redsc.cost.overlap import overlap_credits
 from redsc.ir import Graph
 from redsc.passes.base import Exactness, Log, Pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from redsc.engine.linear import LINEAR
+from redsc.engine.linear.rows import LINEAR
 from redsc.engine.rows import ENGINE
 from redsc.formats.onnx.ops import ONNX_OPS
 from redsc.formats.onnx.row import OnnxOp

@@ -47,7 +47,7 @@ class CostTable:
 
     `millicycles` and `femtojoules` are rates; the errors are those of the worst network that they were fitted to.
     `board` is the target on which that was, and for which alone energy is known. `layers` are those that were
-    measured, by their form (`redsc.cost.shape`): only what lies on none of these grids is counted by rates.
+    measured, by their form (`redsc.cost.latency.shape`): only what lies on none of these grids is counted by rates.
     """
 
     core: str

@@ -12,9 +12,9 @@ from pathlib import Path
 from redsc.codegen.container import slot_bytes
 from redsc.compile import compile_model, slice_level
 from redsc.cost.memory import head_bytes
-from redsc.cost.tflm_planning import planning_bytes
-from redsc.cost.tflm_structs import Abi
-from redsc.cost.tflm_tail import state_bytes, tail_bytes
+from redsc.cost.tflm.planning import planning_bytes
+from redsc.cost.tflm.structs import Abi
+from redsc.cost.tflm.tail import state_bytes, tail_bytes
 from redsc.formats import planned_offsets, read_tflite, write_tflite
 from redsc.ir import Activation, DType, Graph, Padding
 from redsc.options import Options

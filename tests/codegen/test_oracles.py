@@ -9,7 +9,7 @@ import pytest
 from redsc.codegen import oracles
 from redsc.codegen.oracles import verify_import, verify_levels, verify_slots
 from redsc.cost.memory import measure_memory
-from redsc.cost.tflm_structs import X86_64_RECORDING
+from redsc.cost.tflm.structs import X86_64_RECORDING
 from redsc.errors import VerificationError
 from redsc.formats import Model, load_model, read_tflite, write_models, write_tflite
 from redsc.ir import DType, Graph, GraphBuilder, Value, state_reads

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redsc.cost.bench_log import BenchLog, read_logs, table_text
+from redsc.cost.latency.bench_log import BenchLog, read_logs, table_text
 from redsc.errors import UsageError
 from redsc.targets import Evidence
 from redsc.targets.read import read_table

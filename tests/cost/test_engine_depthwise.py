@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redsc.cost.engine_depthwise import MOST_SCRATCH_BYTES, DepthwiseWay, all_ways, depthwise_way
+from redsc.cost.engine.depthwise import MOST_SCRATCH_BYTES, DepthwiseWay, all_ways, depthwise_way
 from redsc.ir import Node, Padding
 from tests.helpers import NetBuilder
 

@@ -9,8 +9,7 @@ from redsc.budgets import TFLM_KERNELS, Kernels
 from redsc.cost.arena import ArenaProblem, plan_arena
 from redsc.cost.liveness import peak_working_set
 from redsc.cost.memory import arena_problem, head_bytes, ram_buffers
-from redsc.cost.order import order_free_bound, order_problem, peak_bytes
-from redsc.cost.order_search import find_order
+from redsc.cost.order import find_order, order_free_bound, order_problem, peak_bytes
 from redsc.ir import Graph
 from tests.strategies import graphs
 

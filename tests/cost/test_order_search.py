@@ -9,8 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from redsc.cost.order import OrderProblem, Step, order_free_bound, order_problem, peak_bytes, reuse_distance
-from redsc.cost.order_search import OrderPlan, find_order, greedy_order
+from redsc.cost.order import (
+    OrderPlan,
+    OrderProblem,
+    Step,
+    find_order,
+    greedy_order,
+    order_free_bound,
+    order_problem,
+    peak_bytes,
+    reuse_distance,
+)
 from redsc.formats import load_model
 from tests.conftest import Zoo
 from tests.cost.memory_graphs import FOLDER, PEAKS, load_problem

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from redsc.cost.shape import FORM, layer_shape
+from redsc.cost.latency.shape import FORM, layer_shape
 from redsc.ir import Activation, DType, Graph, Node
 from tests.helpers import NetBuilder
 from tests.op_samples import sample_graph, signature_cases

@@ -11,8 +11,8 @@ import pytest
 from redsc.budgets import Budgets, Kernels, Resident, Sharing
 from redsc.compile import Artefact, compile_model, slice_level, verify_container
 from redsc.cost.memory import head_bytes, measure_memory
-from redsc.cost.tflm_structs import X86_64_RECORDING
-from redsc.cost.tflm_tail import tail_bytes
+from redsc.cost.tflm.structs import X86_64_RECORDING
+from redsc.cost.tflm.tail import tail_bytes
 from redsc.formats import write_tflite
 from redsc.ir import LSTM, Array, DType, Graph, keeps_state
 from redsc.options import Options

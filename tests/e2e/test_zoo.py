@@ -16,8 +16,8 @@ from redsc.codegen.oracles import verify_import
 from redsc.compile import read_model
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import head_bytes, measure_memory
-from redsc.cost.tflm_structs import X86_64_RECORDING
-from redsc.cost.tflm_tail import tail_bytes
+from redsc.cost.tflm.structs import X86_64_RECORDING
+from redsc.cost.tflm.tail import tail_bytes
 from redsc.errors import UnsupportedError
 from redsc.formats import Model, write_tflite
 from redsc.formats.model import Port

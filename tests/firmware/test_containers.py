@@ -10,8 +10,8 @@ from redsc.codegen.container import slot_bytes
 from redsc.compile import Artefact, compile_model
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.cost.memory import arena_bytes, head_bytes
-from redsc.cost.tflm_structs import X86_64_RECORDING
-from redsc.cost.tflm_tail import tail_bytes
+from redsc.cost.tflm.structs import X86_64_RECORDING
+from redsc.cost.tflm.tail import tail_bytes
 from redsc.formats import planned_offsets, read_tflite, write_models, write_tflite
 from redsc.options import Options
 from redsc.passes.slice.strided import as_stock, has_strided

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from redsc.cost.memory import head_bytes
-from redsc.cost.tflm_structs import X86_64_RECORDING
-from redsc.cost.tflm_tail import kernel_scratch_bytes
+from redsc.cost.tflm.structs import X86_64_RECORDING
+from redsc.cost.tflm.tail import kernel_scratch_bytes
 from redsc.errors import ExecutorError
 from redsc.formats import write_tflite
 from redsc.ir import DType

@@ -13,7 +13,7 @@ from redsc.cli.commands import cli
 from redsc.cli.config import file_options, read_config
 from redsc.codegen.container import slot_bytes, slot_count
 from redsc.compile import read_model, slice_level
-from redsc.cost.bench_log import read_logs, table_text
+from redsc.cost.latency.bench_log import read_logs, table_text
 from redsc.formats import load_model, planned_offsets, write_tflite
 from redsc.ir import DType
 from redsc.options import Searching

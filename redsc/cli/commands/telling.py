@@ -106,7 +106,7 @@ def measure(
     """
     from redsc.codegen.files import write_files
     from redsc.compile.bench import make_bench
-    from redsc.cost.bench_log import read_logs, table_text
+    from redsc.cost.latency.bench_log import read_logs, table_text
     from redsc.options import Options
 
     if read and output is not None and model is None:

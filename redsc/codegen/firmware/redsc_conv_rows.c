@@ -226,7 +226,7 @@ static void redsc_run_pixel(const redsc_conv_rows *rows, const redsc_position *a
   }
 }
 
-/* REDSC_SHIFTS_RIGHT where that is right for all channels (are_shifts_right in redsc/engine/pack_channels.py). */
+/* REDSC_SHIFTS_RIGHT where that is right for all channels (are_shifts_right in redsc/engine/linear). */
 static uint8_t redsc_shifts_of(const redsc_conv_rows *rows) {
   const int32_t channels = rows->conv.output_channels, most_bias = 1 << 29;
   const uint32_t most_terms = (1u << 28) / (255 * 128);

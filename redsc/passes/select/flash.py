@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import prod
 
 from redsc.cost.flash import KERNEL_BYTES
-from redsc.engine.linear import LINEAR
+from redsc.engine.linear.rows import LINEAR
 from redsc.engine.size import engine_size
 from redsc.formats import shared_constants, write_models
 from redsc.ir import CUSTOM_OPS, Node, Value

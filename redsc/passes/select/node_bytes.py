@@ -12,8 +12,8 @@ from functools import cache
 from redsc.cost.arena import most_shared
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
 from redsc.cost.overlap import overlap_distance
-from redsc.cost.tflm_structs import Abi
-from redsc.cost.tflm_tail import init_sizes, kernel_of
+from redsc.cost.tflm.structs import Abi
+from redsc.cost.tflm.tail import init_sizes, kernel_of
 from redsc.cost.working import working_bytes
 from redsc.ir import CUSTOM_OPS, Graph, Node, Value, op_def
 from redsc.ir.rules import Grouped, Produces

@@ -15,7 +15,7 @@ from redsc.budgets import Kernels, Resident
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
 from redsc.cost.liveness import live_ranges
 from redsc.cost.overlap import find_overlaps
-from redsc.cost.tflm_structs import ARM_32, ARM_32_CMSIS_NN
+from redsc.cost.tflm.structs import ARM_32, ARM_32_CMSIS_NN
 from redsc.cost.views import find_views
 from redsc.ir import Node, Value
 from redsc.passes.select.node_bytes import MOST_SPACES, NodeMeasures, node_cost, node_part, spaces_of

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
-from redsc.cost.tflm_structs import Layout
-from redsc.cost.tflm_tail import init_tail, kernel_of, ports_tail, prepared, stacked
+from redsc.cost.tflm.structs import Layout
+from redsc.cost.tflm.tail import init_tail, kernel_of, ports_tail, prepared, stacked
 from redsc.ir import Graph, Node, Value, all_own_states, state_reads
 from redsc.passes.select.node_bytes import NodeMeasures, kept_bytes, node_cost
 from redsc.passes.select.problem import Problem

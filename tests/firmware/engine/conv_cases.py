@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from redsc.engine.pack_conv import fits_sums, pack_rows
+from redsc.engine.linear.pack_conv import fits_sums, pack_rows
 from redsc.ir import Array, Conv2D, DType, GraphBuilder, Quant
 from tests.firmware.build import FIRMWARE, Toolchain, build, read_results, run
 from tests.firmware.layers import (

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from redsc.cost.engine_depthwise import DepthwiseWay
-from redsc.engine.pack_channels import are_shifts_right, pack_channels
-from redsc.engine.pack_depthwise import pack_direct, pack_planar
+from redsc.cost.engine.depthwise import DepthwiseWay
+from redsc.engine.linear.pack_channels import are_shifts_right, pack_channels
+from redsc.engine.linear.pack_depthwise import pack_direct, pack_planar
 from redsc.formats import write_tflite
 from redsc.ir import Activation, Array, DepthwiseConv2D, DType, Graph, GraphBuilder, Node, Padding, Quant
 from redsc.runtime import tflm

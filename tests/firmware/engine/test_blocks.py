@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from redsc.budgets import Kernels
 from redsc.cost.cache import CACHES, Cache
 from redsc.engine.blocks import ConvReads, Order, choose_order, in_blocks
+from redsc.engine.linear.pack_channels import PAIR_BYTES
 from redsc.engine.orders import find_orders
-from redsc.engine.pack_channels import PAIR_BYTES
 from redsc.engine.rows import emit_calls
 from redsc.engine.shared import find_shared
 from redsc.ir import Graph

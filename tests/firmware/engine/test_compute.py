@@ -9,7 +9,7 @@ import pytest
 
 from redsc.budgets import Kernels
 from redsc.codegen.engine_image import build_image
-from redsc.engine.compute import COMPUTE
+from redsc.engine.compute.rows import COMPUTE
 from redsc.engine.program import lower_graph
 from redsc.engine.shared import Shared
 from redsc.engine.sources import needed_files

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from redsc.engine.compute import COMPUTE
+from redsc.engine.compute.rows import COMPUTE
 from redsc.engine.program import Places
 from redsc.ir import OPS, DType, Graph
 from redsc.ir.rules import InPlace, Signature

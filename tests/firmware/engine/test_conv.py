@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from redsc.engine.pack_conv import fits_sums, pack_rows
+from redsc.engine.linear.pack_conv import fits_sums, pack_rows
 from tests.firmware.build import (
     CORTEX_M4,
     HOST,

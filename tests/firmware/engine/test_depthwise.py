@@ -11,9 +11,9 @@ import pytest
 
 from redsc.budgets import Kernels
 from redsc.cost.buffer import ALIGNMENT_BYTES
-from redsc.cost.engine_depthwise import DepthwiseWay, all_ways, depthwise_way
+from redsc.cost.engine.depthwise import DepthwiseWay, all_ways, depthwise_way
 from redsc.cost.overlap import overlap_distance
-from redsc.engine.pack_channels import are_shifts_right
+from redsc.engine.linear.pack_channels import are_shifts_right
 from redsc.ir import Activation, Array, DepthwiseConv2D, Padding
 from tests.firmware.build import CORTEX_M4, HOST, HOST_CPP, RISC_V, WARNINGS, Toolchain
 from tests.firmware.engine.depthwise import APART, SOURCES, Layer, Shape, expected_output, make_layer, run_layers

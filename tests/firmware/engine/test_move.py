@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from redsc.budgets import Kernels
-from redsc.engine.box import turns
 from redsc.engine.call import Call, Part
-from redsc.engine.move import MOVE
+from redsc.engine.move.box import turns
+from redsc.engine.move.rows import MOVE
 from redsc.engine.rows import emit_calls
 from redsc.engine.shared import find_shared
 from redsc.formats.tables import CannotTranslate

@@ -11,10 +11,9 @@ import pytest
 from redsc.budgets import TFLM_KERNELS, Budgets, Kernels, Resident, Sharing
 from redsc.codegen.container import build_container, slot_bytes
 from redsc.cost.memory import head_bytes, measure_memory, resident_all_bytes
-from redsc.cost.order import order_problem
-from redsc.cost.order_search import find_order
-from redsc.cost.tflm_structs import ARM_32, X86_64_RECORDING
-from redsc.cost.tflm_tail import state_bytes, tail_bytes
+from redsc.cost.order import find_order, order_problem
+from redsc.cost.tflm.structs import ARM_32, X86_64_RECORDING
+from redsc.cost.tflm.tail import state_bytes, tail_bytes
 from redsc.formats import read_tflite, write_tflite
 from redsc.ir import Array, DType, Graph, Value, copy_graph, keeps_state, state_reads, verify_graph
 from redsc.options import Options

@@ -1,0 +1,1 @@
+"""All other ops that compute: arithmetic, functions, pools, recurrent layers, reductions."""

@@ -1,0 +1,1 @@
+"""Layers whose weights levels share: convolutions, dense layers, and how their weights are packed."""
