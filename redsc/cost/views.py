@@ -11,7 +11,7 @@ import numpy as np
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.ir import Graph, Node, Value, op_def
 from redsc.ir.ops import axis_of, constant_ints
-from redsc.ir.ops_cut import sliced_axes
+from redsc.ir.ops.cut import sliced_axes
 from redsc.ir.rules import Joins, Slices, Splits, View
 
 __all__ = ["Part", "find_views"]

@@ -2,9 +2,10 @@
 
 from redsc.ir.builder import GraphBuilder
 from redsc.ir.graph import Array, Graph, Node, Use, Value, copy_graph
-from redsc.ir.ops import NO_ATTRS, KernelLimit, NoAttrs, OpDef, ShapeError
-from redsc.ir.ops_arithmetic import Add, Div, Mul, Sub
-from redsc.ir.ops_conv import (
+from redsc.ir.ops.arithmetic import Add, Div, Mul, Sub
+from redsc.ir.ops.cut import Split, StridedSlice, Unpack
+from redsc.ir.ops.definition import NO_ATTRS, KernelLimit, NoAttrs, OpDef, ShapeError
+from redsc.ir.ops.linear import (
     Activation,
     BatchMatMul,
     Conv2D,
@@ -13,18 +14,17 @@ from redsc.ir.ops_conv import (
     Padding,
     TransposeConv,
 )
-from redsc.ir.ops_cut import Split, StridedSlice, Unpack
-from redsc.ir.ops_lookup import LOOKUP, TABLE_SHIFT, TABLE_SIZE, expand_lookup
-from redsc.ir.ops_move import Concatenation, Gather, Pack
-from redsc.ir.ops_pad import Block, MirrorMode, MirrorPad
-from redsc.ir.ops_pool import Pool2D, Resize
-from redsc.ir.ops_recurrent import GATES, LSTM, SVDF, CellActivation, Lstm, Svdf
-from redsc.ir.ops_reduce import ArgExtreme, CumSum, Mean, Reduce
-from redsc.ir.ops_shape import Reshape, ShapeOf, Squeeze
-from redsc.ir.ops_signal import SIGNAL_NUMBERS, Signal, signal_number
-from redsc.ir.ops_state import Variable
-from redsc.ir.ops_strided import StridedConv2D, StridedFullyConnected, run_columns
-from redsc.ir.ops_unary import LeakyRelu, Softmax
+from redsc.ir.ops.lookup import LOOKUP, TABLE_SHIFT, TABLE_SIZE, expand_lookup
+from redsc.ir.ops.move import Concatenation, Gather, Pack
+from redsc.ir.ops.pad import Block, MirrorMode, MirrorPad
+from redsc.ir.ops.pool import Pool2D, Resize
+from redsc.ir.ops.recurrent import GATES, LSTM, SVDF, CellActivation, Lstm, Svdf
+from redsc.ir.ops.reduce import ArgExtreme, CumSum, Mean, Reduce
+from redsc.ir.ops.shape import Reshape, ShapeOf, Squeeze
+from redsc.ir.ops.signal import SIGNAL_NUMBERS, Signal, signal_number
+from redsc.ir.ops.state import Variable
+from redsc.ir.ops.strided import StridedConv2D, StridedFullyConnected, run_columns
+from redsc.ir.ops.unary import LeakyRelu, Softmax
 from redsc.ir.real import real_values
 from redsc.ir.registry import CUSTOM_OPS, ENGINE_OPS, FRONT_END_OPS, OPS, op_def
 from redsc.ir.state import (

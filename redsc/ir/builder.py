@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from redsc.ir.graph import Array, Graph, Node, Value
-from redsc.ir.ops import NO_ATTRS, ShapeError
+from redsc.ir.ops.definition import NO_ATTRS, ShapeError
 from redsc.ir.registry import op_def
 from redsc.ir.types import DType, Quant, Shape, TensorType
 

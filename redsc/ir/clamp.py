@@ -7,7 +7,7 @@ from math import inf
 
 import numpy as np
 
-from redsc.ir.ops_conv import Activation
+from redsc.ir.ops.linear import Activation
 from redsc.ir.types import Quant
 
 __all__ = ["float_limits", "int8_limits"]

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from redsc.errors import InternalError, did_you_mean
-from redsc.ir.ops import OpDef
-from redsc.ir.ops_arithmetic import ARITHMETIC_OPS
-from redsc.ir.ops_conv import CONV_OPS
-from redsc.ir.ops_cut import CUT_OPS
-from redsc.ir.ops_lookup import LOOKUP_OPS
-from redsc.ir.ops_move import MOVE_OPS
-from redsc.ir.ops_pad import PAD_OPS
-from redsc.ir.ops_pool import POOL_OPS
-from redsc.ir.ops_recurrent import RECURRENT_OPS
-from redsc.ir.ops_reduce import REDUCE_OPS
-from redsc.ir.ops_shape import SHAPE_OPS
-from redsc.ir.ops_signal import SIGNAL_OPS
-from redsc.ir.ops_state import STATE_OPS
-from redsc.ir.ops_strided import STRIDED_OPS
-from redsc.ir.ops_unary import UNARY_OPS
+from redsc.ir.ops.arithmetic import ARITHMETIC_OPS
+from redsc.ir.ops.cut import CUT_OPS
+from redsc.ir.ops.definition import OpDef
+from redsc.ir.ops.linear import CONV_OPS
+from redsc.ir.ops.lookup import LOOKUP_OPS
+from redsc.ir.ops.move import MOVE_OPS
+from redsc.ir.ops.pad import PAD_OPS
+from redsc.ir.ops.pool import POOL_OPS
+from redsc.ir.ops.recurrent import RECURRENT_OPS
+from redsc.ir.ops.reduce import REDUCE_OPS
+from redsc.ir.ops.shape import SHAPE_OPS
+from redsc.ir.ops.signal import SIGNAL_OPS
+from redsc.ir.ops.state import STATE_OPS
+from redsc.ir.ops.strided import STRIDED_OPS
+from redsc.ir.ops.unary import UNARY_OPS
 
 __all__ = ["ALL_OPS", "CUSTOM_OPS", "ENGINE_OPS", "FAMILIES", "FRONT_END_OPS", "OPS", "op_def"]
 

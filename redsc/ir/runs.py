@@ -1,4 +1,4 @@
-"""Which columns of a stored weight make up another: runs, four numbers each (`redsc.ir.ops_strided`)."""
+"""Which columns of a stored weight make up another: runs, four numbers each (`redsc.ir.ops.strided`)."""
 
 from __future__ import annotations
 

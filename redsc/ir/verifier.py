@@ -11,8 +11,8 @@ import numpy as np
 
 from redsc.errors import MalformedModel, UnsupportedError
 from redsc.ir.graph import Graph, Node
-from redsc.ir.ops import OpDef, ShapeError
-from redsc.ir.ops_state import Variable
+from redsc.ir.ops.definition import OpDef, ShapeError
+from redsc.ir.ops.state import Variable
 from redsc.ir.registry import ALL_OPS, op_def
 from redsc.ir.rules import Fixed, SameInputScales, SameScale, Signature
 from redsc.ir.types import DType, Quant

@@ -11,7 +11,7 @@ import numpy as np
 
 from redsc.ir import MirrorMode, Node
 from redsc.ir.ops import constant_ints
-from redsc.ir.ops_cut import sliced_axes
+from redsc.ir.ops.cut import sliced_axes
 from redsc.runtime.torch_image import places_like
 
 if TYPE_CHECKING:

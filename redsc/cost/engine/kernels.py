@@ -13,7 +13,7 @@ from redsc.cost import replay
 from redsc.cost.engine.conv import GROUP_ELEMENTS, conv_way
 from redsc.cost.engine.depthwise import SCRATCH_BYTES, DepthwiseWay, depthwise_way
 from redsc.ir import LSTM, Array, DType, Node, own_states, starts_anew
-from redsc.ir.ops_conv import product_depth
+from redsc.ir.ops.linear import product_depth
 
 __all__ = ["EngineKernel", "engine_reads", "runs_in_place", "scratch_bytes"]
 

@@ -12,7 +12,7 @@ from redsc.engine.compute.broadcast import common_axes, loops
 from redsc.engine.linear.pack_channels import are_shifts_right
 from redsc.engine.quant import by_type, zero_points
 from redsc.ir import DType, Node
-from redsc.ir.ops_conv import product_depth
+from redsc.ir.ops.linear import product_depth
 from redsc.ir.rescale import multiplier_of, rescalings
 
 __all__ = ["BATCH_MATMUL"]

@@ -12,7 +12,7 @@ from redsc.engine.quant import clamp, quant_of
 from redsc.engine.shared import Held
 from redsc.ir import DType, Node
 from redsc.ir.clamp import float_limits
-from redsc.ir.ops_conv import axis_padding
+from redsc.ir.ops.linear import axis_padding
 from redsc.ir.rescale import quantize_multipliers
 
 __all__ = ["transpose_conv_calls"]

@@ -10,7 +10,7 @@ from redsc.engine.call import Call, Emit
 from redsc.engine.move.box import View, move
 from redsc.ir import Array, Node
 from redsc.ir.ops import axis_of, constant_ints
-from redsc.ir.ops_cut import sliced_axes
+from redsc.ir.ops.cut import sliced_axes
 
 __all__ = ["JOINS"]
 

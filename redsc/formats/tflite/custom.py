@@ -28,7 +28,7 @@ from redsc.ir import (
     Value,
 )
 from redsc.ir.clamp import float_limits, int8_limits
-from redsc.ir.ops_conv import padding_before
+from redsc.ir.ops.linear import padding_before
 
 __all__ = ["CUSTOM_FILE_OPS", "custom_refusal", "decode_options", "encode_options"]
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from redsc.ir import Array, DType, Graph, Node, Padding, Pool2D, Reshape, TensorType, Value
-from redsc.ir.ops_conv import window
+from redsc.ir.ops.linear import window
 from redsc.passes.base import Exactness, Log, Pass
 from redsc.passes.simplify.fuse_activation import FUSABLE
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from redsc.ir import Graph, Node, Reshape, Value, op_def
-from redsc.ir.ops_cut import sliced_axes
+from redsc.ir.ops.cut import sliced_axes
 from redsc.ir.rules import View
 from redsc.passes.base import Exactness, Log, Pass
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from redsc.ir import Array, DepthwiseConv2D, Graph, Node, Quant, Reshape, TensorType, Value, op_def
-from redsc.ir.ops_cut import sliced_axes
+from redsc.ir.ops.cut import sliced_axes
 from redsc.ir.rules import Pads, Slices, Splits
 from redsc.passes.spaces.space import ChannelGroups, Layout, kept_indices
 

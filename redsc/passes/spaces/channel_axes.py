@@ -11,7 +11,7 @@ from math import prod
 import numpy as np
 
 from redsc.ir import Node, Shape, Value, op_def
-from redsc.ir.ops_cut import sliced_axes
+from redsc.ir.ops.cut import sliced_axes
 from redsc.ir.rules import (
     Along,
     Joins,

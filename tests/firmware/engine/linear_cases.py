@@ -24,7 +24,7 @@ from redsc.ir import (
     TransposeConv,
     Value,
 )
-from redsc.ir.ops_conv import window
+from redsc.ir.ops.linear import window
 from tests.firmware.engine.harness import HOST_SANITIZED, Machine, run_engine
 from tests.firmware.engine.merging import (
     expected,

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from redsc.ir.graph import Array, Node
-from redsc.ir.ops import OpDef, ShapeError, signatures
-from redsc.ir.ops_conv import Activation, Padding, nhwc, window
+from redsc.ir.ops.definition import OpDef, ShapeError, signatures
+from redsc.ir.ops.linear import Activation, Padding, nhwc, window
 from redsc.ir.rules import Barrier
 from redsc.ir.types import DType, Shape
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import prod
 
 from redsc.ir.graph import Node
-from redsc.ir.ops import KernelLimit, OpDef, ShapeError, constant_ints, same_shape
+from redsc.ir.ops.definition import KernelLimit, OpDef, ShapeError, constant_ints, same_shape
 from redsc.ir.rules import Barrier, Signature
 from redsc.ir.types import DType, Shape
 

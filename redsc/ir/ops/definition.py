@@ -1,8 +1,4 @@
-"""The op vocabulary: TFLite's builtin operators with TFLite semantics, NHWC. One `OpDef` entry per op.
-
-Execution belongs to the real runtimes; `OPS` knows nothing of ONNX, TFLite files or C. To add an op: one entry in
-one of the `ops_*.py` families, then one row in each table that `tests/test_ops.py` names.
-"""
+"""What an entry of the op vocabulary is made of: `OpDef`, and the pieces of type rules that families share."""
 
 from __future__ import annotations
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from redsc.ir.graph import Graph, Node, Value
-from redsc.ir.ops import NoAttrs, OpDef, ShapeError, same_shape, signatures
-from redsc.ir.ops_arithmetic import Add
-from redsc.ir.ops_move import Gather
+from redsc.ir.ops.arithmetic import Add
+from redsc.ir.ops.definition import NoAttrs, OpDef, ShapeError, same_shape, signatures
+from redsc.ir.ops.move import Gather
 from redsc.ir.rules import InPlace, Passes, RawIntegers
 from redsc.ir.types import DType, Shape, TensorType
 

@@ -8,7 +8,7 @@ from enum import Enum
 import numpy as np
 
 from redsc.ir.graph import Node
-from redsc.ir.ops import OpDef, ShapeError, constant_ints, limit_rank, same_type, signatures
+from redsc.ir.ops.definition import OpDef, ShapeError, constant_ints, limit_rank, same_type, signatures
 from redsc.ir.rules import Grouped, Multiplies, Produces
 from redsc.ir.types import DType, Shape
 

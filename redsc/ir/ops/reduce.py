@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from redsc.ir.graph import Node
-from redsc.ir.ops import OpDef, ShapeError, axis_of, constant_ints, different_axes, same_type, signatures
+from redsc.ir.ops.definition import OpDef, ShapeError, axis_of, constant_ints, different_axes, same_type, signatures
 from redsc.ir.rules import Along, OwnScale, QuantRule, Reduces, SameScale
 from redsc.ir.types import DType, Shape
 

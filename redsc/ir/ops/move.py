@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from redsc.ir.graph import Node, Value
-from redsc.ir.ops import (
+from redsc.ir.ops.cut import copying
+from redsc.ir.ops.definition import (
     KernelLimit,
     NoAttrs,
     ShapeError,
@@ -16,7 +17,6 @@ from redsc.ir.ops import (
     same_type,
     signatures,
 )
-from redsc.ir.ops_cut import copying
 from redsc.ir.rules import Along, Barrier, Joins, LooksUp, Signature
 from redsc.ir.types import DType, Shape
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from redsc.ir.graph import Node
-from redsc.ir.ops import OpDef, ShapeError, constant_ints, same_type
-from redsc.ir.ops_conv import Activation, Padding, nhwc, window
+from redsc.ir.ops.definition import OpDef, ShapeError, constant_ints, same_type
+from redsc.ir.ops.linear import Activation, Padding, nhwc, window
 from redsc.ir.rules import Passes, SameScale
 from redsc.ir.types import DType, Shape
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from redsc.ir.graph import Node
-from redsc.ir.ops import (
+from redsc.ir.ops.definition import (
     KernelLimit,
     NoAttrs,
     OpDef,

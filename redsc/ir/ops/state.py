@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from redsc.ir.graph import Node
-from redsc.ir.ops import OpDef, same_shape, same_type
+from redsc.ir.ops.definition import OpDef, same_shape, same_type
 from redsc.ir.rules import Remembers, SameScale
 from redsc.ir.types import DType, Shape
 

@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from redsc.ir.graph import Node
-from redsc.ir.ops import (
+from redsc.ir.ops.definition import (
     NoAttrs,
     OpDef,
     ShapeError,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from redsc.ir.ops import NoAttrs, OpDef, same_shape, same_type, signatures
+from redsc.ir.ops.definition import NoAttrs, OpDef, same_shape, same_type, signatures
 from redsc.ir.rules import Fixed, InPlace, Normalizes, OwnScale, RawIntegers, SameScale, Signature, Ties
 from redsc.ir.types import DType
 

@@ -7,7 +7,7 @@ from enum import Enum
 from math import prod
 
 from redsc.ir.graph import Node
-from redsc.ir.ops import (
+from redsc.ir.ops.definition import (
     KernelLimit,
     NoAttrs,
     OpDef,
@@ -17,7 +17,7 @@ from redsc.ir.ops import (
     same_type,
     signatures,
 )
-from redsc.ir.ops_conv import nhwc
+from redsc.ir.ops.linear import nhwc
 from redsc.ir.rules import Pads, Passes, Regroups, SameScale
 from redsc.ir.types import DType, Shape
 
