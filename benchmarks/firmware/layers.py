@@ -19,7 +19,7 @@ from redsc.ir import (
     Node,
     Quant,
 )
-from redsc.ir.ops.linear import padding_before
+from redsc.ir.ops.windows import padding_before
 from redsc.ir.rescale import quantize_multipliers, rescalings
 
 __all__ = ["LAYERS", "Layer", "Shape"]

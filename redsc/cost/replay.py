@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from redsc.ir import Array, Node, Padding
-from redsc.ir.ops.linear import axis_padding
+from redsc.ir.ops.windows import axis_padding
 
 __all__ = [
     "NEVER",

@@ -9,7 +9,7 @@ import numpy as np
 from redsc.engine.call import Call, Emit, Field
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Activation, Array, DType, Node, Quant, Value
-from redsc.ir.clamp import float_limits, int8_limits
+from redsc.ir.activation import float_limits, int8_limits
 
 __all__ = [
     "INT8_RANGE",

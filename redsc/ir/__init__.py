@@ -1,17 +1,16 @@
 """The intermediate representation: graph, types, ops, builder, text form, verifier."""
 
+from redsc.ir.activation import Activation
 from redsc.ir.builder import GraphBuilder
 from redsc.ir.graph import Array, Graph, Node, Use, Value, copy_graph
 from redsc.ir.ops.arithmetic import Add, Div, Mul, Sub
 from redsc.ir.ops.cut import Split, StridedSlice, Unpack
 from redsc.ir.ops.definition import NO_ATTRS, KernelLimit, NoAttrs, OpDef, ShapeError
 from redsc.ir.ops.linear import (
-    Activation,
     BatchMatMul,
     Conv2D,
     DepthwiseConv2D,
     FullyConnected,
-    Padding,
     TransposeConv,
 )
 from redsc.ir.ops.lookup import LOOKUP, TABLE_SHIFT, TABLE_SIZE, expand_lookup
@@ -25,6 +24,7 @@ from redsc.ir.ops.signal import SIGNAL_NUMBERS, Signal, signal_number
 from redsc.ir.ops.state import Variable
 from redsc.ir.ops.strided import StridedConv2D, StridedFullyConnected, run_columns
 from redsc.ir.ops.unary import LeakyRelu, Softmax
+from redsc.ir.ops.windows import Padding
 from redsc.ir.real import real_values
 from redsc.ir.registry import CUSTOM_OPS, ENGINE_OPS, FRONT_END_OPS, OPS, op_def
 from redsc.ir.state import (

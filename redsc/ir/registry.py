@@ -6,7 +6,7 @@ from redsc.errors import InternalError, did_you_mean
 from redsc.ir.ops.arithmetic import ARITHMETIC_OPS
 from redsc.ir.ops.cut import CUT_OPS
 from redsc.ir.ops.definition import OpDef
-from redsc.ir.ops.linear import CONV_OPS
+from redsc.ir.ops.linear import LINEAR_OPS
 from redsc.ir.ops.lookup import LOOKUP_OPS
 from redsc.ir.ops.move import MOVE_OPS
 from redsc.ir.ops.pad import PAD_OPS
@@ -22,7 +22,7 @@ from redsc.ir.ops.unary import UNARY_OPS
 __all__ = ["ALL_OPS", "CUSTOM_OPS", "ENGINE_OPS", "FAMILIES", "FRONT_END_OPS", "OPS", "op_def"]
 
 FAMILIES: dict[str, tuple[OpDef, ...]] = {
-    "linear layers": CONV_OPS,
+    "linear layers": LINEAR_OPS,
     "pools and resizing": POOL_OPS,
     "arithmetic and comparison": ARITHMETIC_OPS,
     "activations and functions": UNARY_OPS,

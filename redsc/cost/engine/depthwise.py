@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from redsc.budgets import Kernels
 from redsc.ir import Node, Padding
-from redsc.ir.ops.linear import axis_padding
+from redsc.ir.ops.windows import axis_padding
 
 __all__ = ["MOST_SCRATCH_BYTES", "SCRATCH_BYTES", "DepthwiseWay", "all_ways", "depthwise_way"]
 

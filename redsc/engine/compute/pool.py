@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from redsc.engine.call import Call, Emit, Field, Params
 from redsc.engine.quant import by_type, clamp_fields
 from redsc.ir import DType, Node
-from redsc.ir.ops.linear import axis_padding
+from redsc.ir.ops.windows import axis_padding
 
 __all__ = ["POOLS"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from redsc.engine.call import Field
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Node
-from redsc.ir.ops.linear import padding_before
+from redsc.ir.ops.windows import padding_before
 
 __all__ = ["border_fields", "constant_bias", "strides_of", "window_fields"]
 

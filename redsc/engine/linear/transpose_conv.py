@@ -11,8 +11,8 @@ from redsc.engine.linear.fields import constant_bias, strides_of, window_fields
 from redsc.engine.quant import clamp, quant_of
 from redsc.engine.shared import Held
 from redsc.ir import DType, Node
-from redsc.ir.clamp import float_limits
-from redsc.ir.ops.linear import axis_padding
+from redsc.ir.activation import float_limits
+from redsc.ir.ops.windows import axis_padding
 from redsc.ir.rescale import quantize_multipliers
 
 __all__ = ["transpose_conv_calls"]

@@ -27,8 +27,8 @@ from redsc.ir import (
     StridedFullyConnected,
     Value,
 )
-from redsc.ir.clamp import float_limits, int8_limits
-from redsc.ir.ops.linear import padding_before
+from redsc.ir.activation import float_limits, int8_limits
+from redsc.ir.ops.windows import padding_before
 
 __all__ = ["CUSTOM_FILE_OPS", "custom_refusal", "decode_options", "encode_options"]
 

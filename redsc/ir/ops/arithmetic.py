@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from redsc.ir.activation import Activation
 from redsc.ir.graph import Node
 from redsc.ir.ops.definition import NoAttrs, OpDef, ShapeError, broadcast, limit_rank, same_type, signatures
-from redsc.ir.ops.linear import Activation
 from redsc.ir.rules import InPlace, SameInputScales, SameScale, Ties
 from redsc.ir.types import DType, Shape
 

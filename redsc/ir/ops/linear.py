@@ -3,49 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 
+from redsc.ir.activation import Activation
 from redsc.ir.graph import Node
 from redsc.ir.ops.definition import OpDef, ShapeError, constant_ints, limit_rank, same_type, signatures
+from redsc.ir.ops.windows import Padding, nhwc, window_grid
 from redsc.ir.rules import Grouped, Multiplies, Produces
 from redsc.ir.types import DType, Shape
 
 __all__ = [
-    "CONV_OPS",
-    "Activation",
+    "LINEAR_OPS",
+    "LINEAR_SIGNATURES",
     "BatchMatMul",
     "Conv2D",
     "DepthwiseConv2D",
     "FullyConnected",
-    "Padding",
     "TransposeConv",
-    "axis_padding",
-    "nhwc",
-    "padding_before",
     "product_depth",
-    "window",
 ]
 
 F32, I8, I32 = DType.FLOAT32, DType.INT8, DType.INT32
-_LINEAR = signatures(((F32, F32, F32), F32), ((I8, I8, I32), I8))
-
-
-class Padding(Enum):
-    """TFLite's padding: SAME pads `begin = total // 2`, the odd element at the end."""
-
-    SAME = "SAME"
-    VALID = "VALID"
-
-
-class Activation(Enum):
-    """A fused activation function."""
-
-    NONE = "NONE"
-    RELU = "RELU"
-    RELU_N1_TO_1 = "RELU_N1_TO_1"
-    RELU6 = "RELU6"
+LINEAR_SIGNATURES = signatures(((F32, F32, F32), F32), ((I8, I8, I32), I8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,43 +82,6 @@ class BatchMatMul:
     adj_y: bool = False
 
 
-def window(size: int, kernel: int, stride: int, dilation: int, padding: Padding) -> int:
-    """Return the output size of a window op (TFLite `ComputeOutSize`, kernels/padding.h)."""
-    reach = (kernel - 1) * dilation + 1
-    out = -(-size // stride) if padding is Padding.SAME else -(-(size - reach + 1) // stride)
-    if out < 1:
-        raise ShapeError(f"a window of {reach} does not fit into {size}")
-    return out
-
-
-def axis_padding(size: int, out: int, kernel: int, stride: int, dilation: int, padding: Padding) -> int:
-    """Return the places before an axis of `size` with which its first window begins, of `out` windows.
-
-    Source: ComputePaddingWithOffset in TFLite's kernels/padding.h.
-    """
-    reach = (kernel - 1) * dilation + 1
-    return max(0, (out - 1) * stride + reach - size) // 2 if padding is Padding.SAME else 0
-
-
-def padding_before(node: Node) -> tuple[int, int]:
-    """Return the rows above and the columns left of the image that a convolution's window begins with.
-
-    Operand 1 is the weight, OHWI or 1HWO.
-    """
-    a, (_, height, width, _) = node.attrs, node.operand(0).type.shape
-    (_, kernel_h, kernel_w, _), (_, out_h, out_w, _) = node.operand(1).type.shape, node.outputs[0].type.shape
-    top = axis_padding(height, out_h, kernel_h, a.stride_h, a.dilation_h, a.padding)
-    return top, axis_padding(width, out_w, kernel_w, a.stride_w, a.dilation_w, a.padding)
-
-
-def nhwc(node: Node, index: int = 0) -> tuple[int, int, int, int]:
-    """Return the shape of an image operand."""
-    shape = node.operand(index).type.shape
-    if len(shape) != 4:
-        raise ShapeError(f"input has rank {len(shape)}, needs 4 (NHWC)")
-    return shape[0], shape[1], shape[2], shape[3]
-
-
 def _weights(node: Node, rank: int) -> Shape:
     shape = node.operand(1).type.shape
     if len(shape) != rank:
@@ -158,10 +101,10 @@ def _infer_conv(node: Node) -> tuple[Shape, ...]:
     if depth == 0 or channels % depth or out % (channels // depth):
         raise ShapeError(f"weight takes {depth} channels, input has {channels}")
     _check_bias(node, out)
-    a = node.attrs
-    out_h = window(height, kernel_h, a.stride_h, a.dilation_h, a.padding)
-    out_w = window(width, kernel_w, a.stride_w, a.dilation_w, a.padding)
-    return ((batch, out_h, out_w, out),)
+    grid = window_grid(
+        node.attrs, (height, width), (kernel_h, kernel_w), (node.attrs.dilation_h, node.attrs.dilation_w)
+    )
+    return ((batch, *grid, out),)
 
 
 def _infer_depthwise(node: Node) -> tuple[Shape, ...]:
@@ -172,10 +115,10 @@ def _infer_depthwise(node: Node) -> tuple[Shape, ...]:
             f"weight has {out} channels, input {channels} with multiplier {node.attrs.depth_multiplier}"
         )
     _check_bias(node, out)
-    a = node.attrs
-    out_h = window(height, kernel_h, a.stride_h, a.dilation_h, a.padding)
-    out_w = window(width, kernel_w, a.stride_w, a.dilation_w, a.padding)
-    return ((batch, out_h, out_w, out),)
+    grid = window_grid(
+        node.attrs, (height, width), (kernel_h, kernel_w), (node.attrs.dilation_h, node.attrs.dilation_w)
+    )
+    return ((batch, *grid, out),)
 
 
 def _infer_fully_connected(node: Node) -> tuple[Shape, ...]:
@@ -200,11 +143,9 @@ def _infer_transpose_conv(node: Node) -> tuple[Shape, ...]:
     if len(shape) != 4 or shape[0] != batch or shape[3] != out:
         raise ShapeError(f"output shape {shape} does not fit batch {batch} and {out} channels")
     _check_bias(node, out, 3)
-    a = node.attrs
-    back_h = window(shape[1], kernel_h, a.stride_h, 1, a.padding)
-    back_w = window(shape[2], kernel_w, a.stride_w, 1, a.padding)
-    if (back_h, back_w) != (height, width):
-        raise ShapeError(f"a convolution of {shape} gives {back_h}x{back_w}, the input is {height}x{width}")
+    rows, columns = window_grid(node.attrs, (shape[1], shape[2]), (kernel_h, kernel_w))
+    if (rows, columns) != (height, width):
+        raise ShapeError(f"a convolution of {shape} gives {rows}x{columns}, the input is {height}x{width}")
     return ((batch, shape[1], shape[2], out),)
 
 
@@ -250,14 +191,14 @@ def _macs_batch_matmul(node: Node) -> int:
     return node.outputs[0].type.elements * product_depth(node)
 
 
-CONV_OPS = (
+LINEAR_OPS = (
     OpDef(
         "CONV_2D",
         Conv2D,
         infer=_infer_conv,
         macs=_per_output,
         channels=Produces(out_axis=0, in_axis=3, has_groups=True),
-        signatures=_LINEAR,
+        signatures=LINEAR_SIGNATURES,
         min_inputs=2,
     ),
     OpDef(
@@ -266,7 +207,7 @@ CONV_OPS = (
         infer=_infer_depthwise,
         macs=_macs_depthwise,
         channels=Grouped(out_axis=3),
-        signatures=_LINEAR,
+        signatures=LINEAR_SIGNATURES,
         min_inputs=2,
     ),
     OpDef(
@@ -275,7 +216,7 @@ CONV_OPS = (
         infer=_infer_fully_connected,
         macs=_per_output,
         channels=Produces(out_axis=0, in_axis=1),
-        signatures=_LINEAR,
+        signatures=LINEAR_SIGNATURES,
         min_inputs=2,
     ),
     OpDef(

@@ -17,7 +17,7 @@ from redsc.ir.ops.definition import (
     same_type,
     signatures,
 )
-from redsc.ir.ops.linear import nhwc
+from redsc.ir.ops.windows import nhwc
 from redsc.ir.rules import Pads, Passes, Regroups, SameScale
 from redsc.ir.types import DType, Shape
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from redsc.ir.activation import Activation
 from redsc.ir.graph import Node
 from redsc.ir.ops.definition import OpDef, ShapeError, constant_ints, same_type
-from redsc.ir.ops.linear import Activation, Padding, nhwc, window
+from redsc.ir.ops.windows import Padding, nhwc, window_grid
 from redsc.ir.rules import Passes, SameScale
 from redsc.ir.types import DType, Shape
 
@@ -37,10 +38,8 @@ class Resize:
 
 def _infer_pool(node: Node) -> tuple[Shape, ...]:
     batch, height, width, channels = nhwc(node)
-    a = node.attrs
-    out_h = window(height, a.filter_h, a.stride_h, 1, a.padding)
-    out_w = window(width, a.filter_w, a.stride_w, 1, a.padding)
-    return ((batch, out_h, out_w, channels),)
+    grid = window_grid(node.attrs, (height, width), (node.attrs.filter_h, node.attrs.filter_w))
+    return ((batch, *grid, channels),)
 
 
 def _infer_resize(node: Node) -> tuple[Shape, ...]:

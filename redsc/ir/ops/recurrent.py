@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 from math import frexp
 
+from redsc.ir.activation import Activation
 from redsc.ir.graph import Node
 from redsc.ir.ops.definition import KernelLimit, OpDef, ShapeError, signatures
-from redsc.ir.ops.linear import Activation
 from redsc.ir.rules import Contracts
 from redsc.ir.types import DType, Quant, Shape, TensorType
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from redsc.ir.activation import Activation
 from redsc.ir.graph import Array, Node
-from redsc.ir.ops.definition import OpDef, ShapeError, signatures
-from redsc.ir.ops.linear import Activation, Padding, nhwc, window
+from redsc.ir.ops.definition import OpDef, ShapeError
+from redsc.ir.ops.linear import LINEAR_SIGNATURES
+from redsc.ir.ops.windows import Padding, nhwc, window_grid
 from redsc.ir.rules import Barrier
 from redsc.ir.types import DType, Shape
 
@@ -21,10 +23,6 @@ __all__ = ["STRIDED_OPS", "StridedConv2D", "StridedFullyConnected", "run_columns
 
 _RUN = 4  # numbers per run
 _ROWS = {DType.INT8: 3, DType.FLOAT32: 1}
-_SIGNATURES = signatures(
-    ((DType.FLOAT32, DType.FLOAT32, DType.FLOAT32), DType.FLOAT32),
-    ((DType.INT8, DType.INT8, DType.INT32), DType.INT8),
-)
 _SHARED = Barrier("its weight is shared with larger levels")
 
 
@@ -87,9 +85,8 @@ def _infer_conv(node: Node) -> tuple[Shape, ...]:
     weight, a = node.operand(1).type.shape, node.attrs
     if len(weight) != 4 or _columns(node) != channels:
         raise ShapeError(f"the weight {list(weight)} does not take {channels} channels")
-    out_h = window(height, weight[1], a.stride_h, a.dilation_h, a.padding)
-    out_w = window(width, weight[2], a.stride_w, a.dilation_w, a.padding)
-    return ((batch, out_h, out_w, weight[0]),)
+    grid = window_grid(a, (height, width), (weight[1], weight[2]), (a.dilation_h, a.dilation_w))
+    return ((batch, *grid, weight[0]),)
 
 
 def _infer_fully_connected(node: Node) -> tuple[Shape, ...]:
@@ -110,13 +107,13 @@ def _macs(node: Node) -> int:
 
 
 STRIDED_OPS = (
-    OpDef("REDSC_CONV_2D", StridedConv2D, _infer_conv, _SHARED, _SIGNATURES, min_inputs=3, macs=_macs),
+    OpDef("REDSC_CONV_2D", StridedConv2D, _infer_conv, _SHARED, LINEAR_SIGNATURES, min_inputs=3, macs=_macs),
     OpDef(
         "REDSC_FULLY_CONNECTED",
         StridedFullyConnected,
         _infer_fully_connected,
         _SHARED,
-        _SIGNATURES,
+        LINEAR_SIGNATURES,
         min_inputs=3,
         macs=_macs,
     ),

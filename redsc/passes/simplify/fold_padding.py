@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from redsc.ir import Array, DType, Graph, Node, Padding, Pool2D, Reshape, TensorType, Value
-from redsc.ir.ops.linear import window
+from redsc.ir.ops.windows import count_windows
 from redsc.passes.base import Exactness, Log, Pass
 from redsc.passes.simplify.fuse_activation import FUSABLE
 
@@ -149,7 +149,7 @@ def _windows(reader: Node) -> tuple[tuple[int, int], tuple[int, int]]:
 
 def _same(size: int, reach: int, stride: int) -> tuple[int, int]:
     """Return how many windows SAME makes, and how far the first one begins before the image."""
-    count = window(size, reach, stride, 1, Padding.SAME)
+    count = count_windows(size, reach, stride, 1, Padding.SAME)
     return count, max((count - 1) * stride + reach - size, 0) // 2
 
 

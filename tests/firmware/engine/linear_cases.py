@@ -24,7 +24,7 @@ from redsc.ir import (
     TransposeConv,
     Value,
 )
-from redsc.ir.ops.linear import window
+from redsc.ir.ops.windows import count_windows
 from tests.firmware.engine.harness import HOST_SANITIZED, Machine, run_engine
 from tests.firmware.engine.merging import (
     expected,
@@ -173,7 +173,9 @@ def transpose_conv(draw: Draw, cut: bool = False, dtype: DType = DType.FLOAT32) 
     for shape in [weight.shape, *(tuple(draw.number(1, n) for n in weight.shape) for _ in range(2 * cut))]:
         rows, *reach, columns = shape
         size = [draw.number(1, 6) + (n if attrs.padding is Padding.VALID else 0) for n in reach]
-        small = [window(n, k, stride, 1, attrs.padding) for n, k, stride in zip(size, reach, strides, strict=True)]
+        small = [
+            count_windows(n, k, stride, 1, attrs.padding) for n, k, stride in zip(size, reach, strides, strict=True)
+        ]
         batch, part = draw.number(1, 2), weight[tuple(map(slice, shape))].copy()
         layers.add((batch, *small, columns), part, rows, size=(batch, *size, rows))
     return layers.graph()

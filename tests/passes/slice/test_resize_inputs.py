@@ -16,7 +16,7 @@ from redsc.formats import write_tflite
 from redsc.formats.model import port
 from redsc.formats.tables import Refusal
 from redsc.ir import OPS, Array, DType, Graph, Padding, Pool2D, Value, print_graph, verify_graph
-from redsc.ir.ops.linear import Activation
+from redsc.ir.activation import Activation
 from redsc.ir.registry import ENGINE_OPS
 from redsc.passes.slice.resize_inputs import image_size, resize_inputs
 from redsc.passes.slice.resize_rules import RESIZED

@@ -1,18 +1,28 @@
-"""Between which numbers a fused activation function keeps an output."""
+"""Fused activation functions, and between which numbers each keeps an output."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from math import inf
 
 import numpy as np
 
-from redsc.ir.ops.linear import Activation
 from redsc.ir.types import Quant
 
-__all__ = ["float_limits", "int8_limits"]
+__all__ = ["ACTIVATION_LIMITS", "Activation", "float_limits", "int8_limits"]
 
-_LIMITS: Mapping[Activation, tuple[float, float]] = {
+
+class Activation(Enum):
+    """A fused activation function."""
+
+    NONE = "NONE"
+    RELU = "RELU"
+    RELU_N1_TO_1 = "RELU_N1_TO_1"
+    RELU6 = "RELU6"
+
+
+ACTIVATION_LIMITS: Mapping[Activation, tuple[float, float]] = {
     Activation.NONE: (-inf, inf),
     Activation.RELU: (0.0, inf),
     Activation.RELU_N1_TO_1: (-1.0, 1.0),
@@ -24,7 +34,7 @@ _FAR = 512.0  # steps: beyond any int8, whatever the zero point
 def float_limits(activation: Activation) -> tuple[float, float]:
     """Return the least and the most that a float32 output may be."""
     most = float(np.finfo(np.float32).max)
-    low, high = _LIMITS[activation]
+    low, high = ACTIVATION_LIMITS[activation]
     return max(low, -most), min(high, most)
 
 
@@ -34,7 +44,8 @@ def int8_limits(quant: Quant, activation: Activation) -> tuple[int, int]:
     Source: CalculateActivationRangeQuantized in tensorflow/lite/kernels/kernel_util.cc, in float32 as there.
     """
     low, high = (
-        int(np.clip(quant.zero_point + _steps(limit, quant.scale), -128, 127)) for limit in _LIMITS[activation]
+        int(np.clip(quant.zero_point + _steps(limit, quant.scale), -128, 127))
+        for limit in ACTIVATION_LIMITS[activation]
     )
     return low, high
 
