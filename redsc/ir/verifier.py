@@ -6,6 +6,7 @@ The pipeline calls `verify_graph` between passes; readers call it last. All prob
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from redsc.ir.types import DType, Quant
 
 __all__ = ["graph_problems", "scale_problems", "signature_of", "verify_graph"]
 
+_LARGEST_FLOAT = float(np.finfo(np.float32).max)
 _FIXED_SLACK = 1e-3  # of an int16 scale that kernels prescribe: kernels/softmax_common.cc
 _SCALE_TOLERANCE = 1e-6  # tflite-micro kernels/pooling_common.cc: |input scale - output scale| <= 1e-6
 
@@ -190,6 +192,17 @@ def _legal_dtypes(node: Node, op: OpDef) -> Iterator[str]:
         yield f"no signature of {op.name} takes {inputs} and gives {outputs}"
 
 
+def _attributes_fit(node: Node, op: OpDef) -> Iterator[str]:
+    """Numbers of attributes are int32 or finite float32, as in every file: schema.fbs, options of custom ops."""
+    for field in fields(op.attrs):
+        item = getattr(node.attrs, field.name)
+        for number in item if isinstance(item, tuple) else (item,):
+            if isinstance(number, int) and not -(2**31) <= number < 2**31:
+                yield f"{field.name} is {number}, beyond 32 bits"
+            elif isinstance(number, float) and not abs(number) <= _LARGEST_FLOAT:
+                yield f"{field.name} is {number}, which is no float32"
+
+
 def _scale_rule(node: Node, op: OpDef) -> Iterator[str]:
     """int8 scales obey the op's quantisation rule."""
     quants = [value.type.quant for value in node.outputs if value.type.dtype is DType.INT8]
@@ -231,4 +244,4 @@ _GRAPH_RULES: tuple[Callable[[Graph], Iterator[str]], ...] = (
     _finite,
     _quantisation,
 )
-_NODE_RULES: tuple[Callable[[Node, OpDef], Iterator[str]], ...] = (_shapes_infer, _legal_dtypes)
+_NODE_RULES: tuple[Callable[[Node, OpDef], Iterator[str]], ...] = (_attributes_fit, _shapes_infer, _legal_dtypes)

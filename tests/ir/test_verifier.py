@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 
 from redsc.errors import MalformedModel, UnsupportedError
-from redsc.ir import NO_ATTRS, Add, DType, Graph, Quant, TensorType, Value, parse_graph, verify_graph
+from redsc.ir import (
+    NO_ATTRS,
+    Add,
+    DType,
+    Graph,
+    LeakyRelu,
+    Quant,
+    Reshape,
+    TensorType,
+    Value,
+    parse_graph,
+    verify_graph,
+)
 from redsc.ir.verifier import graph_problems, scale_problems, signature_of
 from tests.helpers import residual_net, small_net
 
@@ -47,6 +59,20 @@ def test_attributes_belong_to_the_op() -> None:
     graph = _relu()
     graph.nodes[0].attrs = Add()
     assert list(graph_problems(graph)) == ["RELU 'y': attributes are Add"]
+
+
+@pytest.mark.parametrize(
+    ("op", "attrs", "problem"),
+    [
+        ("LEAKY_RELU", LeakyRelu(1e39), "alpha is 1e+39, which is no float32"),
+        ("LEAKY_RELU", LeakyRelu(float("nan")), "alpha is nan, which is no float32"),
+        ("RESHAPE", Reshape((4, 2**31)), "new_shape is 2147483648, beyond 32 bits"),
+    ],
+)
+def test_attributes_fit_where_files_have_them(op: str, attrs: object, problem: str) -> None:
+    graph = _relu()
+    graph.nodes[0].op, graph.nodes[0].attrs = op, attrs
+    assert f"{op} 'y': {problem}" in graph_problems(graph)
 
 
 def test_operands_are_there() -> None:

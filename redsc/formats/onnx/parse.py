@@ -54,7 +54,7 @@ def parse_onnx(data: bytes, limits: Limits, directory: Path | None) -> Any:
 
         _check_functions(model, limits)
         model = inliner.inline_local_functions(model)
-    _bind_inert_inputs(onnx, model.graph)
+    _bind_inert_inputs(onnx, model.graph, limits)
     weights = [item for graph in all_graphs(model.graph) for item in graph.initializer]
     inline_external_data(weights, directory, limits)
     return admit(onnx, model, limits)
@@ -208,7 +208,7 @@ def _refuse_unknown_ops(proto: Any) -> None:
     raise_problems(problems)
 
 
-def _bind_inert_inputs(onnx: Any, proto: Any) -> None:
+def _bind_inert_inputs(onnx: Any, proto: Any, limits: Limits) -> None:
     """Make constants of integer inputs that are not read, or multiplied by 0 only: so exporters keep an input.
 
     Products of floats would depend on them: infinity times 0 is none.
@@ -218,15 +218,18 @@ def _bind_inert_inputs(onnx: Any, proto: Any) -> None:
     tensors += [(name, item.t) for name, item in made if item.HasField("t")]
     small = [(name, item) for name, item in tensors if not item.data_location and prod(item.dims) == 1]
     zeros = {name for name, item in small if not onnx.numpy_helper.to_array(item).any()}
-    outputs, constants = {item.name for item in proto.output}, {item.name for item in proto.initializer}
+    real = [node for node in proto.node if not (node.op_type == "Mul" and zeros & set(node.input))]
+    kept = {item.name for item in (*proto.output, *proto.initializer)}.union(*map(names_read, real))
+    left = limits.folded_bytes
     for item in list(proto.input):
         kind = item.type.tensor_type
-        reads = [node for node in proto.node if item.name in names_read(node)]
-        is_inert = all(node.op_type == "Mul" and zeros & set(node.input) for node in reads)
-        if kind.elem_type in _INTEGER_INPUTS and is_inert and item.name not in outputs | constants:
+        if kind.elem_type in _INTEGER_INPUTS and item.name not in kept:
             shape = [max(dim.dim_value, 1) for dim in kind.shape.dim]
-            zero = np.zeros(shape, onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type))
-            proto.initializer.append(onnx.numpy_helper.from_array(zero, item.name))
+            dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
+            left -= prod(shape) * dtype.itemsize
+            if left < 0:
+                raise LimitExceeded(f"the input {item.name!r}, which has no effect, has the shape {shape}")
+            proto.initializer.append(onnx.numpy_helper.from_array(np.zeros(shape, dtype), item.name))
             proto.input.remove(item)
 
 
