@@ -10,7 +10,7 @@ from redsc.budgets import Budgets
 from redsc.codegen.bench import render_bench
 from redsc.codegen.names import c_comment
 from redsc.compile.bench_layers import BenchLayers, grid_layers, level_layers
-from redsc.compile.choice import plan_levels
+from redsc.compile.levels import plan_levels
 from redsc.compile.prepare import prepare
 from redsc.cost.latency.bench_log import read_logs
 from redsc.errors import UsageError

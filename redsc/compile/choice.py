@@ -1,15 +1,11 @@
-"""From a model file to levels with the weights that they are shipped with."""
+"""From a prepared model to levels, and to those with the weights that they are shipped with."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from threadpoolctl import threadpool_limits
-
-from redsc.compile.budgets import within_budgets
-from redsc.compile.prepare import Prepared, prepare
+from redsc.compile.prepare import Prepared
 from redsc.errors import Diagnostic
 from redsc.formats import Model
 from redsc.ir import Graph, keeps_state
@@ -23,10 +19,10 @@ from redsc.passes.realize import float_levels, realize_levels
 from redsc.passes.recover.stages import recover_levels
 from redsc.passes.slice.nested import LevelSet, NestedWeights, plain_weights, protect_first
 from redsc.passes.tune.run import TuneProgress, tune
-from redsc.progress import Progress, silent
+from redsc.progress import Progress
 from redsc.runtime.dataset import DataSet
 
-__all__ = ["Choice", "choose", "choose_within", "plan_levels", "with_weights"]
+__all__ = ["Choice", "choose", "with_weights"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,38 +42,6 @@ class Choice:
     cuts: LevelSet | None = None
     weights: NestedWeights | None = None
     blocks: tuple[Mapping[str, int], ...] = ()
-
-
-def plan_levels(path: Path | str, options: Options, progress: Progress = silent, log: Log | None = None) -> Choice:
-    """Return the levels of a model file.
-
-    1. A float model with data becomes int8, unless the options forbid it.
-    2. With data, what cuts cost is measured on the float form of the network, and levels are recovered there; then
-       every level becomes int8, over the integers that all share. An int8 model is dequantised for it.
-    3. Without data levels are plain slices, and so are those of a network that keeps state.
-    4. What the C engine has no kernel for is refused before an order or levels are looked for.
-
-    The same inputs give the same bits, on any number of cores.
-
-    Raises:
-        RedscError: of the class that says what is wrong: usage, model, unsupported, budget.
-    """
-    with threadpool_limits(limits=1, user_api="blas"):  # sums depend on how many threads share them
-        log = log or Log()
-        return choose_within(prepare(path, options, progress, log), options, progress, log)
-
-
-def choose_within(prepared: Prepared, options: Options, progress: Progress, log: Log) -> Choice:
-    """Return levels of a prepared model that keep the budgets with the weights that they are shipped with.
-
-    Raises:
-        BudgetError: no levels keep them.
-    """
-    return within_budgets(
-        lambda budgets: choose(prepared, replace(options, budgets=budgets)),
-        lambda choice: with_weights(choice, options, progress, log),
-        options.budgets,
-    )
 
 
 def choose(prepared: Prepared, options: Options) -> Choice:

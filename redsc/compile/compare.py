@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from threadpoolctl import threadpool_limits
-
 from redsc.budgets import Budgets
-from redsc.compile.budgets import within_budgets
 from redsc.compile.choice import Choice, choose, with_weights
+from redsc.compile.levels import within_budgets
 from redsc.compile.measure import measure_quality
 from redsc.compile.prepare import Prepared, prepare
 from redsc.cost.macs import graph_macs
@@ -24,6 +22,7 @@ from redsc.passes.levels import DEFAULT_LEVELS
 from redsc.progress import Progress, silent
 from redsc.report.comparison import ComparedLevel, Comparison, Side
 from redsc.runtime.quality import Quality
+from redsc.runtime.threads import one_thread
 
 __all__ = ["compare_selectors"]
 
@@ -40,7 +39,7 @@ def compare_selectors(
         RedscError: of the class that says what is wrong; a budget that none of them keeps is that of the first.
     """
     options = replace(options, levels=options.levels or DEFAULT_LEVELS)
-    with threadpool_limits(limits=1, user_api="blas"):  # as `plan_levels`
+    with one_thread():
         prepared = prepare(path, options, progress)
         sides, errors = list[Side](), list[BudgetError]()
         for name in selectors:

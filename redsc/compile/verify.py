@@ -9,7 +9,7 @@ from redsc.budgets import Kernels, Sharing
 from redsc.codegen.container import is_container, slot_bytes, slot_count
 from redsc.codegen.oracles import Verification, verify_levels, verify_slots
 from redsc.compile.artefact import verify_whole
-from redsc.compile.choice import plan_levels
+from redsc.compile.levels import plan_levels
 from redsc.cost.memory import measure_memory
 from redsc.errors import UsageError
 from redsc.formats import load_model, planned_offsets, read_tflite, write_tflite

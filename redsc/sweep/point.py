@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
-from threadpoolctl import threadpool_limits
-
-from redsc.compile.budgets import within_budgets
 from redsc.compile.choice import Choice, choose, with_weights
+from redsc.compile.levels import within_budgets
 from redsc.compile.measure import measure_quality
 from redsc.compile.prepare import Prepared, prepare
 from redsc.cost.latency import find_latency_table
@@ -22,6 +20,7 @@ from redsc.passes.flash import levels_flash
 from redsc.progress import silent
 from redsc.report.sweep import SweptLevel, SweptPoint
 from redsc.runtime.quality import Quality
+from redsc.runtime.threads import one_thread
 from redsc.sweep.bundle import Bundle
 from redsc.sweep.grid import Point
 
@@ -49,7 +48,7 @@ def share(bundle: Bundle) -> Shared:
     Raises:
         RedscError: of the class that says what is wrong.
     """
-    with _ALONE, threadpool_limits(limits=1, user_api="blas"), bundle.unpacked() as (path, options):
+    with _ALONE, one_thread(), bundle.unpacked() as (path, options):
         return Shared(bundle.prepared(), prepare(path, options))
 
 
@@ -60,7 +59,7 @@ def solve(shared: Shared, point: Point) -> bytes:
         RedscError: of the class that says what is wrong, but no `BudgetError`.
     """
     bundle = shared.bundle
-    with _ALONE, threadpool_limits(limits=1, user_api="blas"), bundle.unpacked() as (_, options):
+    with _ALONE, one_thread(), bundle.unpacked() as (_, options):
         options = point.of(options)
         ram_bytes = options.budgets.ram_bytes or 0
         place = SweptPoint(bundle.label, bundle.sha256, ram_bytes, point.selector)

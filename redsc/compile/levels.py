@@ -1,35 +1,63 @@
-"""Levels are chosen before their weights are: what these add must fit too."""
+"""From a model file to levels that keep the budgets, with the weights that they are shipped with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from redsc.budgets import Budgets
+from redsc.compile.choice import Choice, choose, with_weights
+from redsc.compile.prepare import prepare
 from redsc.cost.memory import resident_bytes
 from redsc.errors import BudgetError
+from redsc.options import Options
+from redsc.passes.base import Log
 from redsc.passes.flash import levels_flash
 from redsc.passes.levels import Levels
+from redsc.progress import Progress, silent
+from redsc.runtime.threads import one_thread
 
-if TYPE_CHECKING:
-    from redsc.compile.choice import Choice
-
-__all__ = ["within_budgets"]
+__all__ = ["plan_levels", "within_budgets"]
 
 _MOST_ROUNDS = 4
 _WORDS = {"ram_bytes": "RAM", "flash_bytes": "flash"}
 
 
+def plan_levels(path: Path | str, options: Options, progress: Progress = silent, log: Log | None = None) -> Choice:
+    """Return the levels of a model file.
+
+    1. A float model with data becomes int8, unless the options forbid it.
+    2. With data, what cuts cost is measured on the float form of the network, and levels are recovered there; then
+       every level becomes int8, over the integers that all share. An int8 model is dequantised for it.
+    3. Without data levels are plain slices, and so are those of a network that keeps state.
+    4. What the C engine has no kernel for is refused before an order or levels are looked for.
+
+    The same inputs give the same bits, on any number of cores.
+
+    Raises:
+        RedscError: of the class that says what is wrong: usage, model, unsupported, budget.
+    """
+    log = log or Log()
+    with one_thread():
+        prepared = prepare(path, options, progress, log)
+        return within_budgets(
+            lambda budgets: choose(prepared, replace(options, budgets=budgets)),
+            lambda choice: with_weights(choice, options, progress, log),
+            options.budgets,
+        )
+
+
 def within_budgets(
-    choose: Callable[[Budgets], Choice], recover: Callable[[Choice], Choice], budgets: Budgets
+    choose_in: Callable[[Budgets], Choice], recover: Callable[[Choice], Choice], budgets: Budgets
 ) -> Choice:
     """Return recovered levels that keep the budgets: others are chosen in what recovery leaves of them.
 
     Recovery gives levels numbers of their own: biases, scales and whole layers.
 
     Args:
-        choose: returns levels within budgets.
+        choose_in: returns levels within budgets.
         recover: returns them with their weights.
         budgets: what both keep.
 
@@ -39,7 +67,7 @@ def within_budgets(
     left, excess = budgets, dict[str, int]()
     for _ in range(_MOST_ROUNDS):
         try:
-            chosen = choose(left)
+            chosen = choose_in(left)
         except BudgetError:
             if not excess:
                 raise
