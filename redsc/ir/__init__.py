@@ -3,6 +3,7 @@
 from redsc.ir.activation import Activation
 from redsc.ir.builder import GraphBuilder
 from redsc.ir.graph import Array, Graph, Node, Use, Value, copy_graph
+from redsc.ir.names import Names
 from redsc.ir.ops.arithmetic import Add, Div, Mul, Sub
 from redsc.ir.ops.cut import Split, StridedSlice, Unpack
 from redsc.ir.ops.definition import NO_ATTRS, KernelLimit, NoAttrs, OpDef, ShapeError
@@ -80,6 +81,7 @@ __all__ = [
     "MirrorMode",
     "MirrorPad",
     "Mul",
+    "Names",
     "NoAttrs",
     "Node",
     "OpDef",

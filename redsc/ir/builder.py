@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from redsc.ir.graph import Array, Graph, Node, Value
+from redsc.ir.names import Names
 from redsc.ir.ops.definition import NO_ATTRS, ShapeError
 from redsc.ir.registry import op_def
 from redsc.ir.types import DType, Quant, Shape, TensorType
@@ -18,25 +19,25 @@ class GraphBuilder:
 
     def __init__(self, name: str = "main") -> None:
         self.graph = Graph(name)
-        self._names: dict[str, int] = {}
+        self._names = Names()
 
     @staticmethod
     def onto(graph: Graph) -> GraphBuilder:
         """Return a builder that adds to a graph."""
         builder = GraphBuilder(graph.name)
         builder.graph = graph
-        builder._names = {value.name: 1 for value in graph.values()}
+        builder._names = Names(value.name for value in graph.values())
         return builder
 
     def input(self, name: str, shape: Shape, dtype: DType = DType.FLOAT32, quant: Quant | None = None) -> Value:
         """Add a graph input."""
-        value = Value(self._unique(name), TensorType(shape, dtype, quant))
+        value = Value(self._names.take(name), TensorType(shape, dtype, quant))
         self.graph.inputs.append(value)
         return value
 
     def constant(self, name: str, data: Array, quant: Quant | None = None) -> Value:
         """Make a constant."""
-        return Value.constant(self._unique(name), data, quant)
+        return Value.constant(self._names.take(name), data, quant)
 
     def op(
         self,
@@ -75,7 +76,7 @@ class GraphBuilder:
             raise ShapeError(f"{op} {names[0]}: {error}") from error
         dtype = dtype or _output_dtype(draft)
         outputs = [
-            Value(self._unique(name), TensorType(shape, dtype, quant))
+            Value(self._names.take(name), TensorType(shape, dtype, quant))
             for name, shape in zip(names, shapes, strict=True)
         ]
         self.graph.append(op, inputs, outputs, attrs, draft.origin)
@@ -85,10 +86,6 @@ class GraphBuilder:
         """Declare the graph outputs and return the graph."""
         self.graph.outputs.extend(values)
         return self.graph
-
-    def _unique(self, name: str) -> str:
-        count = self._names[name] = self._names.get(name, 0) + 1
-        return name if count == 1 else self._unique(f"{name}#{count}")
 
 
 def _output_dtype(node: Node) -> DType:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from redsc.errors import InternalError
+from redsc.ir.names import Names
 from redsc.ir.types import DType, Quant, TensorType
 
 __all__ = ["Array", "Graph", "Node", "Use", "Value", "copy_graph"]
@@ -164,11 +165,7 @@ class Graph:
 
     def unused_name(self, name: str) -> str:
         """Return a name like this one that no value has."""
-        taken, count, found = {value.name for value in self.values()}, 1, name
-        while found in taken:
-            count += 1
-            found = f"{name}#{count}"
-        return found
+        return Names(value.name for value in self.values()).take(name)
 
     def values(self) -> list[Value]:
         """Return every value once: graph inputs, then per node its inputs and outputs, then graph outputs."""

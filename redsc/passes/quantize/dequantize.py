@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from redsc.ir import NO_ATTRS, Array, DType, Graph, Node, Quant, TensorType, Value, op_def, real_values
+from redsc.ir import NO_ATTRS, Array, DType, Graph, Names, Node, Quant, TensorType, Value, op_def, real_values
 from redsc.ir.rules import RawIntegers, SameInputScales, SameScale
 from redsc.passes.base import Log
 from redsc.passes.quantize.int8 import Role, fixed_quant, quantize_array, role_of
@@ -116,11 +116,11 @@ class _Dequantizer:
     kept: dict[Value, Value] = field(default_factory=dict)
     biases: dict[tuple[Value, Quant], Value] = field(default_factory=dict)
     constants: set[Value] = field(default_factory=set)
-    names: set[str] = field(default_factory=set)
+    names: Names = field(default_factory=Names)
 
     def run(self) -> Graph:
         self.result = Graph(self.source.name)
-        self.names = {value.name for value in self.source.values()}
+        self.names = Names(value.name for value in self.source.values())
         for node in self.source.nodes:
             reason = why_integer(node)
             if reason:
@@ -158,7 +158,7 @@ class _Dequantizer:
         if value.data is not None and value not in self.kept:
             self.kept[value] = self.constant(value, value.data, _own_quant(value))
         if value not in self.kept:
-            self.kept[value] = Value(self.unique(f"{value.name}.int8"), value.type)
+            self.kept[value] = Value(self.names.take(f"{value.name}.int8"), value.type)
             self.result.append("QUANTIZE", [self.floats[value]], [self.kept[value]], NO_ATTRS)
         return self.kept[value]
 
@@ -180,7 +180,7 @@ class _Dequantizer:
         inputs = [None if value is None else self.as_it_is(value) for value in node.inputs]
         wanted = [value for value in node.outputs if _is_int8(value) and self.is_read_as_float(value)]
         for value in node.outputs:
-            name = self.unique(f"{value.name}.int8") if value in wanted else value.name
+            name = self.names.take(f"{value.name}.int8") if value in wanted else value.name
             self.kept[value] = _plain_value(name, value)
         self.result.append(node.op, inputs, [self.kept[value] for value in node.outputs], node.attrs, node.origin)
         for value in wanted:
@@ -207,17 +207,9 @@ class _Dequantizer:
 
     def constant(self, value: Value, data: Array, quant: Quant | None) -> Value:
         """Return a form of a constant; the first has its name."""
-        name = self.unique(value.name) if value in self.constants else value.name
+        name = self.names.take(value.name) if value in self.constants else value.name
         self.constants.add(value)
         return Value.constant(name, data, quant)
-
-    def unique(self, name: str) -> str:
-        count, found = 1, name
-        while found in self.names:
-            count += 1
-            found = f"{name}#{count}"
-        self.names.add(found)
-        return found
 
 
 def _weight_quant(node: Node) -> Quant:

@@ -139,8 +139,8 @@ def without_annotations(graph: Graph) -> Graph:
     return annotate(graph, {value.name: None for value in graph.values() if _is_float(value)})
 
 
-def quantize_array(data: Array, quant: Quant, dtype: DType = DType.INT8, low: int | None = None) -> Array:
-    """Return the integers nearest to real numbers, saturated; `low` is the least of them (-127 for weights)."""
+def quantize_array(data: Array, quant: Quant, dtype: DType = DType.INT8) -> Array:
+    """Return the integers nearest to real numbers, saturated."""
     shape = [1] * data.ndim
     if quant.is_per_channel:
         shape[quant.axis] = -1
@@ -148,7 +148,7 @@ def quantize_array(data: Array, quant: Quant, dtype: DType = DType.INT8, low: in
     zero_points = np.broadcast_to(np.array(quant.zero_points), len(quant.scales)).reshape(shape)
     limits = np.iinfo(dtype.numpy)
     steps = np.rint(data.astype(np.float64) / scales) + zero_points
-    return np.asarray(np.clip(steps, limits.min if low is None else low, limits.max), dtype.numpy)
+    return np.asarray(np.clip(steps, limits.min, limits.max), dtype.numpy)
 
 
 def _is_float(value: Value) -> bool:

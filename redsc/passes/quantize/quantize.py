@@ -13,6 +13,7 @@ from redsc.ir import (
     DType,
     Graph,
     Lstm,
+    Names,
     Node,
     Quant,
     TensorType,
@@ -131,12 +132,12 @@ class _Quantizer:
     floats: dict[Value, Value] = field(default_factory=dict)
     derived: dict[tuple[Value, Quant, DType], Value] = field(default_factory=dict)
     raws: dict[Value, Value] = field(default_factory=dict)
-    names: set[str] = field(default_factory=set)
+    names: Names = field(default_factory=Names)
     scales: dict[Node, Quant | None] = field(default_factory=dict)
 
     def run(self) -> Graph:
         self.result = Graph(self.source.name)
-        self.names = {value.name for value in self.source.values()}
+        self.names = Names(value.name for value in self.source.values())
         for node in self.source.nodes:
             is_float = is_float_node(node) and not _is_conversion(node)
             reason = why_float(node, self.keep_float) if is_float else None
@@ -180,7 +181,7 @@ class _Quantizer:
         wanted = [value for value in node.outputs if self.is_read_as_int8(value)]
         outputs = []
         for value in node.outputs:
-            name = self.unique(f"{value.name}.float") if value in wanted else value.name
+            name = self.names.take(f"{value.name}.float") if value in wanted else value.name
             quant = None if value.type.dtype is DType.FLOAT32 else value.type.quant
             self.floats[value] = Value(name, replace(value.type, quant=quant))
             outputs.append(self.floats[value])
@@ -217,7 +218,7 @@ class _Quantizer:
                 value.name, value.data, None if value.type.dtype is DType.FLOAT32 else value.type.quant
             )
         if value not in self.floats:
-            plain = Value(self.unique(f"{value.name}.float"), TensorType(value.type.shape, DType.FLOAT32))
+            plain = Value(self.names.take(f"{value.name}.float"), TensorType(value.type.shape, DType.FLOAT32))
             self.result.append("DEQUANTIZE", [self.integers[value]], [plain], NO_ATTRS)
             self.floats[value] = plain
         return self.floats[value]
@@ -250,7 +251,7 @@ class _Quantizer:
         if scale is None or value.type.dtype is not DType.INT8 or value.type.quant == scale:
             return value
         self.log.change(_RULE, value.name, "its kernel prescribes another scale, it is requantised")
-        return _int8_value(self.unique(f"{value.name}.raw"), value, scale)
+        return _int8_value(self.names.take(f"{value.name}.raw"), value, scale)
 
     def data(self, value: Value, scale: Quant | None) -> Value:
         """Return the int8 form of a data operand at a scale."""
@@ -262,7 +263,7 @@ class _Quantizer:
             return found
         key = (value, scale, DType.INT8)
         if key not in self.derived:
-            self.derived[key] = _int8_value(self.unique(f"{value.name}.requantized"), value, scale)
+            self.derived[key] = _int8_value(self.names.take(f"{value.name}.requantized"), value, scale)
             self.result.append("QUANTIZE", [self.raws.get(found, found)], [self.derived[key]], NO_ATTRS)
             self.log.change(_RULE, value.name, "its reader needs another scale, it is requantised")
         return self.derived[key]
@@ -301,15 +302,7 @@ class _Quantizer:
     def own_name(self, value: Value) -> str:
         """Return the name of a constant for its first new form, else one made of it."""
         taken = any(key[0] is value for key in self.derived) or any(use.node in self.islands for use in value.uses)
-        return self.unique(f"{value.name}.int8") if taken else value.name
-
-    def unique(self, name: str) -> str:
-        count, found = 1, name
-        while found in self.names:
-            count += 1
-            found = f"{name}#{count}"
-        self.names.add(found)
-        return found
+        return self.names.take(f"{value.name}.int8") if taken else value.name
 
 
 def _common_scale(node: Node) -> Quant | None:

@@ -17,9 +17,7 @@ _HIGH = 127  # weights are in [-127, 127], so that kernels may negate them (TFLi
 _PER_TENSOR = frozenset({"FULLY_CONNECTED"})  # per the spec; newer kernels take one scale per row as well
 _WORTHWHILE = 2.0  # 3 dB
 _LEAST_SCALE = 1e-20  # s_in * s_w stays a normal float32
-_BIAS_LIMIT = (
-    2.0**26
-)  # a bias in steps: 1/16 of what leaves the sum half of int32, as a level's s_in may be smaller
+_BIAS_LIMIT = 2.0**26  # steps: 1/16 of what leaves the sum half of int32, as a level's s_in may be smaller
 
 
 def choose_weight_scales(

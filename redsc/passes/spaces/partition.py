@@ -15,6 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from redsc.ir import Names
 from redsc.passes.spaces.finder import Channels, Finder, Origin
 from redsc.passes.spaces.space import ChannelGroups, Layout, Segment, Space
 
@@ -109,19 +110,13 @@ def _names(
 ) -> Iterator[str]:
     """Yield a unique name per run: that of its layer, and which of the layer's channels if there are others."""
     firsts = [origin.first for origin in origins]
-    taken: dict[str, int] = {}
-    layers: dict[int, str] = {}
-
-    def unique(name: str) -> str:
-        count = taken[name] = taken.get(name, 0) + 1
-        return name if count == 1 else unique(f"{name}#{count}")
-
+    names, layers = Names(), dict[int, str]()
     for start, end in runs:
         place = bisect_right(firsts, roots[start]) - 1
         origin = origins[place]
         channels = least[origin.first : origin.first + origin.size]
         if place not in layers:
-            layers[place] = unique(origin.name)
+            layers[place] = names.take(origin.name)
         is_whole = start <= channels.min() and channels.max() < end
         part = f"{layers[place]}[{roots[start] - origin.first}:{roots[end - 1] + 1 - origin.first}]"
-        yield layers[place] if is_whole else unique(part)
+        yield layers[place] if is_whole else names.take(part)
