@@ -12,9 +12,10 @@ import click
 
 from redsc.errors import UsageError, did_you_mean
 
-__all__ = ["FLAG_OF_NO_FILE", "Config", "file_options", "find_config", "flag_of", "read_config"]
+__all__ = ["Config", "config_in_use", "file_options", "flag_of", "read_config", "use_config"]
 
-FLAG_OF_NO_FILE = "none"  # what --config says to read no file
+_NO_FILE = "none"  # what --config says to read no file
+_IN_USE = "redsc.config"  # in click's context: the file that options were read from
 _NAMES = {"redsc.toml": (), "pyproject.toml": ("tool", "redsc")}  # the first is asked first; where its keys are
 _LEADING = "compile"  # the verb whose options may stand outside of its table
 _MOST_KEYS = 500  # of a table: more than all commands have options
@@ -30,12 +31,29 @@ class Config:
     keys: Mapping[str, Any]
 
 
-def find_config(folder: Path) -> Config | None:
-    """Return the configuration of a folder: its own or that of the nearest one above, up to a repository's root.
+def use_config(context: click.Context, given: str | None) -> Config | None:
+    """Let the running command have its defaults from the file that is given, else from the nearest; return that.
 
     Raises:
-        UsageError: the file cannot be read.
+        UsageError: the file cannot be read, or has keys or values that are no options.
     """
+    if given == _NO_FILE:
+        return None
+    found = _find_config(Path.cwd()) if given is None else read_config(Path(given))
+    if found is not None:
+        context.default_map = file_options(found, context)
+        context.meta[_IN_USE] = found
+    return found
+
+
+def config_in_use() -> Path | None:
+    """Return the file that the running command has options from."""
+    found = click.get_current_context().meta.get(_IN_USE)
+    return found.path if isinstance(found, Config) else None
+
+
+def _find_config(folder: Path) -> Config | None:
+    """Return the configuration of a folder: its own or that of the nearest one above, up to a repository's root."""
     for above, place in enumerate((folder, *folder.parents)):
         for name in _NAMES:
             if (place / name).is_file():
@@ -83,9 +101,9 @@ def file_options(config: Config, context: click.Context) -> dict[str, Any]:
     Raises:
         UsageError: some keys are no options, or have no such values; all of them are named.
     """
-    from redsc.cli.commands import cli  # which imports this module
-
-    verbs = cli.commands
+    program = context.find_root().command
+    assert isinstance(program, click.Group)
+    verbs = program.commands
     leading, own = _options(verbs[_LEADING]), _options(context.command)
     reader = _Reader(config.path.parent, context, verbs)
     tables = {key: value for key, value in config.keys.items() if key in verbs and isinstance(value, dict)}

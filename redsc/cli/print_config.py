@@ -11,8 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from redsc.cli.config import flag_of
-from redsc.cli.verb import config_in_use
+from redsc.cli.config import config_in_use, flag_of
 
 __all__ = ["config_lines"]
 

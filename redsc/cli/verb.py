@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 
-from redsc.cli.config import FLAG_OF_NO_FILE, Config, file_options, find_config, flag_of, read_config
+from redsc.cli.config import flag_of, use_config
+from redsc.cli.print_config import config_lines
 from redsc.cli.terminal import is_verbose, say, set_verbosity
 from redsc.colors import choose_color
 
-__all__ = ["Verb", "config_in_use", "shared"]
+__all__ = ["Verb", "shared"]
 
-_CONFIG = "redsc.config"  # in click's context: the file that options were read from
 _PRINT = "--print-config"
 
 
@@ -49,16 +48,8 @@ class Verb(click.Command):
         """Run the command, or print its options."""
         if not ctx.meta.get(_PRINT):
             return super().invoke(ctx)
-        from redsc.cli.print_config import config_lines
-
         print("\n".join(config_lines(ctx)))
         return None
-
-
-def config_in_use() -> Path | None:
-    """Return the file that the running command has options from."""
-    config = click.get_current_context().meta.get(_CONFIG)
-    return config.path if isinstance(config, Config) else None
 
 
 def _optional(item: click.Parameter) -> click.Parameter:
@@ -69,14 +60,11 @@ def _optional(item: click.Parameter) -> click.Parameter:
 
 def _read_config(ctx: click.Context, _option: click.Parameter, given: str | None) -> None:
     """Let the running command have its defaults from a file."""
-    if ctx.resilient_parsing or given == FLAG_OF_NO_FILE:
+    if ctx.resilient_parsing:
         return
-    found = find_config(Path.cwd()) if given is None else read_config(Path(given))
-    if found is not None:
-        ctx.default_map = file_options(found, ctx)
-        ctx.meta[_CONFIG] = found
-        if is_verbose():
-            say(f"options are from {found.path}")
+    found = use_config(ctx, given)
+    if found is not None and is_verbose():
+        say(f"options are from {found.path}")
 
 
 def _say_less(_ctx: click.Context, _option: click.Parameter, is_asked: bool) -> None:

@@ -105,7 +105,8 @@ def _read_log(path: Path) -> object:
 
 def _read_options(path: Path) -> object:
     config = read_config(path)
-    return [file_options(config, click.Context(verb, info_name=name)) for name, verb in cli.commands.items()]
+    program = click.Context(cli)
+    return [file_options(config, click.Context(verb, program, name)) for name, verb in cli.commands.items()]
 
 
 KINDS: Mapping[str, Kind] = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from redsc.cli.config import config_in_use
 from redsc.cli.flags import (
     EVALUATION,
     HTML,
@@ -21,7 +22,7 @@ from redsc.cli.flags import (
     select_flags,
 )
 from redsc.cli.terminal import inform, is_quiet, say, waiting
-from redsc.cli.verb import Verb, config_in_use
+from redsc.cli.verb import Verb
 
 if TYPE_CHECKING:
     from redsc.compile import Artefact
