@@ -35,14 +35,14 @@ from redsc.passes.base import Log
 from redsc.passes.losses.loss import Losses
 from redsc.passes.quantize.int8 import without_annotations
 from redsc.passes.schedule import Schedule
-from redsc.passes.select.costs import Costs
-from redsc.passes.select.cp_level import LevelModel, Slot
-from redsc.passes.select.joint import select_joint
+from redsc.passes.select.exact.cp_level import LevelModel, Slot
 from redsc.passes.select.make_problem import make_problem
 from redsc.passes.select.problem import Problem
-from redsc.passes.select.reds import select_bottom_up, select_top_down
-from redsc.passes.select.terms import Term, evaluate
-from redsc.passes.select.uniform import select_uniform
+from redsc.passes.select.selectors.joint import select_joint
+from redsc.passes.select.selectors.reds import select_bottom_up, select_top_down
+from redsc.passes.select.selectors.uniform import select_uniform
+from redsc.passes.select.sums.costs import Costs
+from redsc.passes.select.sums.terms import Term, evaluate
 from tests.helpers import NetBuilder
 
 NAMES = ("100", "75", "50", "25")

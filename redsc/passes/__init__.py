@@ -43,11 +43,11 @@ STAGED: Mapping[str, str] = {
 }
 
 SELECTORS: Mapping[str, str] = {
-    "joint": "redsc.passes.select.joint:select_joint",
-    "reds-bu": "redsc.passes.select.reds:select_bottom_up",
-    "reds-td": "redsc.passes.select.reds:select_top_down",
-    "netadapt": "redsc.passes.select.netadapt:select_netadapt",
-    "genetic": "redsc.passes.select.genetic:select_genetic",
-    "ratios": "redsc.passes.select.ratios:select_ratios",
-    "uniform": "redsc.passes.select.uniform:select_uniform",
+    "joint": "redsc.passes.select.selectors.joint:select_joint",
+    "reds-bu": "redsc.passes.select.selectors.reds:select_bottom_up",
+    "reds-td": "redsc.passes.select.selectors.reds:select_top_down",
+    "netadapt": "redsc.passes.select.selectors.netadapt:select_netadapt",
+    "genetic": "redsc.passes.select.selectors.genetic:select_genetic",
+    "ratios": "redsc.passes.select.selectors.ratios:select_ratios",
+    "uniform": "redsc.passes.select.selectors.uniform:select_uniform",
 }

@@ -17,7 +17,7 @@ from redsc.cost.latency.bench_log import read_logs, table_text
 from redsc.formats import load_model, planned_offsets, write_tflite
 from redsc.ir import DType
 from redsc.options import Searching
-from redsc.passes.select.ratios import select_ratios
+from redsc.passes.select.selectors.ratios import select_ratios
 from redsc.report.analysis import analyze_model
 from redsc.runtime.dataset import data_warnings, load_data
 from redsc.targets import find_target

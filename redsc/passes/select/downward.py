@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from redsc.passes.select.exact.search import Found, Neighbours, Search
 from redsc.passes.select.problem import LevelRequest, Problem, Selection, Solver
-from redsc.passes.select.search import Found, Neighbours, Search
 from redsc.passes.select.shortfall import budget_error, level_misfit
 from redsc.passes.select.slots import levels_below, levels_that_fit, make_plan
 from redsc.passes.slice.plan import ceiling_name

@@ -8,9 +8,9 @@ import pytest
 
 from redsc.options import Searching
 from redsc.passes.losses.loss import Losses
-from redsc.passes.select.genetic import select_genetic
-from redsc.passes.select.netadapt import select_netadapt
 from redsc.passes.select.problem import Problem
+from redsc.passes.select.selectors.genetic import select_genetic
+from redsc.passes.select.selectors.netadapt import select_netadapt
 from tests.passes.selecting import bodies, complaints, networks, posed, residuals, small_problem
 
 

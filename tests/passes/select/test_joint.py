@@ -12,10 +12,10 @@ from redsc.cost.latency import LatencyBound
 from redsc.errors import BudgetError
 from redsc.ir import DType
 from redsc.passes.losses.loss import WORST_LOSS, Losses
-from redsc.passes.select.costs import Costs
-from redsc.passes.select.joint import select_joint
 from redsc.passes.select.problem import Problem, Selection
-from redsc.passes.select.terms import evaluate
+from redsc.passes.select.selectors.joint import select_joint
+from redsc.passes.select.sums.costs import Costs
+from redsc.passes.select.sums.terms import evaluate
 from tests.helpers import NetBuilder, latency_table
 from tests.passes.selecting import (
     SMALL,

@@ -10,9 +10,9 @@ import pytest
 
 from redsc.ir import DType
 from redsc.passes.losses.loss import Losses
-from redsc.passes.select.joint import select_joint
 from redsc.passes.select.problem import Candidate, LevelRequest, Problem
-from redsc.passes.select.reds import select_bottom_up, select_top_down
+from redsc.passes.select.selectors.joint import select_joint
+from redsc.passes.select.selectors.reds import select_bottom_up, select_top_down
 from tests.helpers import NetBuilder
 from tests.passes.selecting import (
     SMALL,

@@ -8,14 +8,14 @@ from math import inf
 import pytest
 
 from redsc.budgets import Budgets
-from redsc.passes.select.costs import Costs
-from redsc.passes.select.cp_level import Slot
-from redsc.passes.select.cp_sat import QUICK_EFFORT, Query, solve
-from redsc.passes.select.joint import select_joint
-from redsc.passes.select.narrow import narrowed, solve_narrowing
+from redsc.passes.select.exact.cp_level import Slot
+from redsc.passes.select.exact.cp_sat import QUICK_EFFORT, Query, solve
+from redsc.passes.select.exact.dynamic_program import Sweep
+from redsc.passes.select.exact.narrow import narrowed, solve_narrowing
 from redsc.passes.select.problem import Problem
-from redsc.passes.select.sweep import Sweep
-from redsc.passes.select.terms import Term
+from redsc.passes.select.selectors.joint import select_joint
+from redsc.passes.select.sums.costs import Costs
+from redsc.passes.select.sums.terms import Term
 from tests.passes import selecting
 from tests.passes.selecting import SMALL, networks, small_problem
 

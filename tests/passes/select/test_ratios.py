@@ -10,7 +10,7 @@ from redsc.errors import BudgetError, UsageError
 from redsc.options import Searching
 from redsc.passes.select.check import Rules, plan_problems
 from redsc.passes.select.problem import Problem
-from redsc.passes.select.ratios import select_ratios
+from redsc.passes.select.selectors.ratios import select_ratios
 from redsc.passes.slice.plan import ceiling_name
 from tests.passes.selecting import small_problem
 

@@ -15,7 +15,7 @@ from redsc.options import Options
 from redsc.passes.select.check import Rules, fullness_problems, plan_problems
 from redsc.passes.select.make_problem import make_problem
 from redsc.passes.select.problem import Problem, Selection, legal_widths
-from redsc.passes.select.uniform import select_uniform
+from redsc.passes.select.selectors.uniform import select_uniform
 from redsc.passes.slice.plan import Level, LevelPlan
 from tests.conftest import Golden
 from tests.helpers import NetBuilder, latency_table, residual_net, small_net

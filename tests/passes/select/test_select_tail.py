@@ -8,9 +8,9 @@ from redsc.budgets import Budgets, Kernels
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.ir import DType, Graph, Value
 from redsc.options import Options
-from redsc.passes.select.costs import Costs
 from redsc.passes.select.make_problem import make_problem
 from redsc.passes.select.problem import Problem
+from redsc.passes.select.sums.costs import Costs
 from redsc.passes.slice.plan import Level
 from tests.helpers import NetBuilder
 

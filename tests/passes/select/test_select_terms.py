@@ -12,12 +12,12 @@ from redsc.budgets import Budgets, Kernels, Resident, Sharing
 from redsc.cost.latency import LatencyBound
 from redsc.ir import DType, Graph
 from redsc.options import Options
-from redsc.passes.select.costs import Costs
-from redsc.passes.select.cp_level import Slot
-from redsc.passes.select.cp_sat import QUICK_EFFORT, Query, solve
+from redsc.passes.select.exact.cp_level import Slot
+from redsc.passes.select.exact.cp_sat import QUICK_EFFORT, Query, solve
 from redsc.passes.select.make_problem import make_problem
 from redsc.passes.select.problem import Problem
-from redsc.passes.select.terms import evaluate
+from redsc.passes.select.sums.costs import Costs
+from redsc.passes.select.sums.terms import evaluate
 from redsc.passes.slice.plan import Level
 from redsc.passes.spaces.blocks import with_nested
 from tests.helpers import NetBuilder, latency_table

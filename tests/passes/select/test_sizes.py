@@ -12,11 +12,11 @@ from redsc.budgets import Budgets
 from redsc.errors import BudgetError
 from redsc.passes import SELECTORS
 from redsc.passes.base import load
-from redsc.passes.select.costs import Costs
-from redsc.passes.select.joint import select_joint
 from redsc.passes.select.problem import Candidate, Problem, Selection
+from redsc.passes.select.selectors.joint import select_joint
 from redsc.passes.select.sizes import select_sized
-from redsc.passes.select.terms import evaluate
+from redsc.passes.select.sums.costs import Costs
+from redsc.passes.select.sums.terms import evaluate
 from redsc.passes.slice.plan import Level
 from redsc.runtime.view import WHOLE, View
 from tests.passes.selecting import NO_BUDGETS, complaints, every_network, is_inside, networks, small_problem

@@ -7,8 +7,8 @@ solves a level over one boolean per kernel; here it is solved by the model of `j
 from __future__ import annotations
 
 from redsc.passes.select.downward import choose_exactly, choose_first, select_downward
+from redsc.passes.select.exact.search import Neighbours, Search
 from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Selection, Solver
-from redsc.passes.select.search import Neighbours, Search
 from redsc.passes.select.shortfall import level_misfit
 from redsc.passes.select.slots import levels_below, make_plan
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from redsc.budgets import Resident
-from redsc.passes.select.costs import Costs
+from redsc.passes.select.exact.search import Neighbours
 from redsc.passes.select.problem import Candidate, LevelRequest
-from redsc.passes.select.ram import shared_bytes
-from redsc.passes.select.search import Neighbours
-from redsc.passes.select.terms import evaluate
+from redsc.passes.select.sums.costs import Costs
+from redsc.passes.select.sums.ram import shared_bytes
+from redsc.passes.select.sums.terms import evaluate
 from redsc.passes.slice.plan import Level
 from redsc.passes.spaces.blocks import with_nested
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from redsc.passes.select.costs import Costs
-from redsc.passes.select.flash import Copies
-from redsc.passes.select.terms import Cost, evaluate
+from redsc.passes.select.sums.costs import Costs
+from redsc.passes.select.sums.flash import Copies
+from redsc.passes.select.sums.terms import Cost, evaluate
 from redsc.passes.slice.plan import Level
 from redsc.runtime.view import WHOLE, View
 

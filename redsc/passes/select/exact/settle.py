@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from redsc.passes.select.costs import Costs
-from redsc.passes.select.cp_sat import QUICK_EFFORT, Query, Solved, solve
+from redsc.passes.select.exact.cp_sat import QUICK_EFFORT, Query, Solved, solve
 from redsc.passes.select.problem import Candidate, Problem
+from redsc.passes.select.sums.costs import Costs
 from redsc.passes.slice.plan import Level
 
 __all__ = ["as_networks", "is_kept", "settle"]

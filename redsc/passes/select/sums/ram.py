@@ -18,10 +18,10 @@ from redsc.cost.overlap import find_overlaps
 from redsc.cost.tflm.structs import ARM_32, ARM_32_CMSIS_NN
 from redsc.cost.views import find_views
 from redsc.ir import Node, Value
-from redsc.passes.select.node_bytes import MOST_SPACES, NodeMeasures, node_cost, node_part, spaces_of
 from redsc.passes.select.problem import Candidate, Problem
-from redsc.passes.select.tail import TailModel
-from redsc.passes.select.terms import Cost, Nesting, Term, Widths, at_least, evaluate, size_of, touched_spaces
+from redsc.passes.select.sums.node_bytes import MOST_SPACES, NodeMeasures, node_cost, node_part, spaces_of
+from redsc.passes.select.sums.tail import TailModel
+from redsc.passes.select.sums.terms import Cost, Nesting, Term, Widths, at_least, evaluate, size_of, touched_spaces
 from redsc.passes.slice.plan import Level
 from redsc.passes.slice.slice import slice_channels
 

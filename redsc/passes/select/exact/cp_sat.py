@@ -10,11 +10,11 @@ from typing import Any
 from redsc.budgets import Resident
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.cost.flash import KERNEL_BYTES
-from redsc.passes.select.costs import Costs
-from redsc.passes.select.cp_level import LevelModel, Slot
+from redsc.passes.select.exact.cp_level import LevelModel, Slot
 from redsc.passes.select.problem import Candidate
-from redsc.passes.select.ram import shared_bytes
-from redsc.passes.select.tail import TailModel
+from redsc.passes.select.sums.costs import Costs
+from redsc.passes.select.sums.ram import shared_bytes
+from redsc.passes.select.sums.tail import TailModel
 from redsc.passes.slice.plan import Level
 
 __all__ = ["QUICK_EFFORT", "Query", "Solved", "solve"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from redsc.passes.select.costs import Costs
-from redsc.passes.select.cp_level import Slot
-from redsc.passes.select.cp_sat import Query
-from redsc.passes.select.narrow import solve_narrowing
+from redsc.passes.select.exact.cp_level import Slot
+from redsc.passes.select.exact.cp_sat import Query
+from redsc.passes.select.exact.narrow import solve_narrowing
+from redsc.passes.select.exact.settle import as_networks, is_kept
 from redsc.passes.select.problem import Candidate, Problem
-from redsc.passes.select.settle import as_networks, is_kept
+from redsc.passes.select.sums.costs import Costs
 
 __all__ = ["MOST_OPTIONS", "is_coarse", "refine", "thinned"]
 

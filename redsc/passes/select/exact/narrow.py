@@ -15,12 +15,12 @@ from dataclasses import replace
 from math import floor, inf
 
 from redsc.budgets import Resident
-from redsc.passes.select.costs import Costs
-from redsc.passes.select.cp_level import Slot
-from redsc.passes.select.cp_sat import Query, Solved, solve
-from redsc.passes.select.ram import shared_bytes
-from redsc.passes.select.sweep import Choices, Sweep, Variable
-from redsc.passes.select.terms import Term
+from redsc.passes.select.exact.cp_level import Slot
+from redsc.passes.select.exact.cp_sat import Query, Solved, solve
+from redsc.passes.select.exact.dynamic_program import Choices, Sweep, Variable
+from redsc.passes.select.sums.costs import Costs
+from redsc.passes.select.sums.ram import shared_bytes
+from redsc.passes.select.sums.terms import Term
 from redsc.passes.slice.plan import Level
 
 __all__ = ["narrowed", "solve_narrowing"]

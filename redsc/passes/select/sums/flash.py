@@ -18,7 +18,7 @@ from redsc.engine.size import engine_size
 from redsc.formats import shared_constants, write_models
 from redsc.ir import CUSTOM_OPS, Node, Value
 from redsc.passes.select.problem import Candidate, Problem
-from redsc.passes.select.terms import (
+from redsc.passes.select.sums.terms import (
     Cost,
     Nesting,
     Polynomial,

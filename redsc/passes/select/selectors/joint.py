@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from redsc.errors import Diagnostic
 from redsc.passes.select.downward import choose_first
+from redsc.passes.select.exact.search import Found, Neighbours, Search
 from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Selection, Solver
-from redsc.passes.select.search import Found, Neighbours, Search
+from redsc.passes.select.selectors.uniform import select_uniform
 from redsc.passes.select.shortfall import level_misfit
 from redsc.passes.select.slots import levels_below, levels_that_fit, make_plan
-from redsc.passes.select.uniform import select_uniform
 
 __all__ = ["select_joint"]
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from redsc.passes.select.cycles import cycles_cost
-from redsc.passes.select.flash import FlashModel
 from redsc.passes.select.problem import Candidate, Problem
-from redsc.passes.select.ram import RamModel
-from redsc.passes.select.terms import Cost, Nesting, macs_cost
+from redsc.passes.select.sums.cycles import cycles_cost
+from redsc.passes.select.sums.flash import FlashModel
+from redsc.passes.select.sums.ram import RamModel
+from redsc.passes.select.sums.terms import Cost, Nesting, macs_cost
 from redsc.passes.slice.plan import Level
 from redsc.runtime.view import Size, View
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from redsc.passes.select.downward import select_downward
-from redsc.passes.select.excess import Trial
+from redsc.passes.select.exact.search import Found, Neighbours, Search
 from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Selection
-from redsc.passes.select.search import Found, Neighbours, Search
+from redsc.passes.select.trial import Trial
 from redsc.passes.slice.plan import Level
 
 __all__ = ["select_netadapt"]

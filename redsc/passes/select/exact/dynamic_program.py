@@ -14,7 +14,7 @@ from math import inf, prod
 import numpy as np
 
 from redsc.ir import Array
-from redsc.passes.select.terms import Cost, Term
+from redsc.passes.select.sums.terms import Cost, Term
 
 __all__ = ["Choices", "Sweep", "Variable"]
 

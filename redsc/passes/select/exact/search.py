@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from redsc.passes.select.costs import Costs
-from redsc.passes.select.cp_level import Slot
-from redsc.passes.select.cp_sat import QUICK_EFFORT, Query, solve
+from redsc.passes.select.exact.cp_level import Slot
+from redsc.passes.select.exact.cp_sat import QUICK_EFFORT, Query, solve
+from redsc.passes.select.exact.narrow import solve_narrowing
+from redsc.passes.select.exact.refine import MOST_OPTIONS, is_coarse, refine, thinned
+from redsc.passes.select.exact.settle import as_networks, is_kept, settle
 from redsc.passes.select.fill import fill
-from redsc.passes.select.narrow import solve_narrowing
 from redsc.passes.select.problem import Candidate, LevelRequest, Problem
-from redsc.passes.select.refine import MOST_OPTIONS, is_coarse, refine, thinned
-from redsc.passes.select.settle import as_networks, is_kept, settle
-from redsc.passes.select.terms import Widths, evaluate
+from redsc.passes.select.sums.costs import Costs
+from redsc.passes.select.sums.terms import Widths, evaluate
 from redsc.passes.slice.plan import Level
 
 __all__ = ["Found", "Neighbours", "Search"]
