@@ -10,7 +10,7 @@ import pytest
 from redsc.budgets import Budgets
 from redsc.passes.select.exact.cp_level import Slot
 from redsc.passes.select.exact.cp_sat import QUICK_EFFORT, Query, solve
-from redsc.passes.select.exact.dynamic_program import Sweep
+from redsc.passes.select.exact.dynamic_program import DynamicProgram
 from redsc.passes.select.exact.narrow import narrowed, solve_narrowing
 from redsc.passes.select.problem import Problem
 from redsc.passes.select.selectors.joint import select_joint
@@ -69,7 +69,7 @@ def _choices(query: Query) -> int:
     return sum(len(widths) for slot in query.slots for widths in slot.options.values())
 
 
-def test_a_sweep_finds_what_every_choice_loses_at_least() -> None:
+def test_a_dynamic_program_finds_what_every_choice_loses_at_least() -> None:
     choices = {("width", "a"): (1, 2, 3), ("skip", "x"): (0, 1), ("width", "b"): (1, 2, 4), ("width", "c"): (2, 5)}
     macs = (Term(lambda a, b: 10 * a * b, ("a", "b")), Term(lambda b, c: 10 * b * c, ("b", "c"), "x"))
     losses = (
@@ -78,20 +78,20 @@ def test_a_sweep_finds_what_every_choice_loses_at_least() -> None:
     )
     tail = (Term(lambda c: 3 * c, ("c",)),)
     ceiling, price = 120, 2.0
-    sweep = Sweep.of(choices, macs, tail, losses, ceiling)
-    assert sweep is not None
+    program = DynamicProgram.of(choices, macs, tail, losses, ceiling)
+    assert program is not None
     lost = {}
     for a, x, b, c in product(*choices.values()):
         if 10 * a * b + (0 if x else 10 * b * c) <= ceiling:
             lost[a, x, b, c] = 100 // a + 100 // b + 100 // c + 35 * x + price * 3 * c
-    assert sweep.least(price) == min(lost.values())
-    for variable, found in sweep.least_by_choice(price).items():
+    assert program.least(price) == min(lost.values())
+    for variable, found in program.least_by_choice(price).items():
         place = list(choices).index(variable)
         for choice, least in found.items():
             assert least == min((loss for key, loss in lost.items() if key[place] == choice), default=inf)
 
 
-def test_too_many_states_are_not_swept() -> None:
+def test_too_many_states_have_no_program() -> None:
     choices = {("width", str(number)): tuple(range(1, 40)) for number in range(3)}
     together = (Term(lambda a, b, c: a * b * c, ("0", "1", "2")),)
-    assert Sweep.of(choices, together, (), (), 100) is None
+    assert DynamicProgram.of(choices, together, (), (), 100) is None

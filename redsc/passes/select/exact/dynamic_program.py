@@ -1,6 +1,6 @@
 """What one level loses at least, and at least with each of its choices: dynamic programming over its spaces.
 
-Variables are swept one after the other. Those that have terms with later ones are the state, with the units of MACs
+Variables come one after the other. Those that have terms with later ones are the state, with the units of MACs
 that are spent: in a chain of layers that is one space, with residuals it is two and whether a block is skipped.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from redsc.ir import Array
 from redsc.passes.select.sums.terms import Cost, Term
 
-__all__ = ["Choices", "Sweep", "Variable"]
+__all__ = ["Choices", "DynamicProgram", "Variable"]
 
 _MOST_UNITS = 2000  # of the MACs of a level
 _MOST_STATES = 2**13
@@ -53,7 +53,7 @@ class _Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class DynamicProgram:
     """The steps of a level, with `units` of MACs to be spent on them; some bytes and loss it has anyway."""
 
     choices: Choices
@@ -63,8 +63,8 @@ class Sweep:
     lost: int
 
     @staticmethod
-    def of(choices: Choices, macs: Cost, tail: Cost, losses: Cost, ceiling_macs: int) -> Sweep | None:
-        """Return the sweep over variables in this order; None where too many must be known at once.
+    def of(choices: Choices, macs: Cost, tail: Cost, losses: Cost, ceiling_macs: int) -> DynamicProgram | None:
+        """Return the program over variables in this order; None where too many must be known at once.
 
         Args:
             choices: what each variable may be.
@@ -92,7 +92,7 @@ class Sweep:
             for state, later in zip(steps, (*steps[1:], ()), strict=False)  # no steps: nothing
         )
         found = map(_Step, closing, units, sums[1], sums[2])
-        return Sweep(choices, tuple(found), max(count - int(fixed), 0), int(sums[1][-1]), int(sums[2][-1]))
+        return DynamicProgram(choices, tuple(found), max(count - int(fixed), 0), int(sums[1][-1]), int(sums[2][-1]))
 
     def least(self, price: float) -> float:
         """Return what the level loses at least with its bytes at a price."""
@@ -125,7 +125,7 @@ class Sweep:
 
 
 def _variables(term: Term, choices: Choices) -> tuple[Variable, ...]:
-    """Return the variables of a term in the order of the sweep."""
+    """Return the variables of a term in the order of the program."""
     skips = {name for name in (term.block, *term.without) if name is not None}
     named = {*(("width", space) for space in term.spaces), *(("skip", name) for name in skips)}
     return tuple(variable for variable in choices if variable in named)

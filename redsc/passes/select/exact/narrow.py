@@ -17,7 +17,7 @@ from math import floor, inf
 from redsc.budgets import Resident
 from redsc.passes.select.exact.cp_level import Slot
 from redsc.passes.select.exact.cp_sat import Query, Solved, solve
-from redsc.passes.select.exact.dynamic_program import Choices, Sweep, Variable
+from redsc.passes.select.exact.dynamic_program import Choices, DynamicProgram, Variable
 from redsc.passes.select.sums.costs import Costs
 from redsc.passes.select.sums.ram import shared_bytes
 from redsc.passes.select.sums.terms import Term
@@ -52,28 +52,30 @@ def solve_narrowing(
 
 def narrowed(costs: Costs, query: Query, most_lost: float) -> Query:
     """Return the query without what only levels have that lose more in sum, and with what each loses at least."""
-    sweeps = [sweep for slot in query.slots if (sweep := _sweep(costs, slot))]
-    if len(sweeps) < len(query.slots):
+    programs = [program for slot in query.slots if (program := _program(costs, slot))]
+    if len(programs) < len(query.slots):
         return query
-    query = replace(query, least_losses=tuple(floor(min(max(sweep.least(0.0), 0), _NEVER)) for sweep in sweeps))
+    query = replace(
+        query, least_losses=tuple(floor(min(max(program.least(0.0), 0), _NEVER)) for program in programs)
+    )
     if most_lost == inf:
         return query
-    price, bound = _best_price(sweeps, _room(costs, query), most_lost)
+    price, bound = _best_price(programs, _room(costs, query), most_lost)
     slots = (
-        _without(slot, sweep.least_by_choice(price), most_lost - bound + sweep.least(price))
-        for slot, sweep in zip(query.slots, sweeps, strict=True)
+        _without(slot, program.least_by_choice(price), most_lost - bound + program.least(price))
+        for slot, program in zip(query.slots, programs, strict=True)
     )
     return replace(query, slots=tuple(slots))
 
 
-def _best_price(sweeps: Sequence[Sweep], room: int | None, most_lost: float) -> tuple[float, float]:
+def _best_price(programs: Sequence[DynamicProgram], room: int | None, most_lost: float) -> tuple[float, float]:
     """Return a price per byte of RAM and what all levels lose at least by it, the most of a few prices."""
-    best = 0.0, sum(sweep.least(0.0) for sweep in sweeps)
+    best = 0.0, sum(program.least(0.0) for program in programs)
     if not room or room < 0:
         return best
     price = max(most_lost - best[1], 1) / room
     for _ in range(_MOST_RAISES):
-        bound = sum(sweep.least(price) for sweep in sweeps) - price * room
+        bound = sum(program.least(price) for program in programs) - price * room
         if bound <= best[1]:
             break
         best, price = (price, bound), price * _RAISE
@@ -90,12 +92,12 @@ def _room(costs: Costs, query: Query) -> int | None:
     return limit - shared - ram.others_bytes(count, beside) - count * ram.tail.ports
 
 
-def _sweep(costs: Costs, slot: Slot) -> Sweep | None:
+def _program(costs: Costs, slot: Slot) -> DynamicProgram | None:
     costs = costs.at(slot.view)
     most = costs.problem.budgets.macs
     tail = [term for stack in costs.ram.tail.stacks for term in stack] if costs.ram else []
     ceiling = slot.ceiling_macs if most is None else min(slot.ceiling_macs, most)
-    return Sweep.of(_choices(costs, slot), costs.macs, tuple(tail), tuple(_losses(costs, slot)), ceiling)
+    return DynamicProgram.of(_choices(costs, slot), costs.macs, tuple(tail), tuple(_losses(costs, slot)), ceiling)
 
 
 def _choices(costs: Costs, slot: Slot) -> Choices:
