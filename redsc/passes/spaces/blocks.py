@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
-from redsc.ir import Graph, Node, Value, is_pure, op_def
+from redsc.ir import Graph, Names, Node, Value, is_pure, op_def
 from redsc.ir.rules import Grouped, InPlace, Produces
 from redsc.passes.spaces.space import ChannelGroups, Layout
 
@@ -90,17 +90,17 @@ class _Search:
     """A graph, the place of each node in its schedule, and a name of its own for each sum and layer."""
 
     graph: Graph
-    places: dict[Node, int] = field(default_factory=dict)
-    names: dict[Node, str] = field(default_factory=dict)
+    places: Mapping[Node, int]
+    names: Mapping[Node, str]
 
     @staticmethod
     def of(graph: Graph) -> _Search:
-        search, counts = _Search(graph, {node: place for place, node in enumerate(graph.nodes)}), dict[str, int]()
-        for node in graph.nodes:
-            if node.op in _SUMS or _makes_channels(node):
-                counts[node.name] = count = counts.get(node.name, 0) + 1
-                search.names[node] = node.name if count == 1 else f"{node.name}#{count}"
-        return search
+        names = Names()
+        return _Search(
+            graph,
+            {node: place for place, node in enumerate(graph.nodes)},
+            {node: names.take(node.name) for node in graph.nodes if node.op in _SUMS or _makes_channels(node)},
+        )
 
     def residual(self, node: Node, groups: ChannelGroups) -> SkipBlock | None:
         source, result = min(node.present_inputs(), key=self.place), node.outputs[0]
