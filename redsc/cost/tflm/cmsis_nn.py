@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from redsc.cost.tflm import reads
 from redsc.cost.tflm.kernels import KERNELS, Kernel, Sizes, conv_multipliers, is_int8, lstm_buffer_bytes
 from redsc.cost.tflm.structs import Abi
-from redsc.ir import GATES, LSTM, Node, Value
+from redsc.ir import GATES, LSTM, Node
 
 __all__ = ["CMSIS_NN_C", "CMSIS_NN_DSP"]
 
@@ -91,16 +92,9 @@ def _lstm_scratch(node: Node, _abi: Abi) -> tuple[int, ...]:
     return (lstm_buffer_bytes(node),) * (3 if is_int8(node) else 4)
 
 
-def _average_pool_reads(node: Node) -> tuple[Value, ...]:
-    """Its Prepare asks again after the one it shares (pooling.cc)."""
-    return (node.operand(0), *node.outputs) * 2
-
-
 CMSIS_NN_C: dict[str, Kernel] = {
     **KERNELS,
-    "AVERAGE_POOL_2D": replace(
-        KERNELS["AVERAGE_POOL_2D"], op_data="CmsisNnPoolingOpData", reads=_average_pool_reads
-    ),
+    "AVERAGE_POOL_2D": replace(KERNELS["AVERAGE_POOL_2D"], op_data="CmsisNnPoolingOpData", reads=reads.twice),
     "BATCH_MATMUL": replace(KERNELS["BATCH_MATMUL"], op_data="CmsisNnBatchMatmulOpData"),
     "CONV_2D": replace(
         KERNELS["CONV_2D"],

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
+from redsc.cost.tflm import reads
 from redsc.cost.tflm.structs import Abi
 from redsc.ir import CUSTOM_OPS, LSTM, DType, Node, Value, own_states
 
@@ -33,16 +34,12 @@ def _no_sizes(_node: Node, _abi: Abi) -> tuple[int, ...]:
     return ()
 
 
-def _each_once(node: Node) -> tuple[Value, ...]:
-    return (*node.present_inputs(), *node.outputs)
-
-
 @dataclass(frozen=True, slots=True)
 class Kernel:
     """What one op allocates: the struct of its parsed parameters, that of its Init, and in Prepare, in bytes.
 
     `init` gives the buffers that Init keeps besides, `tail` those that Prepare keeps, `scratch` those that it
-    requests at the head, `reads` the tensors that it asks for; each asking allocates anew until Prepare is over.
+    requests at the head, `reads` the tensors that it asks for (`redsc.cost.tflm.reads`).
     """
 
     params: str | None = None
@@ -50,7 +47,7 @@ class Kernel:
     init: Sizes = _no_sizes
     tail: Sizes = _no_sizes
     scratch: Sizes = _no_sizes
-    reads: Callable[[Node], tuple[Value, ...]] = _each_once
+    reads: Callable[[Node], tuple[Value, ...]] = reads.each_once
 
 
 def is_int8(node: Node, operand: int = 0) -> bool:
@@ -172,54 +169,6 @@ def _lstm_scratch(node: Node, _abi: Abi) -> tuple[int, ...]:
     return (lstm_buffer_bytes(node),) * 4
 
 
-# What Prepare asks for.
-
-
-def _nothing(_node: Node) -> tuple[Value, ...]:
-    return ()
-
-
-def _operands(*indices: int) -> Callable[[Node], tuple[Value, ...]]:
-    return lambda node: tuple(node.operand(index) for index in indices)
-
-
-def _source_and_output(node: Node) -> tuple[Value, ...]:
-    return (node.operand(0), *node.outputs)
-
-
-def _concat_reads(node: Node) -> tuple[Value, ...]:
-    """concatenation.cc asks for the first operand, the output, then for every operand."""
-    return (node.operand(0), *node.outputs, *node.present_inputs())
-
-
-def _conv_reads(node: Node) -> tuple[Value, ...]:
-    """conv_common.cc and depthwise_conv_common.cc ask for tensors in Prepare and again where they quantise."""
-    source, weight, *bias = node.present_inputs()
-    return (*node.outputs, source, weight, source, weight, *bias, *node.outputs)
-
-
-def _transpose_conv_reads(node: Node) -> tuple[Value, ...]:
-    """transpose_conv.cc never asks for operand 0, the shape, and quantises int8 only."""
-    _shape, weight, source, *bias = node.present_inputs()
-    first = (*node.outputs, source, weight)
-    return (*first, source, weight, *bias, *node.outputs) if is_int8(node, 2) else first
-
-
-def _reduce_reads(node: Node) -> tuple[Value, ...]:
-    """reduce_common.cc asks in its helper and in PrepareSimple, there for the output of int8 only."""
-    source, axes = node.present_inputs()
-    return (source, *node.outputs, axes, source, axes, *(node.outputs if is_int8(node) else ()))
-
-
-def _tanh_reads(node: Node) -> tuple[Value, ...]:
-    return (node.operand(0), *_source_and_output(node))
-
-
-def _assigned(node: Node) -> tuple[Value, ...]:
-    """assign_variable.cc asks for the value alone, which comes after the handle."""
-    return (node.inputs[-1],) if node.inputs[-1] else ()
-
-
 def _same(ops: str, kernel: Kernel) -> dict[str, Kernel]:
     return dict.fromkeys(ops.split(), kernel)
 
@@ -232,33 +181,31 @@ KERNELS: dict[str, Kernel] = {
         """,
         Kernel(),
     ),
-    **_same("FLOOR LOGICAL_AND LOGICAL_OR MAXIMUM MINIMUM NEG", Kernel(reads=_nothing)),
+    **_same("FLOOR LOGICAL_AND LOGICAL_OR MAXIMUM MINIMUM NEG", Kernel(reads=reads.nothing)),
     **_same("ABS RSQRT", Kernel(None, "OpDataAbsRsqrt")),
     **_same(
         "EQUAL GREATER GREATER_EQUAL LESS LESS_EQUAL NOT_EQUAL",
-        Kernel(None, "ComparisonOpData", reads=_operands(0, 1)),
+        Kernel(None, "ComparisonOpData", reads=reads.operands(0, 1)),
     ),
     **_same(
         "REDUCE_ALL REDUCE_MAX REDUCE_MIN",
-        Kernel("TfLiteReducerParams", "OpDataReduce", scratch=_axis_scratch, reads=_reduce_reads),
+        Kernel("TfLiteReducerParams", "OpDataReduce", scratch=_axis_scratch, reads=reads.reduction),
     ),
-    **_same("MEAN SUM", Kernel("TfLiteReducerParams", "OpDataReduce", scratch=_sum_scratch, reads=_reduce_reads)),
+    **_same("MEAN SUM", Kernel("TfLiteReducerParams", "OpDataReduce", scratch=_sum_scratch, reads=reads.reduction)),
     **_same("AVERAGE_POOL_2D MAX_POOL_2D", Kernel("TfLitePoolParams", "OpDataPooling")),
     **_same("PAD PADV2", Kernel(None, "PadOpData")),
     "ADD": Kernel("TfLiteAddParams", "OpDataAdd"),
     "ADD_N": Kernel(tail=_int8_data("AddNOpData"), scratch=_pointers),
-    "ARG_MAX": Kernel("TfLiteArgMaxParams", reads=_nothing),
-    "ARG_MIN": Kernel("TfLiteArgMinParams", reads=_nothing),
-    "ASSIGN_VARIABLE": Kernel(None, "AssignVariableOpData", reads=_assigned),
+    "ARG_MAX": Kernel("TfLiteArgMaxParams", reads=reads.nothing),
+    "ARG_MIN": Kernel("TfLiteArgMinParams", reads=reads.nothing),
+    "ASSIGN_VARIABLE": Kernel(None, "AssignVariableOpData", reads=reads.assigned),
     "BATCH_MATMUL": Kernel("TfLiteBatchMatMulParams", "OpDataBatchMatmul", tail=_matmul_tail),
-    "BATCH_TO_SPACE_ND": Kernel(reads=_source_and_output),
+    "BATCH_TO_SPACE_ND": Kernel(reads=reads.source_and_output),
     "CAST": Kernel("TfLiteCastParams"),
-    "CONCATENATION": Kernel("TfLiteConcatenationParams", "ConcatenationOpData", reads=_concat_reads),
-    "CONV_2D": Kernel("TfLiteConvParams", "OpDataConv", tail=conv_multipliers, reads=_conv_reads),
+    "CONCATENATION": Kernel("TfLiteConcatenationParams", "ConcatenationOpData", reads=reads.concatenation),
+    "CONV_2D": Kernel("TfLiteConvParams", "OpDataConv", tail=conv_multipliers, reads=reads.conv),
     "CUMSUM": Kernel("TfLiteCumsumParams", tail=_int8_data("CumSumOpData")),
-    "DEPTHWISE_CONV_2D": Kernel(
-        "TfLiteDepthwiseConvParams", "OpDataConv", tail=conv_multipliers, reads=_conv_reads
-    ),
+    "DEPTHWISE_CONV_2D": Kernel("TfLiteDepthwiseConvParams", "OpDataConv", tail=conv_multipliers, reads=reads.conv),
     "DEPTH_TO_SPACE": Kernel("TfLiteDepthToSpaceParams", tail=_output_dims),
     "DEQUANTIZE": Kernel(None, "DequantizeOpData"),
     "DIV": Kernel("TfLiteDivParams", "OpDataDiv"),
@@ -275,42 +222,44 @@ KERNELS: dict[str, Kernel] = {
     "LOG_SOFTMAX": Kernel(tail=_int8_data("LogSoftmaxOpData")),
     "MIRROR_PAD": Kernel("TfLiteMirrorPaddingParams", "OpDataMirrorPad", scratch=_mirror_scratch),
     "MUL": Kernel("TfLiteMulParams", "OpDataMul"),
-    "PACK": Kernel("TfLitePackParams", reads=_nothing),
+    "PACK": Kernel("TfLitePackParams", reads=reads.nothing),
     "PRELU": Kernel(None, "PreluParams"),
     "QUANTIZE": Kernel(None, "OpDataQuantizeReference"),
-    "READ_VARIABLE": Kernel(reads=_operands(0)),
+    "READ_VARIABLE": Kernel(reads=reads.operands(0)),
     "RELU": Kernel(None, "ReluOpData"),
-    "RELU6": Kernel(None, "Relu6OpData", reads=_operands(0)),
+    "RELU6": Kernel(None, "Relu6OpData", reads=reads.operands(0)),
     "RESHAPE": Kernel("TfLiteReshapeParams"),
     "RESIZE_BILINEAR": Kernel("TfLiteResizeBilinearParams"),
     "RESIZE_NEAREST_NEIGHBOR": Kernel("TfLiteResizeNearestNeighborParams"),
     "SELECT_V2": Kernel(None, "SelectOpData"),
-    "SHAPE": Kernel("TfLiteShapeParams", reads=_nothing),
+    "SHAPE": Kernel("TfLiteShapeParams", reads=reads.nothing),
     "SOFTMAX": Kernel("TfLiteSoftmaxParams", "SoftmaxParams"),
-    "SPACE_TO_BATCH_ND": Kernel(None, "SpaceToBatchParams", reads=_source_and_output),
+    "SPACE_TO_BATCH_ND": Kernel(None, "SpaceToBatchParams", reads=reads.source_and_output),
     "SPACE_TO_DEPTH": Kernel("TfLiteSpaceToDepthParams", tail=_output_dims),
-    "SPLIT": Kernel("TfLiteSplitParams", reads=_operands(0)),
-    "SPLIT_V": Kernel("TfLiteSplitVParams", reads=_operands(2)),
+    "SPLIT": Kernel("TfLiteSplitParams", reads=reads.operands(0)),
+    "SPLIT_V": Kernel("TfLiteSplitVParams", reads=reads.operands(2)),
     "SQUARED_DIFFERENCE": Kernel(None, "SquaredDifferenceOpData"),
     "SQUEEZE": Kernel("TfLiteSqueezeParams"),
     "STRIDED_SLICE": Kernel("TfLiteStridedSliceParams", "StridedSliceParams"),
     "SUB": Kernel("TfLiteSubParams", "OpDataSub"),
     "SVDF": Kernel("TfLiteSVDFParams", "OpDataSvdf", scratch=_svdf_scratch),
-    "TANH": Kernel(None, "TanhOpData", reads=_tanh_reads),
+    "TANH": Kernel(None, "TanhOpData", reads=reads.tanh),
     "TRANSPOSE_CONV": Kernel(
         "TfLiteTransposeConvParams",
         "TransposeConvOpData",
         tail=conv_multipliers,
         scratch=_transpose_conv_scratch,
-        reads=_transpose_conv_reads,
+        reads=reads.transpose_conv,
     ),
     LSTM: Kernel("TfLiteUnidirectionalSequenceLSTMParams", "OpDataLSTM", scratch=_lstm_scratch),
-    "UNPACK": Kernel("TfLiteUnpackParams", reads=_nothing),
+    "UNPACK": Kernel("TfLiteUnpackParams", reads=reads.nothing),
 }
 # What a file has besides the nodes of its graph.
 STATE_KERNELS: dict[str, Kernel] = {
-    "CALL_ONCE": Kernel("TfLiteCallOnceParams", "CallOnceOpData", reads=_nothing),
-    "VAR_HANDLE": Kernel("TfLiteVarHandleParams", "VarHandleOpData", reads=_nothing),
+    "CALL_ONCE": Kernel("TfLiteCallOnceParams", "CallOnceOpData", reads=reads.nothing),
+    "VAR_HANDLE": Kernel("TfLiteVarHandleParams", "VarHandleOpData", reads=reads.nothing),
 }
 # redsc_tflm.h: options stay in flash, multipliers are constants, the tail gets nothing.
-CUSTOM_KERNELS: dict[str, Kernel] = _same(" ".join(CUSTOM_OPS), Kernel(scratch=_strided_scratch, reads=_nothing))
+CUSTOM_KERNELS: dict[str, Kernel] = _same(
+    " ".join(CUSTOM_OPS), Kernel(scratch=_strided_scratch, reads=reads.nothing)
+)

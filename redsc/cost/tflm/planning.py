@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator
 from redsc.cost.buffer import aligned
 from redsc.cost.tflm.structs import ARM_32, Abi, Layout
 from redsc.cost.tflm.tail import (
-    align_up,
     in_arena,
     init_tail,
     kernel_of,
@@ -70,5 +69,5 @@ def _raised(layouts: Iterable[Layout]) -> int:
     """Return the bytes of objects that are stacked upwards from an aligned start."""
     end = 0
     for item in layouts:
-        end = align_up(end, item.align) + item.size
+        end = aligned(end, item.align) + item.size
     return end

@@ -1,7 +1,7 @@
 """Exact emulation of what TFLM keeps at the arena's tail.
 
 Source: tensorflow/lite/micro/micro_allocator.cc, micro_interpreter.cc and micro_resource_variable.cc; of kernels:
-kernels.py, signal.py, cmsis_nn.py. What is allocated for a file is that of all its subgraphs.
+see kernels.py, signal.py, cmsis_nn.py. What is allocated for a file is that of all its subgraphs.
 The tail grows downwards from a 16-aligned end; each allocation aligns it down. Kernels allocate with the arena's
 alignment, the interpreter with that of the struct.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from redsc.cost.buffer import ALIGNMENT_BYTES
+from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
 from redsc.cost.tflm.cmsis_nn import CMSIS_NN_C, CMSIS_NN_DSP
 from redsc.cost.tflm.kernels import CUSTOM_KERNELS, KERNELS, STATE_KERNELS, Kernel
 from redsc.cost.tflm.signal import SIGNAL_KERNELS
@@ -19,7 +19,6 @@ from redsc.formats import file_graphs
 from redsc.ir import DType, Graph, Node, Value, all_own_states, state_reads
 
 __all__ = [
-    "align_up",
     "in_arena",
     "init_sizes",
     "init_tail",
@@ -67,7 +66,7 @@ def stacked(layouts: Iterable[Layout]) -> int:
     """Return the bytes of objects that are stacked downwards from an aligned end."""
     end = 0
     for item in layouts:
-        end = align_up(end + item.size, item.align)
+        end = aligned(end + item.size, item.align)
     return end
 
 
@@ -147,11 +146,6 @@ def tensor_layouts(value: Value, abi: Abi) -> Iterator[Layout]:
 def in_arena(size: int) -> Layout:
     """Return the layout of a buffer with the arena's alignment."""
     return Layout(size, ALIGNMENT_BYTES)
-
-
-def align_up(offset: int, align: int) -> int:
-    """Return the next multiple of an alignment."""
-    return -(-offset // align) * align
 
 
 def ports_tail(graph: Graph, abi: Abi) -> Iterator[Layout]:
