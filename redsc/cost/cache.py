@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["CACHES", "Cache", "Stretch", "count_fills", "distinct_lines", "fills_of_walks"]
+__all__ = ["CACHES", "Cache", "Stretch", "distinct_lines", "fills_of_walks"]
 
 Stretch = tuple[int, int]
 """Bytes start ... end - 1 of the flash."""
@@ -76,11 +76,6 @@ CACHES: Mapping[str, Cache] = {
         fill_cycles=28,
     ),
 }
-
-
-def count_fills(cache: Cache, walk: Sequence[Stretch], times: int = 1) -> int:
-    """Return how many lines are filled when a walk is taken so many times one after the other."""
-    return fills_of_walks(cache, [(walk, times)])
 
 
 def fills_of_walks(cache: Cache, walks: Iterable[tuple[Sequence[Stretch], int]]) -> int:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redsc.cost.cache import CACHES, Cache, Stretch, count_fills, distinct_lines, fills_of_walks
+from redsc.cost.cache import CACHES, Cache, Stretch, distinct_lines, fills_of_walks
 from redsc.targets import FlashCache
 
 CACHE = st.builds(
@@ -37,28 +37,23 @@ def fills_by_definition(cache: Cache, walk: list[Stretch]) -> int:
     return fills
 
 
-@given(CACHE, WALKS, st.integers(1, 4))
-def test_fills_are_those_of_the_definition(cache: Cache, walk: list[Stretch], times: int) -> None:
-    assert count_fills(cache, walk, times) == fills_by_definition(cache, walk * times)
-
-
 @given(CACHE, st.lists(st.tuples(WALKS, st.integers(0, 4)), max_size=3))
-def test_a_walk_finds_what_others_left(cache: Cache, walks: list[tuple[list[Stretch], int]]) -> None:
+def test_fills_are_those_of_the_definition(cache: Cache, walks: list[tuple[list[Stretch], int]]) -> None:
     whole = [stretch for walk, times in walks for stretch in walk * times]
     assert fills_of_walks(cache, walks) == fills_by_definition(cache, whole)
 
 
 @given(CACHE, WALKS)
 def test_no_cache_fills_fewer_lines_than_are_touched(cache: Cache, walk: list[Stretch]) -> None:
-    assert count_fills(cache, walk) >= distinct_lines(cache, walk)
+    assert fills_of_walks(cache, [(walk, 1)]) >= distinct_lines(cache, walk)
 
 
 @pytest.mark.parametrize("name", CACHES)
 def test_what_fits_is_filled_once(name: str) -> None:
     cache = CACHES[name]
-    assert count_fills(cache, [(0, cache.size_bytes)], 5) == cache.size_bytes // cache.line_bytes
+    assert fills_of_walks(cache, [([(0, cache.size_bytes)], 5)]) == cache.size_bytes // cache.line_bytes
     too_long = [(0, cache.size_bytes + cache.size_bytes // cache.ways)]
-    assert count_fills(cache, too_long, 5) == 5 * distinct_lines(cache, too_long)
+    assert fills_of_walks(cache, [(too_long, 5)]) == 5 * distinct_lines(cache, too_long)
 
 
 def test_geometries_are_whole() -> None:

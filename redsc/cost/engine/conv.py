@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from redsc.budgets import Kernels
 from redsc.ir import Node
 
-__all__ = ["GROUP_ELEMENTS", "ConvWay", "conv_way"]
+__all__ = ["GROUP_ELEMENTS", "ConvWay", "conv_way", "filled"]
 
 GROUP_ELEMENTS = 4  # elements of a packed row that belong together
 _MOST_PIXELS = 4  # of a panel
 _WORTH_A_PANEL = 3  # pixels: below, one at a time is faster
-_PAIR_BYTES = 2  # of a widened element
+_WIDE_BYTES = 2  # of a widened element
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class ConvWay:
     @property
     def scratch_bytes(self) -> int:
         """The panel: int16 for every element of a packed row and every pixel."""
-        return self.taps * self.tap_elements * self.pixels * _PAIR_BYTES
+        return self.taps * self.tap_elements * self.pixels * _WIDE_BYTES
 
 
 def conv_way(node: Node, kernels: Kernels) -> ConvWay:
@@ -47,7 +47,12 @@ def conv_way(node: Node, kernels: Kernels) -> ConvWay:
     dilation = getattr(node.attrs, "dilation_w", 1)
     apart = channels >= GROUP_ELEMENTS or dilation > 1 or width == 1
     taps, elements = (height * width, channels) if apart else (height, width * channels)
-    return ConvWay(_panel(node, pixels, kernels), apart, taps, -(-elements // GROUP_ELEMENTS) * GROUP_ELEMENTS)
+    return ConvWay(_panel(node, pixels, kernels), apart, taps, filled(elements))
+
+
+def filled(elements: int) -> int:
+    """Return how many elements there are when the last group is filled up."""
+    return -(-elements // GROUP_ELEMENTS) * GROUP_ELEMENTS
 
 
 def _panel(node: Node, pixels: int, kernels: Kernels) -> int:

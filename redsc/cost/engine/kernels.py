@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from redsc.budgets import Kernels
 from redsc.cost import replay
-from redsc.cost.engine.conv import GROUP_ELEMENTS, conv_way
+from redsc.cost.engine.conv import conv_way, filled
 from redsc.cost.engine.depthwise import SCRATCH_BYTES, DepthwiseWay, depthwise_way
 from redsc.ir import LSTM, Array, DType, Node, own_states, starts_anew
 from redsc.ir.ops.linear import product_depth
@@ -88,8 +88,7 @@ def _matmul_scratch(node: Node, _kernels: Kernels) -> int:
     """Four columns of int16, and a row of int8 where rows do not lie in one piece (redsc_batch_matmul.h)."""
     if not _is_int8(node):
         return 0
-    filled = -(-product_depth(node) // GROUP_ELEMENTS) * GROUP_ELEMENTS
-    return filled * (9 if node.attrs.adj_x else 8)
+    return filled(product_depth(node)) * (9 if node.attrs.adj_x else 8)
 
 
 def _state_scratch(node: Node, _kernels: Kernels) -> int:

@@ -260,6 +260,4 @@ STATE_KERNELS: dict[str, Kernel] = {
     "VAR_HANDLE": Kernel("TfLiteVarHandleParams", "VarHandleOpData", reads=reads.nothing),
 }
 # redsc_tflm.h: options stay in flash, multipliers are constants, the tail gets nothing.
-CUSTOM_KERNELS: dict[str, Kernel] = _same(
-    " ".join(CUSTOM_OPS), Kernel(scratch=_strided_scratch, reads=reads.nothing)
-)
+CUSTOM_KERNELS: dict[str, Kernel] = dict.fromkeys(CUSTOM_OPS, Kernel(scratch=_strided_scratch, reads=reads.nothing))

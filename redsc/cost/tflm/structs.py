@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
 
+from redsc.cost.buffer import aligned
+
 __all__ = [
     "ARM_32",
     "ARM_32_CMSIS_NN",
@@ -255,6 +257,6 @@ def struct_layout(abi: Abi, name: str) -> Layout:
     for field in fields:
         kind, _, count = field.partition("*")
         item = struct_layout(abi, kind)
-        end = -(-end // item.align) * item.align + item.size * int(count or 1)
+        end = aligned(end, item.align) + item.size * int(count or 1)
         align = max(align, item.align)
-    return Layout(-(-end // align) * align, align)
+    return Layout(aligned(end, align), align)

@@ -34,11 +34,7 @@ __all__ = [
     "tensor_layouts",
 ]
 
-_ALLOCATORS = (
-    "SingleArenaBufferAllocator",
-    "GreedyMemoryPlanner",
-    "MicroAllocator",
-)
+_ALLOCATORS = ("SingleArenaBufferAllocator", "GreedyMemoryPlanner", "MicroAllocator")
 _LIBRARIES = {
     KernelLibrary.REFERENCE: KERNELS,
     KernelLibrary.CMSIS_NN_C: CMSIS_NN_C,

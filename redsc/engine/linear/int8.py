@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from redsc.budgets import Kernels
-from redsc.cost.engine.conv import GROUP_ELEMENTS, ConvWay, conv_way
+from redsc.cost.engine.conv import GROUP_ELEMENTS, ConvWay, conv_way, filled
 from redsc.cost.engine.depthwise import SCRATCH_BYTES, depthwise_way
 from redsc.engine.call import Call, Constant, Field, Params
 from redsc.engine.linear.fields import border_fields, constant_bias, window_fields
@@ -156,14 +156,10 @@ def _is_read_by_groups(node: Node, held: Held, way: ConvWay) -> bool:
     return own == whole or held.stretches > 1 or (way.taps_apart and own >= GROUP_ELEMENTS)
 
 
-def _filled(elements: int) -> int:
-    return -(-elements // GROUP_ELEMENTS) * GROUP_ELEMENTS
-
-
 def _stretches(node: Node, held: Held, way: ConvWay) -> dict[str, int]:
     """Return which part of a packed row is read."""
     taps = way.taps * held.stretches
-    read, stored = (_filled(w.shape[-1] // held.stretches) for w in (_weight(node), held.whole))
+    read, stored = (filled(w.shape[-1] // held.stretches) for w in (_weight(node), held.whole))
     if not way.taps_apart or read == stored:
         taps, read = 1, way.taps * way.tap_elements
         stored = read
@@ -172,7 +168,7 @@ def _stretches(node: Node, held: Held, way: ConvWay) -> dict[str, int]:
         "segments": taps,
         "segment_bytes": read * _PACKED_BYTES,
         "skip_bytes": (stored - read) * _PACKED_BYTES,
-        "pair_bytes": rows * _filled(elements) * _PACKED_BYTES,
+        "pair_bytes": rows * filled(elements) * _PACKED_BYTES,
     }
 
 

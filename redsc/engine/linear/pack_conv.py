@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from redsc.cost.engine.conv import GROUP_ELEMENTS, filled
 from redsc.ir import Array
 
 __all__ = ["fits_sums", "pack_rows"]
 
-_GROUP = 4
 _ORDER = (0, 2, 1, 3)  # in which SXTB16 and SXTB16 with ROR #8 widen the bytes of a word
 _REACH = 255  # of x - zero point, for int8 x and any int8 zero point
 _SUM_LIMIT = 1 << 23
@@ -42,10 +42,9 @@ def pack_rows(weight: Array, is_sums: bool) -> bytes:
         ValueError: a pair of weights is no int16 as a sum; `fits_sums` says so before.
     """
     rows, stretches, elements = weight.shape
-    groups = -(-elements // _GROUP)
-    padded = np.zeros((rows + rows % 2, stretches, groups * _GROUP), np.int32)
+    padded = np.zeros((rows + rows % 2, stretches, filled(elements)), np.int32)
     padded[:rows, :, :elements] = weight
-    ordered = padded.reshape(-1, 2, stretches, groups, _GROUP)[..., _ORDER]
+    ordered = padded.reshape(len(padded) // 2, 2, stretches, -1, GROUP_ELEMENTS)[..., _ORDER]
     even, odd = ordered[:, 0], ordered[:, 1]
     if not is_sums:
         return np.stack([even, odd], axis=-1).astype(np.int8).tobytes()
