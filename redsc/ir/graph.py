@@ -115,9 +115,7 @@ class Graph:
             if output.producer is not None or output.is_constant:
                 raise InternalError(f"value {output.name!r} already has a producer")
             output.producer = node
-        for index, value in enumerate(node.inputs):
-            if value is not None:
-                value.uses.append(Use(node, index))
+        _note_uses(node)
         self.nodes.insert(len(self.nodes) if before is None else self.nodes.index(before), node)
         return node
 
@@ -137,13 +135,9 @@ class Graph:
 
     def rewrite(self, node: Node, op: str, inputs: Sequence[Value | None], attrs: Any) -> None:
         """Let `node` make its outputs with another op from other inputs."""
-        for index, value in enumerate(node.inputs):
-            if value is not None:
-                value.uses.remove(Use(node, index))
+        _forget_uses(node)
         node.op, node.inputs, node.attrs = op, tuple(inputs), attrs
-        for index, value in enumerate(node.inputs):
-            if value is not None:
-                value.uses.append(Use(node, index))
+        _note_uses(node)
 
     def is_output(self, value: Value) -> bool:
         """Whether a value is a graph output."""
@@ -158,9 +152,7 @@ class Graph:
         for output in node.outputs:
             if output.uses or self.is_output(output):
                 raise InternalError(f"cannot remove {node!r}: {output.name!r} is still used")
-        for index, value in enumerate(node.inputs):
-            if value is not None:
-                value.uses.remove(Use(node, index))
+        _forget_uses(node)
         self.nodes.remove(node)
 
     def unused_name(self, name: str) -> str:
@@ -201,6 +193,19 @@ class Graph:
         ]
         ports = [[numbers[value] for value in port] for port in (self.inputs, self.outputs)]
         return _from_tables, (self.name, [(value.name, value.type, value.data) for value in values], nodes, *ports)
+
+
+def _note_uses(node: Node) -> None:
+    """Tell the operands of a node that it reads them."""
+    for index, value in enumerate(node.inputs):
+        if value is not None:
+            value.uses.append(Use(node, index))
+
+
+def _forget_uses(node: Node) -> None:
+    for index, value in enumerate(node.inputs):
+        if value is not None:
+            value.uses.remove(Use(node, index))
 
 
 def _copy_value(value: Value) -> Value:
