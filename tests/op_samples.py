@@ -56,7 +56,8 @@ from redsc.ir import (
     Variable,
 )
 from redsc.ir.ops import keeps_nothing
-from redsc.ir.rules import Fixed, OwnScale, Signature
+from redsc.ir.rules import Fixed, OwnScale
+from redsc.ir.signatures import Signature
 
 __all__ = ["SAMPLES", "Sample", "pure_cases", "sample_graph", "sample_inputs", "signature_cases"]
 

@@ -5,7 +5,7 @@ import pytest
 from redsc.formats import write_tflite
 from redsc.formats.tflite.reader import read_tflite
 from redsc.ir import OPS, parse_graph, print_graph, verify_graph
-from redsc.ir.rules import Signature
+from redsc.ir.signatures import Signature
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference
 from tests.op_samples import SAMPLES, sample_graph, sample_inputs, signature_cases

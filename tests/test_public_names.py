@@ -46,13 +46,19 @@ def test_a_module_lists_its_public_names(module: str) -> None:
     assert not code or _has_list(module)
 
 
+def _natural(name: str) -> list[int | str]:
+    """Return a key by which I8 comes before I16."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_the_list_is_sorted_and_has_no_duplicates(module: str) -> None:
     listed = _listed(module)
     constants = [name for name in listed if name.isupper()]
     classes = [name for name in listed if name[0].isupper() and not name.isupper()]
     functions = [name for name in listed if not name[0].isupper()]
-    assert listed == sorted(constants) + sorted(classes) + sorted(functions)  # ruff's RUF022
+    wanted = [name for kind in (constants, classes, functions) for name in sorted(kind, key=_natural)]
+    assert listed == wanted  # ruff's RUF022
     assert len(set(listed)) == len(listed)
 
 

@@ -23,11 +23,12 @@ from redsc.ir.ops.reduce import ArgExtreme, CumSum, Mean, Reduce
 from redsc.ir.ops.shape import Reshape, ShapeOf, Squeeze
 from redsc.ir.ops.signal import SIGNAL_NUMBERS, Signal, signal_number
 from redsc.ir.ops.state import Variable
-from redsc.ir.ops.strided import StridedConv2D, StridedFullyConnected, run_columns
+from redsc.ir.ops.strided import StridedConv2D, StridedFullyConnected
 from redsc.ir.ops.unary import LeakyRelu, Softmax
 from redsc.ir.ops.windows import Padding
 from redsc.ir.real import real_values
 from redsc.ir.registry import CUSTOM_OPS, ENGINE_OPS, FRONT_END_OPS, OPS, op_def
+from redsc.ir.runs import run_columns
 from redsc.ir.state import (
     OwnState,
     all_own_states,

@@ -6,14 +6,11 @@ axis of an activation (NHWC), rarely another one between a reshape and a transpo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from redsc.ir.types import DType
 
 __all__ = [
+    "NO_ALIAS",
+    "OWN_SCALE",
     "Alias",
     "Along",
     "Barrier",
@@ -39,7 +36,6 @@ __all__ = [
     "Reshapes",
     "SameInputScales",
     "SameScale",
-    "Signature",
     "Slices",
     "Splits",
     "Ties",
@@ -263,6 +259,7 @@ class Fixed:
     int16: tuple[float, int] | None = None
 
 
+OWN_SCALE = OwnScale()
 QuantRule = OwnScale | SameScale | SameInputScales | RawIntegers | Fixed
 
 
@@ -283,30 +280,5 @@ class View:
     """The output is the same bytes as input 0."""
 
 
+NO_ALIAS = NoAlias()
 Alias = NoAlias | InPlace | View
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """One legal combination of element types; trailing inputs may be absent, outputs have one type, but for `more`.
-
-    `repeats` allows any number of inputs of the last type; `more` are the types of the outputs after the first.
-    """
-
-    inputs: tuple[DType, ...]
-    output: DType
-    repeats: bool = False
-    more: tuple[DType, ...] = ()
-
-    def gives(self, found: Sequence[DType]) -> bool:
-        """Whether outputs of these types fit."""
-        wanted = (self.output, *self.more) if self.more else (self.output,) * len(found)
-        return wanted == tuple(found)
-
-    def takes(self, found: Sequence[DType | None]) -> bool:
-        """Whether inputs of these types fit; None stands for an input that is left out."""
-        more = len(found) - len(self.inputs)
-        wanted = self.inputs + self.inputs[-1:] * more if self.repeats else self.inputs
-        return len(found) <= len(wanted) and all(
-            item in (None, kind) for item, kind in zip(found, wanted, strict=False)
-        )

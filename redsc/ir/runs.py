@@ -1,15 +1,35 @@
-"""Which columns of a stored weight make up another: runs, four numbers each (`redsc.ir.ops.strided`)."""
+"""Which columns of a stored weight make up another one, as runs.
+
+A run is four numbers (start, length, count, stride): for every n < count the `length` columns from
+start + n * stride on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
 
 from redsc.ir.graph import Array
 
-__all__ = ["find_runs"]
+__all__ = ["RUN_NUMBERS", "find_runs", "run_columns", "split_runs"]
+
+RUN_NUMBERS = 4
+
+
+def split_runs(runs: Sequence[int]) -> Iterator[tuple[int, int, int, int]]:
+    """Yield start, length, count and stride of every run."""
+    return zip(*(iter(runs),) * RUN_NUMBERS, strict=True)
+
+
+def run_columns(runs: Sequence[int]) -> Array:
+    """Return the columns that runs list, in order."""
+    parts = [
+        (start + stride * np.arange(count)[:, None] + np.arange(length)).reshape(-1)
+        for start, length, count, stride in split_runs(runs)
+    ]
+    return np.concatenate(parts)
 
 
 def find_runs(whole: Array, part: Array) -> tuple[int, ...] | None:

@@ -15,7 +15,8 @@ from redsc.ir.graph import Graph, Node
 from redsc.ir.ops.definition import OpDef, ShapeError
 from redsc.ir.ops.state import Variable
 from redsc.ir.registry import ALL_OPS, op_def
-from redsc.ir.rules import Fixed, SameInputScales, SameScale, Signature
+from redsc.ir.rules import Fixed, SameInputScales, SameScale
+from redsc.ir.signatures import Signature
 from redsc.ir.types import DType, Quant
 
 __all__ = ["graph_problems", "scale_problems", "signature_of", "verify_graph"]

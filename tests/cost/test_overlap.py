@@ -15,7 +15,7 @@ from redsc.cost.overlap import find_overlaps, overlap_distance
 from redsc.cost.views import find_views
 from redsc.formats import load_model, write_tflite
 from redsc.ir import Array, DType, Graph, Node, Padding, parse_graph
-from redsc.ir.rules import Signature
+from redsc.ir.signatures import Signature
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import difference, random_samples
 from tests.conftest import Zoo

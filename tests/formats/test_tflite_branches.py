@@ -14,7 +14,7 @@ from redsc.formats import read_tflite, write_tflite
 from redsc.formats.tflite.conditions import COMPUTED, Known
 from redsc.formats.tflite.state import CallOnce
 from redsc.ir import NO_ATTRS, OPS, Activation, DType, Graph, ShapeOf, StridedSlice, TensorType, Value, state_reads
-from redsc.ir.rules import Signature
+from redsc.ir.signatures import Signature
 from redsc.limits import Limits
 from redsc.passes import SIMPLIFY
 from redsc.passes.base import Log, load_pass, run_passes

@@ -10,7 +10,7 @@ from redsc.formats.onnx.ops import ONNX_OPS
 from redsc.formats.tflite.ops import TFLITE_OPS
 from redsc.ir import OPS, DType
 from redsc.ir.registry import FAMILIES
-from redsc.ir.rules import Signature
+from redsc.ir.signatures import Signature
 from redsc.report.operators import operators_page, print_operators
 from tests.conftest import ROOT
 from tests.op_samples import sample_graph, signature_cases

@@ -13,7 +13,7 @@ from redsc.errors import UnsupportedError
 from redsc.formats import write_tflite
 from redsc.formats.tables import Refusal
 from redsc.ir import ENGINE_OPS, OPS, Array, DType, Gather, Graph, GraphBuilder, Padding
-from redsc.ir.rules import Signature
+from redsc.ir.signatures import Signature
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples
 from tests.conftest import Golden, Zoo

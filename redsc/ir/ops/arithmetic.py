@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from redsc.ir.activation import Activation
 from redsc.ir.graph import Node
-from redsc.ir.ops.definition import NoAttrs, OpDef, ShapeError, broadcast, limit_rank, same_type, signatures
-from redsc.ir.rules import InPlace, SameInputScales, SameScale, Ties
+from redsc.ir.ops.definition import NoAttrs, OpDef, ShapeError, broadcast, limit_rank
+from redsc.ir.rules import OWN_SCALE, InPlace, QuantRule, SameInputScales, SameScale, Ties
+from redsc.ir.signatures import BOOL, F32, I8, I32, I64, Signature, same_type, signatures
 from redsc.ir.types import DType, Shape
 
 __all__ = ["ARITHMETIC_OPS", "Add", "Div", "Mul", "Sub"]
-
-F32, I8, I32, I64, BOOL = DType.FLOAT32, DType.INT8, DType.INT32, DType.INT64, DType.BOOL
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,83 +63,50 @@ def _infer_equal_shapes(node: Node) -> tuple[Shape, ...]:
     return tuple(shapes)
 
 
+def _binary(
+    name: str, attrs: type[Any], rank: int, rows: tuple[Signature, ...], quant: QuantRule = OWN_SCALE
+) -> OpDef:
+    """Return the entry of an op of two operands, which broadcast up to `rank` axes."""
+    return OpDef(
+        name,
+        attrs,
+        infer=_broadcast_up_to(rank),
+        channels=Ties(),
+        signatures=rows,
+        min_inputs=2,
+        data=(0, 1),
+        quant=quant,
+        alias=InPlace((0, 1)),
+    )
+
+
+def _to_bool(*dtypes: DType) -> tuple[Signature, ...]:
+    return signatures(*(((dtype, dtype), BOOL) for dtype in dtypes))
+
+
+_NUMBERS, _MORE_NUMBERS = same_type((F32, I8, I32), 2), same_type((F32, I8, I32, I64), 2)
+_COMPARED = (F32, I8, I32, I64)
+
 # LiteRT broadcasts up to these ranks (tensorflow/lite/kernels: add.cc, sub.cc, mul.cc, div.cc, ...); tflite-micro
 # follows with its broadcast_loop.h up to 8, prelu_common.cc up to 4.
-_RANKS = {"ADD": 6, "MUL": 6, "SUB": 5, "DIV": 5, "MAXIMUM": 5, "MINIMUM": 5, "SELECT_V2": 5}
-_FOUR = _broadcast_up_to(4)
-
 ARITHMETIC_OPS = (
-    *(
-        OpDef(
-            name,
-            attrs,
-            infer=_broadcast_up_to(_RANKS[name]),
-            channels=Ties(),
-            signatures=same_type(dtypes, 2),
-            min_inputs=2,
-            data=(0, 1),
-            alias=InPlace((0, 1)),
-        )
-        for name, attrs, dtypes in (
-            ("ADD", Add, (F32, I8, I32)),
-            ("SUB", Sub, (F32, I8, I32)),
-            ("MUL", Mul, (F32, I8, I32)),
-            ("DIV", Div, (F32, I8, I32)),
-        )
-    ),
-    *(
-        OpDef(
-            name,
-            NoAttrs,
-            infer=_broadcast_up_to(_RANKS[name]),
-            channels=Ties(),
-            signatures=same_type((F32, I8, I32, I64), 2),
-            min_inputs=2,
-            data=(0, 1),
-            quant=SameScale(bounds=True),
-            alias=InPlace((0, 1)),
-        )
-        for name in ("MAXIMUM", "MINIMUM")
-    ),
-    *(
-        OpDef(
-            name,
-            NoAttrs,
-            infer=_FOUR,
-            channels=Ties(),
-            signatures=same_type(dtypes, 2),
-            min_inputs=2,
-            data=(0, 1),
-            alias=InPlace((0, 1)),
-        )
-        for name, dtypes in (
-            ("FLOOR_DIV", (F32,)),
-            ("FLOOR_MOD", (F32,)),
-            ("SQUARED_DIFFERENCE", (F32, I8, I32)),
-            ("LOGICAL_AND", (BOOL,)),
-            ("LOGICAL_OR", (BOOL,)),
-        )
-    ),
-    *(
-        OpDef(
-            name,
-            NoAttrs,
-            infer=_FOUR,
-            channels=Ties(),
-            signatures=signatures(*(((dtype, dtype), BOOL) for dtype in (F32, I8, I32, I64, *more))),
-            min_inputs=2,
-            data=(0, 1),
-            alias=InPlace((0, 1)),
-        )
-        for name, more in (
-            ("EQUAL", (BOOL,)),
-            ("NOT_EQUAL", (BOOL,)),
-            ("GREATER", ()),
-            ("GREATER_EQUAL", ()),
-            ("LESS", ()),
-            ("LESS_EQUAL", ()),
-        )
-    ),
+    _binary("ADD", Add, 6, _NUMBERS),
+    _binary("SUB", Sub, 5, _NUMBERS),
+    _binary("MUL", Mul, 6, _NUMBERS),
+    _binary("DIV", Div, 5, _NUMBERS),
+    _binary("MAXIMUM", NoAttrs, 5, _MORE_NUMBERS, SameScale(bounds=True)),
+    _binary("MINIMUM", NoAttrs, 5, _MORE_NUMBERS, SameScale(bounds=True)),
+    _binary("FLOOR_DIV", NoAttrs, 4, same_type((F32,), 2)),
+    _binary("FLOOR_MOD", NoAttrs, 4, same_type((F32,), 2)),
+    _binary("SQUARED_DIFFERENCE", NoAttrs, 4, _NUMBERS),
+    _binary("LOGICAL_AND", NoAttrs, 4, same_type((BOOL,), 2)),
+    _binary("LOGICAL_OR", NoAttrs, 4, same_type((BOOL,), 2)),
+    _binary("EQUAL", NoAttrs, 4, _to_bool(*_COMPARED, BOOL)),
+    _binary("NOT_EQUAL", NoAttrs, 4, _to_bool(*_COMPARED, BOOL)),
+    _binary("GREATER", NoAttrs, 4, _to_bool(*_COMPARED)),
+    _binary("GREATER_EQUAL", NoAttrs, 4, _to_bool(*_COMPARED)),
+    _binary("LESS", NoAttrs, 4, _to_bool(*_COMPARED)),
+    _binary("LESS_EQUAL", NoAttrs, 4, _to_bool(*_COMPARED)),
     OpDef(
         "ADD_N",
         NoAttrs,
@@ -153,7 +120,7 @@ ARITHMETIC_OPS = (
     OpDef(
         "SELECT_V2",
         NoAttrs,
-        infer=_broadcast_up_to(_RANKS["SELECT_V2"]),
+        infer=_broadcast_up_to(5),
         channels=Ties(),
         signatures=signatures(((BOOL, F32, F32), F32), ((BOOL, I8, I8), I8)),
         min_inputs=3,
@@ -164,7 +131,7 @@ ARITHMETIC_OPS = (
     OpDef(
         "PRELU",
         NoAttrs,
-        infer=_FOUR,
+        infer=_broadcast_up_to(4),
         channels=Ties(),
         signatures=same_type((F32, I8), 2),
         min_inputs=2,

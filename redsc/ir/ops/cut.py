@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from redsc.ir.graph import Node
 from redsc.ir.ops.definition import (
     KernelLimit,
     NoAttrs,
-    OpDef,
     ShapeError,
     axis_of,
+    constant_axis,
     constant_ints,
+    copying,
     limit_rank,
-    same_type,
-    signatures,
 )
-from redsc.ir.rules import ChannelRule, SameScale, Signature, Slices, Splits
-from redsc.ir.types import DType, Shape
+from redsc.ir.rules import Slices, Splits
+from redsc.ir.signatures import BOOL, F32, I8, I16, I32, same_type, signatures
+from redsc.ir.types import Shape
 
-__all__ = ["CUT_OPS", "Split", "StridedSlice", "Unpack", "copying", "sliced_axes"]
-
-F32, I8, I16, I32, BOOL = DType.FLOAT32, DType.INT8, DType.INT16, DType.INT32, DType.BOOL
+__all__ = ["CUT_OPS", "Split", "StridedSlice", "Unpack", "sliced_axes", "strided_axes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +55,13 @@ def _infer_unpack(node: Node) -> tuple[Shape, ...]:
     return ((*shape[:axis], *shape[axis + 1 :]),) * shape[axis]
 
 
-def _split_axis(node: Node, shape: Shape, index: int) -> int:
-    axes = constant_ints(node, index, "axis")
-    if len(axes) != 1:
-        raise ShapeError(f"axes {axes} must be one")
-    return axis_of(axes[0], len(shape))
-
-
 def _pieces(shape: Shape, axis: int, sizes: list[int]) -> tuple[Shape, ...]:
     return tuple((*shape[:axis], size, *shape[axis + 1 :]) for size in sizes)
 
 
 def _infer_split(node: Node) -> tuple[Shape, ...]:
     shape, count = node.operand(1).type.shape, node.attrs.num_splits
-    axis = _split_axis(node, shape, 0)
+    axis = constant_axis(node, 0, len(shape))
     if not 1 <= count <= shape[axis] or shape[axis] % count:
         raise ShapeError(f"axis {axis} of {list(shape)} has no {count} equal pieces")
     return _pieces(shape, axis, [shape[axis] // count] * count)
@@ -78,7 +69,7 @@ def _infer_split(node: Node) -> tuple[Shape, ...]:
 
 def _infer_split_v(node: Node) -> tuple[Shape, ...]:
     shape, sizes = node.operand(0).type.shape, constant_ints(node, 1, "sizes")
-    axis = _split_axis(node, shape, 2)
+    axis = constant_axis(node, 2, len(shape))
     if sizes.count(-1) == 1:
         sizes[sizes.index(-1)] = shape[axis] - sum(sizes) - 1
     if len(sizes) != node.attrs.num_splits or min(sizes, default=0) < 1 or sum(sizes) != shape[axis]:
@@ -115,14 +106,20 @@ def _infer_strided_slice(node: Node) -> tuple[Shape, ...]:
 
 
 def sliced_axes(node: Node) -> tuple[slice | int, ...]:
-    """Return what SLICE or STRIDED_SLICE takes of every axis, an int where the axis goes.
-
-    Python's slices clamp as tensorflow/lite/kernels/internal/strided_slice_logic.h does.
-    """
+    """Return what SLICE or STRIDED_SLICE takes of every axis, an int where the axis goes."""
     begins = constant_ints(node, 1, "begin")
     if node.op == "SLICE":
         return tuple(slice(begin, begin + n) for begin, n in zip(begins, node.outputs[0].type.shape, strict=True))
-    ends, strides, attrs = constant_ints(node, 2, "end"), constant_ints(node, 3, "strides"), node.attrs
+    return strided_axes(node.attrs, begins, constant_ints(node, 2, "end"), constant_ints(node, 3, "strides"))
+
+
+def strided_axes(
+    attrs: StridedSlice, begins: Sequence[int], ends: Sequence[int], strides: Sequence[int]
+) -> tuple[slice | int, ...]:
+    """Return what a STRIDED_SLICE takes of every axis, an int where the axis goes.
+
+    Python's slices clamp as tensorflow/lite/kernels/internal/strided_slice_logic.h does.
+    """
 
     def taken(axis: int) -> slice | int:
         if attrs.shrink_axis_mask >> axis & 1:
@@ -132,30 +129,6 @@ def sliced_axes(node: Node) -> tuple[slice | int, ...]:
         return slice(first, last, strides[axis])
 
     return tuple(taken(axis) for axis in range(len(begins)))
-
-
-def copying(
-    name: str,
-    attrs: type[object],
-    infer: Callable[[Node], tuple[Shape, ...]],
-    channels: ChannelRule,
-    rows: tuple[Signature, ...],
-    *,
-    data: tuple[int, ...] | None = (0,),
-    shape_operand: int | None = None,
-) -> OpDef:
-    """Return the entry of an op that copies raw elements."""
-    return OpDef(
-        name,
-        attrs,
-        infer=infer,
-        channels=channels,
-        signatures=rows,
-        min_inputs=1 if data is None else len(rows[0].inputs),
-        data=data,
-        quant=SameScale(),
-        shape_operand=shape_operand,
-    )
 
 
 CUT_OPS = (

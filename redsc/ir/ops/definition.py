@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from redsc.ir.graph import Node, Value
-from redsc.ir.rules import Alias, ChannelRule, NoAlias, OwnScale, QuantRule, Signature
-from redsc.ir.types import DType, Shape, TensorType
+from redsc.ir.rules import NO_ALIAS, OWN_SCALE, Alias, ChannelRule, QuantRule, SameScale
+from redsc.ir.signatures import Signature
+from redsc.ir.types import Shape, TensorType
 
 __all__ = [
     "NO_ATTRS",
@@ -20,14 +21,14 @@ __all__ = [
     "ShapeError",
     "axis_of",
     "broadcast",
+    "constant_axis",
     "constant_ints",
+    "copying",
     "different_axes",
     "keeps_nothing",
     "limit_rank",
     "no_macs",
     "same_shape",
-    "same_type",
-    "signatures",
 ]
 
 
@@ -79,6 +80,14 @@ def constant_ints(node: Node, index: int, what: str) -> list[int]:
     return [int(number) for number in data.reshape(-1)]
 
 
+def constant_axis(node: Node, index: int, rank: int) -> int:
+    """Return the one axis that a constant operand names, counted from the front."""
+    axes = constant_ints(node, index, "axis")
+    if len(axes) != 1:
+        raise ShapeError(f"axes {axes} must be one")
+    return axis_of(axes[0], rank)
+
+
 def axis_of(axis: int, rank: int) -> int:
     """Return an axis counted from the front; TFLite counts negative ones from the back."""
     if not -rank <= axis < rank:
@@ -98,16 +107,6 @@ def limit_rank(shape: Shape, most: int) -> None:
     """Refuse more axes than the kernel takes."""
     if len(shape) > most:
         raise KernelLimit(f"rank {len(shape)} is more than the {most} axes of tflite-micro's kernel")
-
-
-def signatures(*rows: tuple[tuple[DType, ...], DType], repeats: bool = False) -> tuple[Signature, ...]:
-    """Return signatures from `((input dtypes), output dtype)` rows."""
-    return tuple(Signature(inputs, output, repeats) for inputs, output in rows)
-
-
-def same_type(dtypes: Iterable[DType], inputs: int = 1, *more: DType) -> tuple[Signature, ...]:
-    """Return signatures with `inputs` operands and an output of one type, and operands of the types `more`."""
-    return tuple(Signature((dtype,) * inputs + more, dtype) for dtype in dtypes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +130,8 @@ class OpDef:
     min_inputs: int = 1
     data: tuple[int, ...] | None = (0,)
     macs: Callable[[Node], int] = no_macs
-    quant: QuantRule = OwnScale()
-    alias: Alias = NoAlias()
+    quant: QuantRule = OWN_SCALE
+    alias: Alias = NO_ALIAS
     shape_operand: int | None = None
     is_stateful: bool = False
     keeps: Callable[[Node], tuple[TensorType, ...]] = keeps_nothing
@@ -146,3 +145,29 @@ class OpDef:
     def source(self, node: Node) -> Value:
         """Return the first operand that carries data: the one whose channels come in."""
         return self.data_inputs(node)[0]
+
+
+def copying(
+    name: str,
+    attrs: type[Any],
+    infer: Callable[[Node], tuple[Shape, ...]],
+    channels: ChannelRule,
+    rows: tuple[Signature, ...],
+    *,
+    data: tuple[int, ...] | None = (0,),
+    alias: Alias = NO_ALIAS,
+    shape_operand: int | None = None,
+) -> OpDef:
+    """Return the entry of an op that copies raw elements; it needs all operands of its signatures."""
+    return OpDef(
+        name,
+        attrs,
+        infer=infer,
+        channels=channels,
+        signatures=rows,
+        min_inputs=1 if data is None else len(rows[0].inputs),
+        data=data,
+        quant=SameScale(),
+        alias=alias,
+        shape_operand=shape_operand,
+    )

@@ -8,10 +8,11 @@ import numpy as np
 
 from redsc.ir.activation import Activation
 from redsc.ir.graph import Node
-from redsc.ir.ops.definition import OpDef, ShapeError, constant_ints, limit_rank, same_type, signatures
+from redsc.ir.ops.definition import OpDef, ShapeError, constant_ints, limit_rank
 from redsc.ir.ops.windows import Padding, nhwc, window_grid
 from redsc.ir.rules import Grouped, Multiplies, Produces
-from redsc.ir.types import DType, Shape
+from redsc.ir.signatures import F32, I8, I32, same_type, signatures
+from redsc.ir.types import Shape
 
 __all__ = [
     "LINEAR_OPS",
@@ -24,7 +25,6 @@ __all__ = [
     "product_depth",
 ]
 
-F32, I8, I32 = DType.FLOAT32, DType.INT8, DType.INT32
 LINEAR_SIGNATURES = signatures(((F32, F32, F32), F32), ((I8, I8, I32), I8))
 
 

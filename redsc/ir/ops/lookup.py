@@ -9,9 +9,10 @@ import numpy as np
 
 from redsc.ir.graph import Graph, Node, Value
 from redsc.ir.ops.arithmetic import Add
-from redsc.ir.ops.definition import NoAttrs, OpDef, ShapeError, same_shape, signatures
+from redsc.ir.ops.definition import NoAttrs, OpDef, ShapeError, same_shape
 from redsc.ir.ops.move import Gather
 from redsc.ir.rules import InPlace, Passes, RawIntegers
+from redsc.ir.signatures import I8, same_type
 from redsc.ir.types import DType, Shape, TensorType
 
 __all__ = ["LOOKUP", "LOOKUP_OPS", "TABLE_SHIFT", "TABLE_SIZE", "expand_lookup"]
@@ -33,7 +34,7 @@ LOOKUP_OPS = (
         NoAttrs,
         _infer,
         channels=Passes(),
-        signatures=signatures(((DType.INT8, DType.INT8), DType.INT8)),
+        signatures=same_type((I8,), 2),
         min_inputs=2,
         quant=RawIntegers(),
         alias=InPlace(),

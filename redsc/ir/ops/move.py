@@ -5,25 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from redsc.ir.graph import Node, Value
-from redsc.ir.ops.cut import copying
 from redsc.ir.ops.definition import (
     KernelLimit,
     NoAttrs,
     ShapeError,
     axis_of,
     constant_ints,
+    copying,
     different_axes,
     limit_rank,
-    same_type,
-    signatures,
 )
-from redsc.ir.rules import Along, Barrier, Joins, LooksUp, Signature
+from redsc.ir.rules import Along, Barrier, Joins, LooksUp
+from redsc.ir.signatures import BOOL, F32, I8, I16, I32, I64, Signature, same_type, signatures
 from redsc.ir.types import DType, Shape
 
-__all__ = ["MOVE_OPS", "Concatenation", "Gather", "Pack"]
+__all__ = ["MOST_JOINED", "MOVE_OPS", "Concatenation", "Gather", "Pack"]
 
-F32, I8, I16, I32, I64, BOOL = DType.FLOAT32, DType.INT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL
-_MOST_JOINED = 10  # tflite-micro kernels/concatenation.cc: kMaxInputNum
+MOST_JOINED = 10  # tflite-micro kernels/concatenation.cc: kMaxInputNum
 _MOST_INDICES = 5  # tflite-micro kernels/gather_nd.cc: MAX_INDICES_ND
 
 
@@ -52,8 +50,8 @@ class Gather:
 
 def _infer_concatenation(node: Node) -> tuple[Shape, ...]:
     shapes = [value.type.shape for value in node.present_inputs()]
-    if len(shapes) > _MOST_JOINED:
-        raise KernelLimit(f"{len(shapes)} inputs are joined, tflite-micro takes {_MOST_JOINED}")
+    if len(shapes) > MOST_JOINED:
+        raise KernelLimit(f"{len(shapes)} inputs are joined, tflite-micro takes {MOST_JOINED}")
     axis = axis_of(node.attrs.axis, len(shapes[0]))
     if len({(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}) != 1 or len({*map(len, shapes)}) != 1:
         raise ShapeError(f"shapes {shapes} differ outside axis {axis}")

@@ -7,23 +7,13 @@ from enum import Enum
 from math import prod
 
 from redsc.ir.graph import Node
-from redsc.ir.ops.definition import (
-    KernelLimit,
-    NoAttrs,
-    OpDef,
-    ShapeError,
-    constant_ints,
-    limit_rank,
-    same_type,
-    signatures,
-)
+from redsc.ir.ops.definition import KernelLimit, NoAttrs, ShapeError, constant_ints, copying, limit_rank
 from redsc.ir.ops.windows import nhwc
-from redsc.ir.rules import Pads, Passes, Regroups, SameScale
-from redsc.ir.types import DType, Shape
+from redsc.ir.rules import Pads, Passes, Regroups
+from redsc.ir.signatures import F32, I8, I16, I32, same_type, signatures
+from redsc.ir.types import Shape
 
 __all__ = ["PAD_OPS", "Block", "MirrorMode", "MirrorPad"]
-
-F32, I8, I16, I32 = DType.FLOAT32, DType.INT8, DType.INT16, DType.INT32
 
 
 class MirrorMode(Enum):
@@ -121,58 +111,18 @@ def _infer_depth_to_space(node: Node) -> tuple[Shape, ...]:
 
 
 PAD_OPS = (
-    OpDef(
-        "PAD",
-        NoAttrs,
-        infer=_infer_pad,
-        channels=Pads(),
-        signatures=same_type((F32, I8, I16, I32), 1, I32),
-        min_inputs=2,
-        quant=SameScale(),
-    ),
-    OpDef(
+    copying("PAD", NoAttrs, _infer_pad, Pads(), same_type((F32, I8, I16, I32), 1, I32)),
+    copying(
         "PADV2",
         NoAttrs,
-        infer=_infer_pad,
-        channels=Pads(),
-        signatures=signatures(*(((dtype, I32, dtype), dtype) for dtype in (F32, I8, I16, I32))),
-        min_inputs=3,
+        _infer_pad,
+        Pads(),
+        signatures(*(((dtype, I32, dtype), dtype) for dtype in (F32, I8, I16, I32))),
         data=(0, 2),
-        quant=SameScale(),
     ),
-    OpDef(
-        "MIRROR_PAD",
-        MirrorPad,
-        infer=_infer_mirror_pad,
-        channels=Passes(),
-        signatures=same_type((F32, I8), 1, I32),
-        min_inputs=2,
-        quant=SameScale(),
-    ),
-    *(
-        OpDef(
-            name,
-            NoAttrs,
-            infer=infer,
-            channels=Passes(),
-            signatures=same_type((F32, I8), 1, I32, I32),
-            min_inputs=3,
-            quant=SameScale(),
-        )
-        for name, infer in (
-            ("SPACE_TO_BATCH_ND", _infer_space_to_batch),
-            ("BATCH_TO_SPACE_ND", _infer_batch_to_space),
-        )
-    ),
-    *(
-        OpDef(
-            name,
-            Block,
-            infer=infer,
-            channels=Regroups(),
-            signatures=same_type((F32, I8)),
-            quant=SameScale(),
-        )
-        for name, infer in (("SPACE_TO_DEPTH", _infer_space_to_depth), ("DEPTH_TO_SPACE", _infer_depth_to_space))
-    ),
+    copying("MIRROR_PAD", MirrorPad, _infer_mirror_pad, Passes(), same_type((F32, I8), 1, I32)),
+    copying("SPACE_TO_BATCH_ND", NoAttrs, _infer_space_to_batch, Passes(), same_type((F32, I8), 1, I32, I32)),
+    copying("BATCH_TO_SPACE_ND", NoAttrs, _infer_batch_to_space, Passes(), same_type((F32, I8), 1, I32, I32)),
+    copying("SPACE_TO_DEPTH", Block, _infer_space_to_depth, Regroups(), same_type((F32, I8))),
+    copying("DEPTH_TO_SPACE", Block, _infer_depth_to_space, Regroups(), same_type((F32, I8))),
 )

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 from redsc.ir.activation import Activation
 from redsc.ir.graph import Node
-from redsc.ir.ops.definition import OpDef, ShapeError, constant_ints, same_type
+from redsc.ir.ops.definition import OpDef, ShapeError, constant_ints
 from redsc.ir.ops.windows import Padding, nhwc, window_grid
 from redsc.ir.rules import Passes, SameScale
-from redsc.ir.types import DType, Shape
+from redsc.ir.signatures import F32, I8, I32, same_type
+from redsc.ir.types import Shape
 
 __all__ = ["POOL_OPS", "Pool2D", "Resize"]
-
-F32, I8, I32 = DType.FLOAT32, DType.INT8, DType.INT32
 
 
 @dataclass(frozen=True, slots=True)

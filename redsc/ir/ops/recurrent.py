@@ -12,13 +12,13 @@ from math import frexp
 
 from redsc.ir.activation import Activation
 from redsc.ir.graph import Node
-from redsc.ir.ops.definition import KernelLimit, OpDef, ShapeError, signatures
+from redsc.ir.ops.definition import KernelLimit, OpDef, ShapeError
 from redsc.ir.rules import Contracts
-from redsc.ir.types import DType, Quant, Shape, TensorType
+from redsc.ir.signatures import F32, I8, I16, I32, signatures
+from redsc.ir.types import Quant, Shape, TensorType
 
 __all__ = ["GATES", "LSTM", "RECURRENT_OPS", "SVDF", "CellActivation", "Lstm", "Svdf"]
 
-F32, I8, I16, I32 = DType.FLOAT32, DType.INT8, DType.INT16, DType.INT32
 
 SVDF, LSTM = "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"
 _BIAS_SLACK = 1e-5

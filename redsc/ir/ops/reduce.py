@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from redsc.ir.graph import Node
-from redsc.ir.ops.definition import OpDef, ShapeError, axis_of, constant_ints, different_axes, same_type, signatures
-from redsc.ir.rules import Along, OwnScale, QuantRule, Reduces, SameScale
+from redsc.ir.ops.definition import OpDef, constant_axis, constant_ints, different_axes, same_shape
+from redsc.ir.rules import OWN_SCALE, Along, QuantRule, Reduces, SameScale
+from redsc.ir.signatures import BOOL, F32, I8, I32, same_type, signatures
 from redsc.ir.types import DType, Shape
 
 __all__ = ["REDUCE_OPS", "ArgExtreme", "CumSum", "Mean", "Reduce"]
-
-F32, I8, I32, BOOL = DType.FLOAT32, DType.INT8, DType.INT32, DType.BOOL
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +50,16 @@ def _infer_reduce(node: Node) -> tuple[Shape, ...]:
     return (tuple(n for axis, n in enumerate(shape) if axis not in axes),)
 
 
-def _one_axis(node: Node) -> int:
-    axes = constant_ints(node, 1, "axis")
-    if len(axes) != 1:
-        raise ShapeError(f"axes {axes} must be one")
-    return axis_of(axes[0], len(node.operand(0).type.shape))
-
-
 def _infer_arg(node: Node) -> tuple[Shape, ...]:
-    shape, axis = node.operand(0).type.shape, _one_axis(node)
+    shape = node.operand(0).type.shape
+    axis = constant_axis(node, 1, len(shape))
     return (shape[:axis] + shape[axis + 1 :],)
 
 
 def _infer_cumsum(node: Node) -> tuple[Shape, ...]:
-    _one_axis(node)
-    return (node.operand(0).type.shape,)
+    (shape,) = same_shape(node)
+    constant_axis(node, 1, len(shape))
+    return (shape,)
 
 
 def _reduction(name: str, attrs: type[Mean | Reduce], dtypes: tuple[DType, ...], quant: QuantRule) -> OpDef:
@@ -81,11 +75,11 @@ def _reduction(name: str, attrs: type[Mean | Reduce], dtypes: tuple[DType, ...],
 
 
 REDUCE_OPS = (
-    _reduction("MEAN", Mean, (F32, I8), OwnScale()),
-    _reduction("SUM", Reduce, (F32,), OwnScale()),  # LiteRT's reference kernel of int8 is wrong: its sums overflow
+    _reduction("MEAN", Mean, (F32, I8), OWN_SCALE),
+    _reduction("SUM", Reduce, (F32,), OWN_SCALE),  # LiteRT's reference kernel of int8 is wrong: its sums overflow
     _reduction("REDUCE_MAX", Reduce, (F32, I8), SameScale()),
     _reduction("REDUCE_MIN", Reduce, (F32, I8), SameScale()),
-    _reduction("REDUCE_ALL", Reduce, (BOOL,), OwnScale()),
+    _reduction("REDUCE_ALL", Reduce, (BOOL,), OWN_SCALE),
     *(
         OpDef(
             name,

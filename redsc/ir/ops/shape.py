@@ -12,19 +12,17 @@ from redsc.ir.ops.definition import (
     NoAttrs,
     OpDef,
     ShapeError,
-    axis_of,
+    constant_axis,
     constant_ints,
+    copying,
     different_axes,
     limit_rank,
-    same_type,
-    signatures,
 )
-from redsc.ir.rules import Barrier, Passes, Reshapes, SameScale, Transposes, View
+from redsc.ir.rules import Barrier, Passes, Reshapes, Transposes, View
+from redsc.ir.signatures import BOOL, F32, I8, I16, I32, I64, same_type, signatures
 from redsc.ir.types import DType, Shape
 
 __all__ = ["SHAPE_OPS", "Reshape", "ShapeOf", "Squeeze"]
-
-F32, I8, I16, I32, I64, BOOL = DType.FLOAT32, DType.INT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +63,8 @@ def _infer_squeeze(node: Node) -> tuple[Shape, ...]:
 
 
 def _infer_expand_dims(node: Node) -> tuple[Shape, ...]:
-    shape, axes = node.operand(0).type.shape, constant_ints(node, 1, "axis")
-    if len(axes) != 1:
-        raise ShapeError(f"axes {axes} must be one")
-    axis = axis_of(axes[0], len(shape) + 1)
+    shape = node.operand(0).type.shape
+    axis = constant_axis(node, 1, len(shape) + 1)
     return ((*shape[:axis], 1, *shape[axis:]),)
 
 
@@ -109,63 +105,31 @@ def _infer_broadcast_args(node: Node) -> tuple[Shape, ...]:
     return (max(shapes),)
 
 
+_ALL = same_type((F32, I8, I16, I32, I64, BOOL))
+_FILLED = signatures(((I32, F32), F32), ((I32, I8), I8), ((I32, I32), I32))
+
 SHAPE_OPS = (
-    OpDef(
-        "RESHAPE",
-        Reshape,
-        infer=_infer_reshape,
-        channels=Reshapes(),
-        signatures=same_type((F32, I8, I16, I32, I64, BOOL)),
-        quant=SameScale(),
-        alias=View(),
+    copying("RESHAPE", Reshape, _infer_reshape, Reshapes(), _ALL, alias=View()),
+    copying("SQUEEZE", Squeeze, _infer_squeeze, Reshapes(), _ALL, alias=View()),
+    copying(
+        "EXPAND_DIMS", NoAttrs, _infer_expand_dims, Reshapes(), same_type((F32, I8, I16), 1, I32), alias=View()
     ),
-    OpDef(
-        "SQUEEZE",
-        Squeeze,
-        infer=_infer_squeeze,
-        channels=Reshapes(),
-        signatures=same_type((F32, I8, I16, I32, I64, BOOL)),
-        quant=SameScale(),
-        alias=View(),
-    ),
-    OpDef(
-        "EXPAND_DIMS",
-        NoAttrs,
-        infer=_infer_expand_dims,
-        channels=Reshapes(),
-        signatures=same_type((F32, I8, I16), 1, I32),
-        min_inputs=2,
-        quant=SameScale(),
-        alias=View(),
-    ),
-    OpDef(
-        "TRANSPOSE",
-        NoAttrs,
-        infer=_infer_transpose,
-        channels=Transposes(perm=1),
-        signatures=same_type((F32, I8, I16), 1, I32),
-        min_inputs=2,
-        quant=SameScale(),
-    ),
-    OpDef(
+    copying("TRANSPOSE", NoAttrs, _infer_transpose, Transposes(perm=1), same_type((F32, I8, I16), 1, I32)),
+    copying(
         "BROADCAST_TO",
         NoAttrs,
-        infer=_infer_broadcast_to,
-        channels=Passes(),
-        signatures=same_type((F32, I8, I32), 1, I32),
-        min_inputs=2,
-        quant=SameScale(),
+        _infer_broadcast_to,
+        Passes(),
+        same_type((F32, I8, I32), 1, I32),
         shape_operand=1,
     ),
-    OpDef(
+    copying(
         "FILL",
         NoAttrs,
-        infer=_infer_fill,
-        channels=Barrier("it is filled with one number"),
-        signatures=signatures(((I32, F32), F32), ((I32, I8), I8), ((I32, I32), I32)),
-        min_inputs=2,
+        _infer_fill,
+        Barrier("it is filled with one number"),
+        _FILLED,
         data=(1,),
-        quant=SameScale(),
         shape_operand=0,
     ),
     OpDef(

@@ -13,13 +13,12 @@ from math import prod
 
 from redsc.ir.graph import Node
 from redsc.ir.ops.definition import KernelLimit, OpDef, ShapeError, constant_ints, same_shape
-from redsc.ir.rules import Barrier, Signature
-from redsc.ir.types import DType, Shape
+from redsc.ir.rules import Barrier
+from redsc.ir.signatures import BOOL, F32, I16, I32, U32, U64, Signature, same_type
+from redsc.ir.types import Shape
 
 __all__ = ["SIGNAL_NUMBERS", "SIGNAL_OPS", "Signal", "signal_number"]
 
-F32, I16, I32, U32, U64 = DType.FLOAT32, DType.INT16, DType.INT32, DType.UINT32, DType.UINT64
-BOOL = DType.BOOL
 
 # What the options hold, in the order in which kernels read them: that of the names. T is the element type.
 SIGNAL_NUMBERS: dict[str, tuple[str, ...]] = {
@@ -228,15 +227,11 @@ def _row(
     )
 
 
-def _each(*kinds: DType) -> tuple[Signature, ...]:
-    return tuple(Signature((kind,), kind) for kind in kinds)
-
-
 SIGNAL_OPS = (
     _row("SignalWindow", _infer_window, Signature((I16, I16), I16)),
     _row("SignalFftAutoScale", _infer_auto_scale, Signature((I16,), I16, more=(I32,))),
-    _row("SignalRfft", _infer_rfft, *_each(I16, I32, F32)),
-    _row("SignalIrfft", _infer_irfft, *_each(I16, I32, F32)),
+    _row("SignalRfft", _infer_rfft, *same_type((I16, I32, F32))),
+    _row("SignalIrfft", _infer_irfft, *same_type((I16, I32, F32))),
     _row("SignalEnergy", _infer_energy, Signature((I16,), U32)),
     _row("SignalFilterBank", _infer_filter_bank, Signature((U32, *(I16,) * 5), U64)),
     _row("SignalFilterBankSquareRoot", _infer_square_root, Signature((U64, I32), U32), data=(0, 1)),
@@ -245,6 +240,6 @@ SIGNAL_OPS = (
     _row("SignalFilterBankLog", _infer_log, Signature((U32,), I16)),
     _row("SignalFramer", _infer_framer, Signature((I16,), I16, more=(BOOL,))),
     _row("SignalStacker", _infer_stacker, Signature((I16,), I16, more=(BOOL,))),
-    _row("SignalDelay", _infer_delay, *_each(I16)),
-    _row("SignalOverlapAdd", _infer_overlap_add, *_each(I16, F32)),
+    _row("SignalDelay", _infer_delay, *same_type((I16,))),
+    _row("SignalOverlapAdd", _infer_overlap_add, *same_type((I16, F32))),
 )

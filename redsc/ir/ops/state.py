@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from redsc.ir.graph import Node
-from redsc.ir.ops.definition import OpDef, same_shape, same_type
+from redsc.ir.ops.definition import OpDef, same_shape
 from redsc.ir.rules import Remembers, SameScale
-from redsc.ir.types import DType, Shape
+from redsc.ir.signatures import BOOL, F32, I8, I16, I32, I64, same_type
+from redsc.ir.types import Shape
 
 __all__ = ["STATE_OPS", "Variable"]
 
-_DTYPES = (DType.FLOAT32, DType.INT8, DType.INT16, DType.INT32, DType.INT64, DType.BOOL)
+_KEPT = same_type((F32, I8, I16, I32, I64, BOOL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ STATE_OPS = (
         Variable,
         infer=same_shape,
         channels=Remembers(),
-        signatures=same_type(_DTYPES),
+        signatures=_KEPT,
         quant=SameScale(),
         is_stateful=True,
     ),
@@ -44,7 +45,7 @@ STATE_OPS = (
         Variable,
         infer=_infer_nothing,
         channels=Remembers(),
-        signatures=same_type(_DTYPES),
+        signatures=_KEPT,
         is_stateful=True,
     ),
 )

@@ -8,30 +8,29 @@ int32 [3, O] (bias, multiplier and shift per row, as TFLite's QuantizeMultiplier
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
+from math import prod
 
 from redsc.ir.activation import Activation
-from redsc.ir.graph import Array, Node
+from redsc.ir.graph import Node
 from redsc.ir.ops.definition import OpDef, ShapeError
 from redsc.ir.ops.linear import LINEAR_SIGNATURES
 from redsc.ir.ops.windows import Padding, nhwc, window_grid
 from redsc.ir.rules import Barrier
+from redsc.ir.runs import RUN_NUMBERS, split_runs
 from redsc.ir.types import DType, Shape
 
-__all__ = ["STRIDED_OPS", "StridedConv2D", "StridedFullyConnected", "run_columns"]
+__all__ = ["STRIDED_OPS", "StridedConv2D", "StridedFullyConnected"]
 
-_RUN = 4  # numbers per run
 _ROWS = {DType.INT8: 3, DType.FLOAT32: 1}
 _SHARED = Barrier("its weight is shared with larger levels")
 
 
 @dataclass(frozen=True, slots=True)
 class StridedConv2D:
-    """A CONV_2D. `runs` lists which elements of a row of depth D are its input channels, in order.
+    """A CONV_2D.
 
-    Four numbers a run: for n < count the `length` elements from start + n * stride on (start, length, count,
-    stride). `has_bias` says whether the layer's bias is its own, or zeros that it did not have.
+    `runs` lists which elements of a row of depth D are its input channels, in order (`redsc.ir.runs`). `has_bias`
+    says whether the layer's bias is its own, or zeros that it did not have.
     """
 
     runs: tuple[int, ...] = ()
@@ -54,22 +53,13 @@ class StridedFullyConnected:
     has_bias: bool = True
 
 
-def run_columns(runs: tuple[int, ...]) -> Array:
-    """Return the elements of a row that runs list, in order."""
-    parts = [
-        (start + stride * np.arange(count)[:, None] + np.arange(length)).reshape(-1)
-        for start, length, count, stride in zip(*(iter(runs),) * _RUN, strict=True)
-    ]
-    return np.concatenate(parts)
-
-
 def _columns(node: Node) -> int:
     """Return how many elements of a row a node reads, all of them inside it."""
     runs, weight = node.attrs.runs, node.operand(1).type
-    if not runs or len(runs) % _RUN or min(runs) < 0:
+    if not runs or len(runs) % RUN_NUMBERS or min(runs) < 0:
         raise ShapeError(f"runs are fours of numbers, not {runs}")
     depth, count = weight.shape[-1], 0
-    for start, length, times, stride in zip(*(iter(runs),) * _RUN, strict=True):
+    for start, length, times, stride in split_runs(runs):
         overlaps = times > 1 and stride < length
         if not (length and times) or overlaps or start + stride * (times - 1) + length > depth:
             raise ShapeError(f"a run of {length} elements, {times} times, is not inside the depth of {depth}")
@@ -103,7 +93,7 @@ def _infer_fully_connected(node: Node) -> tuple[Shape, ...]:
 
 def _macs(node: Node) -> int:
     taps = node.operand(1).type.shape[1:-1]
-    return node.outputs[0].type.elements * int(np.prod(taps, dtype=np.int64)) * _columns(node)
+    return node.outputs[0].type.elements * prod(taps) * _columns(node)
 
 
 STRIDED_OPS = (

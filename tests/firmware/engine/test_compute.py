@@ -15,7 +15,7 @@ from redsc.engine.shared import Shared
 from redsc.engine.sources import needed_files
 from redsc.formats.tables import CannotTranslate, Refusal
 from redsc.ir import OPS, DType
-from redsc.ir.rules import Signature
+from redsc.ir.signatures import Signature
 from tests.firmware.build import CORTEX_M4, FIRMWARE, HOST, HOST_CPP, RISC_V, WARNINGS, XTENSA, Toolchain
 from tests.firmware.engine.compute_cases import check_equal_to_tflm
 from tests.firmware.engine.harness import places_apart

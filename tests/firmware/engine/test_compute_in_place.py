@@ -8,7 +8,8 @@ import pytest
 from redsc.engine.compute.rows import COMPUTE
 from redsc.engine.program import Places
 from redsc.ir import OPS, DType, Graph
-from redsc.ir.rules import InPlace, Signature
+from redsc.ir.rules import InPlace
+from redsc.ir.signatures import Signature
 from tests.firmware.engine.compute_cases import Cases, check_equal_to_tflm
 from tests.firmware.engine.harness import HOST_SANITIZED, M4, Machine
 from tests.op_samples import sample_graph, sample_inputs

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from redsc.formats import load_model, write_tflite
 from redsc.ir import Array, DType, Graph, parse_graph, print_graph, real_values, verify_graph
-from redsc.ir.rules import Signature
+from redsc.ir.signatures import Signature
 from redsc.passes import SIMPLIFY
 from redsc.passes.base import Log, load_pass, run_passes
 from redsc.passes.quantize.dequantize import dequantize, real_samples, why_integer

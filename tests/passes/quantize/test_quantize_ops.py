@@ -9,7 +9,7 @@ import pytest
 
 from redsc.formats import write_tflite
 from redsc.ir import OPS, DType
-from redsc.ir.rules import Signature
+from redsc.ir.signatures import Signature
 from redsc.options import Calibration, Quantization
 from redsc.passes.base import Log
 from redsc.passes.quantize.ptq import quantize_network

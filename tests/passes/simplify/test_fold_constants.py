@@ -8,7 +8,7 @@ from hypothesis.strategies import DrawFn
 
 from redsc.formats import write_tflite
 from redsc.ir import OPS, Array, DType, Graph, Reshape, Value, parse_graph, print_graph, verify_graph
-from redsc.ir.rules import Signature
+from redsc.ir.signatures import Signature
 from redsc.passes.base import Log
 from redsc.passes.simplify.fold_constants import FoldConstants
 from redsc.runtime import EXECUTORS
