@@ -14,10 +14,10 @@ from redsc.formats.onnx.reduce import without_axes
 from redsc.formats.onnx.row import OnnxOp, Rows
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Block, Concatenation, DType, Gather, MirrorMode, MirrorPad, Split, StridedSlice, Value
+from redsc.ir.ops.move import MOST_JOINED
 
-__all__ = ["MOST_JOINED", "MOVE_ROWS", "cut", "join", "split_evenly"]
+__all__ = ["MOVE_ROWS", "cut", "join", "split_evenly"]
 
-MOST_JOINED = 10  # micro/kernels/concatenation.cc: kMaxInputNum
 _TO_THE_END = -1
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from redsc.ir import Activation, Array, DType, Node, Value
+from redsc.ir.ops.cut import strided_axes
 
 __all__ = ["COMPUTED", "Known"]
 
@@ -62,13 +63,9 @@ def _elementwise(function: Callable[..., Array]) -> _Compute:
     return lambda _node, *operands: function(*operands)
 
 
-def _sliced(node: Node, data: Array, begin: Array, end: Array, strides: Array) -> Array:
-    a, places = node.attrs, list[slice | int]()
-    for axis, (first, last, step) in enumerate(zip(begin, end, strides, strict=True)):
-        start = None if a.begin_mask >> axis & 1 else int(first)
-        stop = None if a.end_mask >> axis & 1 else int(last)
-        places.append(int(first) if a.shrink_axis_mask >> axis & 1 else slice(start, stop, int(step)))
-    return data[tuple(places)]
+def _sliced(node: Node, data: Array, *bounds: Array) -> Array:
+    begins, ends, strides = ([int(number) for number in row] for row in bounds)
+    return data[strided_axes(node.attrs, begins, ends, strides)]
 
 
 _NONE = Activation.NONE

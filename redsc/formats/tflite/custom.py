@@ -29,6 +29,7 @@ from redsc.ir import (
 )
 from redsc.ir.activation import float_limits, int8_limits
 from redsc.ir.ops.windows import padding_before
+from redsc.ir.runs import RUN_NUMBERS
 
 __all__ = ["CUSTOM_FILE_OPS", "custom_refusal", "decode_options", "encode_options"]
 
@@ -36,7 +37,6 @@ CUSTOM_FILE_OPS = CUSTOM_OPS | FRONT_END_OPS  # what a file names by text
 
 _VERSION = 1
 _HEAD = struct.Struct("<5B3x6H2i8sI")  # version to flags, strides to paddings, zero points, limits, number of runs
-_RUN_NUMBERS = 4
 _HAS_BIAS, _KEEPS_DIMS = 1, 2
 _ELEMENTS = {DType.FLOAT32: 0, DType.INT8: 1}
 _NO_WINDOW = (1, 1, 1, 1, 0, 0)
@@ -61,7 +61,7 @@ def encode_options(node: Node) -> bytes:
         _zero_point(node.operand(0)),
         _zero_point(output),
         _limits(output, attrs.activation),
-        len(attrs.runs) // _RUN_NUMBERS,
+        len(attrs.runs) // RUN_NUMBERS,
     )
     return head + np.array(attrs.runs, "<u4").tobytes()
 
@@ -78,7 +78,7 @@ def decode_options(op: str, data: bytes) -> Any:
         version, _, padding, activation, flags, *numbers = _HEAD.unpack_from(data)
         stride_h, stride_w, dilation_h, dilation_w, *_, count = numbers
         runs = tuple(int(n) for n in np.frombuffer(data[_HEAD.size :], "<u4"))
-        if version != _VERSION or len(runs) != _RUN_NUMBERS * count:
+        if version != _VERSION or len(runs) != RUN_NUMBERS * count:
             raise MalformedModel(f"{op} has options of version {version} with {len(runs)} numbers for {count} runs")
         fused, has_bias = _ACTIVATIONS[activation], bool(flags & _HAS_BIAS)
         if op == "REDSC_FULLY_CONNECTED":
