@@ -26,8 +26,8 @@ from redsc.cost.memory import resident_bytes
 from redsc.options import Options
 from redsc.passes.flash import levels_flash
 from redsc.report.comparison import Side
-from redsc.runtime.dataset import load_data
-from redsc.runtime.quality import Quality, measure_levels
+from redsc.runtime.data.dataset import load_data
+from redsc.runtime.evaluate.quality import Quality, measure_levels
 
 MODELS = ZOO / "GenCPruneX"
 BASE, FIXED = MODELS / "base_clean.onnx", MODELS / "fixed0.5_shipped_clean.onnx"

@@ -42,10 +42,10 @@ from redsc.passes.slice.plan import Level, LevelPlan
 from redsc.passes.slice.resize_inputs import resize_inputs
 from redsc.passes.spaces.structure import find_structure
 from redsc.passes.tune.run import tune
-from redsc.runtime.dataset import DataSet
+from redsc.runtime.data.dataset import DataSet
+from redsc.runtime.evaluate.task import Task
 from redsc.runtime.litert import run
 from redsc.runtime.ports import quantize_samples
-from redsc.runtime.task import Task
 
 DATA = ZOO.parent / "datasets"
 FEW, MANY, ALL = 512, 10_000, 60_000

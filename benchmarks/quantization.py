@@ -30,8 +30,8 @@ from redsc.passes.base import Log
 from redsc.passes.quantize.ptq import quantize_network
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import signal_to_noise_db
+from redsc.runtime.evaluate.sqnr import measure_sqnr
 from redsc.runtime.ports import dequantize_rows, quantize_samples
-from redsc.runtime.sqnr import measure_sqnr
 
 ROOT = Path(__file__).resolve().parents[1]
 ZOO = Path(os.environ.get("REDSC_ZOO", ROOT.parent / "shared" / "zoo"))

@@ -21,8 +21,8 @@ from redsc.passes.schedule import Schedule
 from redsc.passes.slice.skip import skip_blocks
 from redsc.passes.spaces.blocks import find_chain_blocks
 from redsc.passes.spaces.groups import find_channel_groups
-from redsc.runtime.dataset import load_data
-from redsc.runtime.task import find_task
+from redsc.runtime.data.dataset import load_data
+from redsc.runtime.evaluate.task import find_task
 
 
 def main() -> None:

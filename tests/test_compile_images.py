@@ -22,9 +22,9 @@ from redsc.passes.slice.plan import Level, LevelPlan
 from redsc.report.terminal import print_report
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import random_samples
-from redsc.runtime.dataset import load_data
+from redsc.runtime.data.dataset import load_data
+from redsc.runtime.data.view import View
 from redsc.runtime.ports import dequantize_rows, quantize_samples
-from redsc.runtime.view import View
 from tests.codegen.test_c_files import WARNINGS, compiler
 from tests.helpers import NetBuilder, small_net
 

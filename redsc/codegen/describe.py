@@ -17,9 +17,9 @@ from redsc.formats.model import Port
 from redsc.ir import Graph, Value, state_reads
 from redsc.passes.levels import Levels
 from redsc.passes.slice.resize_inputs import image_input, image_size
-from redsc.runtime.cascade import Cascade
-from redsc.runtime.quality import Quality
-from redsc.runtime.view import WHOLE, Size, View
+from redsc.runtime.data.view import WHOLE, Size, View
+from redsc.runtime.evaluate.cascade import Cascade
+from redsc.runtime.evaluate.quality import Quality
 
 __all__ = ["CascadeRow", "Firmware", "FirmwareLevel", "FirmwarePort", "LevelImage", "describe_firmware"]
 

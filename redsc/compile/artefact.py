@@ -25,9 +25,9 @@ from redsc.passes.simplify.drop_border_conversions import float_border_note
 from redsc.progress import Progress, silent
 from redsc.report.build import build_report
 from redsc.report.data import Report
-from redsc.runtime.dataset import data_warnings
-from redsc.runtime.quality import Quality
-from redsc.runtime.sqnr import LayerSQNR, measure_sqnr
+from redsc.runtime.data.dataset import data_warnings
+from redsc.runtime.evaluate.quality import Quality
+from redsc.runtime.evaluate.sqnr import LayerSQNR, measure_sqnr
 
 __all__ = ["Artefact", "compile_model", "verify_whole"]
 

@@ -20,7 +20,7 @@ from redsc.passes.recover.stages import recover_levels
 from redsc.passes.slice.nested import LevelSet, NestedWeights, plain_weights, protect_first
 from redsc.passes.tune.run import TuneProgress, tune
 from redsc.progress import Progress
-from redsc.runtime.dataset import DataSet
+from redsc.runtime.data.dataset import DataSet
 
 __all__ = ["Choice", "choose", "with_weights"]
 

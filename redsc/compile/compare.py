@@ -21,7 +21,7 @@ from redsc.passes.flash import levels_flash
 from redsc.passes.levels import DEFAULT_LEVELS
 from redsc.progress import Progress, silent
 from redsc.report.comparison import ComparedLevel, Comparison, Side
-from redsc.runtime.quality import Quality
+from redsc.runtime.evaluate.quality import Quality
 from redsc.runtime.threads import one_thread
 
 __all__ = ["compare_selectors"]

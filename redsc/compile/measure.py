@@ -11,10 +11,10 @@ from redsc.errors import BudgetError, Diagnostic, UsageError
 from redsc.ir import keeps_state
 from redsc.options import Options
 from redsc.progress import Progress
-from redsc.runtime.cascade import Cascade, fit_cascade, has_margin, least_samples, read_answers
-from redsc.runtime.dataset import DataSet, load_data
-from redsc.runtime.quality import Quality, measure_levels
-from redsc.runtime.task import Task, find_task
+from redsc.runtime.data.dataset import DataSet, load_data
+from redsc.runtime.evaluate.cascade import Cascade, fit_cascade, has_margin, least_samples, read_answers
+from redsc.runtime.evaluate.quality import Quality, measure_levels
+from redsc.runtime.evaluate.task import Task, find_task
 
 __all__ = ["cascade_of", "measure_quality"]
 

@@ -27,8 +27,8 @@ from redsc.passes.schedule import Schedule
 from redsc.passes.select.problem import Problem
 from redsc.passes.simplify.drop_border_conversions import DropBorderConversions
 from redsc.progress import Progress, silent
-from redsc.runtime.dataset import DataSet, load_data
-from redsc.runtime.store import Store
+from redsc.runtime.data.dataset import DataSet, load_data
+from redsc.store import Store
 
 __all__ = ["Prepared", "prepare", "read_as", "read_model"]
 

@@ -27,7 +27,7 @@ from redsc.passes.slice.plan import Level, LevelPlan
 from redsc.passes.slice.selftest import check_permutation, check_slice
 from redsc.passes.spaces.structure import find_structure
 from redsc.progress import Progress, silent
-from redsc.runtime.view import WHOLE, View
+from redsc.runtime.data.view import WHOLE, View
 
 __all__ = ["DEFAULT_LEVELS", "Levels", "choose_levels", "pose_levels"]
 

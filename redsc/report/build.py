@@ -36,9 +36,9 @@ from redsc.report.data import (
     StateReport,
 )
 from redsc.report.network import buffer_reports, node_reports
-from redsc.runtime.cascade import Cascade
-from redsc.runtime.quality import Quality
-from redsc.runtime.sqnr import LayerSQNR
+from redsc.runtime.evaluate.cascade import Cascade
+from redsc.runtime.evaluate.quality import Quality
+from redsc.runtime.evaluate.sqnr import LayerSQNR
 from redsc.version import __version__
 
 __all__ = ["build_report", "model_report"]

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from redsc.errors import Diagnostic
 from redsc.report.terminal import print_table
-from redsc.runtime.quality import Quality
+from redsc.runtime.evaluate.quality import Quality
 
 __all__ = ["COMPARISON_VERSION", "ComparedLevel", "Comparison", "Side", "print_comparison"]
 

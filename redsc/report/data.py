@@ -12,8 +12,8 @@ from redsc.errors import Diagnostic
 from redsc.ir import Shape
 from redsc.passes.base import LogEntry
 from redsc.report.network import BufferReport, NodeReport, bytes_in_use
-from redsc.runtime.quality import Quality
-from redsc.runtime.view import Crop, Size
+from redsc.runtime.data.view import Crop, Size
+from redsc.runtime.evaluate.quality import Quality
 
 __all__ = [
     "SCHEMA_VERSION",

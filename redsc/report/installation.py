@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from redsc.report.terminal import print_table
-from redsc.runtime.store import default_folder
+from redsc.store import default_folder
 from redsc.version import __version__
 
 __all__ = ["Installation", "Part", "find_installation", "print_installation"]

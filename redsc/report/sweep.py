@@ -11,7 +11,7 @@ from typing import Any
 from redsc.errors import Diagnostic
 from redsc.option_texts import Crop, Size
 from redsc.report.terminal import print_table
-from redsc.runtime.quality import Quality
+from redsc.runtime.evaluate.quality import Quality
 from redsc.version import __version__
 
 __all__ = ["SWEEP_VERSION", "Sweep", "SweptLevel", "SweptPoint", "print_sweep", "quality_text"]

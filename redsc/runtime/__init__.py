@@ -1,4 +1,4 @@
-"""Executors: the real runtimes behind one small interface."""
+"""Executors: the real runtimes behind one small interface; data to run, and what comes of it."""
 
 from redsc.runtime.executor import EXECUTORS, Executor, installed, interpreter_of
 from redsc.runtime.isolated import run_isolated

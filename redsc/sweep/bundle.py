@@ -15,7 +15,7 @@ from redsc.formats import load_model
 from redsc.formats.onnx.depends import external_files
 from redsc.limits import DEFAULT_LIMITS
 from redsc.options import Options
-from redsc.runtime.store import Store
+from redsc.store import Store
 from redsc.sweep.grid import Point
 
 __all__ = ["Bundle"]

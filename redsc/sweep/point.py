@@ -19,7 +19,7 @@ from redsc.passes.base import Log
 from redsc.passes.flash import levels_flash
 from redsc.progress import silent
 from redsc.report.sweep import SweptLevel, SweptPoint
-from redsc.runtime.quality import Quality
+from redsc.runtime.evaluate.quality import Quality
 from redsc.runtime.threads import one_thread
 from redsc.sweep.bundle import Bundle
 from redsc.sweep.grid import Point

@@ -15,7 +15,7 @@ from redsc.options import Options
 from redsc.passes.levels import DEFAULT_LEVELS
 from redsc.progress import Progress, silent
 from redsc.report.sweep import Sweep, SweptPoint
-from redsc.runtime.store import Store
+from redsc.store import Store
 from redsc.sweep.bundle import Bundle
 from redsc.sweep.cluster import run_on_cluster
 from redsc.sweep.front import mark_front

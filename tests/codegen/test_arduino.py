@@ -20,8 +20,8 @@ from redsc.formats import write_tflite
 from redsc.ir import DType
 from redsc.options import Emit, Options
 from redsc.runtime import EXECUTORS
+from redsc.runtime.data.view import View
 from redsc.runtime.ports import quantize_samples
-from redsc.runtime.view import View
 from tests.codegen.test_c_files import WARNINGS, compiler, firmware
 from tests.conftest import Golden
 from tests.helpers import small_net, streaming_net

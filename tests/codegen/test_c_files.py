@@ -20,7 +20,7 @@ from redsc.formats.model import Port
 from redsc.ir import OPS, DType, Graph, state_reads
 from redsc.passes.slice.slice import slice_channels
 from redsc.passes.spaces.groups import find_channel_groups
-from redsc.runtime.quality import Quality
+from redsc.runtime.evaluate.quality import Quality
 from tests.conftest import Golden
 from tests.helpers import small_net, streaming_net
 

@@ -19,9 +19,9 @@ from redsc.formats import read_tflite, write_tflite
 from redsc.ir import DType, Graph
 from redsc.options import Options
 from redsc.runtime import EXECUTORS
-from redsc.runtime.cascade import Cascade, Measured
-from redsc.runtime.cascade_search import Step
 from redsc.runtime.compare import random_samples
+from redsc.runtime.evaluate.cascade import Cascade, Measured
+from redsc.runtime.evaluate.cascade_search import Step
 from tests.codegen.test_c_files import WARNINGS, compiler
 from tests.conftest import Golden
 from tests.e2e.engine import Engine, write_engine

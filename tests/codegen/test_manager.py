@@ -21,9 +21,9 @@ from redsc.ir import DType
 from redsc.options import Options, Recovery
 from redsc.report.data import CascadeReport, LevelReport
 from redsc.runtime import EXECUTORS
-from redsc.runtime.cascade import Cascade, Measured
-from redsc.runtime.cascade_search import Step
 from redsc.runtime.compare import random_samples
+from redsc.runtime.evaluate.cascade import Cascade, Measured
+from redsc.runtime.evaluate.cascade_search import Step
 from redsc.runtime.ports import quantize_samples
 from redsc.targets import find_target
 from tests.codegen.test_c_files import WARNINGS, compiler, firmware

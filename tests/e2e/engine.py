@@ -18,8 +18,8 @@ from redsc.formats import write_tflite
 from redsc.ir import Array, Graph
 from redsc.options import Options
 from redsc.runtime import EXECUTORS
-from redsc.runtime.cascade import Cascade
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference
+from redsc.runtime.evaluate.cascade import Cascade
 from tests.firmware.build import FIRMWARE, HOST, Toolchain, run
 from tests.firmware.engine.harness import HOST_SANITIZED, M4, RV32, Machine
 

@@ -16,7 +16,7 @@ import pytest
 
 from redsc.formats import write_tflite
 from redsc.ir import DType
-from redsc.runtime.store import Store
+from redsc.store import Store
 from tests.helpers import small_net
 
 COMPILES = 8

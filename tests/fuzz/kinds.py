@@ -19,7 +19,7 @@ from redsc.ir import DType
 from redsc.options import Searching
 from redsc.passes.select.selectors.ratios import select_ratios
 from redsc.report.analysis import analyze_model
-from redsc.runtime.dataset import data_warnings, load_data
+from redsc.runtime.data.dataset import data_warnings, load_data
 from redsc.targets import find_target
 from redsc.targets.read import read_table
 from tests.fuzz import seeds

@@ -16,7 +16,7 @@ from redsc.passes.select.make_problem import make_problem
 from redsc.passes.select.problem import Candidate, Problem, Selection
 from redsc.passes.slice.plan import LevelPlan
 from redsc.passes.spaces.blocks import with_nested
-from redsc.runtime.view import WHOLE, View
+from redsc.runtime.data.view import WHOLE, View
 from tests.helpers import NetBuilder
 from tests.passes.skipping import head, residual, stem
 

@@ -15,9 +15,9 @@ from redsc.passes.slice.plan import Level, LevelPlan
 from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import random_samples
-from redsc.runtime.dataset import DataSet
-from redsc.runtime.divergence import Judge
-from redsc.runtime.task import Task
+from redsc.runtime.data.dataset import DataSet
+from redsc.runtime.evaluate.divergence import Judge
+from redsc.runtime.evaluate.task import Task
 from tests.helpers import NetBuilder, residual_net, small_net
 
 torch = pytest.importorskip("torch", reason="needs PyTorch: pip install redsc[tune]")

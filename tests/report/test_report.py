@@ -12,7 +12,7 @@ from redsc.formats import write_tflite
 from redsc.options import Options, Recovery
 from redsc.report.terminal import print_report
 from redsc.runtime.compare import random_samples
-from redsc.runtime.quality import wilson_interval
+from redsc.runtime.evaluate.quality import wilson_interval
 from tests.helpers import small_net
 
 

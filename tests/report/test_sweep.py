@@ -9,7 +9,7 @@ import pytest
 from redsc.errors import Diagnostic
 from redsc.report.sweep import Sweep, SweptLevel, SweptPoint, print_sweep
 from redsc.report.sweep_svg import render_sweep
-from redsc.runtime.quality import Quality
+from redsc.runtime.evaluate.quality import Quality
 from redsc.version import __version__
 from tests.conftest import Golden
 

@@ -8,11 +8,11 @@ import pytest
 from redsc.formats import write_tflite
 from redsc.ir import DType
 from redsc.runtime import EXECUTORS
-from redsc.runtime.cascade import Answers, fit_cascade, has_margin, least_samples, read_answers
-from redsc.runtime.cascade_search import Step
 from redsc.runtime.compare import random_samples
-from redsc.runtime.dataset import DataSet
-from redsc.runtime.quality import wilson_interval
+from redsc.runtime.data.dataset import DataSet
+from redsc.runtime.evaluate.cascade import Answers, fit_cascade, has_margin, least_samples, read_answers
+from redsc.runtime.evaluate.cascade_search import Step
+from redsc.runtime.evaluate.quality import wilson_interval
 from tests.helpers import small_net
 
 MACS = (1000, 400, 100)

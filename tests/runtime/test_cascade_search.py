@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from redsc.ir import Array
-from redsc.runtime.cascade_search import Step, find_steps
+from redsc.runtime.evaluate.cascade_search import Step, find_steps
 
 MACS = (100, 61, 37, 11)
 Answers = tuple[Array, Array]

@@ -10,7 +10,7 @@ from redsc.errors import UsageError
 from redsc.formats import Model, load_model, write_tflite
 from redsc.ir import DType, parse_graph
 from redsc.passes.losses.sensitivity import spread
-from redsc.runtime.dataset import DataSet, data_warnings, load_data
+from redsc.runtime.data.dataset import DataSet, data_warnings, load_data
 from tests.helpers import small_net
 
 QUANTIZED_INPUT = """graph @g {

@@ -10,9 +10,9 @@ from redsc.ir import Array, DType, Graph
 from redsc.passes.quantize.dequantize import dequantize, real_samples
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import random_samples
-from redsc.runtime.divergence import Judge, unexplained_variance
+from redsc.runtime.evaluate.divergence import Judge, unexplained_variance
+from redsc.runtime.evaluate.task import Task
 from redsc.runtime.ports import dequantize_rows
-from redsc.runtime.task import Task
 from tests.helpers import NetBuilder, small_net
 
 CLASSES = 5

@@ -8,7 +8,7 @@ from redsc.formats import write_tflite
 from redsc.ir import Array, DType, Graph, parse_graph
 from redsc.runtime.compare import random_samples
 from redsc.runtime.litert import trace
-from redsc.runtime.moments import Moments, observe_moments
+from redsc.runtime.observe.moments import Moments, observe_moments
 from tests.helpers import NetBuilder, small_net
 
 IMAGE = """graph @g {

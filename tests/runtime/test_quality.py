@@ -15,9 +15,9 @@ from redsc.ir import Array, DType, Graph, parse_graph
 from redsc.passes.slice.nested import replace_constants
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import random_samples
-from redsc.runtime.dataset import DataSet, load_data
+from redsc.runtime.data.dataset import DataSet, load_data
+from redsc.runtime.evaluate.quality import measure_levels, wilson_interval
 from redsc.runtime.ports import dequantize_rows
-from redsc.runtime.quality import measure_levels, wilson_interval
 from tests.helpers import NetBuilder, small_net
 
 

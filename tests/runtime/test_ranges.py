@@ -6,7 +6,7 @@ import pytest
 from redsc.errors import UsageError
 from redsc.ir import Graph, parse_graph
 from redsc.options import Calibration
-from redsc.runtime.ranges import Range, observe_ranges
+from redsc.runtime.observe.ranges import Range, observe_ranges
 
 NET = """graph @g {
   input %x: f32[1,10000]

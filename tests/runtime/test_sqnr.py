@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from redsc.ir import parse_graph
-from redsc.runtime.sqnr import measure_sqnr
+from redsc.runtime.evaluate.sqnr import measure_sqnr
 
 FLOAT = """graph @g {
   input %x: f32[1,2]

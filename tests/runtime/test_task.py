@@ -4,7 +4,7 @@ import pytest
 
 from redsc.formats import load_model
 from redsc.ir import DType, Graph, parse_graph
-from redsc.runtime.task import Task, find_task, output_op
+from redsc.runtime.evaluate.task import Task, find_task, output_op
 from tests.conftest import Zoo
 from tests.helpers import MLPERF, TFLM, NetBuilder
 

@@ -24,7 +24,7 @@ from tests.strategies import graphs
 torch = pytest.importorskip("torch", reason="needs PyTorch: pip install redsc[tune]")
 
 from redsc.runtime.torch import TorchGraph  # noqa: E402  # after the check for PyTorch
-from redsc.runtime.torch_ops import TORCH_OPS, TorchOp  # noqa: E402
+from redsc.runtime.torch.ops import TORCH_OPS, TorchOp  # noqa: E402
 
 QUANTISED = (DType.INT8, DType.INT16, DType.UINT8)
 SIGMOID_ERROR = (

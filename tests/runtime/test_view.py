@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from redsc.ir import Array
-from redsc.runtime.dataset import DataSet
-from redsc.runtime.view import WHOLE, View, average_areas
+from redsc.runtime.data.dataset import DataSet
+from redsc.runtime.data.view import WHOLE, View, average_areas
 
 
 def images(*shape: int) -> Array:

@@ -8,7 +8,7 @@ from redsc.formats import write_tflite
 from redsc.ir import DType, Graph, Value
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples
 from redsc.runtime.litert import run
-from redsc.runtime.walk import Walk
+from redsc.runtime.observe.walk import Walk
 from tests.helpers import residual_net, small_net
 from tests.strategies import graphs
 

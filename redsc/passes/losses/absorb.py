@@ -14,7 +14,7 @@ from redsc.ir import Array, Graph, Node, Value, op_def, real_values
 from redsc.passes.slice.slice import slice_channels
 from redsc.passes.spaces.consumers import Consumer, find_consumers, kept_channels
 from redsc.passes.spaces.space import ChannelGroups
-from redsc.runtime.moments import Moments
+from redsc.runtime.observe.moments import Moments
 
 __all__ = ["RIDGE", "absorb_cut"]
 

@@ -12,7 +12,7 @@ from redsc.passes.losses.loss import Losses
 from redsc.passes.spaces.blocks import SkipBlock
 from redsc.passes.spaces.consumers import Consumer, find_consumers
 from redsc.passes.spaces.space import ChannelGroups, Layout, makes_channels
-from redsc.runtime.moments import Moments
+from redsc.runtime.observe.moments import Moments
 
 __all__ = ["channel_order", "consumer_energy", "heard_scores", "share_losses", "skip_shares", "weight_norm"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from redsc.runtime.view import Size
+from redsc.runtime.data.view import Size
 
 __all__ = ["WORST_LOSS", "Losses"]
 

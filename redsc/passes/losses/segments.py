@@ -13,8 +13,8 @@ from redsc.passes.losses.loss import Losses
 from redsc.passes.losses.sensitivity import Count, measure_losses
 from redsc.passes.spaces.blocks import SkipBlock, find_chain_blocks
 from redsc.passes.spaces.space import ChannelGroups, Space
-from redsc.runtime.store import Store
-from redsc.runtime.task import Task
+from redsc.runtime.evaluate.task import Task
+from redsc.store import Store
 
 __all__ = ["cheap_segments"]
 

@@ -22,11 +22,11 @@ from redsc.passes.slice.resize_inputs import resize_inputs
 from redsc.passes.spaces.blocks import SkipBlock
 from redsc.passes.spaces.consumers import row_channels, row_lengths
 from redsc.passes.spaces.space import ChannelGroups
-from redsc.runtime.divergence import Judge
-from redsc.runtime.moments import Moments, observe_moments
-from redsc.runtime.store import Store
-from redsc.runtime.task import Task
-from redsc.runtime.view import Size, View
+from redsc.runtime.data.view import Size, View
+from redsc.runtime.evaluate.divergence import Judge
+from redsc.runtime.evaluate.task import Task
+from redsc.runtime.observe.moments import Moments, observe_moments
+from redsc.store import Store
 
 __all__ = ["Count", "few_widths", "measure_losses", "measure_sizes", "split", "spread"]
 
@@ -105,7 +105,7 @@ def measure_losses(
 def measure_sizes(graph: Graph, sizes: Iterable[Size], samples: Samples, task: Task) -> dict[Size, float]:
     """Return the error of the outputs, as `measure_losses` does, where the whole network sees smaller images.
 
-    Samples are scaled down by `redsc.runtime.view`; nothing is repaired.
+    Samples are scaled down by `redsc.runtime.data.view`; nothing is repaired.
 
     Raises:
         UsageError: the network does not take images of a size.

@@ -9,10 +9,10 @@ from redsc.passes.base import Log
 from redsc.passes.quantize.dequantize import dequantize
 from redsc.passes.quantize.int8 import is_int8
 from redsc.passes.recover.prepare import own_biases
-from redsc.runtime.dataset import DataSet
-from redsc.runtime.divergence import Judge
-from redsc.runtime.store import Store
-from redsc.runtime.task import Task, find_task
+from redsc.runtime.data.dataset import DataSet
+from redsc.runtime.evaluate.divergence import Judge
+from redsc.runtime.evaluate.task import Task, find_task
+from redsc.store import Store
 
 __all__ = ["Study", "float_source"]
 

@@ -15,7 +15,7 @@ from redsc.ir import Array, DType, Graph, Node, Quant, Value, op_def, state_read
 from redsc.ir.rules import SameScale
 from redsc.passes.quantize.int8 import Role, fixed_quant, role_of, tied_values, why_not_int8
 from redsc.passes.quantize.steps import tie_steps
-from redsc.runtime.ranges import Range
+from redsc.runtime.observe.ranges import Range
 
 __all__ = ["affine_quant", "choose_scales"]
 

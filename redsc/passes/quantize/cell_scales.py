@@ -13,7 +13,7 @@ import numpy as np
 
 from redsc.ir import GATES, LSTM, Array, DType, Graph, Node, copy_graph
 from redsc.passes.quantize.int8 import why_not_int8
-from redsc.runtime.ranges import float_activations
+from redsc.runtime.observe.ranges import float_activations
 
 __all__ = ["with_cell_scales"]
 

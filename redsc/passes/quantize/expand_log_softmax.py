@@ -10,7 +10,7 @@ import numpy as np
 
 from redsc.ir import DType, Graph, Mean, Node, Reduce, Sub, TensorType, Value, op_def
 from redsc.passes.base import Exactness, Log, Pass
-from redsc.runtime.ranges import Range
+from redsc.runtime.observe.ranges import Range
 
 __all__ = ["ExpandLogSoftmax"]
 

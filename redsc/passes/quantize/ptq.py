@@ -20,7 +20,7 @@ from redsc.passes.quantize.quantize import quantize, why_float
 from redsc.passes.quantize.tabulate import Tabulate
 from redsc.passes.quantize.weight_scales import choose_weight_scales
 from redsc.passes.slice.nested import weight_axes
-from redsc.runtime.ranges import Range, observe_ranges
+from redsc.runtime.observe.ranges import Range, observe_ranges
 
 __all__ = ["Quantized", "dequantized_network", "is_annotated", "is_quantizable", "quantize_cut", "quantize_network"]
 

@@ -21,7 +21,7 @@ from redsc.passes.recover.least_squares import moments
 from redsc.passes.recover.prepare import split_activations
 from redsc.passes.recover.repair import LevelView, Repair, repair_layer
 from redsc.passes.slice.nested import LevelSet, NestedWeights, OwnWeights
-from redsc.runtime.walk import Walk
+from redsc.runtime.observe.walk import Walk
 
 __all__ = ["Recipe", "run_recovery"]
 

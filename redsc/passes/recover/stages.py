@@ -15,7 +15,7 @@ from redsc.passes.losses.study import Study
 from redsc.passes.recover.run import Recipe, run_recovery
 from redsc.passes.slice.nested import LevelSet, NestedWeights, build_level, plain_weights
 from redsc.progress import Progress, silent
-from redsc.runtime.divergence import Judge
+from redsc.runtime.evaluate.divergence import Judge
 from redsc.runtime.litert import run
 
 __all__ = ["Recovered", "recover_levels"]

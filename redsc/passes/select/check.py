@@ -22,7 +22,7 @@ from redsc.passes.slice.plan import Level, LevelPlan, ceiling_macs
 from redsc.passes.slice.strided import slot_graphs
 from redsc.passes.spaces.blocks import SkipBlock, with_nested
 from redsc.passes.spaces.space import ChannelGroups, Space
-from redsc.runtime.view import View
+from redsc.runtime.data.view import View
 
 __all__ = ["Rules", "fullness_problems", "plan_problems"]
 

@@ -26,8 +26,8 @@ from redsc.passes.spaces.groups import find_channel_groups
 from redsc.passes.spaces.space import ChannelGroups
 from redsc.passes.spaces.structure import Structure, find_structure
 from redsc.progress import Progress, silent
-from redsc.runtime.moments import observe_moments
-from redsc.runtime.view import Size, View
+from redsc.runtime.data.view import Size, View
+from redsc.runtime.observe.moments import observe_moments
 from redsc.targets import tables_of
 
 __all__ = ["latency_bound", "make_problem"]

@@ -27,7 +27,7 @@ from redsc.passes.slice.strided import share_with
 from redsc.passes.spaces.blocks import SkipBlock, outermost_blocks
 from redsc.passes.spaces.space import ChannelGroups, Space
 from redsc.progress import Progress, silent
-from redsc.runtime.view import WHOLE, Size, View
+from redsc.runtime.data.view import WHOLE, Size, View
 
 __all__ = ["Candidate", "LevelRequest", "Problem", "Selection", "Solver", "legal_widths", "live_spaces"]
 

@@ -13,7 +13,7 @@ from itertools import pairwise, product
 from redsc.errors import BudgetError
 from redsc.passes.select.problem import LevelRequest, Problem, Selection, Solver
 from redsc.passes.slice.plan import ceiling_name
-from redsc.runtime.view import WHOLE, View
+from redsc.runtime.data.view import WHOLE, View
 
 __all__ = ["select_sized"]
 

@@ -8,7 +8,7 @@ from redsc.errors import UsageError, did_you_mean
 from redsc.ir import Graph
 from redsc.options import Options
 from redsc.passes.slice.resize_inputs import image_size, resize_inputs
-from redsc.runtime.view import WHOLE, Size, View
+from redsc.runtime.data.view import WHOLE, Size, View
 
 __all__ = ["image_choices", "image_problems", "level_views"]
 

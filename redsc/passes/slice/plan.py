@@ -14,7 +14,7 @@ from typing import Any
 
 from redsc.errors import UsageError
 from redsc.option_texts import level_name
-from redsc.runtime.view import Crop, Size, View
+from redsc.runtime.data.view import Crop, Size, View
 
 __all__ = ["PLAN_VERSION", "Level", "LevelPlan", "ceiling_macs", "ceiling_name"]
 

@@ -12,7 +12,7 @@ from redsc.errors import UsageError
 from redsc.formats.tables import Refusal
 from redsc.ir import Graph, Node, Shape, ShapeError, Value, op_def
 from redsc.passes.slice.resize_rules import RESIZED
-from redsc.runtime.view import Size
+from redsc.runtime.data.view import Size
 
 __all__ = ["image_input", "image_size", "resize_inputs"]
 

@@ -20,7 +20,7 @@ from redsc.passes.spaces.blocks import SkipBlock
 from redsc.passes.spaces.space import ChannelGroups
 from redsc.runtime import EXECUTORS, Executor, installed, interpreter_of
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples
-from redsc.runtime.view import Size
+from redsc.runtime.data.view import Size
 
 __all__ = ["check_permutation", "check_slice"]
 

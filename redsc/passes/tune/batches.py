@@ -13,7 +13,7 @@ import numpy as np
 
 from redsc.ir import Array, DType, Graph, Value
 from redsc.options import Tuning
-from redsc.runtime.dataset import DataSet
+from redsc.runtime.data.dataset import DataSet
 
 __all__ = ["Batch", "Batches", "columns"]
 

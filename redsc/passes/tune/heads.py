@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from redsc.ir import DType, Graph, Node, Value, op_def
 from redsc.ir.rules import View
-from redsc.runtime.task import Task
+from redsc.runtime.evaluate.task import Task
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,7 +10,7 @@ from redsc.passes.tune.batches import Batch
 from redsc.passes.tune.heads import Kind, find_heads, label_loss, teacher_loss, variances
 from redsc.passes.tune.network import LevelNetwork
 from redsc.passes.tune.parameters import Key
-from redsc.runtime.task import Task
+from redsc.runtime.evaluate.task import Task
 from redsc.runtime.torch import TorchGraph
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from redsc.passes.slice.nested import LevelSet, NestedWeights, build_level, repl
 from redsc.passes.slice.resize_inputs import resize_inputs
 from redsc.passes.tune.heads import find_heads
 from redsc.passes.tune.parameters import Key, Parameters
-from redsc.runtime.task import Task
+from redsc.runtime.data.view import View, area_shares
+from redsc.runtime.evaluate.task import Task
 from redsc.runtime.torch import TorchGraph
-from redsc.runtime.view import View, area_shares
 
 if TYPE_CHECKING:
     from torch import Tensor

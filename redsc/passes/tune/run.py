@@ -23,9 +23,9 @@ from redsc.passes.tune.lesson import Lesson
 from redsc.passes.tune.network import LevelNetwork
 from redsc.passes.tune.optimizer import State, learning_share
 from redsc.passes.tune.parameters import Parameters, find_parameters
-from redsc.runtime.dataset import DataSet
-from redsc.runtime.store import Store
-from redsc.runtime.task import Task
+from redsc.runtime.data.dataset import DataSet
+from redsc.runtime.evaluate.task import Task
+from redsc.store import Store
 
 if TYPE_CHECKING:
     from torch import Tensor

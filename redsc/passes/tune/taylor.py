@@ -14,8 +14,8 @@ from redsc.passes.spaces.space import ChannelGroups
 from redsc.passes.tune.batches import columns
 from redsc.passes.tune.heads import Head, Kind, find_heads, label_loss
 from redsc.passes.tune.run import require_torch
-from redsc.runtime.dataset import DataSet
-from redsc.runtime.task import Task
+from redsc.runtime.data.dataset import DataSet
+from redsc.runtime.evaluate.task import Task
 
 if TYPE_CHECKING:
     from torch import Tensor

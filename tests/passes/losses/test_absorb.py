@@ -19,7 +19,7 @@ from redsc.passes.spaces.groups import find_channel_groups
 from redsc.passes.spaces.space import ChannelGroups, kept_indices
 from redsc.runtime.compare import random_samples
 from redsc.runtime.litert import run
-from redsc.runtime.moments import observe_moments
+from redsc.runtime.observe.moments import observe_moments
 from tests.helpers import NetBuilder
 from tests.strategies import graphs
 

@@ -13,7 +13,7 @@ from redsc.passes.spaces.consumers import row_lengths
 from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime.compare import random_samples
 from redsc.runtime.litert import run
-from redsc.runtime.moments import observe_moments
+from redsc.runtime.observe.moments import observe_moments
 from tests.helpers import NetBuilder, residual_net, small_net
 
 DENSE = """graph @g {

@@ -17,10 +17,10 @@ from redsc.passes.spaces.blocks import SkipBlock, find_blocks
 from redsc.passes.spaces.consumers import row_lengths
 from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime.compare import random_samples
+from redsc.runtime.evaluate.task import Task
 from redsc.runtime.litert import run
-from redsc.runtime.moments import observe_moments
-from redsc.runtime.store import Store
-from redsc.runtime.task import Task
+from redsc.runtime.observe.moments import observe_moments
+from redsc.store import Store
 from tests.helpers import NetBuilder, residual_net, small_net
 
 Samples = list[list[Array]]

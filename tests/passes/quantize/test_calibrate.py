@@ -4,7 +4,7 @@ import pytest
 
 from redsc.ir import Quant, parse_graph
 from redsc.passes.quantize.calibrate import affine_quant, choose_scales
-from redsc.runtime.ranges import Range
+from redsc.runtime.observe.ranges import Range
 
 POOL = """graph @g {
   input %x: f32[1,2,2,1]

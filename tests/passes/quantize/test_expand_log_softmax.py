@@ -11,8 +11,8 @@ from redsc.passes.quantize.expand_log_softmax import ExpandLogSoftmax
 from redsc.passes.quantize.ptq import quantize_network
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import random_samples
-from redsc.runtime.ranges import Range
-from redsc.runtime.sqnr import measure_sqnr
+from redsc.runtime.evaluate.sqnr import measure_sqnr
+from redsc.runtime.observe.ranges import Range
 
 NET = 'graph @g { input %x: f32[2,5] %y: f32[2,5] = LOG_SOFTMAX(%x) @"head" output %y }'
 PARTS = ["REDUCE_MAX", "SUB", "EXP", "MEAN", "MUL", "LOG", "SUB"]

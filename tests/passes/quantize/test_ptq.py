@@ -29,8 +29,8 @@ from redsc.passes.realize import float_levels, realize_levels
 from redsc.passes.slice.nested import plain_weights
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import random_samples
+from redsc.runtime.evaluate.sqnr import measure_sqnr
 from redsc.runtime.ports import quantize_samples
-from redsc.runtime.sqnr import measure_sqnr
 from tests.helpers import NetBuilder, residual_net, small_net, streaming_net
 from tests.strategies import graphs
 

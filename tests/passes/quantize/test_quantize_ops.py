@@ -14,8 +14,8 @@ from redsc.options import Calibration, Quantization
 from redsc.passes.base import Log
 from redsc.passes.quantize.ptq import quantize_network
 from redsc.runtime import EXECUTORS, installed
+from redsc.runtime.evaluate.sqnr import measure_sqnr
 from redsc.runtime.ports import quantize_samples
-from redsc.runtime.sqnr import measure_sqnr
 from tests.op_samples import pure_cases, sample_graph, sample_inputs
 
 FLOOR_DB = 25.0

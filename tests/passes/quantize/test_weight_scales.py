@@ -9,7 +9,7 @@ from redsc.passes.quantize.calibrate import choose_scales
 from redsc.passes.quantize.int8 import annotate
 from redsc.passes.quantize.weight_scales import choose_weight_scales
 from redsc.runtime.compare import random_samples
-from redsc.runtime.ranges import observe_ranges
+from redsc.runtime.observe.ranges import observe_ranges
 from tests.helpers import NetBuilder, small_net
 
 DENSE = """graph @g {

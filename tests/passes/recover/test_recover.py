@@ -21,10 +21,10 @@ from redsc.passes.slice.nested import (
 from redsc.passes.slice.plan import Level, LevelPlan
 from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime.compare import random_samples
-from redsc.runtime.dataset import DataSet
-from redsc.runtime.divergence import Judge
+from redsc.runtime.data.dataset import DataSet
+from redsc.runtime.evaluate.divergence import Judge
 from redsc.runtime.litert import run
-from redsc.runtime.store import Store
+from redsc.store import Store
 from tests.helpers import NetBuilder, residual_net, small_net
 
 SAMPLES = 120

@@ -13,7 +13,7 @@ from redsc.passes.slice.slice import slice_channels
 from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime.compare import difference, random_samples
 from redsc.runtime.litert import run
-from redsc.runtime.walk import Walk
+from redsc.runtime.observe.walk import Walk
 from tests.helpers import NetBuilder, residual_net, small_net
 
 LAYERS: dict[str, Any] = {

@@ -18,7 +18,7 @@ from redsc.passes.select.sizes import select_sized
 from redsc.passes.select.sums.costs import Costs
 from redsc.passes.select.sums.terms import evaluate
 from redsc.passes.slice.plan import Level
-from redsc.runtime.view import WHOLE, View
+from redsc.runtime.data.view import WHOLE, View
 from tests.passes.selecting import NO_BUDGETS, complaints, every_network, is_inside, networks, small_problem
 
 EXACT = 1e-5  # for losses of about 1: the solver has integers

@@ -22,7 +22,7 @@ from redsc.passes.slice.resize_inputs import image_size, resize_inputs
 from redsc.passes.slice.resize_rules import RESIZED
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples
-from redsc.runtime.view import Size
+from redsc.runtime.data.view import Size
 from tests.helpers import NetBuilder, residual_net
 
 

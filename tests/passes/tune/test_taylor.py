@@ -8,8 +8,8 @@ from redsc.passes.slice.nested import replace_constants
 from redsc.passes.spaces.groups import find_channel_groups
 from redsc.passes.tune.taylor import taylor_scores
 from redsc.runtime.compare import random_samples
-from redsc.runtime.dataset import DataSet
-from redsc.runtime.task import Task
+from redsc.runtime.data.dataset import DataSet
+from redsc.runtime.evaluate.task import Task
 from tests.helpers import residual_net, small_net
 
 pytest.importorskip("torch", reason="torch is not installed")

@@ -14,8 +14,8 @@ from redsc.formats import write_tflite
 from redsc.ir import ArgExtreme, Array, DType, Graph
 from redsc.passes.slice.nested import LevelSet, NestedWeights, build_level, plain_weights
 from redsc.runtime import EXECUTORS
-from redsc.runtime.dataset import DataSet
-from redsc.runtime.task import Task
+from redsc.runtime.data.dataset import DataSet
+from redsc.runtime.evaluate.task import Task
 from tests.conftest import Golden
 from tests.helpers import NetBuilder, small_net
 from tests.passes.tuning import (

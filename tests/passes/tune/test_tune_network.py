@@ -15,8 +15,8 @@ from redsc.passes.slice.resize_inputs import resize_inputs
 from redsc.passes.spaces.blocks import find_blocks
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples
-from redsc.runtime.task import Task
-from redsc.runtime.view import View
+from redsc.runtime.data.view import View
+from redsc.runtime.evaluate.task import Task
 from tests.conftest import Zoo
 from tests.helpers import NetBuilder, small_net
 from tests.passes.tuning import (

@@ -14,8 +14,8 @@ from redsc.passes.tune.heads import Head, Kind, find_heads, label_loss, teacher_
 from redsc.passes.tune.optimizer import State, learning_share
 from redsc.passes.tune.parameters import Key, Parameters
 from redsc.runtime.compare import random_samples
-from redsc.runtime.dataset import DataSet
-from redsc.runtime.task import Task
+from redsc.runtime.data.dataset import DataSet
+from redsc.runtime.evaluate.task import Task
 from tests.helpers import NetBuilder
 
 torch = pytest.importorskip("torch", reason="needs PyTorch: pip install redsc[tune]")

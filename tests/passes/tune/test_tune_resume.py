@@ -8,9 +8,9 @@ import pytest
 
 from redsc.options import Tuning
 from redsc.passes.slice.nested import NestedWeights, plain_weights
-from redsc.runtime.dataset import DataSet
-from redsc.runtime.store import Store
-from redsc.runtime.task import Task
+from redsc.runtime.data.dataset import DataSet
+from redsc.runtime.evaluate.task import Task
+from redsc.store import Store
 from tests.passes.tuning import (
     QUICK,
     SHORT,

@@ -16,7 +16,7 @@ from redsc.passes.select.sums.costs import Costs
 from redsc.passes.select.sums.flash import Copies
 from redsc.passes.select.sums.terms import Cost, evaluate
 from redsc.passes.slice.plan import Level
-from redsc.runtime.view import WHOLE, View
+from redsc.runtime.data.view import WHOLE, View
 
 __all__ = ["LevelModel", "Slot"]
 

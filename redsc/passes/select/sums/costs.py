@@ -12,7 +12,7 @@ from redsc.passes.select.sums.flash import FlashModel
 from redsc.passes.select.sums.ram import RamModel
 from redsc.passes.select.sums.terms import Cost, Nesting, macs_cost
 from redsc.passes.slice.plan import Level
-from redsc.runtime.view import Size, View
+from redsc.runtime.data.view import Size, View
 
 __all__ = ["Costs", "Losing"]
 

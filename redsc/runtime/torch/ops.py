@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 from redsc.formats.tables import Refusal, refuse
 from redsc.ir import LSTM, SVDF, DType, Node
 from redsc.ir.ops import constant_ints
-from redsc.runtime import torch_image as image
-from redsc.runtime import torch_move as move
+from redsc.runtime.torch import image, move
 
 if TYPE_CHECKING:
     from torch import Tensor

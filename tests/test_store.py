@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redsc.runtime.store import Store, default_folder
+from redsc.store import Store, default_folder
 
 PARTS = st.lists(st.binary(max_size=4) | st.text(max_size=4) | st.integers(0, 9) | st.floats(0, 1) | st.none())
 HAMMER = """
 import sys
 from pathlib import Path
-from redsc.runtime.store import Store
+from redsc.store import Store
 store, wrong = Store(Path(sys.argv[1]), 4000), 0
 for turn in range(150):
     number = turn % 7
@@ -69,7 +69,7 @@ def test_a_key_knows_where_a_part_ends_and_of_what_kind_it_is() -> None:
 
 def test_another_version_has_other_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     before = Store.key("kind", b"part")
-    monkeypatch.setattr("redsc.runtime.store.__version__", "0.0.0")
+    monkeypatch.setattr("redsc.store.__version__", "0.0.0")
     assert Store.key("kind", b"part") != before
 
 

@@ -14,12 +14,12 @@ import numpy as np
 
 from redsc.formats import write_tflite
 from redsc.ir import Array, DType, Graph
-from redsc.runtime.cascade_search import Step, find_steps
-from redsc.runtime.dataset import DataSet
+from redsc.runtime.data.dataset import DataSet
+from redsc.runtime.data.view import WHOLE, View
+from redsc.runtime.evaluate.cascade_search import Step, find_steps
+from redsc.runtime.evaluate.quality import wilson_interval
 from redsc.runtime.executor import EXECUTORS
 from redsc.runtime.ports import quantize_samples
-from redsc.runtime.quality import wilson_interval
-from redsc.runtime.view import WHOLE, View
 
 __all__ = [
     "MOST_LOST",

@@ -11,12 +11,12 @@ import numpy as np
 from redsc.formats import write_tflite
 from redsc.ir import Array, Graph
 from redsc.runtime.compare import signal_to_noise_db
-from redsc.runtime.dataset import DataSet
-from redsc.runtime.divergence import Judge
+from redsc.runtime.data.dataset import DataSet
+from redsc.runtime.data.view import WHOLE, View
+from redsc.runtime.evaluate.divergence import Judge
+from redsc.runtime.evaluate.task import Task, find_task
 from redsc.runtime.executor import interpreter_of
 from redsc.runtime.ports import dequantize_rows, quantize_samples
-from redsc.runtime.task import Task, find_task
-from redsc.runtime.view import WHOLE, View
 
 __all__ = ["Quality", "measure_levels", "wilson_interval"]
 

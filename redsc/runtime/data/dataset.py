@@ -16,7 +16,7 @@ from redsc.errors import Diagnostic, UsageError
 from redsc.formats import Model
 from redsc.ir import Array, DType, Quant, Value
 from redsc.limits import DEFAULT_LIMITS, Limits
-from redsc.runtime.archive import read_arrays
+from redsc.runtime.data.archive import read_arrays
 
 __all__ = ["DataSet", "data_warnings", "load_data"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from redsc.ir import MirrorMode, Node
 from redsc.ir.ops import constant_ints
 from redsc.ir.ops.cut import sliced_axes
-from redsc.runtime.torch_image import places_like
+from redsc.runtime.torch.image import places_like
 
 if TYPE_CHECKING:
     from torch import Tensor

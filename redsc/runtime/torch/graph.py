@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from redsc.errors import UnsupportedError
 from redsc.formats.tables import Refusal
 from redsc.ir import DType, Graph, Node, Value
-from redsc.runtime.torch_ops import TORCH_OPS, TorchOp
+from redsc.runtime.torch.ops import TORCH_OPS, TorchOp
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,8 +10,8 @@ import numpy as np
 
 from redsc.formats import write_tflite
 from redsc.ir import Array, DType, Graph
+from redsc.runtime.evaluate.task import Task, output_op
 from redsc.runtime.ports import dequantize_rows, quantize_samples
-from redsc.runtime.task import Task, output_op
 
 __all__ = ["Judge", "unexplained_variance"]
 

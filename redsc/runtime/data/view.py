@@ -9,7 +9,7 @@ import numpy as np
 
 from redsc.ir import Array
 from redsc.option_texts import Crop, Size
-from redsc.runtime.dataset import DataSet
+from redsc.runtime.data.dataset import DataSet
 
 __all__ = ["WHOLE", "Crop", "Size", "View", "area_shares", "average_areas"]
 

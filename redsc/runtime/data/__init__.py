@@ -1,0 +1,1 @@
+"""The user's samples: read, checked, and what a level sees of them."""

@@ -1,0 +1,1 @@
+"""How good the answers of a network are on data, and of a cascade of networks."""
