@@ -23,7 +23,8 @@ from firmware.machine import instructions_of, link, run
 from firmware.templates import fill
 from models import LEVELS, MODELS
 
-from redsc.budgets import Budgets, Kernels
+from redsc.budgets import Budgets
+from redsc.choices import FlashCache, Kernels
 from redsc.compile import Choice, plan_levels
 from redsc.compile.cached import order_for_cache
 from redsc.cost.cache import CACHES, Cache
@@ -37,7 +38,6 @@ from redsc.ir import Node
 from redsc.option_texts import parse_levels
 from redsc.options import Options
 from redsc.progress import silent
-from redsc.targets import FlashCache
 from tests.firmware.build import FIRMWARE
 
 ANY_RAM = 1 << 30

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from models import ZOO
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.compile import read_model
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import arena_bytes, head_bytes, measure_memory

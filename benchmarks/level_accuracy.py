@@ -29,12 +29,13 @@ from typing import Any
 import numpy as np
 from models import ZOO
 
+from redsc.choices import Recovery
 from redsc.codegen.container import build_container
 from redsc.compile import Choice, plan_levels
 from redsc.formats import Model, load_model, write_tflite
 from redsc.ir import Array, Graph
 from redsc.option_texts import parse_resolutions
-from redsc.options import Options, Recovery, Tuning
+from redsc.options import Options, Tuning
 from redsc.passes.base import Log
 from redsc.passes.losses.study import float_source
 from redsc.passes.slice.nested import LevelSet, build_level, plain_weights

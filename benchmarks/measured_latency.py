@@ -20,7 +20,8 @@ from firmware.machine import link, run_text, versions
 from firmware.networks import LEVELS, NETWORKS, ZOO, Network, measure_network
 from firmware.section import replace_section
 
-from redsc.budgets import Budgets, Prefer
+from redsc.budgets import Budgets
+from redsc.choices import Prefer
 from redsc.compile import plan_levels
 from redsc.compile.bench import make_bench
 from redsc.cost.latency import LatencyTable, find_latency_table

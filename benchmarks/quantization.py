@@ -20,12 +20,13 @@ from typing import Any
 
 import numpy as np
 
+from redsc.choices import Calibration, DenseScales
 from redsc.compile import read_model
 from redsc.formats import write_tflite
 from redsc.formats.model import Port
 from redsc.formats.onnx.layout import laid_out
 from redsc.ir import Array, Graph
-from redsc.options import Calibration, DenseScales, Quantization
+from redsc.options import Quantization
 from redsc.passes.base import Log
 from redsc.passes.quantize.ptq import quantize_network
 from redsc.runtime import EXECUTORS

@@ -19,12 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from redsc.budgets import Budgets, Kernels
+from redsc.budgets import Budgets
+from redsc.choices import Kernels, Recurrent
 from redsc.compile import Artefact, compile_model
 from redsc.errors import RedscError
 from redsc.formats import write_tflite
 from redsc.formats.feedback import with_states, without_states
-from redsc.options import Options, Recurrent
+from redsc.options import Options
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import signal_to_noise_db
 from redsc.runtime.ports import dequantize_rows, quantize_samples

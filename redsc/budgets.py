@@ -8,14 +8,14 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from redsc.choices import TFLM_KERNELS, Backend, FlashCache, Kernels, Prefer, Resident, Sharing
 from redsc.errors import UsageError
 from redsc.option_texts import parse_choice
-from redsc.targets import FlashCache, Target, find_target, with_table
+from redsc.targets import Target, find_target, with_table
 from redsc.units import parse_count, parse_size, parse_time
 
 __all__ = [
     "TFLM_KERNELS",
-    "Backend",
     "Budgets",
     "Kernels",
     "Prefer",
@@ -24,56 +24,6 @@ __all__ = [
     "Source",
     "refuse_flags",
 ]
-
-
-class Sharing(Enum):
-    """How levels share weights whose columns a level does not all read.
-
-    STRIDED: in place, by redsc's own kernels. COPIES: each level has its own, for TFLM's kernels.
-    """
-
-    STRIDED = "strided"
-    COPIES = "copies"
-
-
-class Resident(Enum):
-    """How many levels are ready to run at the same time."""
-
-    ALL = "all"
-    ONE = "one"
-
-
-class Kernels(Enum):
-    """The kernels of the firmware: they decide which result may lie over an operand, and what scratch they take.
-
-    SAFE assumes nothing of TFLM's but that elementwise kernels read an element before they write it. ENGINE are
-    redsc's own, those of the C engine; ENGINE_SMALL are the same with the least working buffers, which are slower.
-    """
-
-    SAFE = "safe"
-    REFERENCE = "reference"
-    CMSIS_NN = "cmsis-nn"
-    ENGINE = "redsc"
-    ENGINE_SMALL = "redsc-small"
-
-    @property
-    def are_ours(self) -> bool:
-        """Whether they are the C engine's, which needs no interpreter."""
-        return self in (Kernels.ENGINE, Kernels.ENGINE_SMALL)
-
-
-class Backend(Enum):
-    """What runs the levels: TensorFlow Lite Micro, or C code of their own."""
-
-    TFLM = "tflm"
-    C = "c"
-
-
-class Prefer(Enum):
-    """What the C engine's working buffers are for: the fastest kernels, or the least arena."""
-
-    SPEED = "speed"
-    RAM = "ram"
 
 
 class Source(Enum):
@@ -85,7 +35,6 @@ class Source(Enum):
 
 
 _ENGINES = {Prefer.SPEED: Kernels.ENGINE, Prefer.RAM: Kernels.ENGINE_SMALL}
-TFLM_KERNELS = (Kernels.SAFE, Kernels.REFERENCE, Kernels.CMSIS_NN)
 _LIBRARIES = {kernels.value: kernels for kernels in TFLM_KERNELS}  # of other libraries nothing is assumed: SAFE
 
 
@@ -129,7 +78,7 @@ class Budgets:
         backend: str = "tflm",
         prefer: str = "speed",
         cache: str | None = None,
-        cost_table: str | None = None,
+        cost_table: Path | str | None = None,
     ) -> Budgets:
         """Return budgets from texts like `200KB`, `2.5M` and `50ms`.
 

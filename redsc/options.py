@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
 from redsc.budgets import Budgets, refuse_flags
+from redsc.choices import ArrayForm, Calibration, DenseScales, Emit, Importance, Recovery, Recurrent
 from redsc.errors import UsageError
 from redsc.option_texts import (
     Crop,
@@ -39,36 +39,6 @@ __all__ = [
 _DEFAULT_WIDTH_MULTIPLE = 4  # what CMSIS-NN's inner loops take at once; it costs 1 to 2.5 points of MACs
 
 
-class ArrayForm(Enum):
-    """How the C file has the model: as numbers, or as a file that the assembler reads."""
-
-    HEX = "hex"
-    INCBIN = "incbin"
-
-
-class Emit(Enum):
-    """What is written: the files beside each other, or a library folder of Arduino with a sketch."""
-
-    FILES = "files"
-    ARDUINO = "arduino"
-
-
-class Calibration(Enum):
-    """How the range of an activation is found from data."""
-
-    MINMAX = "minmax"
-    PERCENTILE = "percentile"
-    ENTROPY = "entropy"
-
-
-class DenseScales(Enum):
-    """How many scales the int8 weights of a dense layer have."""
-
-    AUTO = "auto"
-    PER_TENSOR = "per-tensor"
-    PER_CHANNEL = "per-channel"
-
-
 @dataclass(frozen=True, slots=True)
 class Quantization:
     """How a float model becomes int8; `keep_float` names operators that stay float."""
@@ -77,34 +47,6 @@ class Quantization:
     calibration: Calibration = Calibration.PERCENTILE
     dense: DenseScales = DenseScales.AUTO
     keep_float: tuple[str, ...] = ()
-
-
-class Importance(Enum):
-    """Which channels a level drops first.
-
-    ENERGY: those that give the least energy to their consumers; WEIGHTS: those with the smallest weights; TAYLOR:
-    those with the least first-order effect on the loss (needs torch). AUTO: energy with data, weights without.
-    """
-
-    AUTO = "auto"
-    ENERGY = "energy"
-    WEIGHTS = "weights"
-    TAYLOR = "taylor"
-
-
-class Recurrent(Enum):
-    """What an LSTM of an ONNX file becomes: one operator where that computes the same, or many for every step."""
-
-    OP = "op"
-    UNROLL = "unroll"
-
-
-class Recovery(Enum):
-    """What may change to repair levels without training: nothing, what is theirs alone, or all weights."""
-
-    OFF = "off"
-    PRIVATE = "private"
-    NESTED = "nested"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +189,7 @@ class Options:
         signature: str | None = None,
         recurrent: str = "op",
         target: str | None = None,
-        cost_table: str | None = None,
+        cost_table: Path | str | None = None,
         kernels: str | None = None,
         backend: str = "tflm",
         prefer: str = "speed",
@@ -280,7 +222,18 @@ class Options:
             select = _ratios_alone(select, levels, plan)
         return Options(
             budgets=Budgets.parse(
-                ram, flash, macs, resident, kernels, latency, target, share, backend, prefer, cache, cost_table
+                ram=ram,
+                flash=flash,
+                macs=macs,
+                latency=latency,
+                resident=resident,
+                share=share,
+                cache=cache,
+                target=target,
+                cost_table=cost_table,
+                kernels=kernels,
+                backend=backend,
+                prefer=prefer,
             ),
             levels=() if levels is None else parse_levels(levels),
             freeze=tuple(freeze),

@@ -14,7 +14,7 @@ ROOT = Path(redsc.__file__).parent
 LAYERS = (
     (
         *("errors", "codes", "files", "units", "limits", "colors", "settings_file", "targets"),
-        *("budgets", "option_texts", "options", "progress", "store", "version"),
+        *("choices", "budgets", "option_texts", "options", "progress", "store", "version"),
     ),
     ("ir",),
     ("formats",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from redsc.budgets import Prefer
+from redsc.choices import Prefer
 
 from .kernels import Kernel
 from .networks import Network

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from redsc.budgets import Backend, Budgets, Kernels, Prefer
+from redsc.budgets import Budgets
+from redsc.choices import Backend, Kernels, Prefer
 from redsc.codegen.names import c_macro
 from redsc.compile import Artefact, compile_model
 from redsc.cost.macs import graph_macs

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from redsc.budgets import Prefer
+from redsc.choices import Prefer
 
 from .bars import MEMORY_FUNCTIONS, Bar, find_bars
 from .cmsis_nn import PACKAGE

@@ -2,52 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from redsc.choices import (
+    TFLM_KERNELS,
+    Backend,
+    Calibration,
+    DenseScales,
+    FlashCache,
+    Importance,
+    Prefer,
+    Recovery,
+    Recurrent,
+    Resident,
+    Sharing,
+)
+from redsc.cli.option import Command, Flag, choice, file, shared
 from redsc.cli.select_flags import SEARCH_FLAGS, SELECT_FLAGS
-from redsc.cli.verb import shared
 
 __all__ = [
     "EVALUATION",
     "HTML",
     "MODEL",
     "OVERLAY",
-    "RECURRENT",
-    "SHAPE",
-    "STATE",
     "budget_flags",
     "network_flags",
     "other_budget_flags",
+    "reading_flags",
     "search_flags",
     "select_flags",
 ]
 
-EVALUATION = shared(
-    "--eval",
-    type=click.Path(path_type=Path),
-    metavar="FILE.npz",
-    help="Measure the levels on these samples; default: a part of --data that is held back.",
-)
-HTML = shared(
-    "--html",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write the report as a page for browsers: one file, with charts of memory, levels, nodes and log.",
-)
-OVERLAY = shared(
-    "--overlay",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Write what every node costs for Model Explorer: a file of node data per metric.",
-)
 MODEL = click.argument("model", type=click.Path(path_type=Path))
-_KERNELS = shared(
-    "--kernels",
-    type=click.Choice(["safe", "reference", "cmsis-nn"]),
-    help="The firmware's kernels: where results may lie over operands. Without it the target's, else safe.",
+EVALUATION = file(
+    "--eval", "FILE.npz", "Measure the levels on these samples; default: a part of --data that is held back."
+)
+HTML = file(
+    "--html",
+    "FILE",
+    "Write the report as a page for browsers: one file, with charts of memory, levels, nodes and log.",
+)
+OVERLAY = file(
+    "--overlay", "DIR", "Write what every node costs for Model Explorer: a file of node data per metric."
 )
 _RAM = shared("--ram", metavar="SIZE", help="RAM budget, like 200KB (1000) or 64KiB (1024).")
 _OTHER_BUDGETS = (
@@ -55,24 +54,17 @@ _OTHER_BUDGETS = (
     shared("--macs", metavar="COUNT", help="Budget for the MACs of the largest level, like 2.5M."),
     shared("--latency", metavar="TIME", help="Budget for one inference of the largest level, like 50ms."),
     shared("--levels", metavar="LIST", help="Level names: ceilings in percent of the MACs, like 25,50,75,100."),
-    shared(
-        "--resident",
-        type=click.Choice(["all", "one"]),
-        default="all",
-        show_default=True,
-        help="Levels that are ready at the same time.",
-    ),
-    shared(
+    choice("--resident", Resident, "Levels that are ready at the same time.", Resident.ALL),
+    choice(
         "--share",
-        type=click.Choice(["strided", "copies"]),
-        default="strided",
-        show_default=True,
-        help="Read shared weights in place by redsc's kernels, or copy what TFLM's own cannot share.",
+        Sharing,
+        "Read shared weights in place by redsc's kernels, or copy what TFLM's own cannot share.",
+        Sharing.STRIDED,
     ),
-    shared(
+    choice(
         "--cache",
-        type=click.Choice(["none", "rp2040", "esp32-s3", "stm32f7", "stm32h7"]),
-        help="The flash's cache: the C engine's weights pass it in the order that suits it. Else the target's.",
+        FlashCache,
+        "The flash's cache: the C engine's weights pass it in the order that suits it. Else the target's.",
     ),
     shared("--freeze", metavar="SPACE", multiple=True, help="Keep the width of a channel space. Repeatable."),
     shared(
@@ -87,81 +79,78 @@ _OTHER_BUDGETS = (
         help="The part of the image that all levels, or one, see: top, left, height, width. Repeatable.",
     ),
 )
-SHAPE = shared(
-    "--shape",
-    metavar="INPUT=SIZES",
-    multiple=True,
-    help="Sizes that an ONNX file leaves open, like image=1,3,48,192. Repeatable.",
+_READING = (  # what a model file is read with
+    shared(
+        "--shape",
+        metavar="INPUT=SIZES",
+        multiple=True,
+        help="Sizes that an ONNX file leaves open, like image=1,3,48,192. Repeatable.",
+    ),
+    shared(
+        "--state",
+        metavar="INPUT=OUTPUT",
+        multiple=True,
+        help="An input that takes an output of the inference before: it becomes a variable, zero at first."
+        " Repeatable.",
+    ),
+    shared(
+        "--signature",
+        metavar="NAME",
+        help="Which network of a TFLite file with several. Else the only one, or the first.",
+    ),
+    choice(
+        "--recurrent",
+        Recurrent,
+        "An LSTM of an ONNX file is one operator where that computes the same, or many for every step.",
+        Recurrent.OP,
+    ),
 )
-STATE = shared(
-    "--state",
-    metavar="INPUT=OUTPUT",
-    multiple=True,
-    help="An input that takes an output of the inference before: it becomes a variable, zero at first. Repeatable.",
-)
-SIGNATURE = shared(
-    "--signature",
-    metavar="NAME",
-    help="Which network of a TFLite file with several. Else the only one, or the first.",
-)
-RECURRENT = shared(
-    "--recurrent",
-    type=click.Choice(["op", "unroll"]),
-    default="op",
-    show_default=True,
-    help="An LSTM of an ONNX file is one operator where that computes the same, or many for every step.",
-)
-_NETWORK_FLAGS = (  # on them the network depends, and with it what a container is compared with
-    SHAPE,
-    STATE,
-    SIGNATURE,
-    RECURRENT,
+_NETWORK = (  # on them the network depends, and with it what a container is compared with
+    *_READING,
     shared(
         "--target",
         metavar="NAME",
         help="The board, or a .toml file about one: it gives what --ram, --flash, --kernels and --cache do not.",
     ),
-    shared(
+    file(
         "--cost-table",
-        type=click.Path(),
-        metavar="FILE",
-        help="What inferences cost on the target: `redsc measure` makes such a file. Else the target's own tables.",
+        "FILE",
+        "What inferences cost on the target: `redsc measure` makes such a file. Else the target's own tables.",
     ),
-    _KERNELS,
-    shared(
+    choice(
+        "--kernels",
+        TFLM_KERNELS,
+        "The firmware's kernels: where results may lie over operands. Without it the target's, else safe.",
+    ),
+    choice(
         "--backend",
-        type=click.Choice(["tflm", "c"]),
-        default="tflm",
-        show_default=True,
-        help="Firmware for TensorFlow Lite Micro, or C that needs no interpreter.",
+        Backend,
+        "Firmware for TensorFlow Lite Micro, or C that needs no interpreter.",
+        Backend.TFLM,
     ),
-    shared(
+    choice(
         "--prefer",
-        type=click.Choice(["speed", "ram"]),
-        default="speed",
-        show_default=True,
-        help="What the C engine's working buffers are for: fast kernels, or the least arena.",
+        Prefer,
+        "What the C engine's working buffers are for: fast kernels, or the least arena.",
+        Prefer.SPEED,
     ),
     shared("--int8-io", is_flag=True, help="Drop conversions from and to float at the borders of an int8 model."),
-    shared(
+    file(
         "--data",
-        type=click.Path(path_type=Path),
-        metavar="FILE.npz",
-        help="Samples `x`, maybe labels `y`: a float model becomes int8, levels are recovered and measured.",
+        "FILE.npz",
+        "Samples `x`, maybe labels `y`: a float model becomes int8, levels are recovered and measured.",
     ),
-    shared(
+    choice(
         "--importance",
-        type=click.Choice(["auto", "energy", "weights", "taylor"]),
-        default="auto",
-        show_default=True,
-        help="Which channels go first; auto: those of the least energy on the data, else of the least weights.",
+        Importance,
+        "Which channels go first; auto: those of the least energy on the data, else of the least weights.",
+        Importance.AUTO,
     ),
-    shared(
+    choice(
         "--recover",
-        type=click.Choice(["nested", "private", "off"]),
-        default="nested",
-        show_default=True,
-        help="What may change to repair levels: all weights, what levels do not share, or nothing.",
+        (Recovery.NESTED, Recovery.PRIVATE, Recovery.OFF),
+        "What may change to repair levels: all weights, what levels do not share, or nothing.",
+        Recovery.NESTED,
     ),
     shared("--protect-full", is_flag=True, help="Keep the weights of slot 0: a second bank for the others."),
     shared("--tune", is_flag=True, help="Distil all levels from the original (needs redsc[tune])."),
@@ -173,51 +162,47 @@ _NETWORK_FLAGS = (  # on them the network depends, and with it what a container 
     shared("--no-cache", is_flag=True, help="Keep nothing on disk for the next time."),
     shared("--no-quantize", is_flag=True, help="Keep a float model float."),
     shared("--keep-float", metavar="NODE", multiple=True, help="Keep an operator float. Repeatable."),
-    shared(
-        "--calibration",
-        type=click.Choice(["minmax", "percentile", "entropy"]),
-        default="percentile",
-        show_default=True,
-        help="How the data give the ranges of activations.",
-    ),
-    shared(
+    choice("--calibration", Calibration, "How the data give the ranges of activations.", Calibration.PERCENTILE),
+    choice(
         "--dense-weights",
-        type=click.Choice(["auto", "per-tensor", "per-channel"]),
-        default="auto",
-        show_default=True,
-        help="Scales of a dense layer's weights; auto: per channel where it halves their noise.",
+        DenseScales,
+        "Scales of a dense layer's weights; auto: per channel where it halves their noise.",
+        DenseScales.AUTO,
     ),
 )
 
 
-def budget_flags(command: Callable[..., None]) -> Callable[..., None]:
+def budget_flags(command: Command) -> Command:
     """Give a command the flags that bound and name its levels."""
     return _with_flags(command, (_RAM, *_OTHER_BUDGETS))
 
 
-def other_budget_flags(command: Callable[..., None]) -> Callable[..., None]:
+def other_budget_flags(command: Command) -> Command:
     """Give a command `budget_flags` without the one for RAM."""
     return _with_flags(command, _OTHER_BUDGETS)
 
 
-def select_flags(command: Callable[..., None]) -> Callable[..., None]:
+def select_flags(command: Command) -> Command:
     """Give a command the flags that say how its levels are chosen."""
     return _with_flags(command, SELECT_FLAGS)
 
 
-def search_flags(command: Callable[..., None]) -> Callable[..., None]:
+def search_flags(command: Command) -> Command:
     """Give a command the flags that some selectors ask besides."""
     return _with_flags(command, SEARCH_FLAGS)
 
 
-def network_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the flags on which the networks of its levels depend."""
-    return _with_flags(command, _NETWORK_FLAGS)
+def reading_flags(command: Command) -> Command:
+    """Give a command the flags with which a model file is read."""
+    return _with_flags(command, _READING)
 
 
-def _with_flags(
-    command: Callable[..., None], flags: Sequence[Callable[[Callable[..., None]], Callable[..., None]]]
-) -> Callable[..., None]:
+def network_flags(command: Command) -> Command:
+    """Give a command the flags on which the networks of its levels depend, those of reading among them."""
+    return _with_flags(command, _NETWORK)
+
+
+def _with_flags(command: Command, flags: Sequence[Flag]) -> Command:
     for flag in reversed(flags):
         command = flag(command)
     return command

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import click
 
-from redsc.cli.verb import shared
+from redsc.cli.option import Flag, file, shared
 from redsc.errors import UsageError, did_you_mean
 from redsc.passes import SELECTORS
 
 __all__ = ["SEARCH_FLAGS", "SELECT_FLAGS", "parse_selectors"]
-
-Flag = Callable[[Callable[..., None]], Callable[..., None]]
 
 
 def _count(flag: str, least: int, default: int, text: str) -> Flag:
@@ -23,12 +18,7 @@ def _count(flag: str, least: int, default: int, text: str) -> Flag:
 
 SEARCH_FLAGS: tuple[Flag, ...] = (
     shared("--ratio", type=float, metavar="SHARE", help="ratios: cut this share of every space's channels."),
-    shared(
-        "--ratios",
-        type=click.Path(path_type=Path),
-        metavar="FILE.toml",
-        help='ratios: cut what the file says, a line "SPACE" = SHARE each.',
-    ),
+    file("--ratios", "FILE.toml", 'ratios: cut what the file says, a line "SPACE" = SHARE each.'),
     shared(
         "--step",
         metavar="PERCENT",
@@ -41,7 +31,7 @@ SEARCH_FLAGS: tuple[Flag, ...] = (
     _count("seed", 0, 0, "genetic: where its chance begins."),
 )
 SELECT_FLAGS: tuple[Flag, ...] = (
-    shared("--plan", type=click.Path(path_type=Path), help="Use this plan instead of searching one."),
+    file("--plan", None, "Use this plan instead of searching one."),
     shared(
         "--select",
         type=click.Choice(list(SELECTORS)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -13,15 +12,9 @@ from redsc.cli.print_config import config_lines
 from redsc.cli.terminal import is_verbose, say, set_verbosity
 from redsc.colors import choose_color
 
-__all__ = ["Verb", "shared"]
+__all__ = ["Verb"]
 
 _PRINT = "--print-config"
-
-
-def shared(*names: str, **attributes: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return what `click.option` does, but one option for all commands: to make hundreds takes time."""
-    option = click.Option(names, **attributes)
-    return click.option(*names, cls=lambda *_names, **_attributes: option)  # type: ignore[arg-type]
 
 
 class Verb(click.Command):

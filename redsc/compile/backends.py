@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from redsc.budgets import Budgets, Sharing
+from redsc.budgets import Budgets
+from redsc.choices import Emit, Sharing
 from redsc.codegen.arduino import arduino_files
 from redsc.codegen.c_files import render_c_files
 from redsc.codegen.container import Container, build_container
@@ -19,7 +20,7 @@ from redsc.cost.flash import kernel_bytes
 from redsc.engine.size import engine_size
 from redsc.formats import write_models
 from redsc.ir import Graph
-from redsc.options import Emit, Options
+from redsc.options import Options
 from redsc.passes.levels import Levels
 from redsc.passes.slice.strided import as_stock, slot_graphs
 from redsc.progress import Progress

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost.latency.shape import layer_shape
 from redsc.engine.rows import emit_calls
 from redsc.engine.shared import find_shared

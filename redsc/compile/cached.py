@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from redsc.budgets import Budgets
+from redsc.choices import FlashCache
 from redsc.compile.choice import Choice
 from redsc.cost.cache import CACHES
 from redsc.cost.memory import NetworkMemory, measure_memory, resident_bytes
@@ -15,7 +16,6 @@ from redsc.engine.rows import refusals
 from redsc.ir import Graph
 from redsc.progress import Progress
 from redsc.report.data import CacheLevel, CacheReport
-from redsc.targets import FlashCache
 
 __all__ = ["order_for_cache"]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from redsc.choices import Recovery
 from redsc.compile.prepare import Prepared
 from redsc.errors import Diagnostic
 from redsc.formats import Model
 from redsc.ir import Graph, keeps_state
-from redsc.options import Options, Recovery
+from redsc.options import Options
 from redsc.passes.base import Log
 from redsc.passes.levels import Levels, choose_levels
 from redsc.passes.losses.study import Study

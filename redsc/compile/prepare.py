@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels, Recurrent
 from redsc.cost.macs import graph_macs
 from redsc.engine.rows import refusals
 from redsc.errors import LimitExceeded
 from redsc.formats import Model, load_model
 from redsc.ir import Graph, Shape, keeps_state
 from redsc.limits import DEFAULT_LIMITS, Limits
-from redsc.options import Options, Recurrent
+from redsc.options import Options
 from redsc.passes import SIMPLIFY
 from redsc.passes.base import Log, load_pass, run_passes
 from redsc.passes.levels import pose_levels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from redsc.budgets import Kernels, Sharing
+from redsc.choices import Kernels, Sharing
 from redsc.codegen.container import is_container, slot_bytes, slot_count
 from redsc.codegen.oracles import Verification, verify_levels, verify_slots
 from redsc.compile.artefact import verify_whole

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost.liveness import working_sets
 from redsc.cost.memory import measure_memory
 from redsc.cost.order import order_free_bound, order_problem, reuse_distance, unas_peak_bytes

@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 
-from redsc.budgets import Budgets, Kernels, Resident
+from redsc.budgets import Budgets
+from redsc.choices import Kernels, Resident
 from redsc.codegen.oracles import Verification
 from redsc.cost.latency import LatencyTable, find_latency_table
 from redsc.cost.macs import graph_macs

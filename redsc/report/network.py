@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import chain, repeat
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost.latency import LatencyTable
 from redsc.cost.memory import NetworkMemory, placed_buffers
 from redsc.ir import Graph, Node, Shape, op_def

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from redsc.choices import FlashCache
 from redsc.report.terminal import print_table
-from redsc.targets import CostTable, Evidence, FlashCache, Rates, Target, tables_of
+from redsc.targets import CostTable, Evidence, Rates, Target, tables_of
 from redsc.units import kibibytes, size_with_unit
 
 __all__ = ["print_target", "print_targets", "targets_dict"]

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.codegen.oracles import Verification
 from redsc.colors import uses_color
 from redsc.errors import printable

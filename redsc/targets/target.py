@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from redsc.choices import FlashCache
 from redsc.targets.grid import Grid
 
 __all__ = ["WORK_KINDS", "CostTable", "Evidence", "FlashCache", "Rates", "Target"]
@@ -16,16 +17,6 @@ WORK_KINDS = ("macs", "results", "windows", "operands", "channels", "calls")
 
 Rates = Mapping[str, Mapping[str, int]]
 """By op, or `other`: thousandths of a unit for one of each kind of work."""
-
-
-class FlashCache(Enum):
-    """The cache between flash and core: for which one the C engine orders its reads (`redsc.cost.cache`)."""
-
-    NONE = "none"
-    RP2040 = "rp2040"
-    ESP32_S3 = "esp32-s3"
-    STM32F7 = "stm32f7"
-    STM32H7 = "stm32h7"
 
 
 class Evidence(Enum):

@@ -18,6 +18,7 @@ from redsc.cli.flags import (
     search_flags,
     select_flags,
 )
+from redsc.cli.option import json_flag
 from redsc.cli.terminal import is_quiet, say, waiting
 from redsc.cli.verb import Verb
 
@@ -73,7 +74,7 @@ def levels(model: Path, spaces: bool, **flags: Any) -> None:
 @search_flags
 @network_flags
 @EVALUATION
-@click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the numbers as JSON.")
+@json_flag("the numbers")
 def compare(model: Path, select: str, json_to: str | None, **flags: Any) -> None:
     """Choose the levels of MODEL by several selectors, side by side.
 
@@ -113,7 +114,7 @@ def compare(model: Path, select: str, json_to: str | None, **flags: Any) -> None
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("sweep"), show_default=True)
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Processes; default: as many as there are cores.")
 @click.option("--scheduler", metavar="ADDRESS", help="Compute on this Dask cluster (needs redsc[cluster]).")
-@click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the numbers as JSON.")
+@json_flag("the numbers")
 def sweep(
     models: tuple[Path, ...],
     ram: str,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from redsc.choices import ArrayForm, Emit
 from redsc.cli.config import config_in_use
 from redsc.cli.flags import (
     EVALUATION,
@@ -21,6 +22,7 @@ from redsc.cli.flags import (
     network_flags,
     select_flags,
 )
+from redsc.cli.option import choice, file, json_flag
 from redsc.cli.terminal import inform, is_quiet, say, waiting
 from redsc.cli.verb import Verb
 
@@ -44,27 +46,19 @@ _EVERYTHING = "*"  # what --explain is about without a name
 @click.option("--max-drop", metavar="PERCENT", help="Leave out levels that lose more, like 2%.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
 @click.option("--name", metavar="NAME", help="Prefix of files and C symbols; default: the model's file name.")
-@click.option(
+@choice(
     "--array",
-    type=click.Choice(["hex", "incbin"]),
-    default="hex",
-    show_default=True,
-    help="The array in NAME.c: numbers, or NAME.tflite itself, read by the assembler (GCC and Clang).",
+    ArrayForm,
+    "The array in NAME.c: numbers, or NAME.tflite itself, read by the assembler (GCC and Clang).",
+    ArrayForm.HEX,
 )
-@click.option(
-    "--emit",
-    type=click.Choice(["files", "arduino"]),
-    default="files",
-    show_default=True,
-    help="What to write: the files, or an Arduino library with a sketch.",
-)
-@click.option(
+@choice("--emit", Emit, "What to write: the files, or an Arduino library with a sketch.", Emit.FILES)
+@file(
     "--depfile",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write for Make and Ninja which files the result depends on; its target is NAME.report.json.",
+    "FILE",
+    "Write for Make and Ninja which files the result depends on; its target is NAME.report.json.",
 )
-@click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the report as JSON.")
+@json_flag("the report")
 @HTML
 @OVERLAY
 @click.option("--dry-run", is_flag=True, help="Do everything but write; say what would be written.")
@@ -176,7 +170,7 @@ def _explanation(artefact: Artefact, options: Options, node: str) -> str:
 @click.command("slice", cls=Verb, epilog="Example: redsc slice out/model.tflite --level 50 -o half.tflite")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--level", required=True, metavar="NAME", help="The level's name, like 50.")
-@click.option("--plan", type=click.Path(path_type=Path), help="The plan; SOURCE is then the model file.")
+@file("--plan", None, "The plan; SOURCE is then the model file.")
 @network_flags
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE.tflite")
 def slice_command(source: Path, level: str, plan: Path | None, output: Path, **flags: Any) -> None:
@@ -197,8 +191,8 @@ def slice_command(source: Path, level: str, plan: Path | None, output: Path, **f
     cls=Verb, epilog="Example: redsc verify out/model.tflite --model model.tflite --plan out/model.plan.json"
 )
 @click.argument("container", type=click.Path(path_type=Path))
-@click.option("--model", type=click.Path(path_type=Path), help="The model file that the container was made of.")
-@click.option("--plan", type=click.Path(path_type=Path), help="The plan that the container was made with.")
+@file("--model", None, "The model file that the container was made of.")
+@file("--plan", None, "The plan that the container was made with.")
 @network_flags
 def verify(container: Path, model: Path | None, plan: Path | None, **flags: Any) -> None:
     """Run every slot of CONTAINER as a check.

@@ -8,18 +8,8 @@ from typing import Any
 
 import click
 
-from redsc.cli.flags import (
-    HTML,
-    MODEL,
-    OVERLAY,
-    RECURRENT,
-    SHAPE,
-    SIGNATURE,
-    STATE,
-    budget_flags,
-    network_flags,
-    select_flags,
-)
+from redsc.cli.flags import HTML, MODEL, OVERLAY, budget_flags, network_flags, reading_flags, select_flags
+from redsc.cli.option import file, json_flag
 from redsc.cli.terminal import inform, say, waiting
 from redsc.cli.verb import Verb
 from redsc.errors import UsageError
@@ -29,23 +19,11 @@ __all__ = ["analyze", "completion", "doctor", "measure", "ops", "targets"]
 
 @click.command(cls=Verb, epilog="Example: redsc analyze model.tflite")
 @MODEL
-@SHAPE
-@STATE
-@SIGNATURE
-@RECURRENT
-@click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print the numbers as JSON.")
+@reading_flags
+@json_flag("the numbers")
 @HTML
 @OVERLAY
-def analyze(
-    model: Path,
-    shape: tuple[str, ...],
-    state: tuple[str, ...],
-    signature: str | None,
-    recurrent: str,
-    json_to: str | None,
-    html: Path | None,
-    overlay: Path | None,
-) -> None:
+def analyze(model: Path, json_to: str | None, html: Path | None, overlay: Path | None, **flags: Any) -> None:
     """Say what MODEL needs: RAM, flash, MACs.
 
     RAM is that of TFLM, part by part, with what is live at the peak.
@@ -57,8 +35,7 @@ def analyze(
     from redsc.report.analysis import analyze_model, print_analysis
     from redsc.report.html import render_analysis
 
-    options = Options.parse(shape=shape, state=state, signature=signature, recurrent=recurrent)
-    found = read_as(model, options)
+    found = read_as(model, Options.parse(**flags))
     for item in found.notes:
         say(item.render())
     analysis = analyze_model(found)
@@ -72,20 +49,12 @@ def analyze(
 
 @click.command(cls=Verb, epilog="Example: redsc measure model.tflite --target nano33ble --emit bench")
 @click.argument("model", type=click.Path(path_type=Path), required=False)
-@click.option("--emit", type=click.Path(path_type=Path), metavar="DIR", help="Write the bench's C files there.")
+@file("--emit", "DIR", "Write the bench's C files there.")
 @click.option(
     "--widths", type=click.IntRange(2, 64), default=5, show_default=True, help="Widths per space that it measures."
 )
-@click.option(
-    "--resume",
-    type=click.Path(path_type=Path),
-    metavar="LOG",
-    multiple=True,
-    help="Only what it lacks. Repeatable.",
-)
-@click.option(
-    "--read", type=click.Path(path_type=Path), metavar="LOG", multiple=True, help="Make the table. Repeatable."
-)
+@file("--resume", "LOG", "Only what it lacks. Repeatable.", multiple=True)
+@file("--read", "LOG", "Make the table. Repeatable.", multiple=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE.json", help="Where the table goes.")
 @budget_flags
 @select_flags
@@ -128,7 +97,7 @@ def measure(
 
 @click.command(cls=Verb, epilog="Example: redsc targets nano33ble")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print all that is known as JSON.")
+@json_flag("all that is known")
 def targets(names: tuple[str, ...], json_to: str | None) -> None:
     """List the boards that --target knows.
 
@@ -160,7 +129,7 @@ def ops(markdown: bool) -> None:
 
 
 @click.command(cls=Verb, epilog="Example: redsc doctor")
-@click.option("--json", "json_to", metavar="-", type=click.Choice(["-"]), help="Print all that is known as JSON.")
+@json_flag("all that is known")
 def doctor(json_to: str | None) -> None:
     """Say what is installed here, and what the rest enables."""
     from redsc.report.installation import find_installation, print_installation

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.report.data import LevelReport, Report
 from redsc.report.html.memory import Curve, arena_map, memory_chart
 from redsc.report.html.pareto import Point, scatter
