@@ -26,8 +26,6 @@ from redsc.runtime.data.view import View
 
 __all__ = ["Rules", "fullness_problems", "plan_problems"]
 
-Widths = Mapping[str, int]
-
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -140,7 +138,7 @@ def _order_problems(groups: ChannelGroups, plan: LevelPlan) -> Iterator[str]:
 
 def _width_problems(groups: ChannelGroups, plan: LevelPlan, multiple: int) -> Iterator[str]:
     sizes = {space.name: space.size for space in groups.free}
-    outer: Widths = sizes
+    outer: Mapping[str, int] = sizes
     for level in plan.levels:
         if set(level.widths) != set(sizes):
             yield f"level {level.name} names the spaces {sorted(set(level.widths) ^ set(sizes))} wrongly"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
-from redsc.passes.select.problem import Candidate, Problem, live_spaces
+from redsc.passes.select.problem import Candidate, Problem, Widths, live_spaces
 
-__all__ = ["Accept", "Widths", "fill", "widenings"]
+__all__ = ["Accept", "fill", "widenings"]
 
-Widths = Mapping[str, int]
 Accept = Callable[[Widths], Candidate | None]  # the network with these widths where it keeps all bounds
 Urgency = Callable[[str, int, int], float]  # of a space, its next width and its width now; the least comes first
 

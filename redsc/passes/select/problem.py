@@ -29,7 +29,7 @@ from redsc.passes.spaces.space import ChannelGroups, Space
 from redsc.progress import Progress, silent
 from redsc.runtime.data.view import WHOLE, Size, View
 
-__all__ = ["Candidate", "LevelRequest", "Problem", "Selection", "Solver", "legal_widths", "live_spaces"]
+__all__ = ["Candidate", "LevelRequest", "Problem", "Selection", "Solver", "Widths", "legal_widths", "live_spaces"]
 
 Widths = Mapping[str, int]
 Status = Literal["optimal", "gap", "heuristic", "given"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from redsc.budgets import Resident
 from redsc.passes.select.exact.search import Neighbours
-from redsc.passes.select.problem import Candidate, LevelRequest
+from redsc.passes.select.problem import Candidate, LevelRequest, Widths
 from redsc.passes.select.sums.costs import Costs
 from redsc.passes.select.sums.ram import shared_bytes
 from redsc.passes.select.sums.terms import evaluate
@@ -50,14 +50,14 @@ class Trial:
         problem = self.costs.problem
         return {name: [w for w in problem.legal(name) if w <= most] for name, most in self.most.widths.items()}
 
-    def level(self, widths: Mapping[str, int], skipped: Collection[str]) -> Level:
+    def level(self, widths: Widths, skipped: Collection[str]) -> Level:
         """Return a level without these blocks and those inside; spaces that it has not are as narrow as can be."""
         gone = with_nested(self.costs.problem.blocks, skipped)
         spaces = self.costs.nesting.spaces
         kept = {s: self.options[s][0] if spaces[s] <= set(gone) else width for s, width in widths.items()}
         return self._seeing(kept, gone)
 
-    def _seeing(self, widths: Mapping[str, int], skipped: tuple[str, ...] = ()) -> Level:
+    def _seeing(self, widths: Widths, skipped: tuple[str, ...] = ()) -> Level:
         view = self.request.view
         return Level("", widths, skipped, view.size, view.crop)
 

@@ -22,8 +22,8 @@ from redsc.passes.base import Log, load_pass, run_passes
 from redsc.passes.levels import Levels, choose_levels
 from redsc.passes.schedule import Schedule
 from redsc.passes.select.make_problem import make_problem
+from redsc.passes.select.sums.nesting import Nesting
 from redsc.passes.select.sums.ram import RamModel
-from redsc.passes.select.sums.terms import Nesting
 from redsc.passes.simplify.drop_dead_nodes import DropDeadNodes
 from redsc.passes.slice.selftest import check_permutation
 from redsc.passes.slice.skip import skip_blocks

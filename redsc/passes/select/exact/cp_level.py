@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from redsc.passes.select.problem import Widths
 from redsc.passes.select.sums.costs import Costs
 from redsc.passes.select.sums.flash import Copies
 from redsc.passes.select.sums.terms import Cost, evaluate
@@ -33,7 +34,7 @@ class Slot:
     may_skip: frozenset[str] = frozenset()
     view: View = WHOLE
 
-    def level(self, widths: Mapping[str, int], skipped: tuple[str, ...]) -> Level:
+    def level(self, widths: Widths, skipped: tuple[str, ...]) -> Level:
         """Return the level with these widths and without these blocks; it has no name."""
         return Level("", widths, skipped, self.view.size, self.view.crop)
 
@@ -97,7 +98,7 @@ class LevelModel:
         """Return what a cost cannot exceed."""
         return sum(max(0, *(term.of(*widths) for widths in self._options(term.spaces))) for term in cost)
 
-    def copied(self, copies: Copies, larger: LevelModel | Mapping[str, int]) -> Any:
+    def copied(self, copies: Copies, larger: LevelModel | Widths) -> Any:
         """Return the bytes that are stored anew below a larger level: none where the widths are the same."""
         most = self.most(copies.cost)
         differs, nbytes = self.cp.new_bool_var(""), self.cp.new_int_var(0, most, "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -11,7 +11,7 @@ from redsc.budgets import Resident
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.cost.flash import KERNEL_BYTES
 from redsc.passes.select.exact.cp_level import LevelModel, Slot
-from redsc.passes.select.problem import Candidate
+from redsc.passes.select.problem import Candidate, Widths
 from redsc.passes.select.sums.costs import Costs
 from redsc.passes.select.sums.ram import shared_bytes
 from redsc.passes.select.sums.tail import TailModel
@@ -131,7 +131,7 @@ def _bound_flash(costs: Costs, query: Query, cp: Any, levels: Sequence[LevelMode
         return
     stored: list[Any] = []
     first = query.above[-1].widths if query.above else None
-    chain: list[LevelModel | Mapping[str, int] | None] = [first, *levels]
+    chain: list[LevelModel | Widths | None] = [first, *levels]
     for level, larger in zip(levels, chain, strict=False):
         for copies in flash.copies:
             if larger is None:

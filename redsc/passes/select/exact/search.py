@@ -11,9 +11,9 @@ from redsc.passes.select.exact.narrow import solve_narrowing
 from redsc.passes.select.exact.refine import MOST_OPTIONS, is_coarse, refine, thinned
 from redsc.passes.select.exact.settle import as_networks, is_kept, settle
 from redsc.passes.select.fill import fill
-from redsc.passes.select.problem import Candidate, LevelRequest, Problem
+from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Widths
 from redsc.passes.select.sums.costs import Costs
-from redsc.passes.select.sums.terms import Widths, evaluate
+from redsc.passes.select.sums.terms import evaluate
 from redsc.passes.slice.plan import Level
 
 __all__ = ["Found", "Neighbours", "Search"]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redsc.passes.select.fill import Accept, Widths, fill, widenings
-from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Selection, Solver
+from redsc.passes.select.fill import Accept, fill, widenings
+from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Selection, Solver, Widths
 from redsc.passes.select.shortfall import budget_error, level_misfit
 from redsc.passes.select.slots import levels_below, make_plan
-from redsc.passes.select.sums.terms import Nesting, evaluate, macs_cost
+from redsc.passes.select.sums.macs import macs_cost
+from redsc.passes.select.sums.nesting import Nesting
+from redsc.passes.select.sums.terms import evaluate
 from redsc.passes.slice.plan import ceiling_name
 
 __all__ = ["select_uniform"]

@@ -9,8 +9,10 @@ from statistics import median
 from redsc.passes.select.problem import Candidate, Problem
 from redsc.passes.select.sums.cycles import cycles_cost
 from redsc.passes.select.sums.flash import FlashModel
+from redsc.passes.select.sums.macs import macs_cost
+from redsc.passes.select.sums.nesting import Nesting
 from redsc.passes.select.sums.ram import RamModel
-from redsc.passes.select.sums.terms import Cost, Nesting, macs_cost
+from redsc.passes.select.sums.terms import Cost
 from redsc.passes.slice.plan import Level
 from redsc.runtime.data.view import Size, View
 

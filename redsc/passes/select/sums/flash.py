@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 
 from redsc.cost.flash import KERNEL_BYTES
 from redsc.engine.linear.rows import LINEAR
@@ -18,17 +17,16 @@ from redsc.engine.size import engine_size
 from redsc.formats import shared_constants, write_models
 from redsc.ir import CUSTOM_OPS, Node, Value
 from redsc.passes.select.problem import Candidate, Problem
-from redsc.passes.select.sums.terms import (
-    Cost,
-    Nesting,
+from redsc.passes.select.sums.nesting import Nesting
+from redsc.passes.select.sums.polynomials import (
     Polynomial,
-    Term,
     axis_size,
-    evaluate,
+    axis_sizes,
+    polynomial_at,
     polynomial_cost,
     size_of,
-    touched_spaces,
 )
+from redsc.passes.select.sums.terms import Cost, Term, evaluate, touched_spaces
 from redsc.passes.slice.plan import Level
 from redsc.passes.slice.slice import slice_channels
 from redsc.passes.slice.strided import has_strided
@@ -213,12 +211,9 @@ def _tables(problem: Problem, nesting: Nesting) -> Iterator[tuple[frozenset[str]
 
 def _copied_for(problem: Problem, value: Value) -> frozenset[str]:
     """Return the spaces whose cut is no prefix of a constant: those along an axis after one of several elements."""
-    layouts = problem.groups.axes.get(value.name, {})
-    narrowest = problem.narrowest
     spaces, before = set[str](), 1
-    for axis, size in enumerate(value.type.shape):
-        form = axis_size(problem, layouts[axis]) if axis in layouts else {(): size}
+    for size in axis_sizes(problem, value):
         if before > 1:
-            spaces |= {name for product in form for name in product}
-        before *= sum(factor * prod(narrowest[name] for name in product) for product, factor in form.items())
+            spaces |= {name for product in size for name in product}
+        before *= polynomial_at(size, problem.narrowest)
     return frozenset(spaces)

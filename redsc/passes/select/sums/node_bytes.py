@@ -17,8 +17,9 @@ from redsc.cost.tflm.tail import init_sizes, kernel_of
 from redsc.cost.working import working_bytes
 from redsc.ir import CUSTOM_OPS, Graph, Node, Value, op_def
 from redsc.ir.rules import Grouped, Produces
-from redsc.passes.select.problem import Problem
-from redsc.passes.select.sums.terms import Cost, Nesting, Term, Widths, at_least, touched_spaces
+from redsc.passes.select.problem import Problem, Widths
+from redsc.passes.select.sums.nesting import Nesting
+from redsc.passes.select.sums.terms import Cost, Term, at_least, touched_spaces
 from redsc.passes.slice.slice import slice_channels
 
 __all__ = [

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 
 from redsc.budgets import Kernels, Resident
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
@@ -18,10 +17,12 @@ from redsc.cost.overlap import find_overlaps
 from redsc.cost.tflm.structs import ARM_32, ARM_32_CMSIS_NN
 from redsc.cost.views import find_views
 from redsc.ir import Node, Value
-from redsc.passes.select.problem import Candidate, Problem
+from redsc.passes.select.problem import Candidate, Problem, Widths
+from redsc.passes.select.sums.nesting import Nesting
 from redsc.passes.select.sums.node_bytes import MOST_SPACES, NodeMeasures, node_cost, node_part, spaces_of
+from redsc.passes.select.sums.polynomials import polynomial_at, size_of
 from redsc.passes.select.sums.tail import TailModel
-from redsc.passes.select.sums.terms import Cost, Nesting, Term, Widths, at_least, evaluate, size_of, touched_spaces
+from redsc.passes.select.sums.terms import Cost, Term, at_least, evaluate, touched_spaces
 from redsc.passes.slice.plan import Level
 from redsc.passes.slice.slice import slice_channels
 
@@ -129,7 +130,7 @@ class _Heads:
         size = size_of(self.problem, value, value.type.dtype.itemsize)
 
         def nbytes(widths: Widths) -> int:
-            return aligned(sum(factor * prod(widths[s] for s in product) for product, factor in size.items()))
+            return aligned(polynomial_at(size, widths))
 
         return at_least(self.problem, home, touched_spaces(self.problem, value), nbytes, ALIGNMENT_BYTES)
 

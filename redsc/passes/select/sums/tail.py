@@ -14,8 +14,9 @@ from redsc.cost.tflm.structs import Layout
 from redsc.cost.tflm.tail import init_tail, kernel_of, ports_tail, prepared, stacked
 from redsc.ir import Graph, Node, Value, all_own_states, state_reads
 from redsc.passes.select.problem import Problem
+from redsc.passes.select.sums.nesting import Nesting
 from redsc.passes.select.sums.node_bytes import NodeMeasures, kept_bytes, node_cost
-from redsc.passes.select.sums.terms import Cost, Nesting, Term, evaluate
+from redsc.passes.select.sums.terms import Cost, Term, evaluate
 from redsc.passes.slice.plan import Level
 from redsc.passes.slice.skip import passed_on, skip_blocks
 from redsc.passes.slice.slice import slice_channels
