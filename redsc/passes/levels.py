@@ -133,7 +133,7 @@ def _require_views(problem: Problem, plan: LevelPlan, selector: str) -> None:
 
 def _lossless(graph: Graph, problem: Problem) -> Levels:
     """Return the network as it is: not cut, not even permuted."""
-    whole = problem.candidate(problem.full)
+    whole = problem.whole
     if not problem.fits([whole]):
         raise budget_error(problem, whole, "the model")
     networks = ship([_named(whole, graph, "100")], problem.budgets)

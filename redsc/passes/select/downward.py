@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from redsc.passes.select.exact.search import Found, Neighbours, Search
-from redsc.passes.select.problem import LevelRequest, Problem, Selection, Solver
+from redsc.passes.select.problem import LevelRequest, Problem, Selection
 from redsc.passes.select.shortfall import budget_error, level_misfit
-from redsc.passes.select.slots import levels_below, levels_that_fit, make_plan
-from redsc.passes.slice.plan import ceiling_name
+from redsc.passes.select.slots import heuristic_selection, levels_below, levels_that_fit
 
 __all__ = ["Choose", "choose_exactly", "choose_first", "select_downward"]
 
@@ -39,7 +38,7 @@ def choose_first(problem: Problem, choose: Choose = choose_exactly) -> tuple[str
     best = choose(Search(problem), request, Neighbours())
     if best is None:
         raise budget_error(problem, problem.least, "the narrowest legal network")
-    return ceiling_name(best.levels[0].macs, problem.candidate(problem.full).macs), best
+    return problem.real_name(best.levels[0]), best
 
 
 def select_downward(problem: Problem, choose: Choose) -> Selection:
@@ -66,5 +65,4 @@ def select_downward(problem: Problem, choose: Choose) -> Selection:
             levels += found.levels
     levels[1:] = search.fill(levels[1:], requests, Neighbours(first.levels))
     names = [name, *(request.name for request in requests)]
-    solver = Solver("heuristic", sum(problem.loss(level) for level in levels))
-    return Selection(make_plan(problem, list(zip(names, levels, strict=True))), (*notes, *misfits), solver)
+    return heuristic_selection(problem, list(zip(names, levels, strict=True)), [*notes, *misfits])

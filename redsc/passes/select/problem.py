@@ -21,7 +21,7 @@ from redsc.options import Searching
 from redsc.passes.flash import levels_flash
 from redsc.passes.losses.loss import Losses
 from redsc.passes.slice.nested import sized_level
-from redsc.passes.slice.plan import Level, LevelPlan
+from redsc.passes.slice.plan import Level, LevelPlan, ceiling_name
 from redsc.passes.slice.resize_inputs import image_size, resize_inputs
 from redsc.passes.slice.strided import share_with
 from redsc.passes.spaces.blocks import SkipBlock, outermost_blocks
@@ -148,6 +148,20 @@ class Problem:
         (space,) = (space for space in self.groups.free if space.name == name)
         return legal_widths(space, self.width_multiple)
 
+    @property
+    def whole(self) -> Candidate:
+        """The network of which nothing is cut."""
+        return self.candidate(self.full)
+
+    @property
+    def least(self) -> Candidate:
+        """The network of which nothing can be left out any more, for what the smallest level sees."""
+        return self.least_for(self.requests[-1].view)
+
+    def least_for(self, view: View) -> Candidate:
+        """Return the network of which nothing can be left out any more."""
+        return self.candidate(self.narrowest, [block.name for block in self.blocks], view)
+
     def candidate(self, widths: Widths, skipped: Sequence[str] = (), view: View = WHOLE) -> Candidate:
         """Return the network with these widths, without these blocks, for what it sees; asked twice it is the same.
 
@@ -165,6 +179,10 @@ class Problem:
             )
         return self._cache[key]
 
+    def network(self, level: Level) -> Candidate:
+        """Return the network of a level."""
+        return self.candidate(level.widths, level.skipped, level.view)
+
     def beside(self, first: Candidate) -> Problem:
         """Return the problem of choosing levels below one."""
         return replace(self, first=first, _cache={})
@@ -175,10 +193,9 @@ class Problem:
         return replace(self, graph=resize_inputs(self.graph, size), requests=requests, sizes=(), _cache={})
 
     def networks(self, levels: Sequence[Level]) -> list[Candidate]:
-        """Return the networks of a plan's levels, the largest first."""
-        first = self.candidate(levels[0].widths, levels[0].skipped, levels[0].view)
-        below = self.beside(first)
-        return [first, *(below.candidate(level.widths, level.skipped, level.view) for level in levels[1:])]
+        """Return the networks of a plan's levels, the largest first; the others lie beside it."""
+        first = self.network(levels[0])
+        return [first, *map(self.beside(first).network, levels[1:])]
 
     def shipped(self, graph: Graph) -> Graph:
         """Return a level, or a part of one, as its slot has it."""
@@ -187,14 +204,18 @@ class Problem:
         return share_with(self.first.graph, graph)
 
     @property
-    def least(self) -> Candidate:
-        """The network of which nothing can be left out any more, for what the smallest level sees."""
-        return self.candidate(self.narrowest, [block.name for block in self.blocks], self.requests[-1].view)
-
-    @property
     def image_size(self) -> Size:
         """Height and width of the whole image."""
         return image_size(self.graph)
+
+    def ceiling_macs(self, request: LevelRequest) -> int:
+        """Return the MACs that a level may take: no level takes more than slot 0, which keeps the budget."""
+        most = self.budgets.macs
+        return request.ceiling_macs if most is None else min(request.ceiling_macs, most)
+
+    def real_name(self, level: Candidate) -> str:
+        """Return the percentage of the whole network's MACs that a level takes: its name where it has no other."""
+        return ceiling_name(level.macs, self.whole.macs)
 
     def loss(self, level: Candidate) -> float:
         """Return what a level loses: the sum over its spaces, the (outer) blocks that it skips, and its image."""

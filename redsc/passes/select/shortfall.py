@@ -11,7 +11,6 @@ from redsc.cost.working import working_bytes
 from redsc.errors import BudgetError, Diagnostic
 from redsc.ir import Graph, Value
 from redsc.passes.select.problem import Candidate, LevelRequest, Problem
-from redsc.passes.slice.plan import ceiling_name
 from redsc.units import other_reading, parse_size, size_with_unit
 
 __all__ = ["budget_error", "level_misfit", "levels_above", "peak_lines"]
@@ -33,9 +32,9 @@ def levels_above(problem: Problem, requests: Sequence[LevelRequest], slot0_name:
     """Return the note on levels that are larger than what the budgets allow; none if there are no such levels."""
     if not requests:
         return []
-    full = problem.candidate(problem.full)
-    everything = LevelRequest("100", full.macs)
-    evidence = [text for _, text in _misses(problem, everything, [full], "the whole network")]
+    whole = problem.whole
+    everything = LevelRequest("100", whole.macs)
+    evidence = [text for _, text in _misses(problem, everything, [whole], "the whole network")]
     names = ", ".join(request.name for request in requests)
     if not evidence:
         return [Diagnostic("L104", f"level {names} is left out: it would be the network of level {slot0_name}")]
@@ -77,7 +76,7 @@ def _misses(
         yield "R501", f"{what} needs {problem.ram(levels):,} B of RAM, budget is {budgets.ram_bytes:,} B{written}"
     if budgets.flash_bytes is not None and problem.flash(levels) > budgets.flash_bytes:
         yield "R502", f"{what} needs {problem.flash(levels):,} B of flash, budget is {budgets.flash_bytes:,} B"
-    ceiling = request.ceiling_macs if budgets.macs is None else min(request.ceiling_macs, budgets.macs)
+    ceiling = problem.ceiling_macs(request)
     if levels[-1].macs > ceiling:
         yield "R503", f"{last or what} takes {levels[-1].macs:,} MACs, the ceiling is {ceiling:,}"
     if problem.latency is not None and problem.microseconds(levels[0]) > problem.latency.microseconds:
@@ -117,15 +116,18 @@ def _narrowest(problem: Problem) -> Candidate:
 
 
 def _ram_hint(problem: Problem, candidate: Candidate) -> str:
-    """Return the next action: the other reading of the unit, or the least RAM that would do."""
-    needed, budgets = problem.ram([candidate]), problem.budgets
-    least = problem.ram([_narrowest(problem)])
-    reading = _reading_hint(budgets.ram_text, needed)
+    needed, least = problem.ram([candidate]), problem.ram([_narrowest(problem)])
+    return _size_hint("RAM", problem.budgets.ram_text, needed, least)
+
+
+def _size_hint(what: str, text: str | None, needed: int, least: int) -> str:
+    """Return the next action: the other reading of the unit, or the least that would do."""
+    reading = _reading_hint(text, needed)
     if reading is not None:
         return reading
     if least < needed:
-        return f"{_CUTTING} needs {size_with_unit(least)} of RAM"
-    return f"the least RAM that would do is {size_with_unit(needed)}"
+        return f"{_CUTTING} needs {size_with_unit(least)} of {what}"
+    return f"the least {what} that would do is {size_with_unit(needed)}"
 
 
 def _reading_hint(text: str | None, needed: int) -> str | None:
@@ -139,27 +141,21 @@ def _reading_hint(text: str | None, needed: int) -> str | None:
 
 def _flash_hint(problem: Problem, candidate: Candidate) -> str:
     needed, least = problem.flash([candidate]), problem.flash([_narrowest(problem)])
-    reading = _reading_hint(problem.budgets.flash_text, needed)
-    if reading is not None:
-        return reading
-    if least < needed:
-        return f"{_CUTTING} needs {size_with_unit(least)} of flash"
-    return f"the least flash that would do is {size_with_unit(needed)}"
+    return _size_hint("flash", problem.budgets.flash_text, needed, least)
 
 
 def _macs_hint(problem: Problem, candidate: Candidate) -> str:
-    least, full = _narrowest(problem).macs, problem.candidate(problem.full).macs
-    if least < candidate.macs:
-        return f"{_CUTTING} has {ceiling_name(least, full)} % of the MACs"
-    return f"the narrowest legal network has {ceiling_name(least, full)} % of the MACs"
+    least = _narrowest(problem)
+    start = _CUTTING if least.macs < candidate.macs else _NARROWEST
+    return f"{start} has {problem.real_name(least)} % of the MACs"
 
 
 def _latency_hint(problem: Problem, candidate: Candidate) -> str:
     least = _narrowest(problem)
-    if least.macs < candidate.macs:
-        return f"{_CUTTING} takes {problem.microseconds(least):,} us"
-    return f"the narrowest legal network takes {problem.microseconds(least):,} us"
+    start = _CUTTING if least.macs < candidate.macs else _NARROWEST
+    return f"{start} takes {problem.microseconds(least):,} us"
 
 
-_CUTTING = "--levels 25,50,75,100 cuts channels (unmeasured without --data); the narrowest legal network"
+_NARROWEST = "the narrowest legal network"
+_CUTTING = f"--levels 25,50,75,100 cuts channels (unmeasured without --data); {_NARROWEST}"
 _HINTS = {"R501": _ram_hint, "R502": _flash_hint, "R503": _macs_hint, "R504": _latency_hint}

@@ -12,7 +12,6 @@ from itertools import pairwise, product
 
 from redsc.errors import BudgetError
 from redsc.passes.select.problem import LevelRequest, Problem, Selection, Solver
-from redsc.passes.slice.plan import ceiling_name
 from redsc.runtime.data.view import WHOLE, View
 
 __all__ = ["select_sized"]
@@ -76,8 +75,7 @@ def _least(problem: Problem, requests: _Requests) -> _Rank:
 
 def _rank(problem: Problem, selection: Selection) -> _Rank:
     levels = selection.plan.levels
-    first = problem.candidate(levels[0].widths, levels[0].skipped, levels[0].view)
-    return problem.loss(first), -len(levels), selection.solver.objective or 0.0
+    return problem.loss(problem.network(levels[0])), -len(levels), selection.solver.objective or 0.0
 
 
 def _proof(best: Solver, rivals: list[Solver]) -> Solver:
@@ -95,6 +93,5 @@ def _renamed(problem: Problem, selection: Selection) -> Selection:
     first, *rest = selection.plan.levels
     if first.view == problem.requests[0].view:
         return selection
-    macs = problem.candidate(first.widths, first.skipped, first.view).macs
-    named = replace(first, name=ceiling_name(macs, problem.candidate(problem.full).macs))
+    named = replace(first, name=problem.real_name(problem.network(first)))
     return replace(selection, plan=replace(selection.plan, levels=(named, *rest)))

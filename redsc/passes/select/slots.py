@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from redsc.errors import Diagnostic
-from redsc.passes.select.problem import Candidate, LevelRequest, Problem
+from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Selection, Solver
 from redsc.passes.select.shortfall import level_misfit, levels_above
 from redsc.passes.slice.plan import LevelPlan
 
-__all__ = ["levels_below", "levels_that_fit", "make_plan"]
+__all__ = ["heuristic_selection", "levels_below", "levels_that_fit", "make_plan"]
 
 Named = tuple[str, Candidate]
 
@@ -39,6 +39,12 @@ def levels_that_fit(
         else:
             notes.append(level_misfit(problem, request, beside, least))
     return kept, notes
+
+
+def heuristic_selection(problem: Problem, levels: Sequence[Named], notes: Sequence[Diagnostic]) -> Selection:
+    """Return the selection of named levels, the largest first, of which nothing is proven."""
+    solver = Solver("heuristic", sum(problem.loss(level) for _, level in levels))
+    return Selection(make_plan(problem, levels), tuple(notes), solver)
 
 
 def make_plan(problem: Problem, levels: Sequence[Named]) -> LevelPlan:

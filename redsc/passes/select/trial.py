@@ -73,7 +73,7 @@ class Trial:
     def least(self) -> Candidate | None:
         """The level of which nothing can be left out any more, where it keeps all bounds."""
         problem = self.costs.problem
-        found = problem.candidate(problem.narrowest, [block.name for block in problem.blocks], self.request.view)
+        found = problem.least_for(self.request.view)
         is_light = found.macs <= self.request.ceiling_macs
         return found if is_light and problem.fits([*self.near.above, found, *self.near.below]) else None
 
@@ -82,7 +82,7 @@ class Trial:
         if self.excess(level) > 0:
             return None
         problem = self.costs.problem
-        found = problem.candidate(level.widths, level.skipped, level.view)
+        found = problem.network(level)
         everything = [*self.near.above, found, *self.near.below]
         if problem.fits(everything):
             return found

@@ -87,9 +87,9 @@ def solve(costs: Costs, query: Query, effort: float, hint: Sequence[Level] = ())
 
 def _bound_work(costs: Costs, query: Query, cp: Any, levels: Sequence[LevelModel]) -> None:
     """Bound the MACs of every level, and its cycles: what is nested in the first takes no longer than that."""
-    most, latency = costs.problem.budgets.macs, costs.problem.latency
+    latency = costs.problem.latency
     for level, slot in zip(levels, query.slots, strict=True):
-        cp.add(level.sum(level.costs.macs) <= (slot.ceiling_macs if most is None else min(slot.ceiling_macs, most)))
+        cp.add(level.sum(level.costs.macs) <= slot.ceiling_macs)
         if level.costs.cycles is not None and latency is not None:
             cp.add(level.sum(level.costs.cycles) <= latency.millicycles)
 

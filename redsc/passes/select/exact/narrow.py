@@ -94,10 +94,10 @@ def _room(costs: Costs, query: Query) -> int | None:
 
 def _program(costs: Costs, slot: Slot) -> DynamicProgram | None:
     costs = costs.at(slot.view)
-    most = costs.problem.budgets.macs
     tail = [term for stack in costs.ram.tail.stacks for term in stack] if costs.ram else []
-    ceiling = slot.ceiling_macs if most is None else min(slot.ceiling_macs, most)
-    return DynamicProgram.of(_choices(costs, slot), costs.macs, tuple(tail), tuple(_losses(costs, slot)), ceiling)
+    return DynamicProgram.of(
+        _choices(costs, slot), costs.macs, tuple(tail), tuple(_losses(costs, slot)), slot.ceiling_macs
+    )
 
 
 def _choices(costs: Costs, slot: Slot) -> Choices:

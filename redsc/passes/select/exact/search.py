@@ -111,7 +111,7 @@ class Search:
         names = (block.name for block in self.problem.blocks)
         legal = {s: [w for w in self.problem.legal(s) if least[s] <= w <= most[s]] for s in self.problem.full}
         return Slot(
-            request.ceiling_macs,
+            self.problem.ceiling_macs(request),
             {space: thinned(widths) for space, widths in legal.items()},
             frozenset(near.above[-1].skipped if near.above else ()),
             frozenset(near.inner.skipped if near.inner else names),

@@ -24,7 +24,7 @@ _CLOSE = 0.002  # a share of the loss that is not worth them
 
 def as_networks(problem: Problem, levels: Sequence[Level]) -> tuple[Candidate, ...]:
     """Return the networks of levels."""
-    return tuple(problem.candidate(level.widths, level.skipped, level.view) for level in levels)
+    return tuple(map(problem.network, levels))
 
 
 def is_kept(problem: Problem, query: Query, levels: Sequence[Candidate]) -> bool:

@@ -12,7 +12,6 @@ from redsc.limits import DEFAULT_LIMITS
 from redsc.passes.select.problem import Problem, Selection, Solver
 from redsc.passes.select.shortfall import budget_error
 from redsc.passes.select.slots import make_plan
-from redsc.passes.slice.plan import ceiling_name
 
 __all__ = ["select_ratios"]
 
@@ -35,8 +34,9 @@ def select_ratios(problem: Problem) -> Selection:
     level = problem.candidate(widths, view=problem.requests[0].view)
     if not problem.fits([level]):
         raise budget_error(problem, level, "the network with these ratios")
-    name = ceiling_name(level.macs, problem.candidate(problem.full).macs)
-    return Selection(make_plan(problem, [(name, level)]), (), Solver("given", problem.loss(level)))
+    return Selection(
+        make_plan(problem, [(problem.real_name(level), level)]), (), Solver("given", problem.loss(level))
+    )
 
 
 def _width(problem: Problem, name: str, ratio: float) -> int:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from redsc.passes.select.downward import choose_exactly, choose_first, select_downward
 from redsc.passes.select.exact.search import Neighbours, Search
-from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Selection, Solver
+from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Selection
 from redsc.passes.select.shortfall import level_misfit
-from redsc.passes.select.slots import levels_below, make_plan
+from redsc.passes.select.slots import heuristic_selection, levels_below
 
 __all__ = ["select_bottom_up", "select_top_down"]
 
@@ -37,8 +37,7 @@ def select_bottom_up(problem: Problem) -> Selection:
             levels = [*found.levels, *levels]
     levels = list(search.fill(levels, requests, Neighbours(first.levels)))
     named = [(name, first.levels[0]), *zip((request.name for request in requests), levels, strict=True)]
-    solver = Solver("heuristic", sum(problem.loss(level) for _, level in named))
-    return Selection(make_plan(problem, named), tuple(notes), solver)
+    return heuristic_selection(problem, named, notes)
 
 
 def select_top_down(problem: Problem) -> Selection:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from redsc.passes.select.fill import Accept, fill, widenings
-from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Selection, Solver, Widths
+from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Selection, Widths
 from redsc.passes.select.shortfall import budget_error, level_misfit
-from redsc.passes.select.slots import levels_below, make_plan
+from redsc.passes.select.slots import heuristic_selection, levels_below
 from redsc.passes.select.sums.macs import macs_cost
 from redsc.passes.select.sums.nesting import Nesting
 from redsc.passes.select.sums.terms import evaluate
-from redsc.passes.slice.plan import ceiling_name
 
 __all__ = ["select_uniform"]
 
@@ -46,9 +45,7 @@ def select_uniform(problem: Problem) -> Selection:
             notes.append(level_misfit(problem, item, [slot0, *smaller], narrow))
         else:
             chosen.insert(0, (item.name, found))
-    levels = [(name, slot0), *chosen]
-    solver = Solver("heuristic", sum(problem.loss(level) for _, level in levels))
-    return Selection(make_plan(problem, levels), tuple(notes), solver)
+    return heuristic_selection(problem, [(name, slot0), *chosen], notes)
 
 
 def _keeping(
@@ -97,4 +94,4 @@ def _slot0_name(problem: Problem, request: LevelRequest, slot0: Candidate) -> st
     unbounded = _widest(problem, slot0.widths, problem.full, accept)
     if unbounded is not None and unbounded.widths == slot0.widths:
         return request.name
-    return ceiling_name(slot0.macs, problem.candidate(problem.full).macs)
+    return problem.real_name(slot0)
