@@ -143,6 +143,10 @@ class Graph:
         """Whether a value is a graph output."""
         return any(value is output for output in self.outputs)
 
+    def is_read(self, value: Value) -> bool:
+        """Whether an operand reads a value, or a graph output is it."""
+        return bool(value.uses) or self.is_output(value)
+
     def is_private(self, value: Value) -> bool:
         """Whether exactly one operand reads a value, and no graph output is it."""
         return len(value.uses) == 1 and not self.is_output(value)
@@ -150,7 +154,7 @@ class Graph:
     def remove(self, node: Node) -> None:
         """Remove a node whose outputs nobody reads."""
         for output in node.outputs:
-            if output.uses or self.is_output(output):
+            if self.is_read(output):
                 raise InternalError(f"cannot remove {node!r}: {output.name!r} is still used")
         _forget_uses(node)
         self.nodes.remove(node)

@@ -189,4 +189,4 @@ def init_subgraphs(model: Any, codes: Sequence[str]) -> Iterator[int]:
 
 
 def _is_used(graph: Graph, node: Node) -> bool:
-    return any(value.uses or graph.is_output(value) for value in node.outputs)
+    return any(map(graph.is_read, node.outputs))

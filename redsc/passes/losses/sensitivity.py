@@ -16,6 +16,7 @@ from redsc.formats import write_tflite
 from redsc.ir import Activation, Add, Array, Graph, Value
 from redsc.passes.losses.absorb import RIDGE, absorb_cut
 from redsc.passes.losses.loss import WORST_LOSS, Losses
+from redsc.passes.simplify.drop_dead_nodes import drop_unread
 from redsc.passes.simplify.fuse_activation import FUSABLE
 from redsc.passes.slice.nested import replace_constants
 from redsc.passes.slice.resize_inputs import resize_inputs
@@ -189,10 +190,9 @@ def _bridge(permuted: Graph, block: SkipBlock, moments: Mapping[str, Moments]) -
     node = result.producer
     assert node is not None
     activation = FUSABLE.get(node.op, getattr(node.attrs, "activation", Activation.NONE))
+    body = list(node.present_inputs())
     graph.rewrite(node, "ADD", [source, shift], Add(activation))
-    for dead in reversed(list(graph.nodes)):
-        if not any(output.uses or graph.is_output(output) for output in dead.outputs):
-            graph.remove(dead)
+    drop_unread(graph, body)
     return graph
 
 

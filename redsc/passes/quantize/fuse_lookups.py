@@ -8,7 +8,7 @@ from typing import ClassVar
 from redsc.budgets import Kernels
 from redsc.ir import LOOKUP, NO_ATTRS, TABLE_SHIFT, TABLE_SIZE, Activation, DType, Graph, Node, Value
 from redsc.passes.base import Exactness, Log, Pass
-from redsc.passes.simplify.drop_dead_nodes import DropDeadNodes
+from redsc.passes.simplify.drop_dead_nodes import drop_unread
 
 __all__ = ["FuseLookups"]
 
@@ -31,22 +31,20 @@ class FuseLookups(Pass):
     preserves: ClassVar[Exactness] = Exactness.BIT_EXACT
 
     def run(self, graph: Graph, log: Log) -> bool:
-        """Look at every GATHER; what nothing reads any more is dropped."""
+        """Look at every GATHER; indices that nothing else reads are dropped."""
         if not self.kernels.are_ours:
             return False
-        fused = [node for node in graph.nodes if self._fuse(graph, node, log)]
-        if fused:
-            DropDeadNodes().run(graph, Log())
-        return bool(fused)
+        return bool([node for node in list(graph.nodes) if self._fuse(graph, node, log)])
 
     def _fuse(self, graph: Graph, node: Node, log: Log) -> bool:
         if node.op != "GATHER" or not _is_table(node.operand(0)):
             return False
-        source = _looked_up(node.operand(1))
+        index = node.operand(1)
+        source = _looked_up(index)
         if source is None or source.type.shape != node.outputs[0].type.shape:
             return False
         graph.rewrite(node, LOOKUP, [source, node.operand(0)], NO_ATTRS)
-        log.change(self.name, node.name, "CAST, ADD and GATHER are one look-up")
+        log.change(self.name, node.name, "CAST, ADD and GATHER are one look-up", drop_unread(graph, [index]))
         return True
 
 

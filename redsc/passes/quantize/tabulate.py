@@ -12,7 +12,7 @@ from redsc.ir import LOOKUP, NO_ATTRS, Array, DType, Graph, Node, TensorType, Va
 from redsc.ir.rules import InPlace
 from redsc.passes.base import Exactness, Log, Pass
 from redsc.passes.quantize.functions import MOST_OPS
-from redsc.passes.simplify.drop_dead_nodes import DropDeadNodes
+from redsc.passes.simplify.drop_dead_nodes import drop_unread
 
 __all__ = ["Tabulate"]
 
@@ -39,10 +39,8 @@ class Tabulate(Pass):
     preserves: ClassVar[Exactness] = Exactness.BIT_EXACT
 
     def run(self, graph: Graph, log: Log) -> bool:
-        """Look at every QUANTIZE; what nothing reads any more is dropped."""
-        done = [node for node in list(graph.nodes) if self._tabulate(graph, node, log)]
-        DropDeadNodes().run(graph, Log())
-        return bool(done)
+        """Look at every QUANTIZE; what only it read of its island is dropped."""
+        return bool([node for node in list(graph.nodes) if self._tabulate(graph, node, log)])
 
     def _tabulate(self, graph: Graph, node: Node, log: Log) -> bool:
         if node.op != "QUANTIZE":
@@ -58,9 +56,11 @@ class Tabulate(Pass):
         (source,) = island.sources
         table = Value.constant(graph.unused_name(f"{result.name}.table"), island.table(node), result.type.quant)
         graph.rewrite(node, LOOKUP, [source, table], NO_ATTRS)
-        expand_lookup(graph, node)
+        indices = [value for value in expand_lookup(graph, node) if not value.is_constant]
         node.origin = node.origin or island.nodes[-1].origin
-        log.change(self.name, result.name, f"{len(island.nodes)} float op(s) become a table")
+        less = drop_unread(graph, [real]) - sum(value.type.nbytes for value in indices)
+        text = f"{len(island.nodes)} float op(s) become a table"
+        log.change(self.name, result.name, text, less, table.type.nbytes)
         return True
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from redsc.ir import Graph, Node, op_def
+from redsc.ir import Graph, Node, Value, op_def
 from redsc.passes.base import Exactness, Log, Pass
 
-__all__ = ["DropDeadNodes"]
+__all__ = ["DropDeadNodes", "drop_unread"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,32 @@ class DropDeadNodes(Pass):
         return bool(dead)
 
     def _drop(self, graph: Graph, node: Node, log: Log) -> bool:
-        if op_def(node.op).is_stateful or any(value.uses or graph.is_output(value) for value in node.outputs):
+        if not _is_dead(graph, node):
             return False
         graph.remove(node)
-        log.change(
-            self.name, node.name, f"{node.op} is read by nothing", sum(value.type.nbytes for value in node.outputs)
-        )
+        log.change(self.name, node.name, f"{node.op} is read by nothing", _written(node))
         return True
+
+
+def drop_unread(graph: Graph, values: Iterable[Value]) -> int:
+    """Drop the nodes that make these values as far as nothing reads them any more, and what was for them only.
+
+    Returns:
+        The bytes that are not written any more.
+    """
+    waiting, less = list(values), 0
+    while waiting:
+        node = waiting.pop().producer
+        if node is not None and node in graph.nodes and _is_dead(graph, node):
+            waiting += node.present_inputs()
+            graph.remove(node)
+            less += _written(node)
+    return less
+
+
+def _is_dead(graph: Graph, node: Node) -> bool:
+    return not op_def(node.op).is_stateful and not any(map(graph.is_read, node.outputs))
+
+
+def _written(node: Node) -> int:
+    return sum(value.type.nbytes for value in node.outputs)

@@ -42,7 +42,7 @@ class DropIdentities(Pass):
             return False
         graph.rewrite(node, "RESHAPE", [first.operand(0)], Reshape(node.outputs[0].type.shape))
         log.change(self.name, node.name, f"the {first.op} before it moves nothing")
-        if not middle.uses and not graph.is_output(middle):
+        if not graph.is_read(middle):
             graph.remove(first)
         return True
 

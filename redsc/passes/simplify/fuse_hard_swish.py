@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from redsc.ir import NO_ATTRS, Activation, DType, Graph, Node, Value
 from redsc.passes.base import Exactness, Log, Pass
-from redsc.passes.simplify.drop_dead_nodes import DropDeadNodes
+from redsc.passes.simplify.drop_dead_nodes import drop_unread
 
 __all__ = ["FuseHardSwish"]
 
@@ -34,14 +34,12 @@ class FuseHardSwish(Pass):
     preserves: ClassVar[Exactness] = Exactness.FLOAT_CLOSE
 
     def run(self, graph: Graph, log: Log) -> bool:
-        """Look at each product from its last MUL on; the parts are dropped as dead nodes."""
-        fused = [node for node in graph.nodes[::-1] if _is_product(node) and self._fuse(graph, node, log)]
-        if fused:
-            DropDeadNodes().run(graph, Log())
-        return bool(fused)
+        """Look at each product from its last MUL on; its parts are dropped."""
+        products = [node for node in graph.nodes[::-1] if _is_product(node)]
+        return bool([node for node in products if self._fuse(graph, node, log)])
 
     def _fuse(self, graph: Graph, node: Node, log: Log) -> bool:
-        factors = _factors(graph, node)
+        factors = _factors(graph, node) if graph.is_read(node.outputs[0]) else []
         tensors = [value for value in factors if not value.is_constant]
         numbers = [float(v.data.reshape(-1)[0]) for v in factors if v.data is not None and v.data.size == 1]
         if len(tensors) != 2 or len(numbers) != len(factors) - 2 or abs(prod(numbers) - 1 / 6) > _TOLERANCE:
@@ -53,8 +51,9 @@ class FuseHardSwish(Pass):
         if not graph.is_private(gate):
             log.refuse(self.name, node.name, f"{gate.name!r} is read elsewhere")
             return False
+        parts = list(node.present_inputs())
         graph.rewrite(node, "HARD_SWISH", [source], NO_ATTRS)
-        log.change(self.name, node.name, "x * relu6(x + 3) / 6 is one op")
+        log.change(self.name, node.name, "x * relu6(x + 3) / 6 is one op", drop_unread(graph, parts))
         return True
 
 

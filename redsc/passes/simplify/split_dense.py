@@ -74,7 +74,7 @@ def _pieces(graph: Graph, node: Node) -> dict[Value, range] | None:
         if not isinstance(rule, (Slices, Splits)) or op_def(use.node.op).source(use.node) is not result:
             return None
         parts = zip(use.node.outputs, _parts(use.node, places), strict=True)
-        found |= {value: _rows(part, width, count) for value, part in parts if value.uses or graph.is_output(value)}
+        found |= {value: _rows(part, width, count) for value, part in parts if graph.is_read(value)}
     runs = {value: rows for value, rows in found.items() if rows is not None}
     return runs if len(runs) == len(found) > 0 else None
 
@@ -140,7 +140,7 @@ def _make(graph: Graph, node: Node, piece: Value, rows: range) -> None:
     graph.append(node.op, inputs, [made], node.attrs, origin, before=node)
     for reader in [use.node for use in piece.uses if isinstance(op_def(use.node.op).alias, View)]:
         graph.rewrite(reader, "RESHAPE", [made], Reshape(reader.outputs[0].type.shape))
-    if not piece.uses and not graph.is_output(piece):
+    if not graph.is_read(piece):
         return
     if kind.shape != piece.type.shape:
         shaped = Value(graph.unused_name(piece.name), piece.type)

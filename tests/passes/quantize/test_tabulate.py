@@ -49,7 +49,9 @@ def test_rule_1_an_island_becomes_a_table() -> None:
     assert table.data is not None
     assert table.type.quant == graph.outputs[0].type.quant
     assert np.abs(table.data.astype(int) - TABLE).max() <= 1  # halves round either way
-    assert [entry.render() for entry in log.entries] == ["tabulate: changed y: 2 float op(s) become a table"]
+    assert [entry.render() for entry in log.entries] == [
+        "tabulate: changed y: 2 float op(s) become a table, 12 B less to write, +256 B of constants"
+    ]
 
 
 def test_rule_1_constants_of_one_element_may_have_any_axes() -> None:
