@@ -1,14 +1,12 @@
-"""What the engine's kernels are told of scales: ranges of activations, multipliers, exact integer rescaling."""
+"""What the engine's kernels are told of element types and scales: zero points, and the limits of activations."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import numpy as np
-
 from redsc.engine.call import Call, Emit, Field
 from redsc.formats.tables import CannotTranslate
-from redsc.ir import Activation, Array, DType, Node, Quant, Value
+from redsc.ir import Activation, DType, Node, Quant, Value
 from redsc.ir.activation import float_limits, int8_limits
 
 __all__ = [
@@ -16,10 +14,7 @@ __all__ = [
     "by_type",
     "clamp",
     "clamp_fields",
-    "divide_by_power",
-    "multiply",
     "quant_of",
-    "round_away",
     "zero_points",
 ]
 
@@ -65,28 +60,3 @@ def clamp_fields(output: Value, activation: Activation) -> dict[str, int | float
     is_float = output.type.dtype is DType.FLOAT32
     low, high = float_limits(activation) if is_float else clamp(output, activation)
     return {"minimum": low, "maximum": high}
-
-
-def multiply(values: Array, multiplier: int, shift: int) -> Array:
-    """Return values * multiplier * 2^(shift - 31) as int64, rounded twice as TFLite does.
-
-    Source: MultiplyByQuantizedMultiplier in tensorflow/lite/kernels/internal/common.cc, which wraps to 32 bits
-    after the shift to the left; `values` are int64.
-    """
-    shifted = (values << max(shift, 0)).astype(np.int32).astype(np.int64)
-    high = (shifted * multiplier + (1 << 30)) >> 31
-    return divide_by_power(high, max(-shift, 0))
-
-
-def divide_by_power(values: Array, exponent: int) -> Array:
-    """Return int64 values / 2^exponent, halves away from zero (RoundingDivideByPOT in gemmlowp's fixedpoint.h)."""
-    mask = (1 << exponent) - 1
-    quotients: Array = (values >> exponent) + ((values & mask) > (mask >> 1) + (values < 0))
-    return quotients
-
-
-def round_away(reals: Array) -> Array:
-    """Return finite reals rounded to whole ones, halves away from zero, in their own precision (C's round)."""
-    whole = np.trunc(reals)
-    rounded: Array = whole + np.where(np.abs(reals - whole) >= 0.5, np.sign(reals), 0).astype(reals.dtype)
-    return rounded

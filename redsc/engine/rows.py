@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from redsc.budgets import Kernels
 from redsc.engine.call import Call, Emit
-from redsc.engine.compute.lookup import emit_lookup
+from redsc.engine.compute.lookup import look_up_in_operand
 from redsc.engine.compute.rows import COMPUTE
 from redsc.engine.linear.rows import LINEAR
 from redsc.engine.move.rows import MOVE
@@ -22,7 +22,7 @@ _OF_TFLM = Refusal("only tflite-micro has a kernel for its audio front end")
 ENGINE: Mapping[str, Emit | Refusal] = {
     **COMPUTE,
     **MOVE,
-    LOOKUP: emit_lookup,
+    LOOKUP: look_up_in_operand,
     **dict.fromkeys(FRONT_END_OPS, _OF_TFLM),
 }
 """By op; those of `LINEAR` have weights that levels share, and are told of them."""

@@ -1,4 +1,4 @@
-"""Variables: rows that read and assign them, and the array in which they live on between inferences.
+"""The array in which variables live on between inferences.
 
 What recurrent layers keep for themselves lies there too: in levels of one network under one name, so it is one.
 """
@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from redsc.engine.call import Call, Constant, Emit, State
-from redsc.engine.move.box import copy_state
-from redsc.ir import Array, Graph, Node, TensorType, own_states, starts_anew
+from redsc.engine.call import Constant
+from redsc.ir import Array, Graph, Node, TensorType, op_def, own_states, starts_anew
 
-__all__ = ["STATES", "Variables", "is_even", "lay_out_variables"]
+__all__ = ["Variables", "is_even", "lay_out_variables"]
 
 _ALIGNMENT = 4
 
@@ -57,20 +56,8 @@ def lay_out_variables(graphs: Iterable[Graph]) -> Variables:
 
 def _kept(node: Node) -> Iterator[tuple[str, TensorType, Array | None]]:
     """Yield the variables that a node deals with: what they hold at first is known where they are read."""
-    if node.op in STATES:
+    if op_def(node.op).is_stateful:
         yield node.attrs.variable, node.operand(0).type, node.operand(0).data if node.outputs else None
     for own in () if starts_anew(node) else own_states(node):
         zero = 0 if own.type.quant is None else own.type.quant.zero_point
         yield own.name, own.type, np.full(own.type.shape, zero, own.type.dtype.numpy)
-
-
-def _read(node: Node) -> Iterator[Call]:
-    yield copy_state(State(node.attrs.variable, node.outputs[0].type), node.outputs[0], is_read=True)
-
-
-def _assign(node: Node) -> Iterator[Call]:
-    yield copy_state(State(node.attrs.variable, node.operand(0).type), node.operand(0), is_read=False)
-
-
-STATES: Mapping[str, Emit] = {"READ_VARIABLE": _read, "ASSIGN_VARIABLE": _assign}
-"""By op."""

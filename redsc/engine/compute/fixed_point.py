@@ -1,4 +1,4 @@
-"""gemmlowp's fixed-point functions in numpy, bit for bit: what lookup tables are made of.
+"""TFLite's and gemmlowp's fixed-point arithmetic in numpy, bit for bit: what lookup tables are made of.
 
 A Qn number is an int32 with n bits before the point and 31 - n behind it, kept in int64 here. Sources:
 fixedpoint/fixedpoint.h of gemmlowp, and tensorflow/lite/kernels/internal/common.h for the inverse square root.
@@ -10,10 +10,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from redsc.engine.quant import divide_by_power
 from redsc.ir import Array
 
-__all__ = ["inverse_sqrt", "logistic", "tanh"]
+__all__ = [
+    "divide_by_power",
+    "input_radius",
+    "inverse_sqrt",
+    "logistic",
+    "multiply",
+    "round_away",
+    "tanh",
+]
 
 _ONE = 2**31 - 1  # of a Q0 number
 _EXP_CONSTANT, _THIRD = 1895147668, 715827883  # exp(-1/8), 1/3
@@ -49,6 +56,39 @@ def inverse_sqrt(value: int) -> tuple[int, int]:
         x = _widen(_product(x, 3 << 27) - _product(half, cube), 3)
     multiplier = int(_product(x, _HALF_SQRT_2))
     return (multiplier << -right_shift, 0) if right_shift < 0 else (multiplier, -right_shift)
+
+
+def multiply(values: Array, multiplier: int, shift: int) -> Array:
+    """Return values * multiplier * 2^(shift - 31) as int64, rounded twice as TFLite does.
+
+    Source: MultiplyByQuantizedMultiplier in tensorflow/lite/kernels/internal/common.cc, which wraps to 32 bits
+    after the shift to the left; `values` are int64.
+    """
+    shifted = (values << max(shift, 0)).astype(np.int32).astype(np.int64)
+    high = (shifted * multiplier + (1 << 30)) >> 31
+    return divide_by_power(high, max(-shift, 0))
+
+
+def divide_by_power(values: Array, exponent: int) -> Array:
+    """Return int64 values / 2^exponent, halves away from zero (RoundingDivideByPOT in gemmlowp's fixedpoint.h)."""
+    mask = (1 << exponent) - 1
+    quotients: Array = (values >> exponent) + ((values & mask) > (mask >> 1) + (values < 0))
+    return quotients
+
+
+def round_away(reals: Array) -> Array:
+    """Return finite reals rounded to whole ones, halves away from zero, in their own precision (C's round)."""
+    whole = np.trunc(reals)
+    rounded: Array = whole + np.where(np.abs(reals - whole) >= 0.5, np.sign(reals), 0).astype(reals.dtype)
+    return rounded
+
+
+def input_radius(shift: int, integer_bits: int) -> int:
+    """Return the largest magnitude of an integer that is a Qn number when it is multiplied by 2^shift.
+
+    Source: CalculateInputRadius in tensorflow/lite/kernels/internal/quantization_util.cc.
+    """
+    return int(np.floor((2.0**integer_bits - 1) * 2.0 ** (31 - integer_bits) / 2.0**shift))
 
 
 def _product(a: Array, b: Array | int) -> Array:

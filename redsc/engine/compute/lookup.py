@@ -4,52 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-import numpy as np
-
 from redsc.engine.call import Call, Constant, Emit, Field, Params
-from redsc.engine.compute.fixed_point import inverse_sqrt, logistic, tanh
-from redsc.engine.quant import (
-    INT8_RANGE,
-    by_type,
-    clamp,
-    clamp_fields,
-    divide_by_power,
-    multiply,
-    quant_of,
-    round_away,
-)
+from redsc.engine.compute.int8_tables import INT8_TABLES, int8_table
+from redsc.engine.quant import by_type, clamp_fields
 from redsc.formats.tables import CannotTranslate
-from redsc.ir import Activation, Array, DType, Node, Quant
-from redsc.ir.rescale import multiplier_of
+from redsc.ir import Activation, Array, DType, Node
 
-__all__ = ["LOOKUPS", "emit_lookup", "int8_table", "look_up"]
-
-Table = Callable[[Array, Quant, Quant, Node], Array]
-"""The outputs of all int8 inputs, not clamped, from the inputs as int64, both scales, and the node."""
-
-_EVERY = np.arange(INT8_RANGE[0], INT8_RANGE[1] + 1, dtype=np.int64)
-_INPUT_BITS = 4  # before the point of the inputs of tanh and the logistic function: kernels/tanh.cc
-_SQRT_SHIFT = 20  # RsqrtEvalQuantized in micro/kernels/elementwise.cc
-_INT16_BITS = 15
-
-
-def int8_table(node: Node) -> Array:
-    """Return the int8 outputs of a node of one operand, for the inputs from -128 to 127."""
-    source, result = quant_of(node.operand(0)), quant_of(node.outputs[0])
-    return np.clip(_TABLES[node.op](_EVERY, source, result, node), *INT8_RANGE).astype(np.int8)
-
-
-def emit_lookup(node: Node) -> Iterator[Call]:
-    """Yield the call that looks results up in the node's own table."""
-    table = node.operand(1).data
-    if table is None:
-        raise CannotTranslate("its table is no constant")
-    return _look_up(node, table)
+__all__ = ["LOOKUPS", "look_up", "look_up_in_operand"]
 
 
 def look_up(node: Node) -> Iterator[Call]:
     """Yield the call that looks the results of an int8 node up."""
     return _look_up(node, int8_table(node))
+
+
+def look_up_in_operand(node: Node) -> Iterator[Call]:
+    """Yield the call of an engine's own op, whose table is operand 1."""
+    table = node.operand(1).data
+    if table is None:
+        raise CannotTranslate("its table is no constant")
+    return _look_up(node, table)
 
 
 def _look_up(node: Node, table: Array) -> Iterator[Call]:
@@ -59,125 +33,6 @@ def _look_up(node: Node, table: Array) -> Iterator[Call]:
     }
     operands = (node.operand(0), node.outputs[0])
     yield Call("redsc_lookup_s8", "redsc_lookup.c", Params("redsc_lookup_params", fields), operands)
-
-
-def _requantized(every: Array, source: Quant, result: Quant, _node: Node) -> Array:
-    """micro/kernels/quantize_common.cc."""
-    multiplied = multiply(every - source.zero_point, *multiplier_of(source.scale / result.scale))
-    return multiplied + result.zero_point
-
-
-def _relu(every: Array, source: Quant, result: Quant, _node: Node) -> Array:
-    """micro/kernels/activations_common.cc."""
-    multiplied = multiply(every - source.zero_point, *multiplier_of(_ratio(source, result)))
-    return np.asarray(np.maximum(multiplied, 0) + result.zero_point)
-
-
-def _relu6(every: Array, source: Quant, _result: Quant, node: Node) -> Array:
-    """Only clamps: micro/kernels/activations.h."""
-    low, high = clamp(node.operand(0), Activation.RELU6)
-    return np.asarray(np.clip(every, low, high))
-
-
-def _leaky_relu(every: Array, source: Quant, result: Quant, node: Node) -> Array:
-    """kernels/internal/reference/leaky_relu.h."""
-    steep = source.scale * float(np.float32(node.attrs.alpha)) / result.scale
-    x, sign = every - source.zero_point, -1 if steep < 0 else 1
-    negative = sign * multiply(x, *multiplier_of(abs(steep)))
-    return np.where(x < 0, negative, multiply(x, *multiplier_of(_ratio(source, result)))) + result.zero_point
-
-
-def _abs(every: Array, source: Quant, result: Quant, _node: Node) -> Array:
-    """micro/kernels/elementwise.cc."""
-    magnitude: Array = np.abs(every - source.zero_point)
-    if source.scale != result.scale:
-        magnitude = multiply(magnitude, *multiplier_of(_ratio(source, result)))
-    return magnitude + result.zero_point
-
-
-def _rsqrt(every: Array, source: Quant, result: Quant, _node: Node) -> Array:
-    """micro/kernels/elementwise.cc; of 0 the most, and of what is below 0, where TFLM stops, as well."""
-    root = np.sqrt(np.float32(source.scale)) * np.float32(result.scale)
-    multiplier, shift = multiplier_of(1.0 / float(root))
-
-    def one(value: int) -> int:
-        if value <= 0:
-            return INT8_RANGE[1]
-        inverse, inverse_shift = inverse_sqrt(value)
-        data = multiply(np.array(1), inverse, inverse_shift + _SQRT_SHIFT)
-        return int(multiply(data, multiplier, shift - _SQRT_SHIFT)) + result.zero_point
-
-    return np.array([one(int(value)) for value in every - source.zero_point])
-
-
-def _elu(every: Array, source: Quant, result: Quant, _node: Node) -> Array:
-    """In float32: micro/kernels/elu.cc."""
-    x = np.float32(source.scale) * (every - source.zero_point).astype(np.float32)
-    bent = np.exp(np.minimum(x, 0).astype(np.float64)).astype(np.float32) - np.float32(1)
-    steps = np.where(x < 0, bent, x) * (np.float32(1) / np.float32(result.scale))
-    return round_away(np.clip(steps, -(2.0**23), 2.0**23)).astype(np.int64) + result.zero_point
-
-
-def _sigmoid(every: Array, source: Quant, _result: Quant, _node: Node) -> Array:
-    """kernels/internal/reference/integer_ops/logistic.h."""
-    fixed = divide_by_power(logistic(_widened(every, source), _INPUT_BITS), 31 - 8)
-    return _saturated(every, source, fixed + INT8_RANGE[0])
-
-
-def _tanh(every: Array, source: Quant, _result: Quant, _node: Node) -> Array:
-    """kernels/internal/reference/integer_ops/tanh.h."""
-    return _saturated(every, source, divide_by_power(tanh(_widened(every, source), _INPUT_BITS), 31 - 7))
-
-
-def _widened(every: Array, source: Quant) -> Array:
-    """Return inputs as numbers with four bits before the point; those beyond `_radius` are 0."""
-    x = every - source.zero_point
-    inside = np.where(np.abs(x) < _radius(source), x, 0)
-    return multiply(inside, *multiplier_of(source.scale * 2.0 ** (31 - _INPUT_BITS)))
-
-
-def _saturated(every: Array, source: Quant, values: Array) -> Array:
-    x, radius = every - source.zero_point, _radius(source)
-    return np.select([x <= -radius, x >= radius], [INT8_RANGE[0], INT8_RANGE[1]], values)
-
-
-def _radius(source: Quant) -> int:
-    """CalculateInputRadius in kernels/internal/quantization_util.cc."""
-    _, shift = multiplier_of(source.scale * 2.0 ** (31 - _INPUT_BITS))
-    return int(np.floor((2.0**_INPUT_BITS - 1) * 2.0 ** (31 - _INPUT_BITS) / 2.0**shift))
-
-
-def _hard_swish(every: Array, source: Quant, result: Quant, _node: Node) -> Array:
-    """In int16: kernels/internal/reference/hard_swish.h, micro/kernels/hard_swish_common.cc."""
-    fine = np.float32(1 / 128) * np.float32(source.scale)
-    output, output_shift = _short_multiplier(float(fine / np.float32(result.scale)))
-    gate, gate_shift = _short_multiplier(float(fine / (np.float32(3) / np.float32(32768))))
-    if not -_INT16_BITS <= output_shift <= 0:
-        raise CannotTranslate("the scales of input and output differ too much")
-    x = (every - source.zero_point) * 128
-    value = x
-    if gate_shift > 0:
-        value = _short(value << (gate_shift - 1))
-    value = (value * gate + (1 << 14)) >> _INT16_BITS
-    value = _short(value << 1) if gate_shift > 0 else divide_by_power(value, -gate_shift)
-    opened = ((value + (1 << 15)) >> 1) * ((x * output + (1 << 14)) >> _INT16_BITS)
-    product = np.sign(opened) * (np.abs(opened) >> _INT16_BITS)
-    return divide_by_power(product, -output_shift) + result.zero_point
-
-
-def _short_multiplier(real: float) -> tuple[int, int]:
-    """DownScaleInt32ToInt16Multiplier in kernels/internal/common.h."""
-    multiplier, shift = multiplier_of(real)
-    return min((multiplier + (1 << 15)) >> 16, 2**15 - 1), shift
-
-
-def _short(values: Array) -> Array:
-    return np.clip(values, -(2**15), 2**15 - 1)
-
-
-def _ratio(source: Quant, result: Quant) -> float:
-    """Return the factor between two scales, in float64 as TFLM's wheel computes it."""
-    return source.scale / result.scale
 
 
 def _float(function: str, source: str) -> Emit:
@@ -194,18 +49,6 @@ _MORE_FIELDS: Mapping[str, Callable[[Node], dict[str, int | float]]] = {
     "RELU6": lambda node: clamp_fields(node.outputs[0], Activation.RELU6),
     "LEAKY_RELU": lambda node: {"slope": node.attrs.alpha},
 }
-_TABLES: Mapping[str, Table] = {
-    "RELU": _relu,
-    "RELU6": _relu6,
-    "LEAKY_RELU": _leaky_relu,
-    "ELU": _elu,
-    "HARD_SWISH": _hard_swish,
-    "LOGISTIC": _sigmoid,
-    "TANH": _tanh,
-    "ABS": _abs,
-    "RSQRT": _rsqrt,
-    "QUANTIZE": _requantized,
-}
 _PLAIN, _LIBM = "redsc_unary_f32.c", "redsc_libm_f32.c"
 _FLOATS: Mapping[str, Emit] = {
     "RELU": _float("clamp", _PLAIN),
@@ -216,8 +59,7 @@ _FLOATS: Mapping[str, Emit] = {
 }
 
 LOOKUPS: Mapping[str, Emit] = {
-    **{
-        op: by_type({DType.FLOAT32: row, **({DType.INT8: look_up} if op in _TABLES else {})})
-        for op, row in _FLOATS.items()
-    },
+    op: by_type({DType.FLOAT32: row, **({DType.INT8: look_up} if op in INT8_TABLES else {})})
+    for op, row in _FLOATS.items()
 }
+"""By op."""

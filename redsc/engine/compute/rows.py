@@ -14,11 +14,10 @@ from redsc.engine.compute.quantize import CONVERSIONS
 from redsc.engine.compute.recurrent import RECURRENT
 from redsc.engine.compute.reduce import REDUCTIONS
 from redsc.engine.compute.softmax import SOFTMAX
-from redsc.formats.tables import Refusal
 
 __all__ = ["COMPUTE"]
 
-COMPUTE: Mapping[str, Emit | Refusal] = {
+COMPUTE: Mapping[str, Emit] = {
     **BATCH_MATMUL,
     **COMPARISONS,
     **CONVERSIONS,
@@ -29,3 +28,4 @@ COMPUTE: Mapping[str, Emit | Refusal] = {
     **REDUCTIONS,
     **SOFTMAX,
 }
+"""By op."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from redsc.engine.call import Call, Emit, Field, Params
+from redsc.engine.compute.fixed_point import input_radius
 from redsc.engine.quant import by_type, quant_of
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import DType, Node
@@ -41,15 +42,15 @@ def _log_softmax(node: Node) -> Iterator[Call]:
 
 
 def _logits(node: Node, beta: float) -> dict[str, int]:
-    """Return shape and scaling: PreprocessSoftmaxScaling and CalculateInputRadius in quantization_util.cc."""
+    """Return shape and scaling: PreprocessSoftmaxScaling in kernels/internal/quantization_util.cc."""
     shape, real = _rows(node), beta * quant_of(node.operand(0)).scale * 2.0 ** (31 - _INPUT_BITS)
     if not real > 1:
         raise CannotTranslate("the scale of the input is too small for fixed-point logits")
     if shape["depth"] > _MOST_DEPTH:
         raise CannotTranslate(f"{shape['depth']} elements are more than the {_MOST_DEPTH} that a sum holds")
     multiplier, shift = multiplier_of(min(real, 2.0**31 - 1))
-    radius = np.floor((2.0**_INPUT_BITS - 1) * 2.0 ** (31 - _INPUT_BITS - shift))
-    return {**shape, "multiplier": multiplier, "shift": shift, "least_difference": -int(radius)}
+    least = -input_radius(shift, _INPUT_BITS)
+    return {**shape, "multiplier": multiplier, "shift": shift, "least_difference": least}
 
 
 def _float(function: str) -> Emit:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from redsc.engine.call import Call, Constant, Field, Operand, Params, Part, State
+from redsc.engine.call import Call, Constant, Field, Operand, Params, Part
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Value
 
-__all__ = ["SOURCE", "View", "beginning_at", "copy_state", "move", "turns"]
+__all__ = ["SOURCE", "View", "beginning_at", "copy", "move", "turns"]
 
 SOURCE = "redsc_move.c"
 
@@ -46,10 +46,9 @@ def move(x: Value, y: Value, take: View = _all, put: View = _all) -> Iterator[Ca
     yield Call("redsc_copy", SOURCE, _params(nbytes, outer), operands, is_copy=not outer)
 
 
-def copy_state(state: State, value: Value, *, is_read: bool) -> Call:
-    """Copy a variable to a tensor, or a tensor to a variable."""
-    operands: tuple[Operand, Operand] = (state, value) if is_read else (value, state)
-    return Call("redsc_copy", SOURCE, _params(value.type.nbytes, []), operands)
+def copy(x: Operand, y: Operand, nbytes: int) -> Call:
+    """Copy bytes that lie in a row."""
+    return Call("redsc_copy", SOURCE, _params(nbytes, []), (x, y))
 
 
 def beginning_at(value: Value, start: int) -> Operand:

@@ -9,15 +9,15 @@ from redsc.engine.move.join import JOINS
 from redsc.engine.move.pad import PADS
 from redsc.engine.move.reorder import REORDERS
 from redsc.engine.move.resize import RESIZES
-from redsc.engine.state import STATES
-from redsc.formats.tables import Refusal
+from redsc.engine.move.variables import VARIABLES
 
 __all__ = ["MOVE"]
 
-MOVE: Mapping[str, Emit | Refusal] = {
+MOVE: Mapping[str, Emit] = {
     **JOINS,
     **PADS,
     **REORDERS,
     **RESIZES,
-    **STATES,
+    **VARIABLES,
 }
+"""By op."""

@@ -13,7 +13,7 @@ from redsc.engine.compute.rows import COMPUTE
 from redsc.engine.program import lower_graph
 from redsc.engine.shared import Shared
 from redsc.engine.sources import needed_files
-from redsc.formats.tables import CannotTranslate, Refusal
+from redsc.formats.tables import CannotTranslate
 from redsc.ir import OPS, DType
 from redsc.ir.signatures import Signature
 from tests.firmware.build import CORTEX_M4, FIRMWARE, HOST, HOST_CPP, RISC_V, WARNINGS, XTENSA, Toolchain
@@ -42,7 +42,6 @@ def signatures() -> list[tuple[str, Signature]]:
 
 @pytest.mark.parametrize(("name", "row"), signatures(), ids=str)
 def test_the_sample_of_an_op_is_computed_or_refused(name: str, row: Signature) -> None:
-    assert not isinstance(COMPUTE[name], Refusal)
     graph = sample_graph(name, row)
     if has_kernel(name, row):
         check_equal_to_tflm(graph, samples=sample_inputs(graph))
