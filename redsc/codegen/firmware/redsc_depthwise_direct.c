@@ -11,7 +11,7 @@ typedef struct {
 
 /* A pixel of the result: its window, and the first tap of channel 0. */
 typedef struct {
-  redsc_window window;
+  redsc_depthwise_window window;
   const int8_t *x, *weight;
 } redsc_pixel;
 
@@ -31,7 +31,7 @@ static redsc_span redsc_span_of(int at, int dilation, int kernel, int size) {
 static void redsc_set_pixel(redsc_pixel *pixel, const redsc_depthwise *layer, const int8_t *image, redsc_span rows,
                             redsc_span columns) {
   const int channels = layer->input_channels, line = layer->input_width * channels;
-  redsc_window *window = &pixel->window;
+  redsc_depthwise_window *window = &pixel->window;
   window->rows = columns.count > 0 ? rows.count : 0;
   window->columns = columns.count;
   window->x_column = layer->dilation_w * channels;
@@ -53,7 +53,7 @@ static int8_t redsc_result(const redsc_depthwise *layer, const redsc_channel_pai
 /* Four results from `channel` on, whose inputs lie from channel `input` on, `step` channels apart. */
 static void redsc_put_four(const redsc_depthwise *layer, const redsc_pixel *pixel, int8_t *y, int channel, int input,
                            int step) {
-  const redsc_window *window = &pixel->window;
+  const redsc_depthwise_window *window = &pixel->window;
   const redsc_channel_pair *pair = &layer->channels[channel >> 1];
   const int8_t *x = pixel->x + input, *weight = pixel->weight + channel;
   const int32_t zero_point = window->zero_point;
@@ -78,7 +78,7 @@ static void redsc_put_four(const redsc_depthwise *layer, const redsc_pixel *pixe
 }
 
 static void redsc_put_one(const redsc_depthwise *layer, const redsc_pixel *pixel, int8_t *y, int channel, int input) {
-  const redsc_window *window = &pixel->window;
+  const redsc_depthwise_window *window = &pixel->window;
   const int8_t *x = pixel->x + input, *weight = pixel->weight + channel;
   const int32_t zero_point = window->zero_point;
   uint32_t sum = 0;

@@ -7,7 +7,7 @@
 
 #include "redsc_assembly.h"
 
-typedef char redsc_window_has_8_words[sizeof(redsc_window) == 32 ? 1 : -1];
+typedef char redsc_depthwise_window_has_8_words[sizeof(redsc_depthwise_window) == 32 ? 1 : -1];
 typedef char redsc_channel_pair_has_5_words[sizeof(redsc_channel_pair) == 20 ? 1 : -1];
 
 /* On the stack: the rows to go, the arguments r0 ... r3, nine registers, and the other two arguments. */
@@ -89,7 +89,7 @@ typedef char redsc_channel_pair_has_5_words[sizeof(redsc_channel_pair) == 20 ? 1
 
 #define FOURS_OF(name, tap, x_step) \
   REDSC_ASSEMBLY void name(REDSC_UNUSED const int8_t *x, REDSC_UNUSED const int8_t *weight, \
-                           REDSC_UNUSED const redsc_window *window, REDSC_UNUSED int8_t *y, \
+                           REDSC_UNUSED const redsc_depthwise_window *window, REDSC_UNUSED int8_t *y, \
                            REDSC_UNUSED const redsc_channel_pair *pairs, REDSC_UNUSED int32_t fours) { \
     __asm__(ENTER BEGIN tap NEXT_TAP LEAVE(x_step)); \
   }

@@ -34,8 +34,7 @@ static void redsc_div_row_s8(const void *params, const void *a, const void *b, v
   int8_t *to = (int8_t *)y, *end = to + p->rows.length;
   while (to != end) {
     const int32_t steps = redsc_quotient(p, *x - p->a_zero_point, *w - p->b_zero_point);
-    const int32_t value = steps + p->y_zero_point, floored = value < p->minimum ? p->minimum : value;
-    *to++ = (int8_t)(floored > p->maximum ? p->maximum : floored);
+    *to++ = (int8_t)redsc_clamp(steps + p->y_zero_point, p->minimum, p->maximum);
     x += p->rows.a_step;
     w += p->rows.b_step;
   }

@@ -1,5 +1,5 @@
 /*
- * redsc: how integer sums are rescaled. This file carries no licence obligation.
+ * redsc: how integer sums are rescaled, and clamped. This file carries no licence obligation.
  */
 #ifndef REDSC_MULTIPLY_H
 #define REDSC_MULTIPLY_H
@@ -32,6 +32,11 @@ static inline int32_t redsc_multiply(uint32_t sum, int32_t multiplier, int32_t s
   const int32_t high = (int32_t)((product + (1 << 30)) >> 31);
   const int32_t mask = (int32_t)((1u << right) - 1u);
   return (high >> right) + ((high & mask) > (mask >> 1) + (high < 0));
+}
+
+static inline int32_t redsc_clamp(int32_t value, int32_t minimum, int32_t maximum) {
+  const int32_t floored = value < minimum ? minimum : value;
+  return floored > maximum ? maximum : floored;
 }
 
 #ifdef __cplusplus

@@ -11,9 +11,7 @@
 static inline int8_t redsc_mean_output_s8(const redsc_mean_params_s8 *params, int32_t sum) {
   const uint32_t shifted = (uint32_t)sum - (uint32_t)params->zero_sum;
   const uint32_t steps = (uint32_t)redsc_multiply(shifted, params->multiplier, params->shift);
-  const int32_t value = redsc_signed(steps + (uint32_t)params->zero_point);
-  const int32_t floored = value < -128 ? -128 : value;
-  return (int8_t)(floored > 127 ? 127 : floored);
+  return (int8_t)redsc_clamp(redsc_signed(steps + (uint32_t)params->zero_point), -128, 127);
 }
 
 void redsc_mean_s8(const redsc_mean_params_s8 *params, const int8_t *x, int8_t *y) {

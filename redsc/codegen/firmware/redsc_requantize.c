@@ -10,9 +10,7 @@
 static int32_t redsc_requantized(const redsc_requantize_params *params, int32_t x, int32_t minimum, int32_t maximum) {
   const uint32_t steps = (uint32_t)x - (uint32_t)params->x_zero_point;
   const uint32_t scaled = (uint32_t)redsc_multiply(steps, params->multiplier, params->shift);
-  const int32_t value = redsc_signed(scaled + (uint32_t)params->y_zero_point);
-  const int32_t floored = value < minimum ? minimum : value;
-  return floored > maximum ? maximum : floored;
+  return redsc_clamp(redsc_signed(scaled + (uint32_t)params->y_zero_point), minimum, maximum);
 }
 
 /* Defines a kernel by both types, and the limits of its results. */

@@ -61,11 +61,6 @@ static inline int32_t redsc_shift_right(int32_t high, uint32_t rounding, int32_t
   return redsc_signed((uint32_t)high + (uint32_t)(high >> 31) + rounding) >> shift;
 }
 
-static inline int32_t redsc_clamp(int32_t value, int32_t minimum, int32_t maximum) {
-  const int32_t floored = value < minimum ? minimum : value;
-  return floored > maximum ? maximum : floored;
-}
-
 /* Clamps to int8. */
 static inline int32_t redsc_saturate_s8(int32_t value) {
 #if REDSC_DSP

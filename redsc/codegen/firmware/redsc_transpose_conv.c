@@ -101,9 +101,8 @@ static void redsc_transpose_pixel_s8(const redsc_transpose_conv_params *params, 
       const redsc_transpose_conv_channel *own = &params->channels[channel];
       const uint32_t sum = sums[i] + (uint32_t)own->bias;
       const uint32_t steps = (uint32_t)redsc_multiply(sum, own->multiplier, own->shift);
-      int32_t value = redsc_signed(steps + (uint32_t)params->output_zero_point);
-      value = value < params->minimum_s8 ? params->minimum_s8 : value;
-      y[channel] = (int8_t)(value > params->maximum_s8 ? params->maximum_s8 : value);
+      const int32_t value = redsc_signed(steps + (uint32_t)params->output_zero_point);
+      y[channel] = (int8_t)redsc_clamp(value, params->minimum_s8, params->maximum_s8);
     }
     weight += together * params->channel_stride;
   }
