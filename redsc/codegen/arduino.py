@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from redsc.codegen.describe import Firmware
-from redsc.codegen.names import c_macro
-from redsc.codegen.render import render
+from redsc.codegen.render import render_files
 from redsc.ir import DType
 from redsc.options import Emit
-from redsc.version import __version__
 
 __all__ = ["arduino_files", "arranged"]
 
@@ -47,18 +45,13 @@ def _placed(name: str, folder: str, symbol: str) -> str:
 
 def arduino_files(firmware: Firmware) -> dict[str, bytes]:
     """Return what an Arduino library has besides the files of every compile: its properties and the sketch."""
-    view = {
-        "firmware": firmware,
-        "symbol": firmware.symbol,
-        "macro": c_macro(firmware.symbol),
-        "version": __version__,
-        "ranges": {
-            port.prefix: _RANGES[port.value.type.dtype]
-            for port in firmware.ports
-            if port.scale and port.value.type.dtype in _RANGES
-        },
+    templates = {
+        "library.properties": "arduino.properties.j2",
+        "{}.ino": _SKETCHES[firmware.budgets.kernels.are_ours],
     }
-    return {
-        "library.properties": render("arduino.properties.j2", **view),
-        f"{firmware.symbol}.ino": render(_SKETCHES[firmware.budgets.kernels.are_ours], **view),
+    ranges = {
+        port.prefix: _RANGES[port.value.type.dtype]
+        for port in firmware.ports
+        if port.scale and port.value.type.dtype in _RANGES
     }
+    return render_files(templates, firmware.symbol, firmware=firmware, ranges=ranges)

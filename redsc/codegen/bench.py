@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from redsc.budgets import Kernels
 from redsc.codegen.engine_files import lower_levels
 from redsc.codegen.engine_image import build_image
-from redsc.codegen.render import render
+from redsc.codegen.render import render_files
 from redsc.cost.arena import Effort
 from redsc.cost.latency.bench_log import LOG_VERSION
 from redsc.cost.macs import graph_macs
@@ -16,7 +16,6 @@ from redsc.cost.memory import measure_memory
 from redsc.engine.sources import needed_files
 from redsc.ir import Graph
 from redsc.targets.grid import Channels
-from redsc.version import __version__
 
 __all__ = ["render_bench"]
 
@@ -65,22 +64,21 @@ def render_bench(
     wanted = [index for index, shape in enumerate(layers) if shape not in known]
     image = build_image(_SYMBOL, [programs[index] for index in wanted])
     kernel_files = needed_files(image.sources)
-    view = {
-        "version": __version__,
-        "log_version": LOG_VERSION,
-        "target": target,
-        "core": core,
-        "library": kernels.value,
-        "symbol": _SYMBOL,
-        "macro": _SYMBOL.upper(),
-        "image": image,
-        "is_placed": True,
-        "suffixes": [str(index) for index in range(len(wanted))],
-        "arena_bytes": max(memory[index].head_bytes for index in wanted),
-        "rows": [_row(*shape, graph) for shape, graph in layers.items() if shape not in known],
-        "sources": sorted(name for name in (*_TEMPLATES, *kernel_files) if name.endswith(".c")),
-    }
-    return {name: render(template, **view) for name, template in _TEMPLATES.items()} | kernel_files
+    files = render_files(
+        _TEMPLATES,
+        _SYMBOL,
+        log_version=LOG_VERSION,
+        target=target,
+        core=core,
+        library=kernels.value,
+        image=image,
+        is_placed=True,
+        suffixes=[str(index) for index in range(len(wanted))],
+        arena_bytes=max(memory[index].head_bytes for index in wanted),
+        rows=[_row(*shape, graph) for shape, graph in layers.items() if shape not in known],
+        sources=sorted(name for name in (*_TEMPLATES, *kernel_files) if name.endswith(".c")),
+    )
+    return files | kernel_files
 
 
 def _row(form: str, channels: Channels, graph: Graph) -> _Row:

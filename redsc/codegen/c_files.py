@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 
 from redsc.codegen.describe import Firmware
-from redsc.codegen.names import c_macro
-from redsc.codegen.render import render
+from redsc.codegen.render import render_files
 from redsc.formats import SLOT_BYTES
 from redsc.options import ArrayForm
-from redsc.version import __version__
 
 __all__ = ["render_c_files"]
 
@@ -22,16 +20,14 @@ def render_c_files(firmware: Firmware, form: ArrayForm = ArrayForm.HEX) -> dict[
 
     With `ArrayForm.INCBIN` the array is not in the C file: the assembler reads NAME.tflite.
     """
-    view = {
-        "firmware": firmware,
-        "symbol": firmware.symbol,
-        "macro": c_macro(firmware.symbol),
-        "version": __version__,
-        "slot_bytes": SLOT_BYTES,
-        "array": _hex_lines(firmware.model) if form is ArrayForm.HEX else None,
-        "array_sha256": hashlib.sha256(firmware.model).hexdigest(),
-    }
-    return {name.format(firmware.symbol): render(template, **view) for name, template in _TEMPLATES.items()}
+    return render_files(
+        _TEMPLATES,
+        firmware.symbol,
+        firmware=firmware,
+        slot_bytes=SLOT_BYTES,
+        array=_hex_lines(firmware.model) if form is ArrayForm.HEX else None,
+        array_sha256=hashlib.sha256(firmware.model).hexdigest(),
+    )
 
 
 def _hex_lines(data: bytes) -> str:

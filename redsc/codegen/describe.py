@@ -7,107 +7,28 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from redsc.budgets import Budgets, Kernels
+from redsc.codegen.level import FirmwareLevel, LevelImage, fraction_text
 from redsc.codegen.names import c_comment, c_macro
 from redsc.codegen.tflm_ops import custom_registrations, resolver_methods
 from redsc.cost.latency import LatencyTable, find_latency_table
-from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_bytes, resident_one_bytes
+from redsc.cost.memory import resident_all_bytes, resident_bytes, resident_one_bytes
 from redsc.engine.numbers import C_TYPES, float_literal
-from redsc.formats import SLOT_BYTES, Model
+from redsc.formats import Model
 from redsc.formats.model import Port
 from redsc.ir import Graph, Value, state_reads
 from redsc.passes.levels import Levels
-from redsc.passes.slice.resize_inputs import image_input, image_size
-from redsc.runtime.data.view import WHOLE, Size, View
+from redsc.passes.slice.resize_inputs import image_size
+from redsc.runtime.data.view import WHOLE, Size
 from redsc.runtime.evaluate.cascade import Cascade
 from redsc.runtime.evaluate.quality import Quality
 
-__all__ = ["CascadeRow", "Firmware", "FirmwareLevel", "FirmwarePort", "LevelImage", "describe_firmware"]
+__all__ = ["CascadeRow", "Firmware", "FirmwarePort", "describe_firmware"]
 
 _KERNELS = {
     Kernels.SAFE: "any kernels; sizes are those of TFLM's own, others may ask for scratch on top",
     Kernels.REFERENCE: "TFLM's reference kernels, and for no others",
     Kernels.CMSIS_NN: "TFLM with CMSIS-NN, and for no others",
 }
-_EQUAL_DB = 999.0  # for outputs without any noise
-
-
-@dataclass(frozen=True, slots=True)
-class LevelImage:
-    """What a level sees: the part of the model's image at `top`, `left`, in its pixels, scaled to its input."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-    input: Value
-
-    @property
-    def input_size(self) -> Size:
-        """Height and width of the level's input."""
-        _, height, width, _ = self.input.type.shape
-        return height, width
-
-    @property
-    def numbers(self) -> tuple[int, ...]:
-        """The numbers of the C struct, in its order."""
-        return (self.top, self.left, self.height, self.width, *self.input_size, self.input.type.nbytes)
-
-    @staticmethod
-    def of(view: View, graph: Graph, whole: Size) -> LevelImage:
-        """Return what a level with this view and graph sees of an image of the whole size."""
-        return LevelImage(*(view.crop or (0, 0, *whole)), image_input(graph))
-
-
-@dataclass(frozen=True, slots=True)
-class FirmwareLevel:
-    """A row of the level table; time and energy where they are known of the target, `image` where levels differ."""
-
-    name: str
-    slot: int
-    macs: int
-    memory: NetworkMemory
-    measured: Quality | None
-    latency_us: int | None = None
-    energy_uj: int | None = None
-    image: LevelImage | None = None
-
-    @property
-    def suffix(self) -> str:
-        """The name as part of a macro."""
-        return self.name.replace(".", "_")
-
-    @property
-    def slot_offset(self) -> int:
-        """Where the level's model starts in the array."""
-        return SLOT_BYTES * self.slot
-
-    @property
-    def arena_bytes(self) -> int:
-        """The arena of this level alone."""
-        return self.memory.arena_bytes
-
-    @property
-    def quality(self) -> str:
-        """The measured figure as a C literal, negative where nothing was measured."""
-        if self.measured is None:
-            return float_literal(-1.0)
-        return float_literal(_EQUAL_DB if self.measured.value is None else max(self.measured.value, 0.0))
-
-    @property
-    def quality_text(self) -> str:
-        """The measured figure in words."""
-        if self.measured is None:
-            return "unmeasured"
-        return f"{_figure(self.measured)} on {self.measured.samples} samples"
-
-
-def _figure(measured: Quality) -> str:
-    if measured.metric == "sqnr_db":
-        return "equal outputs" if measured.value is None else f"SQNR {measured.value:.1f} dB"
-    if measured.interval is None:
-        return f"{measured.metric} {measured.value:.4f}"
-    low, high = measured.interval
-    return f"{measured.metric} {measured.value:.4f} (95 % confidence: {low:.4f} to {high:.4f})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,9 +178,8 @@ class Firmware:
         if self.cascade is None:
             return "none"
         found = self.cascade.measured
-        low, high = found.interval
         metric = f"agreement with level {self.levels[0].name}" if found.metric == "agreement" else found.metric
-        figure = f"{metric} {found.value:.4f} (95 % confidence: {low:.4f} to {high:.4f})"
+        figure = fraction_text(metric, found.value, found.interval)
         return f"{found.macs} MACs on average, {figure} on {found.samples} samples"
 
 

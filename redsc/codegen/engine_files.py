@@ -10,15 +10,13 @@ import numpy as np
 from redsc.budgets import Kernels
 from redsc.codegen.describe import Firmware
 from redsc.codegen.engine_image import Image, build_image
-from redsc.codegen.names import c_macro
-from redsc.codegen.render import render
+from redsc.codegen.render import render_files
 from redsc.cost.memory import NetworkMemory
 from redsc.engine.program import Places, Program, lower_graph
 from redsc.engine.rows import refusals
 from redsc.engine.shared import find_shared
 from redsc.engine.sources import needed_files
 from redsc.ir import Graph
-from redsc.version import __version__
 
 __all__ = ["EngineFiles", "lower_levels", "render_engine"]
 
@@ -61,18 +59,15 @@ class EngineFiles:
 def render_engine(firmware: Firmware, programs: Sequence[Program]) -> EngineFiles:
     """Return the C files of programs: ASCII, LF, no date and no path."""
     image = build_image(firmware.symbol, programs)
-    view = {
-        "firmware": firmware,
-        "symbol": firmware.symbol,
-        "macro": c_macro(firmware.symbol),
-        "version": __version__,
-        "image": image,
-        "suffixes": [level.suffix for level in firmware.levels],
-        "ports": [_ports(program) for program in programs],
-        "state_bytes": image.state_bytes,
-        "is_placed": True,
-    }
-    files = {name.format(firmware.symbol): render(template, **view) for name, template in _TEMPLATES.items()}
+    files = render_files(
+        _TEMPLATES,
+        firmware.symbol,
+        firmware=firmware,
+        image=image,
+        suffixes=[level.suffix for level in firmware.levels],
+        ports=[_ports(program) for program in programs],
+        is_placed=True,
+    )
     shared, private = _account(image, programs)
     return EngineFiles({**files, **needed_files(image.sources)}, image.constant_bytes, shared, private)
 

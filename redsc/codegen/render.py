@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import jinja2
 
-__all__ = ["render"]
+from redsc.codegen.names import c_macro
+from redsc.version import __version__
+
+__all__ = ["render", "render_files"]
 
 
 def render(template: str, **view: Any) -> bytes:
     """Return a template of `redsc/codegen/templates` with the names of `view` filled in."""
     return _templates().get_template(template).render(view).encode("ascii")
+
+
+def render_files(templates: Mapping[str, str], symbol: str, **view: Any) -> dict[str, bytes]:
+    """Return files by name, from templates by name; `{}` in a name is the symbol.
+
+    All know `symbol`, the prefix of each C name, `macro`, that of each macro, and redsc's `version` besides `view`.
+    """
+    facts = {"symbol": symbol, "macro": c_macro(symbol), "version": __version__, **view}
+    return {name.format(symbol): render(template, **facts) for name, template in templates.items()}
 
 
 @cache

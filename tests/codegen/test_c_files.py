@@ -10,7 +10,8 @@ import pytest
 
 from redsc.budgets import Budgets, Resident
 from redsc.codegen.c_files import render_c_files
-from redsc.codegen.describe import Firmware, FirmwareLevel, FirmwarePort
+from redsc.codegen.describe import Firmware, FirmwarePort
+from redsc.codegen.level import FirmwareLevel
 from redsc.codegen.names import c_comment
 from redsc.codegen.tflm_ops import TFLM_OPS, resolver_methods
 from redsc.cost.memory import measure_memory
