@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from redsc.codegen.names import c_macro
-from redsc.codegen.oracles import Verification, computes_in_float, sample_inputs
+from redsc.codegen.oracles import Verification, computes_in_float, require, sample_inputs
 from redsc.codegen.render import render
 from redsc.errors import VerificationError
 from redsc.formats import write_tflite
@@ -52,10 +52,7 @@ def verify_engine(
             samples = sample_inputs(graph, slot)
             expected = EXECUTORS[_EXECUTOR].run_steps(write_tflite(graph), samples)
             tolerance = FLOAT_TOLERANCE if computes_in_float(graph) else 0.0
-            problem = difference(expected, _run(program, slot, samples, graph), tolerance)
-            if problem:
-                hint = "please report this with the model file"
-                raise VerificationError(f"level {name}: {oracle} disagrees", evidence=[problem], hint=hint)
+            require(difference(expected, _run(program, slot, samples, graph), tolerance), name, oracle)
             yield Verification(name, oracle, f"equal within {tolerance:g}" if tolerance else "equal bit for bit")
 
 

@@ -28,6 +28,7 @@ from redsc.runtime.ports import from_integers, to_integers, to_real
 __all__ = [
     "Verification",
     "computes_in_float",
+    "require",
     "sample_inputs",
     "verify_import",
     "verify_levels",
@@ -88,11 +89,11 @@ def _agreement(model: Model, graph: Graph, expected: Rows, found: Rows, place: t
     if model.is_exact:
         tolerance = FLOAT_TOLERANCE if computes_in_float(graph) else 0.0
         floor = _SIGMOID_ERROR if any(node.op == "LOGISTIC" for node in graph.nodes) else 0.0
-        _require(difference(expected, found, tolerance, floor), *place)
+        require(difference(expected, found, tolerance, floor), *place)
         return f"equal within {tolerance:g} relative" if tolerance else "equal bit for bit"
     noise = signal_to_noise_db(_quantities(graph.outputs, expected), _quantities(graph.outputs, found))
     if not noise >= _LEAST_SQNR_DB:  # also true for NaN
-        _require(
+        require(
             f"the noise between both is too loud: {noise:.1f} dB SQNR, at least {_LEAST_SQNR_DB:.0f} dB", *place
         )
     return "equal" if noise == inf else f"{noise:.1f} dB SQNR: the file rounds otherwise"
@@ -108,7 +109,7 @@ def verify_levels(names: Sequence[str], graphs: Sequence[Graph], slots: Sequence
     if len(slots) != len(graphs):
         raise VerificationError(f"the container has {len(slots)} slots, the plan {len(graphs)} levels")
     for name, graph, slot in zip(names, graphs, slots, strict=True):
-        _require(None if is_same_model(graph, slot) else "the graphs differ", name, oracle)
+        require(None if is_same_model(graph, slot) else "the graphs differ", name, oracle)
         yield Verification(name, oracle, "the same graph and numbers")
 
 
@@ -129,21 +130,8 @@ def verify_slots(
         VerificationError: a slot answers differently, or TFLM allocates other sizes than were computed.
     """
     for slot, (name, graph) in enumerate(zip(names, graphs, strict=True)):
-        data, alone, form = slot_bytes(container, slot), write_tflite(as_stock(graph)), ""
-        samples = sample_inputs(graph, _SEED + slot)
-        if has_strided(graph):
-            data, form = write_tflite(as_stock(read_tflite(data))), " with its weights gathered"
-        for executor in _INTERPRETERS:
-            oracle = f"{executor}{form}, against the level as a file of its own"
-            if not installed(executor):
-                yield Verification(name, oracle, f"not run: {EXECUTORS[executor].package} is not installed")
-                continue
-            if reason := EXECUTORS[executor].refusal(alone):
-                yield Verification(name, oracle, f"not run: {reason}")
-                continue
-            run = EXECUTORS[executor].run_steps
-            _require(difference(run(alone, samples), run(data, samples)), name, oracle)
-            yield Verification(name, oracle, "equal bit for bit")
+        data = slot_bytes(container, slot)
+        yield from _verify_answers(name, data, graph, sample_inputs(graph, _SEED + slot))
         if offsets is None:
             continue
         if has_strided(graph):
@@ -151,6 +139,24 @@ def verify_slots(
         elif installed("tflm"):
             yield _verify_arena(name, data, graph, offsets[slot])
             yield _verify_arena_size(name, data, graph, offsets[slot])
+
+
+def _verify_answers(name: str, data: bytes, graph: Graph, samples: Rows) -> Iterator[Verification]:
+    """Run the model of a slot in every interpreter, against the level as a file of its own."""
+    alone, form = write_tflite(as_stock(graph)), ""
+    if has_strided(graph):
+        data, form = write_tflite(as_stock(read_tflite(data))), " with its weights gathered"
+    for executor in _INTERPRETERS:
+        oracle = f"{executor}{form}, against the level as a file of its own"
+        if not installed(executor):
+            yield Verification(name, oracle, f"not run: {EXECUTORS[executor].package} is not installed")
+            continue
+        if reason := EXECUTORS[executor].refusal(alone):
+            yield Verification(name, oracle, f"not run: {reason}")
+            continue
+        run = EXECUTORS[executor].run_steps
+        require(difference(run(alone, samples), run(data, samples)), name, oracle)
+        yield Verification(name, oracle, "equal bit for bit")
 
 
 def _verify_arena(name: str, data: bytes, graph: Graph, offsets: ArenaOffsets) -> Verification:
@@ -161,7 +167,7 @@ def _verify_arena(name: str, data: bytes, graph: Graph, offsets: ArenaOffsets) -
     used = measure_arena(data)
     if (used.head_bytes, used.tail_bytes) != (head, tail):
         problem = f"head {used.head_bytes} B and tail {used.tail_bytes} B, computed {head} B and {tail} B"
-        _require(problem, name, _ALLOCATOR)
+        require(problem, name, _ALLOCATOR)
     return Verification(name, _ALLOCATOR, "head and tail as computed, to the byte")
 
 
@@ -172,7 +178,7 @@ def _verify_arena_size(name: str, data: bytes, graph: Graph, offsets: ArenaOffse
     oracle = "tflm, in an arena of the computed size"
     size = arena_bytes(graph, offsets, X86_64_RECORDING) + 2 * ALIGNMENT_BYTES
     samples = random_samples(graph, 1, _SEED)
-    _require(difference(run(data, samples), run(data, samples, size)), name, oracle)
+    require(difference(run(data, samples), run(data, samples, size)), name, oracle)
     return Verification(name, oracle, "loads and runs")
 
 
@@ -181,7 +187,12 @@ def sample_inputs(graph: Graph, seed: int) -> list[list[Array]]:
     return random_samples(graph, _STEPS if keeps_state(graph) else _SAMPLES, seed)
 
 
-def _require(problem: str | None, level: str, oracle: str) -> None:
+def require(problem: str | None, level: str, oracle: str) -> None:
+    """Go on where there is no problem.
+
+    Raises:
+        VerificationError: there is one: the oracle disagrees.
+    """
     if problem:
         raise VerificationError(
             f"level {level}: {oracle} disagrees", evidence=[problem], hint="please report this with the model file"
