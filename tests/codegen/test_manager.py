@@ -1,11 +1,9 @@
-"""The run-time manager, asked from C with the files of a real compile, and its laws written in Python."""
+"""The run-time manager, asked from C with the files of a real compile: it keeps the laws of manager_laws.py."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -19,27 +17,25 @@ from redsc.compile import Artefact, compile_model
 from redsc.formats import write_tflite
 from redsc.ir import DType
 from redsc.options import Options, Recovery
-from redsc.report.data import CascadeReport, LevelReport
+from redsc.report.data import CascadeReport
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import random_samples
 from redsc.runtime.evaluate.cascade import Cascade, Measured
 from redsc.runtime.evaluate.cascade_search import Step
 from redsc.runtime.ports import quantize_samples
 from redsc.targets import find_target
+from tests.codegen.manager_laws import NONE, UNLIMITED, Budget, Governor, budgets, cascade_run, needs, select
 from tests.codegen.test_c_files import WARNINGS, compiler, firmware
 from tests.conftest import Golden
 from tests.helpers import latency_table, small_net
 
 SAMPLES = 1200
-NONE = -1
-UNLIMITED = (2**64 - 1, 2**32 - 1, 2**32 - 1, 2**32 - 1)
 DRIVER = Path(__file__).with_name("manager.c")
 COMPILERS = {
     "c99": ["gcc", "-std=c99"],
     "c11": ["gcc", "-std=c11"],
     "c++11": ["g++", "-std=c++11", "-x", "c++"],
 }
-Budget = tuple[int, int, int, int]
 
 
 @pytest.fixture(scope="module")
@@ -87,67 +83,6 @@ def ask(program: Path, commands: list[str]) -> list[int]:
 @pytest.fixture(scope="module")
 def program(sources: Path) -> Path:
     return build(sources, "c99", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-
-
-def needs(level: LevelReport) -> Budget:
-    assert level.latency_us is not None
-    assert level.energy_uj is not None
-    return level.macs, level.arena.total_bytes, level.latency_us, level.energy_uj
-
-
-def is_within(level: LevelReport, budget: Budget, permille: int = 0) -> bool:
-    """Whether a level fits, each bound taken as so many thousandths smaller, unless it bounds nothing."""
-    pairs = zip(needs(level), budget, UNLIMITED, strict=True)
-    return all(bound == most or 1000 * need <= bound * (1000 - permille) for need, bound, most in pairs)
-
-
-def select(levels: tuple[LevelReport, ...], budget: Budget) -> int:
-    return next((level.slot for level in levels if is_within(level, budget)), NONE)
-
-
-@dataclass
-class Governor:
-    """The law of the header, told with the whole history since the last change of the level."""
-
-    levels: tuple[LevelReport, ...]
-    patience: int
-    margin: int
-    level: int = NONE
-    is_first: bool = True
-    history: list[Budget] = field(default_factory=list)
-
-    def update(self, budget: Budget) -> int:
-        most = select(self.levels, budget)
-        if self.level != NONE and (most == NONE or most > self.level):
-            self.level, self.history = most, []
-        else:
-            self.history.append(budget)
-            self._go_up()
-        self.is_first = False
-        return self.level
-
-    def _go_up(self) -> None:
-        wait = 1 if self.is_first else max(self.patience, 1)
-        margin = 0 if self.level == NONE else self.margin
-        larger = self.levels if self.level == NONE else self.levels[: self.level]
-        last = self.history[-wait:]
-        for level in larger:
-            if len(last) == wait and all(is_within(level, budget, margin) for budget in last):
-                self.level, self.history = level.slot, []
-                return
-
-
-def budgets(levels: tuple[LevelReport, ...], random: Random, count: int) -> Iterator[Budget]:
-    """Yield budgets about what levels need, exact ones and unset bounds among them, now and then the same again."""
-    budget = UNLIMITED
-    for _ in range(count):
-        if random.random() < 0.7:
-            level = needs(random.choice(levels))
-            slack = random.choice([0, 0, 1, -1, 60, 400])
-            near = (need + slack * need // 1000 + random.choice([-1, 0, 0, 1]) for need in level)
-            macs, arena, time, energy = (random.choice(pair) for pair in zip(near, UNLIMITED, strict=True))
-            budget = (macs, arena, time, energy)
-        yield budget
 
 
 def text(command: str, budget: Budget) -> str:
@@ -236,24 +171,6 @@ def test_the_cascade_in_c_gives_the_figures_of_the_report(artefact: Artefact, pr
     assert [step.share for step in cascade.steps] == pytest.approx(shares, abs=1e-6)
 
 
-def expected_run(cascade: CascadeReport, largest: int, failing: int, outputs: list[list[int]]) -> list[int]:
-    """Return the level that answers, which ran as bits, and 1: the output is that level's, or there is none."""
-    if not 0 <= largest < len(outputs):
-        return [NONE, 0, 1]
-    steps = {step.slot: step.threshold for step in cascade.steps}
-    follows = dict(pairwise(steps))
-    slot, ran = max(next(iter(steps)), largest), 0
-    while True:
-        ran |= 1 << slot
-        if slot == failing:
-            return [NONE, ran, 1]
-        second, first = sorted(outputs[slot])[-2:]
-        after = follows.get(slot, slot) if first - second < (steps.get(slot) or 0) else slot
-        if after == slot or after < largest:
-            return [slot, ran, 1]
-        slot = after
-
-
 def test_a_cascade_runs_no_level_above_the_largest_and_stops_where_one_fails(
     artefact: Artefact, program: Path
 ) -> None:
@@ -265,7 +182,7 @@ def test_a_cascade_runs_no_level_above_the_largest_and_stops_where_one_fails(
         spread = random.choice([3, 40, 120])
         outputs = [[random.randint(-spread, spread) for _ in range(classes)] for _ in range(count)]
         commands.append(f"c {largest} {failing} {' '.join(str(number) for row in outputs for number in row)}")
-        wanted += expected_run(cascade, largest, failing, outputs)
+        wanted += cascade_run(cascade, largest, failing, outputs)
     assert ask(program, commands) == wanted
     assert len(set(wanted[::3])) > 3
     assert len(set(wanted[1::3])) > 3
