@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from redsc.formats import write_tflite
-from redsc.formats.tflite.reader import read_tflite
+from redsc.formats.tflite.read.reader import read_tflite
 from redsc.ir import OPS, parse_graph, print_graph, verify_graph
 from redsc.ir.signatures import Signature
 from redsc.runtime import EXECUTORS, installed

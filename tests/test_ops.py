@@ -9,8 +9,8 @@ import pytest
 import tflite
 
 from redsc.codegen.tflm_ops import STATE_TFLM_OPS, TFLM_OPS
-from redsc.formats.onnx.ops import ONNX_OPS
-from redsc.formats.onnx.row import OnnxOp
+from redsc.formats.onnx.ops.row import OnnxOp
+from redsc.formats.onnx.ops.table import ONNX_OPS
 from redsc.formats.tables import Refusal
 from redsc.formats.tflite.ops import TENSOR_TYPES, TFLITE_OPS, TFLiteOp
 from redsc.formats.tflite.recurrent import RECURRENT

@@ -12,7 +12,7 @@ from redsc.formats.tflite.peek import (
     has_variables,
     planned_offsets,
 )
-from redsc.formats.tflite.reader import read_tflite
+from redsc.formats.tflite.read.reader import read_tflite
 from redsc.formats.tflite.state import FileGraph, file_graphs, tensor_numbers
 from redsc.formats.tflite.writer import (
     SIGNATURE,

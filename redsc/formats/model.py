@@ -15,7 +15,7 @@ from redsc.formats.feedback import Feedback, feed_back
 from redsc.formats.onnx.layout import Layout, laid_out, source_layout
 from redsc.formats.onnx.reader import read_onnx
 from redsc.formats.tflite.peek import is_computed_alike, port_types, result_names
-from redsc.formats.tflite.reader import read_tflite
+from redsc.formats.tflite.read.reader import read_tflite
 from redsc.formats.tflite.signatures import with_signature
 from redsc.ir import Array, Graph, Shape, Value
 from redsc.limits import DEFAULT_LIMITS, Limits

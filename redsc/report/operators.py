@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from redsc.engine.linear.rows import LINEAR
 from redsc.engine.rows import ENGINE
-from redsc.formats.onnx.ops import ONNX_OPS
-from redsc.formats.onnx.row import OnnxOp
+from redsc.formats.onnx.ops.row import OnnxOp
+from redsc.formats.onnx.ops.table import ONNX_OPS
 from redsc.formats.tables import Refusal
 from redsc.formats.tflite.ops import TFLITE_OPS
 from redsc.ir.ops import OpDef

@@ -19,7 +19,7 @@ from onnx import numpy_helper
 from redsc.errors import MalformedModel, UnsupportedError
 from redsc.formats import write_tflite
 from redsc.formats.model import port
-from redsc.formats.onnx.ops import ONNX_OPS
+from redsc.formats.onnx.ops.table import ONNX_OPS
 from redsc.formats.onnx.reader import OnnxImport, read_onnx
 from redsc.formats.tables import Refusal
 from redsc.ir import Array

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
-from redsc.formats.onnx.qoperator import QUANTIZED_OPS
+from redsc.formats.onnx.load.qoperator import QUANTIZED_OPS
 from redsc.formats.onnx.reader import read_onnx
 from redsc.passes.base import Log
 from redsc.passes.simplify.restore_clipping import RestoreClipping

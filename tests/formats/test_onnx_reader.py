@@ -11,9 +11,9 @@ from onnx import TensorProto
 
 from redsc.errors import LimitExceeded, UnsupportedError
 from redsc.formats import load_model, write_tflite
-from redsc.formats.onnx.ops import _REFUSALS, ONNX_OPS
+from redsc.formats.onnx.ops.row import OnnxOp
+from redsc.formats.onnx.ops.table import _REFUSALS, ONNX_OPS
 from redsc.formats.onnx.reader import read_onnx
-from redsc.formats.onnx.row import OnnxOp
 from redsc.formats.tables import refuse
 from redsc.ir import print_graph
 from redsc.limits import Limits

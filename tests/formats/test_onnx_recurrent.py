@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from redsc.formats import write_tflite
-from redsc.formats.onnx.cells import CELLS
+from redsc.formats.onnx.ops.cells import CELLS
+from redsc.formats.onnx.ops.recurrent import MOST_OPERATORS
 from redsc.formats.onnx.reader import OnnxImport, read_onnx
-from redsc.formats.onnx.recurrent import MOST_OPERATORS
 from redsc.ir import LSTM, Array, Lstm, keeps_state
 from redsc.options import Recurrent
 from redsc.passes.spaces.groups import find_channel_groups

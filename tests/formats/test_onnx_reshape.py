@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from onnx import TensorProto
 
+from redsc.formats.onnx.ops.reshape import common_factors
 from redsc.formats.onnx.reader import read_onnx
-from redsc.formats.onnx.reshape import common_factors
 from tests.conftest import Golden
 from tests.formats.onnx_models import (
     Case,

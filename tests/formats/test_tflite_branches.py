@@ -11,7 +11,7 @@ import pytest
 
 from redsc.errors import LimitExceeded, MalformedModel, UnsupportedError
 from redsc.formats import read_tflite, write_tflite
-from redsc.formats.tflite.conditions import COMPUTED, Known
+from redsc.formats.tflite.read.conditions import COMPUTED, Known
 from redsc.formats.tflite.state import CallOnce
 from redsc.ir import NO_ATTRS, OPS, Activation, DType, Graph, ShapeOf, StridedSlice, TensorType, Value, state_reads
 from redsc.ir.signatures import Signature

@@ -6,7 +6,7 @@ import pytest
 
 from redsc.budgets import Kernels
 from redsc.engine.rows import refusals
-from redsc.formats.onnx.ops import ONNX_OPS
+from redsc.formats.onnx.ops.table import ONNX_OPS
 from redsc.formats.tflite.ops import TFLITE_OPS
 from redsc.ir import OPS, DType
 from redsc.ir.registry import FAMILIES

@@ -10,13 +10,13 @@ import numpy as np
 
 from redsc.errors import Diagnostic, LimitExceeded, MalformedModel, RedscError
 from redsc.formats.onnx.context import OnnxContext
-from redsc.formats.onnx.fold import fold_model
 from redsc.formats.onnx.layout import Layout, Layouts, source_layout
+from redsc.formats.onnx.load.fold import fold_model
+from redsc.formats.onnx.load.parse import parse_onnx, raise_problems
 from redsc.formats.onnx.nodes import OnnxNode
-from redsc.formats.onnx.ops import ONNX_OPS
-from redsc.formats.onnx.parse import parse_onnx, raise_problems
+from redsc.formats.onnx.ops.row import OnnxOp
+from redsc.formats.onnx.ops.table import ONNX_OPS
 from redsc.formats.onnx.qdq import absorb_quantization
-from redsc.formats.onnx.row import OnnxOp
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import DType, Graph, Shape, ShapeError, TensorType, Value, verify_graph
 from redsc.ir.verifier import signature_of

@@ -10,8 +10,8 @@ import tflite
 
 from redsc.errors import MalformedModel
 from redsc.formats.tflite.accessors import indices
-from redsc.formats.tflite.conditions import Known
-from redsc.formats.tflite.tensors import operands, pick
+from redsc.formats.tflite.read.conditions import Known
+from redsc.formats.tflite.read.tensors import operands, pick
 from redsc.ir import DType, Value
 
 __all__ = ["IF", "Choice", "find_choice", "give_results", "pass_operands"]

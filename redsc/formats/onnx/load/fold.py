@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from redsc.errors import LimitExceeded, MalformedModel, UnsupportedError, UsageError, did_you_mean
-from redsc.formats.onnx.branches import take_branches, untaken
-from redsc.formats.onnx.infer import infer_shapes
+from redsc.formats.onnx.load.branches import take_branches, untaken
+from redsc.formats.onnx.load.infer import infer_shapes
+from redsc.formats.onnx.load.parse import admit
 from redsc.formats.onnx.nodes import OnnxModel, OnnxNode
-from redsc.formats.onnx.parse import admit
 from redsc.ir import Array, Shape
 from redsc.limits import Limits
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from redsc.errors import Diagnostic
-from redsc.formats.onnx.cells import CELLS, FUNCTIONS, Gates, Layer, State
 from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.layout import Kind
-from redsc.formats.onnx.move import cut, join
 from redsc.formats.onnx.nodes import OnnxNode
-from redsc.formats.onnx.row import OnnxOp, Rows
+from redsc.formats.onnx.ops.cells import CELLS, FUNCTIONS, Gates, Layer, State
+from redsc.formats.onnx.ops.move import cut, join
+from redsc.formats.onnx.ops.row import OnnxOp, Rows
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import GATES, LSTM, Array, FullyConnected, Lstm, Reshape, Value
 from redsc.options import Recurrent

@@ -11,9 +11,9 @@ import numpy as np
 
 from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.layout import Kind, source_layout
-from redsc.formats.onnx.move import join
 from redsc.formats.onnx.nodes import OnnxNode
-from redsc.formats.onnx.row import OnnxOp, Rows
+from redsc.formats.onnx.ops.move import join
+from redsc.formats.onnx.ops.row import OnnxOp, Rows
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Gather, Reshape, Value
 

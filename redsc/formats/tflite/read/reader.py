@@ -11,21 +11,21 @@ import tflite
 from redsc.errors import LimitExceeded, MalformedModel, RedscError, UnsupportedError
 from redsc.formats.tables import Refusal
 from redsc.formats.tflite.accessors import indices, op_name
-from redsc.formats.tflite.branches import IF, find_choice, give_results, pass_operands
-from redsc.formats.tflite.canonical import canonical, scale_plain_integers
-from redsc.formats.tflite.conditions import Known
 from redsc.formats.tflite.custom import CUSTOM_FILE_OPS, custom_refusal, decode_options
-from redsc.formats.tflite.older import (
+from redsc.formats.tflite.ops import TFLITE_OPS, Field, TFLiteOp
+from redsc.formats.tflite.read.branches import IF, find_choice, give_results, pass_operands
+from redsc.formats.tflite.read.canonical import canonical, scale_plain_integers
+from redsc.formats.tflite.read.conditions import Known
+from redsc.formats.tflite.read.older import (
     Made,
     unpack_constant,
     with_real_constants,
     with_symmetric_weights,
 )
-from redsc.formats.tflite.ops import TFLITE_OPS, Field, TFLiteOp
+from redsc.formats.tflite.read.tensors import Tensors, operands, pick
+from redsc.formats.tflite.read.variables import Variables, init_subgraphs
 from redsc.formats.tflite.recurrent import is_reset, split_states, state_problems, with_scales
 from redsc.formats.tflite.state import STATE_FILE_OPS
-from redsc.formats.tflite.tensors import Tensors, operands, pick
-from redsc.formats.tflite.variables import Variables, init_subgraphs
 from redsc.ir import (
     LSTM,
     Graph,

@@ -10,8 +10,8 @@ import numpy as np
 from redsc.formats.onnx.context import OnnxContext, origin
 from redsc.formats.onnx.layout import Kind
 from redsc.formats.onnx.nodes import OnnxNode
-from redsc.formats.onnx.reduce import without_axes
-from redsc.formats.onnx.row import OnnxOp, Rows
+from redsc.formats.onnx.ops.reduce import without_axes
+from redsc.formats.onnx.ops.row import OnnxOp, Rows
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Block, Concatenation, DType, Gather, MirrorMode, MirrorPad, Split, StridedSlice, Value
 from redsc.ir.ops.move import MOST_JOINED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from redsc.formats.onnx.branches import all_graphs
+from redsc.formats.onnx.load.branches import all_graphs
 
 __all__ = ["external_files"]
 

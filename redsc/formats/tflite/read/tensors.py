@@ -11,7 +11,7 @@ import numpy as np
 
 from redsc.errors import LimitExceeded, MalformedModel
 from redsc.formats.tflite.accessors import DTYPES, indices, quant_of, shape_of
-from redsc.formats.tflite.older import FLOAT16, as_int8, widened
+from redsc.formats.tflite.read.older import FLOAT16, as_int8, widened
 from redsc.formats.tflite.state import RESOURCE
 from redsc.ir import DType, TensorType, Value
 from redsc.limits import Limits

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from redsc.errors import LimitExceeded, MalformedModel, UnsupportedError
-from redsc.formats.onnx.branches import all_graphs, names_read
-from redsc.formats.onnx.external import inline_external_data
-from redsc.formats.onnx.ops import EXPANDED_OPS, ONNX_OPS
-from redsc.formats.onnx.qoperator import expand_quantized_ops
+from redsc.formats.onnx.load.branches import all_graphs, names_read
+from redsc.formats.onnx.load.external import inline_external_data
+from redsc.formats.onnx.load.qoperator import expand_quantized_ops
+from redsc.formats.onnx.ops.table import EXPANDED_OPS, ONNX_OPS
 from redsc.formats.tables import Refusal
 from redsc.limits import Limits
 

@@ -7,8 +7,8 @@ import numpy as np
 from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.layout import Kind, source_layout
 from redsc.formats.onnx.nodes import OnnxNode
+from redsc.formats.onnx.ops.row import OnnxOp, Rows
 from redsc.formats.onnx.rearrange import rearrange
-from redsc.formats.onnx.row import OnnxOp, Rows
 from redsc.ir import BatchMatMul, FullyConnected, Value
 
 __all__ = ["DENSE_ROWS", "is_dense"]

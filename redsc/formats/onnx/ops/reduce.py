@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.layout import Kind, Layout, natural_layout
 from redsc.formats.onnx.nodes import OnnxNode
-from redsc.formats.onnx.row import OnnxOp, Rows
+from redsc.formats.onnx.ops.row import OnnxOp, Rows
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import ArgExtreme, CumSum, DType, Value, op_def
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from redsc.formats.onnx.activation import ACTIVATION_ROWS
 from redsc.formats.onnx.context import OnnxContext
-from redsc.formats.onnx.conv import CONV_ROWS
-from redsc.formats.onnx.dense import DENSE_ROWS
-from redsc.formats.onnx.elementwise import ELEMENTWISE_ROWS
 from redsc.formats.onnx.layout import Kind
-from redsc.formats.onnx.move import MOVE_ROWS
+from redsc.formats.onnx.load.qoperator import QUANTIZED_OPS
 from redsc.formats.onnx.nodes import OnnxNode
-from redsc.formats.onnx.normalize import NORMALIZE_ROWS
-from redsc.formats.onnx.pick import PICK_ROWS
-from redsc.formats.onnx.pool import POOL_ROWS
-from redsc.formats.onnx.qoperator import QUANTIZED_OPS
-from redsc.formats.onnx.recurrent import RECURRENT_ROWS
-from redsc.formats.onnx.reduce import REDUCE_ROWS
-from redsc.formats.onnx.reshape import RESHAPE_ROWS
-from redsc.formats.onnx.resize import RESIZE_ROWS
-from redsc.formats.onnx.row import OnnxOp
+from redsc.formats.onnx.ops.activation import ACTIVATION_ROWS
+from redsc.formats.onnx.ops.conv import CONV_ROWS
+from redsc.formats.onnx.ops.dense import DENSE_ROWS
+from redsc.formats.onnx.ops.elementwise import ELEMENTWISE_ROWS
+from redsc.formats.onnx.ops.move import MOVE_ROWS
+from redsc.formats.onnx.ops.normalize import NORMALIZE_ROWS
+from redsc.formats.onnx.ops.pick import PICK_ROWS
+from redsc.formats.onnx.ops.pool import POOL_ROWS
+from redsc.formats.onnx.ops.recurrent import RECURRENT_ROWS
+from redsc.formats.onnx.ops.reduce import REDUCE_ROWS
+from redsc.formats.onnx.ops.reshape import RESHAPE_ROWS
+from redsc.formats.onnx.ops.resize import RESIZE_ROWS
+from redsc.formats.onnx.ops.row import OnnxOp
 from redsc.formats.tables import CannotTranslate, Refusal, refuse
 
 __all__ = ["EXPANDED_OPS", "ONNX_OPS"]

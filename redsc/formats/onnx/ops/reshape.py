@@ -14,10 +14,10 @@ from operator import mul
 import numpy as np
 
 from redsc.formats.onnx.context import OnnxContext
-from redsc.formats.onnx.dense import is_dense
 from redsc.formats.onnx.layout import Kind, Layout, natural_layout, source_layout
 from redsc.formats.onnx.nodes import OnnxNode
-from redsc.formats.onnx.row import OnnxOp, Rows
+from redsc.formats.onnx.ops.dense import is_dense
+from redsc.formats.onnx.ops.row import OnnxOp, Rows
 from redsc.ir import Array, Shape
 
 __all__ = ["RESHAPE_ROWS", "common_factors"]

@@ -8,10 +8,10 @@ import numpy as np
 
 from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.layout import Kind
-from redsc.formats.onnx.move import cut, split_evenly
 from redsc.formats.onnx.nodes import OnnxNode
-from redsc.formats.onnx.row import OnnxOp, Rows
-from redsc.formats.onnx.window import Axis, Window, pad_image, read_axes, read_window
+from redsc.formats.onnx.ops.move import cut, split_evenly
+from redsc.formats.onnx.ops.row import OnnxOp, Rows
+from redsc.formats.onnx.ops.window import Axis, Window, pad_image, read_axes, read_window
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Concatenation, Conv2D, DepthwiseConv2D, Padding, TransposeConv, Value
 from redsc.ir.ops.move import MOST_JOINED

@@ -7,9 +7,9 @@ import numpy as np
 from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.layout import Kind
 from redsc.formats.onnx.nodes import OnnxNode
-from redsc.formats.onnx.reduce import reduce_axes
-from redsc.formats.onnx.row import OnnxOp, Rows
-from redsc.formats.onnx.window import Axis, Window, pad_image, read_window
+from redsc.formats.onnx.ops.reduce import reduce_axes
+from redsc.formats.onnx.ops.row import OnnxOp, Rows
+from redsc.formats.onnx.ops.window import Axis, Window, pad_image, read_window
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Padding, Pool2D
 

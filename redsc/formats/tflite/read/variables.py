@@ -14,7 +14,7 @@ import tflite
 
 from redsc.errors import MalformedModel
 from redsc.formats.tflite.accessors import indices
-from redsc.formats.tflite.tensors import operands, pick
+from redsc.formats.tflite.read.tensors import operands, pick
 from redsc.ir import Graph, Node, Value, Variable
 
 __all__ = ["Variables", "init_subgraphs"]

@@ -9,10 +9,10 @@ from functools import reduce
 from math import pi, prod, sqrt
 
 from redsc.formats.onnx.context import OnnxContext
-from redsc.formats.onnx.elementwise import unary
 from redsc.formats.onnx.nodes import OnnxNode
+from redsc.formats.onnx.ops.elementwise import unary
+from redsc.formats.onnx.ops.row import OnnxOp, Rows
 from redsc.formats.onnx.rearrange import rearrange
-from redsc.formats.onnx.row import OnnxOp, Rows
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Activation, Add, DType, LeakyRelu, Value
 

@@ -1,0 +1,1 @@
+"""A TFLite file -> a graph: every number of the file is checked before it is used."""
