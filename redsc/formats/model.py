@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from redsc.errors import Diagnostic, MalformedModel, ModelError, RedscError, UnsupportedError, UsageError
+from redsc.errors import Diagnostic, MalformedModel, ModelError, UnsupportedError, UsageError
 from redsc.files import read_file
+from redsc.formats.damage import damage_in
 from redsc.formats.feedback import Feedback, feed_back
 from redsc.formats.onnx.layout import Layout, laid_out, source_layout
 from redsc.formats.onnx.reader import read_onnx
@@ -116,7 +117,7 @@ def load_model(
         if shapes:
             hint = "leave out --shape: it is for ONNX files that leave sizes open"
             raise UsageError(f"{path.name} is a TFLite model, its shapes are fixed", code="U217", hint=hint)
-        return _checked(feed_back(_sound_tflite_model(path, source, limits, signature), states))
+        return _checked(feed_back(_tflite_model(path, source, limits, signature), states))
     if path.suffix == ".tflite" or not source:
         raise MalformedModel(f"{path.name} is not a TFLite model: the identifier TFL3 is missing")
     if signature is not None:
@@ -125,16 +126,7 @@ def load_model(
     return _checked(feed_back(_onnx_model(path, source, limits, shapes, recurrent), states))
 
 
-def _sound_tflite_model(path: Path, source: bytes, limits: Limits, signature: str | None) -> Model:
-    """Return the model of a file whose tables may lie anywhere, those around the graph too."""
-    try:
-        return _tflite_model(path, source, limits, signature)
-    except RedscError:
-        raise
-    except Exception as error:  # the flatbuffers accessors raise struct.error, IndexError, TypeError, ...
-        raise MalformedModel(f"damaged TFLite file ({type(error).__name__}: {error})") from error
-
-
+@damage_in("TFLite file")
 def _tflite_model(path: Path, source: bytes, limits: Limits, signature: str | None) -> Model:
     chosen = with_signature(source, signature)
     graph = read_tflite(chosen, limits)

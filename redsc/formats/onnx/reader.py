@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from redsc.errors import Diagnostic, LimitExceeded, MalformedModel, RedscError
+from redsc.errors import Diagnostic, LimitExceeded
+from redsc.formats.damage import damage_in
 from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.layout import Layout, Layouts, source_layout
 from redsc.formats.onnx.load.fold import fold_model
@@ -63,7 +64,7 @@ def read_onnx(
         MalformedModel: the bytes are no sound ONNX model.
         UnsupportedError: listing every part that redsc does not know.
     """
-    try:
+    with damage_in("ONNX file"):
         proto = parse_onnx(data, limits, directory)
         source = data if directory is None else proto.SerializeToString()
         with np.errstate(all="ignore"):  # what is no number is found by the verifier
@@ -72,10 +73,6 @@ def read_onnx(
             layouts = Layouts.assign(model, lambda node: _row(node).kind)
             context = OnnxContext(model, layouts, quants, recurrent)
             graph = _translate(context, [_problem(*item) for item in refused])
-    except RedscError:
-        raise
-    except Exception as error:  # protobuf and onnx raise their own families
-        raise MalformedModel(f"damaged ONNX file ({type(error).__name__}: {error})") from error
     _name_as_in_file(context, [item.name for item in proto.graph.output])
     verify_graph(graph)
     if len(graph.nodes) > limits.nodes:

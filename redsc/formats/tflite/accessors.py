@@ -9,7 +9,7 @@ import tflite
 from redsc.formats.tflite.ops import TENSOR_TYPES
 from redsc.ir import CUSTOM_OPS, FRONT_END_OPS, DType, Quant, Shape
 
-__all__ = ["DTYPES", "PLAN_NAME", "indices", "op_name", "quant_of", "shape_of"]
+__all__ = ["DTYPES", "PLAN_NAME", "indices", "op_name", "options_of", "quant_of", "shape_of", "text_of"]
 
 _OP_NAMES: dict[int, str] = {
     value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)
@@ -22,9 +22,24 @@ def op_name(code: Any) -> str:
     """Return the operator's name, also that of a known custom op; old files have its number in 8 bits only."""
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     if number == tflite.BuiltinOperator.CUSTOM:
-        custom = (code.CustomCode() or b"").decode("utf-8", "replace")
+        custom = text_of(code.CustomCode())
         return custom if custom in CUSTOM_OPS or custom in FRONT_END_OPS else "CUSTOM"
     return _OP_NAMES.get(number, f"operator number {number}")
+
+
+def text_of(raw: bytes | None) -> str:
+    """Return a text of the file, an empty one where it is absent; what is no UTF-8 is marked."""
+    return (raw or b"").decode("utf-8", "replace")
+
+
+def options_of(operator: Any, kind: type[Any]) -> Any | None:
+    """Return an operator's options as a table of the schema, None where it has none."""
+    table = operator.BuiltinOptions()
+    if table is None:
+        return None
+    options = kind()
+    options.Init(table.Bytes, table.Pos)
+    return options
 
 
 def indices(array: Any) -> list[int]:

@@ -13,6 +13,7 @@ import numpy as np
 from flatbuffers import flexbuffers
 
 from redsc.errors import MalformedModel
+from redsc.formats.tflite.accessors import text_of
 from redsc.formats.tflite.ops import ACTIVATION_CODES, PADDING_CODES
 from redsc.ir import (
     CUSTOM_OPS,
@@ -90,7 +91,7 @@ def decode_options(op: str, data: bytes) -> Any:
 
 def custom_refusal(code: Any, most_chars: int) -> str:
     """Return why an operator code is refused that is a custom op, and none of redsc's own."""
-    name = (code.CustomCode() or b"").decode("utf-8", "replace")[:most_chars]
+    name = text_of(code.CustomCode())[:most_chars]
     return f"{name!r} is a custom op without a public definition"
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import tflite
 
-from redsc.errors import MalformedModel
-from redsc.formats.tflite.accessors import DTYPES, PLAN_NAME, indices, op_name, quant_of
+from redsc.formats.damage import damage_in
+from redsc.formats.tflite.accessors import DTYPES, PLAN_NAME, indices, op_name, quant_of, text_of
 from redsc.formats.tflite.ops import TENSOR_TYPES
 from redsc.formats.tflite.recurrent import RECURRENT
 from redsc.ir import FRONT_END_OPS, SVDF, DType, Graph
@@ -24,6 +24,8 @@ __all__ = [
     "port_types",
     "result_names",
 ]
+
+_PLAN_HEAD = 3  # numbers of an arena plan before its offsets: version, subgraphs, tensors
 
 
 def count_ports(data: bytes) -> tuple[int, int]:
@@ -84,7 +86,7 @@ def result_names(data: bytes) -> list[str]:
     subgraph = tflite.Model.GetRootAs(data, 0).Subgraphs(0)
     operators = (subgraph.Operators(i) for i in range(subgraph.OperatorsLength()))
     results = [operator.Outputs(0) for operator in operators if operator.OutputsLength()]
-    return [(subgraph.Tensors(index).Name() or b"").decode("utf-8", "replace") for index in results]
+    return [text_of(subgraph.Tensors(index).Name()) for index in results]
 
 
 def is_computed_alike(data: bytes, graph: Graph) -> bool:
@@ -100,7 +102,7 @@ def is_computed_alike(data: bytes, graph: Graph) -> bool:
 def described_as(data: bytes) -> str:
     """Return the description of a sound model, an empty one where it is damaged: a graph is read without it."""
     try:
-        return (tflite.Model.GetRootAs(data, 0).Description() or b"").decode("utf-8", "replace")
+        return text_of(tflite.Model.GetRootAs(data, 0).Description())
     except Exception:  # the flatbuffers accessors raise struct.error, IndexError, TypeError, ...
         return ""
 
@@ -113,16 +115,14 @@ def planned_offsets(data: bytes) -> dict[str, int]:
     """
     model = tflite.Model.GetRootAs(data, 0)
     names = [
-        (subgraph.Tensors(i).Name() or b"").decode("utf-8", "replace") or f"tensor{i}"
+        text_of(subgraph.Tensors(i).Name()) or f"tensor{i}"
         for subgraph in _subgraphs(model)
         for i in range(subgraph.TensorsLength())
     ]
-    try:
+    with damage_in("arena plan"):
         plans = [
-            model.Buffers(model.Metadata(i).Buffer()).DataAsNumpy().view("<i4")[3:].tolist()
+            model.Buffers(model.Metadata(i).Buffer()).DataAsNumpy().view("<i4")[_PLAN_HEAD:].tolist()
             for i in range(model.MetadataLength())
             if model.Metadata(i).Name() == PLAN_NAME.encode()
         ]
         return {name: n for plan in plans[:1] for name, n in zip(names, plan, strict=True) if n >= 0}
-    except Exception as error:  # the flatbuffers accessors raise struct.error, IndexError, TypeError, ...
-        raise MalformedModel(f"damaged arena plan ({type(error).__name__}: {error})") from error

@@ -12,20 +12,13 @@ import struct
 import tflite
 
 from redsc.errors import MalformedModel, UsageError, did_you_mean
+from redsc.formats.damage import damage_in
+from redsc.formats.tflite.accessors import text_of
 
-__all__ = ["signature_names", "with_signature"]
+__all__ = ["with_signature"]
 
 _SUBGRAPHS = 8  # place of the field in the table's vtable (schema.fbs: table Model, field 2)
 _OFFSET = struct.Struct("<I")
-
-
-def signature_names(data: bytes) -> tuple[str, ...]:
-    """Return the names of a file's signatures.
-
-    Raises:
-        MalformedModel: the file is damaged.
-    """
-    return tuple(_signatures(data))
 
 
 def with_signature(data: bytes, name: str | None) -> bytes:
@@ -48,30 +41,27 @@ def with_signature(data: bytes, name: str | None) -> bytes:
     return data if index == 0 else _with_first(data, index)
 
 
+@damage_in("TFLite file")
 def _signatures(data: bytes) -> dict[str, int]:
     """Return the subgraph of every signature, by name."""
-    try:
-        model = tflite.Model.GetRootAs(data, 0)
-        entries = [model.SignatureDefs(i) for i in range(model.SignatureDefsLength())]
-        found = {(e.SignatureKey() or b"").decode("utf-8", "replace"): e.SubgraphIndex() for e in entries}
-        count = model.SubgraphsLength()
-    except Exception as error:  # the flatbuffers accessors raise struct.error, IndexError, TypeError, ...
-        raise MalformedModel(f"damaged TFLite file ({type(error).__name__}: {error})") from error
+    model = tflite.Model.GetRootAs(data, 0)
+    entries = [model.SignatureDefs(i) for i in range(model.SignatureDefsLength())]
+    found = {text_of(entry.SignatureKey()): entry.SubgraphIndex() for entry in entries}
+    count = model.SubgraphsLength()
     for name, index in found.items():
         if not 0 <= index < count:
             raise MalformedModel(f"the signature {name!r} is of subgraph {index}, the file has {count}")
     return found
 
 
+@damage_in("TFLite file")
 def _with_first(data: bytes, index: int) -> bytes:
-    try:
-        table = tflite.Model.GetRootAs(data, 0)._tab
-        start = table.Vector(table.Offset(_SUBGRAPHS))
-        places = start, start + _OFFSET.size * index
-        targets = [place + _OFFSET.unpack_from(data, place)[0] for place in places]
-        changed = bytearray(data)
-        for place, target in zip(places, reversed(targets), strict=True):
-            _OFFSET.pack_into(changed, place, target - place)
-    except (struct.error, IndexError, TypeError) as error:
-        raise MalformedModel(f"damaged TFLite file ({type(error).__name__}: {error})") from error
+    """Return the file with the subgraph of this number in the first place, and the first one in its place."""
+    table = tflite.Model.GetRootAs(data, 0)._tab
+    start = table.Vector(table.Offset(_SUBGRAPHS))
+    places = start, start + _OFFSET.size * index
+    targets = [place + _OFFSET.unpack_from(data, place)[0] for place in places]
+    changed = bytearray(data)
+    for place, target in zip(places, reversed(targets), strict=True):
+        _OFFSET.pack_into(changed, place, target - place)
     return bytes(changed)

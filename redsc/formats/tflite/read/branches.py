@@ -9,7 +9,7 @@ from typing import Any
 import tflite
 
 from redsc.errors import MalformedModel
-from redsc.formats.tflite.accessors import indices
+from redsc.formats.tflite.accessors import indices, options_of
 from redsc.formats.tflite.read.conditions import Known
 from redsc.formats.tflite.read.tensors import operands, pick
 from redsc.ir import DType, Value
@@ -38,16 +38,14 @@ def find_choice(tensors: Sequence[Value], operator: Any, known: Known) -> Choice
     """
     condition, *given = operands(IF, tensors, operator) or [None]
     results = indices(operator.OutputsAsNumpy())
-    table = operator.BuiltinOptions()
-    if condition is None or condition.type.dtype is not DType.BOOL or condition.type.elements != 1 or table is None:
+    options = options_of(operator, tflite.IfOptions)
+    if condition is None or (condition.type.dtype, condition.type.elements) != (DType.BOOL, 1) or options is None:
         raise MalformedModel("IF has no condition that is one truth value, or no branches")
     name = pick(tensors, results[0], "IF output").name if results else condition.name
     found = known.of(condition)
     if found is None:
         causes = ", ".join(sorted(map(repr, known.causes(condition))))
         return Choice(name, given, results, None, f"its condition is computed from {causes}")
-    options = tflite.IfOptions()
-    options.Init(table.Bytes, table.Pos)
     branches = options.ElseSubgraphIndex(), options.ThenSubgraphIndex()
     return Choice(name, given, results, branches[bool(found.reshape(-1)[0])])
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import tflite
 
-from redsc.errors import LimitExceeded, MalformedModel, RedscError, UnsupportedError
+from redsc.errors import LimitExceeded, MalformedModel, UnsupportedError
+from redsc.formats.damage import damage_in
 from redsc.formats.tables import Refusal
-from redsc.formats.tflite.accessors import indices, op_name
+from redsc.formats.tflite.accessors import indices, op_name, options_of, text_of
 from redsc.formats.tflite.custom import CUSTOM_FILE_OPS, custom_refusal, decode_options
 from redsc.formats.tflite.ops import TFLITE_OPS, Field, TFLiteOp
 from redsc.formats.tflite.read.branches import IF, find_choice, give_results, pass_operands
@@ -59,12 +60,8 @@ def read_tflite(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Graph:
         raise LimitExceeded(f"the file has {len(data):,} B, the limit is {limits.file_bytes:,} B")
     if len(data) < 8 or data[4:8] != b"TFL3":
         raise MalformedModel("not a TFLite model: the identifier TFL3 is missing")
-    try:
+    with damage_in("TFLite file"):
         graph = _Reader(data, limits).graph()
-    except RedscError:
-        raise
-    except Exception as error:  # the flatbuffers accessors raise struct.error, IndexError, TypeError, ...
-        raise MalformedModel(f"damaged TFLite file ({type(error).__name__}: {error})") from error
     verify_graph(graph)
     return graph
 
@@ -97,7 +94,7 @@ class _Reader:
         for start in starts:
             self.variables.start(start, self.tensors.read(model, start), codes)
         self._raise_problems()
-        graph = Graph((subgraph.Name() or b"main").decode("utf-8", "replace")[: self.limits.name_chars])
+        graph = Graph(text_of(subgraph.Name() or b"main")[: self.limits.name_chars])
         for index in indices(subgraph.InputsAsNumpy()):
             graph.inputs.append(self._activation(tensors, index, "graph input"))
         for i in range(subgraph.OperatorsLength()):
@@ -271,11 +268,9 @@ class _Reader:
             return decode_options(op, bytes(indices(operator.CustomOptionsAsNumpy())))
         row = TFLITE_OPS[op]
         assert isinstance(row, TFLiteOp)
-        table = operator.BuiltinOptions()
-        if table is None or not (row.fields or row.zero):
+        options = options_of(operator, getattr(tflite, row.options)) if row.options else None
+        if options is None:
             return op_def(op).attrs()
-        options = getattr(tflite, row.options or "")()
-        options.Init(table.Bytes, table.Pos)
         for schema in row.zero:
             if getattr(options, schema)():
                 self.problems.append(f"at {op} {name!r}: {schema} is not supported")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from redsc.errors import LimitExceeded, MalformedModel
-from redsc.formats.tflite.accessors import DTYPES, indices, quant_of, shape_of
+from redsc.formats.tflite.accessors import DTYPES, indices, quant_of, shape_of, text_of
 from redsc.formats.tflite.read.older import FLOAT16, as_int8, widened
 from redsc.formats.tflite.state import RESOURCE
 from redsc.ir import DType, TensorType, Value
@@ -94,7 +94,7 @@ class Tensors:
 
     def name(self, raw: bytes | None, index: int) -> str:
         """Return a name that no other value has."""
-        name = (raw or b"").decode("utf-8", "replace")[: self.limits.name_chars] or f"tensor{index}"
+        name = text_of(raw)[: self.limits.name_chars] or f"tensor{index}"
         while name in self.names:
             name = f"{name}#{index}"
         self.names.add(name)

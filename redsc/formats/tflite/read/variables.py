@@ -13,7 +13,7 @@ from typing import Any
 import tflite
 
 from redsc.errors import MalformedModel
-from redsc.formats.tflite.accessors import indices
+from redsc.formats.tflite.accessors import indices, options_of, text_of
 from redsc.formats.tflite.read.tensors import operands, pick
 from redsc.ir import Graph, Node, Value, Variable
 
@@ -77,11 +77,9 @@ class Variables:
         outputs = [pick(tensors, i, "VAR_HANDLE output") for i in indices(operator.OutputsAsNumpy())]
         if len(outputs) != 1 or outputs[0] not in self.resources or outputs[0] in self.handles:
             raise MalformedModel("VAR_HANDLE does not make one handle of its own")
-        options = tflite.VarHandleOptions()
-        table = operator.BuiltinOptions()
-        if table is None:
+        options = options_of(operator, tflite.VarHandleOptions)
+        if options is None:
             raise MalformedModel(f"VAR_HANDLE {outputs[0].name!r} names no variable")
-        options.Init(table.Bytes, table.Pos)
         key = (options.Container() or b"", options.SharedName() or b"")
         self.handles[outputs[0]] = self._name_of(key)
 
@@ -153,7 +151,7 @@ class Variables:
     def _name_of(self, key: _Key) -> str:
         """Return the name of a variable: that of the file, made unique."""
         if key not in self.names:
-            text = b"/".join(part for part in key if part).decode("utf-8", "replace") or "variable"
+            text = text_of(b"/".join(part for part in key if part)) or "variable"
             text = text.replace("\0", "#")[: self.name_chars]  # C code reads a name up to its first zero
             name, count = text, self.counts.get(text, 0)
             while name in self.counts:
@@ -173,13 +171,10 @@ def init_subgraphs(model: Any, codes: Sequence[str]) -> Iterator[int]:
     found = dict[int, None]()
     subgraph = model.Subgraphs(0)
     for operator in map(subgraph.Operators, range(subgraph.OperatorsLength())):
-        table = operator.BuiltinOptions()
         if codes[operator.OpcodeIndex()] != "CALL_ONCE":
             continue
-        options = tflite.CallOnceOptions()
-        if table is not None:
-            options.Init(table.Bytes, table.Pos)
-        index = 0 if table is None else options.InitSubgraphIndex()
+        options = options_of(operator, tflite.CallOnceOptions)
+        index = 0 if options is None else options.InitSubgraphIndex()
         if not 0 < index < model.SubgraphsLength():
             raise MalformedModel(
                 f"CALL_ONCE runs subgraph {index}, the others are 1..{model.SubgraphsLength() - 1}"
