@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from redsc.formats.model import Model, load_model
+from redsc.formats.load import load_model
+from redsc.formats.model import Model
 from redsc.formats.tables import Refusal
 from redsc.formats.tflite.peek import (
     count_ports,

@@ -7,34 +7,22 @@ calls them feeds it back. In the graph it is read from a variable and assigned t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from redsc.errors import UsageError, did_you_mean
-from redsc.formats.onnx.layout import laid_out
+from redsc.formats.model import Feedback, Model, Port
+from redsc.formats.onnx.layout import file_axes, laid_out
 from redsc.formats.onnx.rearrange import rearrange
 from redsc.ir import Array, DType, Graph, GraphBuilder, Value, Variable
 
-if TYPE_CHECKING:
-    from redsc.formats.model import Model, Port
-
-__all__ = ["Feedback", "Rows", "feed_back", "with_states", "without_states"]
+__all__ = ["Rows", "feed_back", "with_states", "without_states"]
 
 Rows = Sequence[Sequence[Array]]
 _Item = TypeVar("_Item")
 _CODE = "U227"
-
-
-@dataclass(frozen=True, slots=True)
-class Feedback:
-    """A state by the numbers of an input and an output of the model file, with its shape and type there."""
-
-    input: int
-    output: int
-    shape: tuple[int, ...]
-    dtype: str
 
 
 def feed_back(model: Model, states: Sequence[tuple[str, str]]) -> Model:
@@ -122,6 +110,6 @@ def _moved(builder: GraphBuilder, source: Port, target: Port, value: Value) -> V
     """Return an output as it lies in memory where it is an input."""
     if source.axes == target.axes:
         return value
-    have, wanted = ([axis for axis in port.axes if axis is not None] for port in (target, source))
+    have, wanted = file_axes(target.axes), file_axes(source.axes)
     sizes, order = [target.source_shape[axis] for axis in have], [have.index(axis) for axis in wanted]
     return rearrange(builder, value, sizes, order, laid_out(source.source_shape, source.axes), source.name)

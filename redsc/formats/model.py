@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
-from redsc.errors import Diagnostic, MalformedModel, ModelError, UnsupportedError, UsageError
-from redsc.files import read_file
-from redsc.formats.damage import damage_in
-from redsc.formats.feedback import Feedback, feed_back
-from redsc.formats.onnx.layout import Layout, laid_out, source_layout
-from redsc.formats.onnx.reader import read_onnx
-from redsc.formats.tflite.peek import is_computed_alike, port_types, result_names
-from redsc.formats.tflite.read.reader import read_tflite
-from redsc.formats.tflite.signatures import with_signature
+from redsc.errors import Diagnostic
+from redsc.formats.onnx.layout import Layout, file_axes, laid_out, source_layout
 from redsc.ir import Array, Graph, Shape, Value
-from redsc.limits import DEFAULT_LIMITS, Limits
-from redsc.options import Recurrent
 
-__all__ = ["Model", "Port", "load_model", "port"]
-
-_AS_IN_THE_FILE: Mapping[str, Shape] = MappingProxyType({})
+__all__ = ["Feedback", "Model", "Port", "port"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +41,23 @@ class Port:
 
     @property
     def _moved(self) -> list[int]:
-        return [axis for axis in self.axes if axis is not None]
+        return file_axes(self.axes)
+
+
+def port(value: Value, axes: Layout, dtype: str = "float32") -> Port:
+    """Return how the model file has a value of the graph that lies in it as `axes` says."""
+    sizes = dict(zip(axes, value.type.shape, strict=True))
+    return Port(value.name, tuple(sizes[axis] for axis in range(len(sizes.keys() - {None}))), axes, dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """A state by the numbers of an input and an output of the model file, with its shape and type there."""
+
+    input: int
+    output: int
+    shape: tuple[int, ...]
+    dtype: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,101 +88,3 @@ class Model:
     def sha256(self) -> str:
         """Hash of the file."""
         return hashlib.sha256(self.source).hexdigest()
-
-
-def load_model(
-    path: Path | str,
-    limits: Limits = DEFAULT_LIMITS,
-    shapes: Mapping[str, Shape] = _AS_IN_THE_FILE,
-    states: Sequence[tuple[str, str]] = (),
-    signature: str | None = None,
-    recurrent: Recurrent = Recurrent.OP,
-) -> Model:
-    """Read an ONNX or TFLite file; the kind is told from its bytes, not from its name.
-
-    `shapes` are for inputs whose sizes an ONNX file leaves open, by name, in the file's layout. `states` are inputs
-    that become variables, each with the output that gives its next value. `signature` names one network of a TFLite
-    file; without it that is the only signature's, or the first one. `recurrent` is for layers of ONNX files.
-
-    Raises:
-        UsageError: a shape does not fit the file, a state is none, or there is no such signature.
-        ModelError: the file cannot be read or is damaged.
-        UnsupportedError: the model has parts that redsc does not translate.
-    """
-    path = Path(path)
-    try:
-        source = read_file(path, limits.file_bytes)
-    except OSError as error:
-        code = "M302" if error.errno == errno.EFBIG else "M305"
-        raise ModelError(f"cannot read {path}: {error.strerror}", code=code) from error
-    if source[4:8] == b"TFL3":
-        if shapes:
-            hint = "leave out --shape: it is for ONNX files that leave sizes open"
-            raise UsageError(f"{path.name} is a TFLite model, its shapes are fixed", code="U217", hint=hint)
-        return _checked(feed_back(_tflite_model(path, source, limits, signature), states))
-    if path.suffix == ".tflite" or not source:
-        raise MalformedModel(f"{path.name} is not a TFLite model: the identifier TFL3 is missing")
-    if signature is not None:
-        hint = "leave out --signature: it is for TFLite files with several networks"
-        raise UsageError(f"{path.name} is an ONNX model, it has no signatures", code="U228", hint=hint)
-    return _checked(feed_back(_onnx_model(path, source, limits, shapes, recurrent), states))
-
-
-@damage_in("TFLite file")
-def _tflite_model(path: Path, source: bytes, limits: Limits, signature: str | None) -> Model:
-    chosen = with_signature(source, signature)
-    graph = read_tflite(chosen, limits)
-    types = port_types(chosen)
-    inputs = [
-        port(v, source_layout(len(v.type.shape)), kind) for v, kind in zip(graph.inputs, types[0], strict=True)
-    ]
-    outputs = [
-        port(v, source_layout(len(v.type.shape)), kind) for v, kind in zip(graph.outputs, types[1], strict=True)
-    ]
-    is_exact = is_computed_alike(chosen, graph)
-    names = frozenset(result_names(chosen))
-    return Model(path, "tflite", source, chosen, graph, tuple(inputs), tuple(outputs), is_exact, node_names=names)
-
-
-def _onnx_model(
-    path: Path, source: bytes, limits: Limits, shapes: Mapping[str, Shape], recurrent: Recurrent
-) -> Model:
-    found = read_onnx(source, limits, path.parent, shapes, recurrent)
-    inputs = zip(found.graph.inputs, found.inputs, found.input_types, strict=True)
-    outputs = zip(found.graph.outputs, found.outputs, found.output_types, strict=True)
-    results = zip((port(*item) for item in outputs), found.output_names, strict=True)
-    return Model(
-        path,
-        "onnx",
-        source,
-        found.source,
-        found.graph,
-        tuple(port(*item) for item in inputs),
-        tuple(replace(result, name=name) for result, name in results),
-        found.is_exact,
-        found.notes,
-        node_names=found.node_names,
-    )
-
-
-def _checked(model: Model) -> Model:
-    problems = list(_nothing_to_run(model.graph))
-    if problems:
-        raise UnsupportedError(f"redsc cannot run {model.path.name}", code="N406", evidence=problems)
-    return model
-
-
-def _nothing_to_run(graph: Graph) -> Iterator[str]:
-    """Yield why there is no network between inputs and outputs."""
-    for what, items in (("inputs", graph.inputs), ("outputs", graph.outputs), ("operators", graph.nodes)):
-        if not items:
-            yield f"it has no {what}"
-    for value in graph.inputs:
-        if not value.type.shape:
-            yield f"the input {value.name!r} has rank 0"
-
-
-def port(value: Value, axes: Layout, dtype: str = "float32") -> Port:
-    """Return how the model file has a value of the graph that lies in it as `axes` says."""
-    sizes = dict(zip(axes, value.type.shape, strict=True))
-    return Port(value.name, tuple(sizes[axis] for axis in range(len(sizes.keys() - {None}))), axes, dtype)

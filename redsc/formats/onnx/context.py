@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from redsc.errors import Diagnostic
-from redsc.formats.onnx.layout import Layout, Layouts, laid_out, source_layout
+from redsc.formats.onnx.layout import Layout, Layouts, file_axes, laid_out, source_layout
 from redsc.formats.onnx.nodes import OnnxModel, OnnxNode
 from redsc.formats.onnx.rearrange import rearrange
 from redsc.formats.tables import CannotTranslate
@@ -131,9 +131,9 @@ class OnnxContext:
         have = source_layout(self.rank(name)) if self.is_constant(name) else self.layouts[name]
         if have == layout:
             return value
-        source = [axis for axis in have if axis is not None]
+        source = file_axes(have)
         sizes = [self.shape(name)[axis] for axis in source]
-        order = [source.index(axis) for axis in layout if axis is not None]
+        order = [source.index(axis) for axis in file_axes(layout)]
         return rearrange(self.builder, value, sizes, order, laid_out(self.shape(name), layout), name)
 
     def operand(self, name: str, like: str) -> Value:
@@ -141,8 +141,7 @@ class OnnxContext:
         layout, rank = self.layouts[like], self.rank(like)
         shape = (1,) * (rank - self.rank(name)) + self.shape(name)
         if self.is_constant(name):
-            axes = [axis for axis in layout if axis is not None]
-            data = _finite(self.model.constants[name]).reshape(shape).transpose(axes)
+            data = _finite(self.model.constants[name]).reshape(shape).transpose(file_axes(layout))
             data = data.reshape(laid_out(shape, layout))
             return self.weight(name, _without_leading_ones(data) if rank else data)
         if self.rank(name) == rank:
@@ -232,8 +231,7 @@ class OnnxContext:
         """Return an operand of full rank, a constant too, in the layout of tensor `like`."""
         if not self.is_constant(name):
             return self.value_as(name, self.layouts[like])
-        axes = [axis for axis in self.layouts[like] if axis is not None]
-        data = _finite(self.floats(name, "one of its inputs is")).transpose(axes)
+        data = _finite(self.floats(name, "one of its inputs is")).transpose(file_axes(self.layouts[like]))
         return self.weight(name, data.reshape(laid_out(self.shape(name), self.layouts[like])))
 
     def alias(self, node: OnnxNode, value: Value) -> Value:
@@ -252,6 +250,10 @@ class OnnxContext:
         shape = self.graph_shape(name)
         return self.alias(node, rearrange(self.builder, value, sizes, order, shape, name, origin(node)))
 
+    def arrange_from_file(self, node: OnnxNode, value: Value) -> Value:
+        """Bind a value whose elements lie in memory as those of the output do in the file."""
+        return self.arrange(node, value, self.shape(node.output), file_axes(self.layouts[node.output]))
+
     def bind_reduced(self, node: OnnxNode, value: Value, reduced: Sequence[int]) -> None:
         """Bind a value that lies as input 0 does, but for the reduced axes, which have size 1 or are gone."""
         name, rank = node.input(0), self.rank(node.input(0))
@@ -259,10 +261,10 @@ class OnnxContext:
         kept = list(range(rank))
         if self.rank(node.output) < rank:
             kept = [axis for axis in kept if axis not in gone]
-        source = [axis for axis in self.layouts[name] if axis is not None]
+        source = file_axes(self.layouts[name])
         sizes = [1 if axis in gone else self.shape(name)[axis] for axis in source]
         self.arrange(
-            node, value, sizes, [source.index(kept[i]) for i in self.layouts[node.output] if i is not None]
+            node, value, sizes, [source.index(kept[axis]) for axis in file_axes(self.layouts[node.output])]
         )
 
 

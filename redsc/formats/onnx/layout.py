@@ -20,7 +20,7 @@ from enum import Enum
 from redsc.formats.onnx.nodes import OnnxModel, OnnxNode
 from redsc.ir import Shape
 
-__all__ = ["CHANNELS_LAST", "Kind", "Layout", "Layouts", "laid_out", "natural_layout", "source_layout"]
+__all__ = ["CHANNELS_LAST", "Kind", "Layout", "Layouts", "file_axes", "laid_out", "natural_layout", "source_layout"]
 
 Layout = tuple[int | None, ...]
 
@@ -40,6 +40,11 @@ def source_layout(rank: int) -> Layout:
     return tuple(range(rank))
 
 
+def file_axes(layout: Iterable[int | None]) -> list[int]:
+    """Return the axes of the file in the order in which a layout has them."""
+    return [axis for axis in layout if axis is not None]
+
+
 def laid_out(shape: Shape, layout: Layout) -> Shape:
     """Return the shape that a tensor has in a layout."""
     return tuple(1 if axis is None else shape[axis] for axis in layout)
@@ -47,7 +52,7 @@ def laid_out(shape: Shape, layout: Layout) -> Shape:
 
 def natural_layout(moved: Iterable[int | None], rank: int) -> Layout:
     """Return the layout of `rank` axes in which the axes of a memory order `moved` stay in place; others lead."""
-    placed = [axis for axis in moved if axis is not None]
+    placed = file_axes(moved)
     return (*(axis for axis in range(rank) if axis not in placed), *placed)
 
 

@@ -9,6 +9,7 @@ from functools import reduce
 from math import pi, prod, sqrt
 
 from redsc.formats.onnx.context import OnnxContext
+from redsc.formats.onnx.layout import file_axes
 from redsc.formats.onnx.nodes import OnnxNode
 from redsc.formats.onnx.ops.elementwise import unary
 from redsc.formats.onnx.ops.row import OnnxOp, Rows
@@ -192,7 +193,7 @@ def _softmax(op: str) -> OnnxOp:
         axis = node.get("axis", 1 if flattens else -1)
         if not -rank <= axis < rank:
             raise CannotTranslate(f"axis {axis} is not one of rank {rank}")
-        source, layout = context.value(name), [i for i in context.layouts[name] if i is not None]
+        source, layout = context.value(name), file_axes(context.layouts[name])
         over = range(axis % rank, rank) if flattens else [axis % rank]
         columns = prod(context.shape(name)[i] for i in over)
         if layout[-1] in over and source.type.shape[-1] == columns:

@@ -42,7 +42,7 @@ def _gemm(context: OnnxContext, node: OnnxNode) -> None:
     if addend:
         term = _times(context, node, context.operand(addend, node.output), beta, "term")
         product = context.step(node, "ADD", product, term, part="sum")
-    _bind_rows(context, node, product)
+    context.arrange_from_file(node, product)
 
 
 def _times(context: OnnxContext, node: OnnxNode, value: Value, factor: float, part: str) -> Value:
@@ -62,7 +62,7 @@ def _matmul(context: OnnxContext, node: OnnxNode) -> None:
         if len(other.type.shape) == 1:
             other = rearrange(context.builder, other, other.type.shape, (0,), (*other.type.shape, 1), right)
         product = context.step(node, "BATCH_MATMUL", source, other, attrs=BatchMatMul(), part="")
-    _bind_rows(context, node, product)
+    context.arrange_from_file(node, product)
 
 
 def _kernel(context: OnnxContext, node: OnnxNode, out_axis: int, alpha: float = 1.0) -> Value:
@@ -93,12 +93,6 @@ def _dense(context: OnnxContext, node: OnnxNode, source: Value, kernel: Value, b
         bias = context.builder.constant(f"{node.output}.bias", np.zeros(kernel.type.shape[0], np.float32))
     attrs = FullyConnected(keep_num_dims=len(source.type.shape) > 2)
     return context.step(node, "FULLY_CONNECTED", source, kernel, bias, attrs=attrs, part="")
-
-
-def _bind_rows(context: OnnxContext, node: OnnxNode, product: Value) -> None:
-    """Bind a matrix in the order of the file."""
-    order = [axis for axis in context.layouts[node.output] if axis is not None]
-    context.arrange(node, product, context.shape(node.output), order)
 
 
 DENSE_ROWS: Rows = {

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from redsc.formats.onnx.context import OnnxContext
-from redsc.formats.onnx.layout import Kind
+from redsc.formats.onnx.layout import Kind, file_axes
 from redsc.formats.onnx.nodes import OnnxNode
 from redsc.formats.onnx.ops.row import OnnxOp, Rows
 from redsc.formats.tables import CannotTranslate
@@ -29,7 +29,7 @@ def _per_channel(context: OnnxContext, node: OnnxNode, part: str, numbers: Array
     rank = context.rank(node.output)
     shape = [1, -1, *[1] * (rank - 2)]
     data = numbers.reshape(shape).astype(np.float32)
-    axes = [axis for axis in context.layouts[node.output] if axis is not None]
+    axes = file_axes(context.layouts[node.output])
     channels_last = axes[-1] == 1
     shaped = data.reshape(-1) if channels_last else data.transpose(axes)
     return context.builder.constant(f"{node.output}.{part}", np.ascontiguousarray(shaped))

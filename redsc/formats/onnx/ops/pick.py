@@ -43,7 +43,7 @@ def _pick(context: OnnxContext, node: OnnxNode) -> None:
     operand = context.indices(node, "places", places.reshape(-1))
     everything = join(context, node, parts, 0, "all")
     found = context.step(node, "GATHER", everything, operand, attrs=Gather(0), part="picked")
-    context.arrange(node, found, shape, [axis for axis in context.layouts[node.output] if axis is not None])
+    context.arrange_from_file(node, found)
 
 
 def _places(context: OnnxContext, node: OnnxNode) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 
 from redsc.errors import Diagnostic
 from redsc.formats.onnx.context import OnnxContext
-from redsc.formats.onnx.layout import Kind
+from redsc.formats.onnx.layout import Kind, file_axes
 from redsc.formats.onnx.nodes import OnnxNode
 from redsc.formats.onnx.ops.cells import CELLS, FUNCTIONS, Gates, Layer, State
 from redsc.formats.onnx.ops.move import cut, join
@@ -264,7 +264,7 @@ def _bind(context: OnnxContext, node: OnnxNode, value: Value, memory: str, order
     """Bind a value whose memory has the axes `memory`; those of the file are `order`."""
     shape, layout = context.shape(node.output), context.layouts[node.output]
     sizes = [shape[order.index(axis)] for axis in memory]
-    context.arrange(node, value, sizes, [memory.index(order[axis]) for axis in layout if axis is not None])
+    context.arrange(node, value, sizes, [memory.index(order[axis]) for axis in file_axes(layout)])
 
 
 RECURRENT_ROWS: Rows = {op: OnnxOp(_recurrent, Kind.RELAYOUT) for op in CELLS}

@@ -14,7 +14,7 @@ from operator import mul
 import numpy as np
 
 from redsc.formats.onnx.context import OnnxContext
-from redsc.formats.onnx.layout import Kind, Layout, natural_layout, source_layout
+from redsc.formats.onnx.layout import Kind, Layout, file_axes, natural_layout, source_layout
 from redsc.formats.onnx.nodes import OnnxNode
 from redsc.formats.onnx.ops.dense import is_dense
 from redsc.formats.onnx.ops.row import OnnxOp, Rows
@@ -51,7 +51,7 @@ def _grouped(shape: Shape, sizes: Sequence[int]) -> Groups:
 
 def _in_memory(layout: Layout, groups: Groups) -> list[int]:
     """Return the factors in the order in which a layout keeps them."""
-    return [factor for axis in layout if axis is not None for factor in groups[axis]]
+    return [factor for axis in file_axes(layout) for factor in groups[axis]]
 
 
 def _reshape(context: OnnxContext, node: OnnxNode) -> None:
@@ -92,8 +92,7 @@ def _only_dense_readers(context: OnnxContext, node: OnnxNode, source: Sequence[i
 def _reshape_in_file_order(context: OnnxContext, node: OnnxNode) -> None:
     """Bring the elements into the order of the file, then into that of the output."""
     value = context.value_as(node.input(0), source_layout(context.rank(node.input(0))))
-    order = [axis for axis in context.layouts[node.output] if axis is not None]
-    context.arrange(node, value, context.shape(node.output), order)
+    context.arrange_from_file(node, value)
 
 
 def _natural(context: OnnxContext, node: OnnxNode) -> Layout:
@@ -117,8 +116,8 @@ def _natural(context: OnnxContext, node: OnnxNode) -> Layout:
 
 def _transpose(context: OnnxContext, node: OnnxNode) -> None:
     name, perm = node.input(0), _perm(context, node)
-    source = [axis for axis in context.layouts[name] if axis is not None]
-    order = [source.index(perm[axis]) for axis in context.layouts[node.output] if axis is not None]
+    source = file_axes(context.layouts[name])
+    order = [source.index(perm[axis]) for axis in file_axes(context.layouts[node.output])]
     context.arrange(node, context.value(name), [context.shape(name)[axis] for axis in source], order)
 
 
