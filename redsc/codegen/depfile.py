@@ -10,7 +10,7 @@ from pathlib import Path
 from redsc.codegen.files import write_files
 from redsc.errors import OutputError
 from redsc.formats import Model
-from redsc.formats.onnx.load.depends import external_files
+from redsc.formats.onnx.load.external import external_files
 from redsc.options import Options
 
 __all__ = ["input_files", "render_depfile", "write_depfile"]

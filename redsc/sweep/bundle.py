@@ -12,7 +12,7 @@ from redsc.codegen.files import write_files
 from redsc.errors import UsageError
 from redsc.files import read_file
 from redsc.formats import load_model
-from redsc.formats.onnx.load.depends import external_files
+from redsc.formats.onnx.load.external import external_files
 from redsc.limits import DEFAULT_LIMITS
 from redsc.options import Options
 from redsc.store import Store

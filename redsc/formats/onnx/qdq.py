@@ -16,13 +16,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from redsc.formats.onnx.nodes import OnnxModel, OnnxNode
+from redsc.formats.onnx.protobuf import DataType
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Quant, Shape
 
 __all__ = ["absorb_quantization"]
 
 _PASS_ON = {"Identity", "Dropout"}  # the output is the input
-_TYPES = {0: "uint8", 2: "uint8", 3: "int8"}  # TensorProto.DataType of onnx.proto; 0 is the default
+_TYPES = {0: "uint8", DataType.UINT8: "uint8", DataType.INT8: "int8"}  # 0: the file does not say
 _LOWEST = {"int8": 0, "uint8": -128}  # what brings a zero point into int8
 _MOVES = {
     *("Concat", "DepthToSpace", "Flatten", "Gather", "GlobalMaxPool", "Identity", "MaxPool", "Reshape", "Slice"),

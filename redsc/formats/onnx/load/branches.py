@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from redsc.errors import MalformedModel
+from redsc.formats.onnx.protobuf import copy_of, set_nodes
 from redsc.ir import Array
 
-__all__ = ["all_graphs", "names_read", "take_branches", "untaken"]
+__all__ = ["all_graphs", "names_read", "needed_nodes", "take_branches", "untaken"]
 
 _BRANCHES = {True: "then_branch", False: "else_branch"}
 
@@ -41,6 +42,16 @@ def _names_made(graph: Any) -> set[str]:
     return made.union(*(node.output for node in graph.node))
 
 
+def needed_nodes(graph: Any) -> list[Any]:
+    """Return the nodes that an output depends on, in their order."""
+    wanted, found = {item.name for item in graph.output}, []
+    for node in reversed(graph.node):
+        if wanted & set(node.output):
+            wanted |= names_read(node)
+            found.append(node)
+    return found[::-1]
+
+
 def untaken(graph: Any) -> Iterator[tuple[Any, str]]:
     """Yield the Ifs that are left, each with the reason."""
     makers = {name: node for node in graph.node for name in node.output}
@@ -71,9 +82,8 @@ def take_branches(onnx: Any, graph: Any, constants: Mapping[str, Array]) -> bool
         if is_known:
             nodes += _inlined(onnx, graph, node, _branch(node, constants[node.input[0]]), taken)
         else:
-            nodes.append(_copy(node))
-    del graph.node[:]
-    graph.node.extend(nodes)
+            nodes.append(node)
+    set_nodes(graph, nodes)
     del graph.value_info[:]
     return True
 
@@ -114,18 +124,12 @@ def _free(name: str, taken: set[str]) -> str:
 
 def _renamed(node: Any, names: Mapping[str, str]) -> Any:
     """Return a copy of a node under other names of tensors, also in graphs inside it."""
-    copy = _copy(node)
+    copy = copy_of(node)
     copy.input[:] = [names.get(name, name) for name in node.input]
     copy.output[:] = [names.get(name, name) for name in node.output]
     for graph in _inner_graphs(copy):
         outer = {old: new for old, new in names.items() if old not in _names_made(graph)}
-        nodes = [_renamed(inner, outer) for inner in graph.node]
-        del graph.node[:]
-        graph.node.extend(nodes)
+        set_nodes(graph, [_renamed(inner, outer) for inner in graph.node])
         for item in graph.output:
             item.name = outer.get(item.name, item.name)
     return copy
-
-
-def _copy(node: Any) -> Any:
-    return type(node).FromString(node.SerializeToString())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from redsc.formats.onnx.protobuf import copy_of
+
 __all__ = ["infer_shapes"]
 
 # Their output is as their input. onnx infers nothing for the first from opset 21 on, and stops at the second: it is
@@ -19,7 +21,7 @@ def infer_shapes(onnx: Any, model: Any) -> Any:
     Nothing is said of what an If gives: the branch that it does not take need not even be sound.
     """
     untyped = {index: node for index, node in enumerate(model.graph.node) if node.op_type in _UNTYPED}
-    originals = {index: type(node).FromString(node.SerializeToString()) for index, node in untyped.items()}
+    originals = {index: copy_of(node) for index, node in untyped.items()}
     for node in untyped.values():
         node.op_type = "Identity"
         del node.attribute[:], node.input[1:]
@@ -31,16 +33,19 @@ def infer_shapes(onnx: Any, model: Any) -> Any:
         model.graph.node[index].domain = ""
     for index, node in originals.items():
         model.graph.node[index].CopyFrom(node)
-    casts = [node for node in model.graph.node if node.op_type == "CastLike" and len(node.input) == 2]
-    if casts:
-        typed = (*model.graph.input, *model.graph.value_info, *model.graph.output)
-        types = {item.name: item.type.tensor_type.elem_type for item in typed}
-        types |= {item.name: item.data_type for item in model.graph.initializer}
-        for node in casts:
-            if types.get(node.input[1]):
-                node.op_type = "Cast"
-                node.attribute.append(onnx.helper.make_attribute("to", types[node.input.pop()]))
+    _resolve_casts(onnx, model.graph)
     return model
+
+
+def _resolve_casts(onnx: Any, graph: Any) -> None:
+    """Make a Cast of every CastLike whose type is known."""
+    typed = (*graph.input, *graph.value_info, *graph.output)
+    types = {item.name: item.type.tensor_type.elem_type for item in typed}
+    types |= {item.name: item.data_type for item in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "CastLike" and len(node.input) == 2 and types.get(node.input[1]):
+            node.op_type = "Cast"
+            node.attribute.append(onnx.helper.make_attribute("to", types[node.input.pop()]))
 
 
 def _infer_around_slices(onnx: Any, model: Any) -> Any:

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 
 from redsc.errors import LimitExceeded, MalformedModel, UnsupportedError
-from redsc.formats.onnx.load.branches import all_graphs, names_read
+from redsc.formats.onnx.load.branches import all_graphs, names_read, needed_nodes
 from redsc.formats.onnx.load.external import inline_external_data
 from redsc.formats.onnx.load.qoperator import expand_quantized_ops
 from redsc.formats.onnx.ops.table import EXPANDED_OPS, ONNX_OPS
+from redsc.formats.onnx.protobuf import DataType, set_nodes
 from redsc.formats.tables import Refusal
 from redsc.limits import Limits
 
 __all__ = ["admit", "parse_onnx", "raise_problems"]
 
-_FLOAT32 = 1  # TensorProto.DataType.FLOAT, onnx.proto
-_READABLE_INPUTS = {_FLOAT32: "float32", 2: "uint8", 3: "int8"}  # the latter two in front of a DequantizeLinear
-_INTEGER_INPUTS = (6, 7)  # int32, int64
+_READABLE_INPUTS = (DataType.FLOAT, DataType.UINT8, DataType.INT8)  # the latter two before a DequantizeLinear
+_INTEGER_INPUTS = (DataType.INT32, DataType.INT64)
 _OLDEST_OPSET = 7  # from here on arithmetic broadcasts as numpy does (onnx/docs/Changelog.md)
 _OWN_DOMAINS = ("", "ai.onnx")
 _DOMAINS = (*_OWN_DOMAINS, "com.microsoft")  # the latter for onnxruntime's quantised operators
@@ -184,16 +184,9 @@ def _check_names(proto: Any, limits: Limits) -> None:
 
 def _drop_unused_nodes(proto: Any) -> None:
     """Drop the nodes on which no output depends: exporters leave them, and they need no translation."""
-    wanted = {item.name for item in proto.output}
-    used = []
-    for node in reversed(proto.node):
-        if wanted & set(node.output):
-            wanted |= names_read(node)
-            used.append(node)
+    used = needed_nodes(proto)
     if len(used) < len(proto.node):
-        kept = [type(node).FromString(node.SerializeToString()) for node in reversed(used)]
-        del proto.node[:]
-        proto.node.extend(kept)
+        set_nodes(proto, used)
 
 
 def _refuse_unknown_ops(proto: Any) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from redsc.formats.onnx.protobuf import set_nodes
+
 __all__ = ["QUANTIZED_OPS", "expand_quantized_ops"]
 
 
@@ -56,10 +58,7 @@ def expand_quantized_ops(onnx: Any, proto: Any) -> None:
             node.domain = ""
     if not any(node.op_type in QUANTIZED_OPS for node in proto.node):
         return
-    nodes = [part for node in proto.node for part in _expanded(onnx, node)]
-    copies = [type(node).FromString(node.SerializeToString()) for node in nodes]
-    del proto.node[:]
-    proto.node.extend(copies)
+    set_nodes(proto, [part for node in proto.node for part in _expanded(onnx, node)])
 
 
 def _expanded(onnx: Any, node: Any) -> Iterator[Any]:

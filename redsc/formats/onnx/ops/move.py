@@ -12,6 +12,7 @@ from redsc.formats.onnx.layout import Kind
 from redsc.formats.onnx.nodes import OnnxNode
 from redsc.formats.onnx.ops.reduce import without_axes
 from redsc.formats.onnx.ops.row import OnnxOp, Rows
+from redsc.formats.onnx.protobuf import DataType
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Block, Concatenation, DType, Gather, MirrorMode, MirrorPad, Split, StridedSlice, Value
 from redsc.ir.ops.move import MOST_JOINED
@@ -223,9 +224,12 @@ def _cast(context: OnnxContext, node: OnnxNode) -> None:
         context.emit(node, "CAST", source, dtype=wanted)
 
 
-# TensorProto.DataType of onnx.proto; TFLM's index tensors have 32 bits.
-_CAST_TYPES = {1: DType.FLOAT32, 6: DType.INT32, 7: DType.INT32, 9: DType.BOOL}
-
+_CAST_TYPES = {
+    DataType.FLOAT: DType.FLOAT32,
+    DataType.INT32: DType.INT32,
+    DataType.INT64: DType.INT32,  # TFLM's index tensors have 32 bits
+    DataType.BOOL: DType.BOOL,
+}
 
 MOVE_ROWS: Rows = {
     "Concat": OnnxOp(_concat),
