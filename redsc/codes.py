@@ -233,4 +233,8 @@ CODES: Mapping[str, Code] = {
         "a bench was not finished", "`redsc measure MODEL --emit DIR --resume LOG` measures what is missing."
     ),
     "L132": Code("some layers are faster than narrower ones", "They are kept: kernels like some widths."),
+    "L150": Code(
+        "a variable of the environment is no option",
+        "Variables are `REDSC_`, the command, the flag: `REDSC_COMPILE_RAM`. The hint names the nearest.",
+    ),
 }

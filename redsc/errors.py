@@ -137,9 +137,9 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """Return a hint that names the nearest known word, or None."""
+def did_you_mean(word: str, known: Iterable[str], least: float = 0.6) -> str | None:
+    """Return a hint that names the nearest known word, None where none has the `least` likeness, of 0 to 1."""
     from difflib import get_close_matches  # slow to import
 
-    matches = get_close_matches(word, list(known), n=1)
+    matches = get_close_matches(word, list(known), 1, least)
     return f"did you mean {matches[0]}?" if matches else None

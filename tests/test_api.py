@@ -13,7 +13,7 @@ import pytest
 
 import redsc
 from redsc.cli.commands import cli
-from redsc.cli.config import flag_of
+from redsc.cli.option import flag_of
 
 VERBS = {  # completion is for shells
     "analyze": "analyze_model",

@@ -10,9 +10,10 @@ from typing import Any
 
 import click
 
+from redsc.cli.option import flag_of, verbs_of
 from redsc.errors import UsageError, did_you_mean
 
-__all__ = ["Config", "config_in_use", "file_options", "flag_of", "read_config", "use_config"]
+__all__ = ["Config", "config_in_use", "file_options", "read_config", "use_config"]
 
 _NO_FILE = "none"  # what --config says to read no file
 _IN_USE = "redsc.config"  # in click's context: the file that options were read from
@@ -86,11 +87,6 @@ def _keys_of(path: Path) -> Config | None:
     return None if keys is None else Config(path, keys if isinstance(keys, dict) else {"[tool.redsc]": keys})
 
 
-def flag_of(option: click.Parameter) -> str:
-    """Return the long name of an option without its dashes, which is its key in a file."""
-    return max(option.opts, key=len).lstrip("-")
-
-
 def file_options(config: Config, context: click.Context) -> dict[str, Any]:
     """Return what a file says of the options of the running verb, by the names of its parameters.
 
@@ -101,9 +97,7 @@ def file_options(config: Config, context: click.Context) -> dict[str, Any]:
     Raises:
         UsageError: some keys are no options, or have no such values; all of them are named.
     """
-    program = context.find_root().command
-    assert isinstance(program, click.Group)
-    verbs = program.commands
+    verbs = verbs_of(context)
     leading, own = _options(verbs[_LEADING]), _options(context.command)
     reader = _Reader(config.path.parent, context, verbs)
     tables = {key: value for key, value in config.keys.items() if key in verbs and isinstance(value, dict)}

@@ -20,7 +20,7 @@ from redsc.choices import (
     Resident,
     Sharing,
 )
-from redsc.cli.option import Command, Flag, choice, file, shared
+from redsc.cli.option import Command, Flag, choice, file, shared, target_names
 from redsc.cli.select_flags import SEARCH_FLAGS, SELECT_FLAGS
 
 __all__ = [
@@ -110,6 +110,7 @@ _NETWORK = (  # on them the network depends, and with it what a container is com
     shared(
         "--target",
         metavar="NAME",
+        shell_complete=target_names,
         help="The board, or a .toml file about one: it gives what --ram, --flash, --kernels and --cache do not.",
     ),
     file(

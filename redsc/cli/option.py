@@ -1,15 +1,16 @@
-"""Options of click, made once for all commands that have them: to make hundreds takes time."""
+"""Options of click: made once for all commands that have them, for to make hundreds takes time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-__all__ = ["Command", "Flag", "choice", "file", "json_flag", "shared"]
+__all__ = ["Command", "Flag", "choice", "file", "flag_of", "json_flag", "shared", "target_names", "verbs_of"]
 
 Command = Callable[..., None]
 Flag = Callable[[Command], Command]
@@ -37,3 +38,22 @@ def file(name: str, metavar: str | None, text: str, **attributes: Any) -> Flag:
 def json_flag(what: str) -> Flag:
     """Return the option that prints what a command found as JSON."""
     return shared("--json", "json_to", metavar="-", type=click.Choice(["-"]), help=f"Print {what} as JSON.")
+
+
+def target_names(_context: click.Context, _option: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Return the targets that a shell offers for what is written of one, or else files."""
+    from redsc.targets import builtin_targets
+
+    names = [CompletionItem(name) for name in builtin_targets() if name.startswith(begun)]
+    return names or [CompletionItem(begun, type="file")]
+
+
+def flag_of(option: click.Parameter) -> str:
+    """Return the long name of an option without its dashes, which is its key in a file."""
+    return max(option.opts, key=len).lstrip("-")
+
+
+def verbs_of(context: click.Context) -> Mapping[str, click.Command]:
+    """Return all commands of the running program, by name."""
+    program = context.find_root().command
+    return program.commands if isinstance(program, click.Group) else {}

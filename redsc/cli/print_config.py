@@ -11,7 +11,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from redsc.cli.config import config_in_use, flag_of
+from redsc.cli.config import config_in_use
+from redsc.cli.option import flag_of
 
 __all__ = ["config_lines"]
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import os
 from typing import Any
 
 import click
 
-from redsc.cli.config import flag_of, use_config
+from redsc.cli.config import use_config
+from redsc.cli.environment import misspelt_variables, variable_of
+from redsc.cli.option import verbs_of
 from redsc.cli.print_config import config_lines
 from redsc.cli.terminal import is_verbose, say, set_verbosity
 from redsc.colors import choose_color
@@ -25,7 +28,7 @@ class Verb(click.Command):
         self.params = [copy.copy(item) for item in (*self.params, *_COMMON)]
         for item in self.params:
             if isinstance(item, click.Option):
-                item.envvar = f"REDSC_{self.name}_{flag_of(item)}".replace("-", "_").upper()
+                item.envvar = variable_of(str(self.name), item)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the flags; to print what they are, none is required."""
@@ -39,6 +42,8 @@ class Verb(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, or print its options."""
+        for warning in misspelt_variables(str(self.name), verbs_of(ctx), os.environ):
+            say(warning.render())
         if not ctx.meta.get(_PRINT):
             return super().invoke(ctx)
         print("\n".join(config_lines(ctx)))

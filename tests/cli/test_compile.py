@@ -76,6 +76,14 @@ def test_explain_tells_one_node_alone(run: Run, model: Path, golden: Golden) -> 
     assert "level 100: it is no node of its own" in run("compile", model, "-q", "--explain", "reshape5")[1]
 
 
+def test_a_model_behind_explain_is_the_model(run: Run, model: Path) -> None:
+    flags = ("--dry-run", "-q")
+    assert run("compile", "--explain", model, *flags) == run("compile", model, *flags, "--explain")
+    code, _, err = run("compile", model, *flags, "--explain=net.tflite")
+    assert code == 2
+    assert "there is no node 'net.tflite'" in err
+
+
 def test_no_quantize_keeps_a_float_model_float(run: Run, tmp_path: Path) -> None:
     write_float(tmp_path)
     assert run("compile", "real.tflite", "--data", "good.npz", "--no-quantize", "-o", "out")[0] == 0

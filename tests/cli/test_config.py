@@ -162,3 +162,29 @@ def test_an_environment_variable_reaches_flags_and_lists(run: Run, monkeypatch: 
     code, _, err = run(*SHOW)
     assert code == 2
     assert "'fpga' is not one of 'tflm', 'c'" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("REDSC_COMPILE_RUM", "did you mean REDSC_COMPILE_RAM?"),
+        ("REDSC_COMPLIE_RAM", "did you mean REDSC_COMPILE_RAM?"),
+        ("REDSC_LEVELS", "did you mean REDSC_COMPILE_LEVELS?"),
+        ("REDSC_COMPILE_0123456789_0123456789", "redsc compile --help lists the flags"),
+    ],
+)
+def test_a_variable_that_is_no_option_is_a_warning(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, hint: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    code, _, err = run(*SHOW)
+    assert code == 0
+    assert err == f"warning[L150]: {name} is set, but no option has this variable\n  hint: {hint}\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["REDSC_CACHE", "REDSC_SWEEP_JOBS", "REDSC_SWEEP_JOB_COUNT", "REDSC_VERSION", "REDSC_ZOO"]
+)
+def test_a_variable_of_something_else_is_none(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "1")
+    assert run(*SHOW)[2] == ""

@@ -83,10 +83,15 @@ def test_a_tool_that_does_not_run_is_no_error(run: Run, monkeypatch: pytest.Monk
 
 
 SHELLS = {"bash": "complete -o", "zsh": "#compdef redsc", "fish": "function"}
+COMPLETIONS = {
+    "redsc compile --kernels ": "cmsis-nn",
+    "redsc compile --target nano33": "nano33ble",
+    "redsc targets nano33": "nano33ble",
+}
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_shell_completes_verbs_and_options(run: Run, monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
+def test_a_shell_completes_verbs_options_and_targets(run: Run, monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
     if shell == "bash" and shutil.which("bash") is None:
         pytest.skip("there is no bash")
     code, out, _ = run("completion", shell)
@@ -94,6 +99,8 @@ def test_a_shell_completes_verbs_and_options(run: Run, monkeypatch: pytest.Monke
     assert SHELLS[shell] in out
     Path("redsc.toml").write_text("rum = 1")  # is not read
     monkeypatch.setenv("_REDSC_COMPLETE", f"{shell}_complete")
-    monkeypatch.setenv("COMP_WORDS", "redsc compile --kernels ")
-    monkeypatch.setenv("COMP_CWORD", "" if shell == "fish" else "3")
-    assert "cmsis-nn" in run()[1]
+    for words, found in COMPLETIONS.items():
+        begun = words.split(" ")[-1]
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", begun if shell == "fish" else str(len(words.split(" ")) - 1))
+        assert found in run()[1]

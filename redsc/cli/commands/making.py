@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,10 +34,24 @@ if TYPE_CHECKING:
 __all__ = ["compile_command", "slice_command", "verify"]
 
 _EVERYTHING = "*"  # what --explain is about without a name
+_MODELS = (".onnx", ".tflite")
+
+
+class _Compile(Verb):
+    """A command whose `--explain` may stand before the model: a model file is no NODE."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the flags."""
+        whole = f"--explain={_EVERYTHING}"
+        words = (
+            whole if word == "--explain" and behind.lower().endswith(_MODELS) else word
+            for word, behind in pairwise([*args, ""])
+        )
+        return super().parse_args(ctx, list(words))
 
 
 @click.command(
-    "compile", cls=Verb, epilog="Example: redsc compile model.onnx --ram 200KB --data samples.npz -o out"
+    "compile", cls=_Compile, epilog="Example: redsc compile model.onnx --ram 200KB --data samples.npz -o out"
 )
 @MODEL
 @budget_flags
@@ -69,7 +84,7 @@ _EVERYTHING = "*"  # what --explain is about without a name
     is_flag=False,
     flag_value=_EVERYTHING,
     help="Say what bounds the peak and the levels, what each pass changed and refused, and why; or all that of"
-    " one NODE. Put it behind MODEL.",
+    " one NODE.",
 )
 def compile_command(
     model: Path,

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from redsc.cli.flags import HTML, MODEL, OVERLAY, budget_flags, network_flags, reading_flags, select_flags
-from redsc.cli.option import file, json_flag
+from redsc.cli.option import file, json_flag, target_names
 from redsc.cli.terminal import inform, say, waiting
 from redsc.cli.verb import Verb
 from redsc.errors import UsageError
@@ -96,7 +96,7 @@ def measure(
 
 
 @click.command(cls=Verb, epilog="Example: redsc targets nano33ble")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=target_names)
 @json_flag("all that is known")
 def targets(names: tuple[str, ...], json_to: str | None) -> None:
     """List the boards that --target knows.
