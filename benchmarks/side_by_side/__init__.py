@@ -11,6 +11,7 @@ is compared in `benchmarks/joint_selection.py --ilp`.
 process.py       runs a program, says what it took; launch.py is what starts it
 environments.py  what each tool needs installed
 litert.py        the runtime that judges
+samples.py       what quantisers are fed; quantize_worker.py is one of them, as a program
 tasks.py         parts of redsc without a verb of their own, as programs
 conversion.py, quantization.py, order.py, packing.py    a comparison each: rows of tools, on the same inputs
 """

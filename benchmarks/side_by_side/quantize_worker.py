@@ -1,6 +1,6 @@
 """Quantise a float model with ai-edge-quantizer; runs in the environment where that is installed.
 
-    python aeq_worker.py MODEL.tflite CALIB.npz OUT.tflite
+    python quantize_worker.py MODEL.tflite CALIB.npz OUT.tflite
 
 The model gets the signature that ai-edge-quantizer asks for; `x` of the archive are the samples.
 """
