@@ -14,15 +14,13 @@ from redsc.limits import DEFAULT_LIMITS
 from redsc.options import Options
 from redsc.passes import SELECTORS
 from redsc.passes.base import load
-from redsc.passes.losses.loss import Losses
 from redsc.passes.losses.study import Study
 from redsc.passes.select.check import Rules, fullness_problems, plan_problems
-from redsc.passes.select.make_problem import latency_bound, make_problem
+from redsc.passes.select.make_problem import given_problem, latency_bound, make_problem
 from redsc.passes.select.problem import Candidate, Problem, Selection, Solver
 from redsc.passes.select.shortfall import budget_error
 from redsc.passes.select.sizes import select_sized
 from redsc.passes.ship import ship
-from redsc.passes.slice.permute import permute_channels
 from redsc.passes.slice.plan import Level, LevelPlan
 from redsc.passes.slice.selftest import check_permutation, check_slice
 from redsc.passes.spaces.structure import find_structure
@@ -152,16 +150,14 @@ def _given(graph: Graph, options: Options, path: Path) -> Levels:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the plan {path}", code="U205", evidence=[str(error)]) from error
     structure = find_structure(graph, options.freeze, plan.segments)
-    groups, blocks = structure.groups, structure.blocks
-    rules = Rules(options.budgets, options.width_multiple, blocks, latency_bound(options.budgets))
-    problems = list(plan_problems(graph, groups, plan, rules))
+    rules = Rules(options.budgets, options.width_multiple, structure.blocks, latency_bound(options.budgets))
+    problems = list(plan_problems(graph, structure.groups, plan, rules))
     if problems:
         raise UsageError(
             f"the plan {path.name} does not fit this model or its budgets", code="U208", evidence=problems
         )
-    check_permutation(graph, groups)
-    permuted = permute_channels(graph, groups, plan.order)
-    problem = Problem(permuted, groups, plan.order, (), options.budgets, options.width_multiple, Losses({}), blocks)
+    check_permutation(graph, structure.groups)
+    problem = given_problem(graph, structure, plan, options.budgets, options.width_multiple)
     return _cut(problem, Selection(plan), "plan")
 
 

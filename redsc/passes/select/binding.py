@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from redsc.budgets import Budgets
 from redsc.cost.macs import graph_macs
 from redsc.ir import Graph
-from redsc.passes.losses.loss import Losses
-from redsc.passes.select.make_problem import latency_bound
+from redsc.passes.select.make_problem import given_problem
 from redsc.passes.select.problem import Candidate, Problem, live_spaces
-from redsc.passes.slice.permute import permute_channels
 from redsc.passes.slice.plan import LevelPlan, ceiling_macs
 from redsc.passes.spaces.structure import find_structure
 
@@ -36,9 +33,7 @@ def binding_bounds(
         multiple: widths are multiples of it, or full.
     """
     structure = find_structure(network, freeze, plan.segments)
-    permuted = permute_channels(network, structure.groups, plan.order)
-    whole = Problem(permuted, structure.groups, plan.order, (), budgets, multiple, Losses({}), structure.blocks)
-    whole = replace(whole, latency=latency_bound(budgets))
+    whole = given_problem(network, structure, plan, budgets, multiple)
     levels = whole.networks(plan.levels)
     return tuple(_stops(whole, plan, levels, slot) for slot in range(len(levels)))
 

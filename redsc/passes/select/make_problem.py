@@ -20,7 +20,7 @@ from redsc.passes.losses.study import Study
 from redsc.passes.select.problem import LevelRequest, Problem, legal_widths
 from redsc.passes.slice.images import image_choices, image_problems, level_views
 from redsc.passes.slice.permute import permute_channels
-from redsc.passes.slice.plan import ceiling_macs
+from redsc.passes.slice.plan import LevelPlan, ceiling_macs
 from redsc.passes.spaces.consumers import row_channels, row_lengths
 from redsc.passes.spaces.groups import find_channel_groups
 from redsc.passes.spaces.space import ChannelGroups
@@ -30,7 +30,7 @@ from redsc.runtime.data.view import Size, View
 from redsc.runtime.observe.moments import observe_moments
 from redsc.targets import tables_of
 
-__all__ = ["latency_bound", "make_problem"]
+__all__ = ["given_problem", "latency_bound", "make_problem"]
 
 Order = Mapping[str, tuple[int, ...]]
 _SAMPLES = 512  # variances have settled long before
@@ -57,19 +57,38 @@ def make_problem(
         samples = study.fit.samples
         losses = replace(losses, sizes=measure_sizes(study.source, sorted(wanted), samples, study.task))
     return Problem(
-        permute_channels(graph, found.structure.groups, found.order),
-        found.structure.groups,
-        found.order,
-        tuple(LevelRequest(name, ceiling_macs(name, macs), views[name]) for name in names),
-        options.budgets,
-        options.width_multiple,
-        losses,
-        found.structure.blocks,
-        latency_bound(options.budgets),
-        segments,
-        options.searching,
-        progress,
+        graph=permute_channels(graph, found.structure.groups, found.order),
+        groups=found.structure.groups,
+        order=found.order,
+        requests=tuple(LevelRequest(name, ceiling_macs(name, macs), views[name]) for name in names),
+        budgets=options.budgets,
+        width_multiple=options.width_multiple,
+        losses=losses,
+        blocks=found.structure.blocks,
+        latency=latency_bound(options.budgets),
+        segments=segments,
+        searching=options.searching,
+        progress=progress,
         sizes=sizes,
+    )
+
+
+def given_problem(graph: Graph, structure: Structure, plan: LevelPlan, budgets: Budgets, multiple: int) -> Problem:
+    """Return the problem whose networks are the levels of a given plan: none are asked for, no cut loses.
+
+    Raises:
+        UsageError: as `latency_bound` does.
+    """
+    return Problem(
+        graph=permute_channels(graph, structure.groups, plan.order),
+        groups=structure.groups,
+        order=plan.order,
+        requests=(),
+        budgets=budgets,
+        width_multiple=multiple,
+        losses=Losses({}),
+        blocks=structure.blocks,
+        latency=latency_bound(budgets),
     )
 
 
