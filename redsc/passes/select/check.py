@@ -22,7 +22,6 @@ from redsc.passes.slice.plan import Level, LevelPlan, ceiling_macs
 from redsc.passes.slice.strided import slot_graphs
 from redsc.passes.spaces.blocks import SkipBlock, with_nested
 from redsc.passes.spaces.space import ChannelGroups, Space
-from redsc.runtime.data.view import View
 
 __all__ = ["Rules", "fullness_problems", "plan_problems"]
 
@@ -55,7 +54,8 @@ def plan_problems(graph: Graph, groups: ChannelGroups, plan: LevelPlan, rules: R
         *_order_problems(groups, plan),
         *_width_problems(groups, plan, rules.multiple),
     ]
-    problems += [*_block_problems(plan, rules.blocks), *image_problems(graph, _views(plan))]
+    views = [(level.name, level.view) for level in plan.levels]
+    problems += [*_block_problems(plan, rules.blocks), *image_problems(graph, views)]
     yield from problems
     if problems:
         return
@@ -123,10 +123,6 @@ def _block_problems(plan: LevelPlan, blocks: Sequence[SkipBlock]) -> Iterator[st
     for outer, level in pairwise(plan.levels):
         if kept := sorted(set(with_nested(blocks, outer.skipped)) - set(with_nested(blocks, level.skipped))):
             yield f"level {level.name} has blocks that the level before it skips: {', '.join(kept)}"
-
-
-def _views(plan: LevelPlan) -> list[tuple[str, View]]:
-    return [(level.name, level.view) for level in plan.levels]
 
 
 def _order_problems(groups: ChannelGroups, plan: LevelPlan) -> Iterator[str]:

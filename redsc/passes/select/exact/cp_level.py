@@ -135,15 +135,15 @@ class LevelModel:
         skipped = tuple(name for name, taken in self.skipped.items() if solver.boolean_value(taken))
         return self.slot.level(widths, skipped)
 
+    def is_there(self, block: str | None) -> Any:
+        """Return a literal for whether a block is not skipped; None stands for what cannot be."""
+        return 1 if block is None else ~self.skipped[block]
+
     def _skip(self, name: str) -> Any:
         skipped = self.cp.new_bool_var("")
         if name in self.slot.must_skip or name not in self.slot.may_skip:
             self.cp.add(skipped == int(name in self.slot.must_skip))
         return skipped
-
-    def is_there(self, block: str | None) -> Any:
-        """Return a literal for whether a block is not skipped; None stands for what cannot be."""
-        return 1 if block is None else ~self.skipped[block]
 
     def _exists(self, space: str) -> Any:
         """Return a literal for whether one of the blocks of a space is not skipped."""

@@ -59,7 +59,15 @@ class Search:
         self.costs = Costs.of(problem)
 
     def choose(self, requests: Sequence[LevelRequest], near: Neighbours = Neighbours()) -> Found | None:
-        """Return full levels that lose the least in sum; None where not even the narrowest keep the bounds."""
+        """Return full levels that lose the least in sum; None where not even the narrowest keep the bounds.
+
+        1. Levels chosen one after the other are the hint: from the largest down, or from the smallest up where that
+           leaves no room for the last.
+        2. All are solved together on the grid; what that gives is settled in real networks, then refined.
+        3. Where this proves nothing, levels chosen one by one are refined too; without a proof for all legal
+           widths those from the smallest up are tried as well.
+        4. The best of them is filled up. Where there is none, the narrowest levels are.
+        """
         query, scale = self._query(requests, near), self.costs.losing.scale
         hint, smallest = self._top_down(query), list[tuple[Candidate, ...]]()
         if not self._is_kept(query, hint):  # the larger ones leave too little room
@@ -67,13 +75,15 @@ class Search:
             hint = _on_grid(query, smallest[0]) if smallest else hint
         first = solve_narrowing(self.costs, query, hint, is_known=self._is_kept(query, hint))
         settled = settle(self.costs, query, first) if first else None
+        is_proven = settled is not None and settled.solved.is_optimal
         starts = list(smallest)
         if settled is not None:
-            starts.append(refine(self.costs, settled[0], as_networks(self.problem, settled[1].levels)))
-        if settled is None or not settled[1].is_optimal:
+            found = as_networks(self.problem, settled.solved.levels)
+            starts.append(refine(self.costs, settled.query, found))
+        if not is_proven:
             starts += self._one_by_one(requests, near, query)
-        if settled is None or not settled[1].is_optimal or is_coarse(self.problem):
-            starts += [] if smallest else self._from_smallest(requests, near)
+        if not smallest and (not is_proven or is_coarse(self.problem)):
+            starts += self._from_smallest(requests, near)
         if not starts:
             starts += self._narrowest(query)
         if not starts:
@@ -82,7 +92,7 @@ class Search:
         return Found(
             self.fill(levels, requests, near),
             bound=(first.bound if first else 0) / scale,
-            solved=(settled[1].objective if settled else self.costs.lost(levels)) / scale,
+            solved=(settled.solved.objective if settled else self.costs.lost(levels)) / scale,
             grid=MOST_OPTIONS if is_coarse(self.problem) else None,
         )
 

@@ -8,18 +8,26 @@ the bound of the first answer stays one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from redsc.passes.select.exact.cp_sat import QUICK_EFFORT, Query, Solved, solve
 from redsc.passes.select.problem import Candidate, Problem
 from redsc.passes.select.sums.costs import Costs
 from redsc.passes.slice.plan import Level
 
-__all__ = ["as_networks", "is_kept", "settle"]
+__all__ = ["Settled", "as_networks", "is_kept", "settle"]
 
 _MOST_ROUNDS = 20
 _BISECTIONS = 5  # between bounds that are tight enough and bounds that are not
 _CLOSE = 0.002  # a share of the loss that is not worth them
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Levels that keep the real budgets, and the query with the bounds that led to them."""
+
+    query: Query
+    solved: Solved
 
 
 def as_networks(problem: Problem, levels: Sequence[Level]) -> tuple[Candidate, ...]:
@@ -33,8 +41,8 @@ def is_kept(problem: Problem, query: Query, levels: Sequence[Candidate]) -> bool
     return is_light and problem.fits([*query.above, *levels, *query.below])
 
 
-def settle(costs: Costs, query: Query, first: Solved) -> tuple[Query, Solved] | None:
-    """Return levels that keep the budgets, and the bounds that led to them; None where none were found."""
+def settle(costs: Costs, query: Query, first: Solved) -> Settled | None:
+    """Return levels that keep the budgets; None where none were found."""
     solved: Solved | None = first
     missed: Query | None = None
     for _ in range(_MOST_ROUNDS):
@@ -45,7 +53,7 @@ def settle(costs: Costs, query: Query, first: Solved) -> tuple[Query, Solved] | 
     else:
         return None
     if solved is not None and (missed is None or solved.objective - first.bound <= _CLOSE * solved.objective):
-        return query, solved
+        return Settled(query, solved)
     return _loosened(costs, query, solved, missed) if missed else None
 
 
@@ -65,7 +73,7 @@ def _tightened(costs: Costs, query: Query, levels: Sequence[Level]) -> Query:
     return query
 
 
-def _loosened(costs: Costs, query: Query, best: Solved | None, missed: Query) -> tuple[Query, Solved] | None:
+def _loosened(costs: Costs, query: Query, best: Solved | None, missed: Query) -> Settled | None:
     """Return the best that bisection finds between bounds that are tight enough and bounds that are not."""
     for _ in range(_BISECTIONS):
         middle = replace(
@@ -79,7 +87,7 @@ def _loosened(costs: Costs, query: Query, best: Solved | None, missed: Query) ->
         else:
             query = middle
             best = min((found for found in (solved, best) if found), key=lambda f: f.objective, default=None)
-    return (query, best) if best else None
+    return Settled(query, best) if best else None
 
 
 def _mean(low: int | None, high: int | None) -> int | None:

@@ -44,15 +44,16 @@ def select_genetic(problem: Problem) -> Selection:
 def _choose(search: Search, request: LevelRequest, near: Neighbours) -> Found | None:
     asked, trial = search.problem.searching, Trial(search.costs, request, near)
     population = _Population(trial, Random(f"{asked.seed} {request.name}"), trial.least)
-    genes = [population.first(share / (asked.population - 1)) for share in range(asked.population)]
-    scores = {each: population.score(each) for each in genes}
+    shares = (place / (asked.population - 1) for place in range(asked.population))
+    scores = {genes: population.score(genes) for genes in map(population.first, shares)}
     for generation in range(asked.generations):
         search.problem.progress(f"breeding level {request.name}", generation, asked.generations)
         parents = list(scores)
         for child in [population.child(parents, scores) for _ in range(asked.population)]:
             if child not in scores:
                 scores[child] = population.score(child)
-        scores = {each: scores[each] for each in sorted(scores, key=lambda each: scores[each])[: asked.population]}
+        best = sorted(scores, key=scores.__getitem__)[: asked.population]
+        scores = {genes: scores[genes] for genes in best}
     if population.best is None:
         return None
     (level,) = search.fill([population.best], [request], near)
@@ -82,7 +83,7 @@ class _Population:
 
     def child(self, parents: list[Genes], scores: dict[Genes, Score]) -> Genes:
         """Return a network with genes of two, some changed."""
-        mother, father = (min(self.chance.choices(parents, k=2), key=lambda each: scores[each]) for _ in range(2))
+        mother, father = (min(self.chance.choices(parents, k=2), key=scores.__getitem__) for _ in range(2))
         return tuple(
             self._changed(place, self.chance.choice(pair))
             for place, pair in enumerate(zip(mother, father, strict=True))

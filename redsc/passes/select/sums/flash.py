@@ -37,6 +37,7 @@ _SCALE_BYTES = 4
 _PARAMETER_BYTES = 8  # of each row of a layer that reads a shared weight; with its bias, which slot 0 may have, 12
 _TENSOR_BYTES = 16  # of the table of a tensor, at least
 _ALIGNMENT_BYTES = 16  # of each constant and of the whole file: the gaps before them may be smaller elsewhere
+_OTHER_GAPS = 4  # besides those before constants; two were too few for random networks
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class FlashModel:
             groups[spaces, term.block].append(term)
         copies = tuple(Copies(spaces, tuple(terms)) for (spaces, _), terms in groups.items())
         least = problem.least
-        gaps = _ALIGNMENT_BYTES * (4 + len(least.graph.constants()))
+        gaps = _ALIGNMENT_BYTES * (_OTHER_GAPS + len(least.graph.constants()))
         once, twice = _written([least]), _written([least, least])  # without arena plans
         first = once - FlashModel(copies, 0, 0).numbers(least.level(), None)
         columns = tuple(_columns(problem, nesting, in_place))

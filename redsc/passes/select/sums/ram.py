@@ -162,7 +162,9 @@ def _sharing(problem: Problem) -> tuple[set[tuple[str, str]], set[tuple[str, str
     whether it reads a shared weight.
     """
     full, narrowest = problem.full, problem.narrowest
-    even = {name: max((w for w in problem.legal(name) if w % 16 == 0), default=full[name]) for name in full}
+    even = {
+        name: max((w for w in problem.legal(name) if w % ALIGNMENT_BYTES == 0), default=full[name]) for name in full
+    }
     views, overlaps = set(), set()
     for widths in (full, narrowest, even):
         graph = problem.shipped(slice_channels(problem.graph, problem.groups, widths))
