@@ -279,7 +279,7 @@ def test_a_plan_says_what_levels_see_already(model: Path) -> None:
 
 def select_blindly(problem: Problem) -> Selection:
     """Choose widths only."""
-    whole = problem.candidate(problem.full)
+    whole = problem.whole
     return Selection(make_plan(problem, [(request.name, whole) for request in problem.requests]))
 
 

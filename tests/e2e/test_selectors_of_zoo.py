@@ -47,7 +47,7 @@ def test_budgets_are_kept_or_the_binding_one_is_named(zoo: Zoo, name: str) -> No
     problem = problem_of(zoo, name)
     if problem is None:
         return
-    whole = problem.candidate(problem.full)
+    whole = problem.whole
     most = (problem.ram([whole]), problem.flash([whole]), whole.macs)
     ram, flash, macs = (round(share * whole) for share, whole in zip(SHARES, most, strict=True))
     bounded = replace(problem, budgets=Budgets(ram, flash, macs))

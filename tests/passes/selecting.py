@@ -8,19 +8,23 @@ from dataclasses import replace
 from itertools import product
 
 from redsc.budgets import Budgets
+from redsc.cost.latency import LatencyBound
 from redsc.ir import DType, Graph, Padding
 from redsc.options import Options
+from redsc.passes import SELECTORS
 from redsc.passes.losses.loss import Losses
 from redsc.passes.select.check import Rules, fullness_problems, plan_problems
 from redsc.passes.select.make_problem import make_problem
 from redsc.passes.select.problem import Candidate, Problem, Selection
-from redsc.passes.slice.plan import LevelPlan
 from redsc.passes.spaces.blocks import with_nested
 from redsc.runtime.data.view import WHOLE, View
-from tests.helpers import NetBuilder
+from tests.helpers import NetBuilder, latency_table
 from tests.passes.skipping import head, residual, stem
 
+NAMES = ("100", "75", "50", "25")
 NO_BUDGETS = Budgets()
+SEARCHES = [name for name in SELECTORS if name != "ratios"]  # which searches nothing
+EXACT = 1e-5  # for losses of about 1: the solver has integers
 
 
 def chain(channels: tuple[int, ...] = (12, 16, 8)) -> Graph:
@@ -29,6 +33,13 @@ def chain(channels: tuple[int, ...] = (12, 16, 8)) -> Graph:
     for count in channels[1:]:
         x = net.conv(net.depthwise(x), count, 1)
     return head(net, x)
+
+
+def wide_net() -> Graph:
+    net = NetBuilder(DType.INT8)
+    x = net.conv(net.input(1, 12, 12, 3), 24)
+    x = net.conv(net.depthwise(x), 40, 1)
+    return net.outputs(net.dense(net.pool(x, "AVERAGE_POOL_2D", 8), 6))
 
 
 def residuals() -> Graph:
@@ -59,6 +70,11 @@ SMALL = {"chain": chain, "residuals": residuals, "joined": joined, "bodies": bod
 MULTIPLES = {"chain": 2, "residuals": 8, "joined": 2, "bodies": 4}
 
 
+def problem_of(graph: Graph, budgets: Budgets = NO_BUDGETS, names: tuple[str, ...] = NAMES) -> Problem:
+    """Return a problem with the losses that the weights show."""
+    return make_problem(graph, Options(budgets=budgets), names)
+
+
 def posed(
     graph: Graph,
     names: tuple[str, ...] = ("100", "60", "25"),
@@ -80,14 +96,20 @@ def small_problem(net: str, budgets: Budgets = NO_BUDGETS, seed: int = 0) -> Pro
     return posed(SMALL[net](), budgets=budgets, seed=seed, multiple=MULTIPLES[net])
 
 
+def in_half_the_time(problem: Problem) -> Problem:
+    """Return the problem with half of the time that the whole network takes."""
+    table = latency_table()
+    timed = replace(problem, latency=LatencyBound(10**9, table))
+    return replace(problem, latency=LatencyBound(timed.microseconds(timed.whole) // 2, table))
+
+
+def rules_of(problem: Problem) -> Rules:
+    return Rules(problem.budgets, problem.width_multiple, problem.blocks, problem.latency)
+
+
 def complaints(problem: Problem, selection: Selection) -> list[str]:
-    rules = Rules(problem.budgets, problem.width_multiple, problem.blocks, problem.latency)
-    check = (problem.graph, problem.groups, selection.plan, rules)
+    check = (problem.graph, problem.groups, selection.plan, rules_of(problem))
     return [*plan_problems(*check), *fullness_problems(*check)]
-
-
-def networks(problem: Problem, plan: LevelPlan) -> list[Candidate]:
-    return problem.networks(plan.levels)
 
 
 def every_network(problem: Problem, view: View = WHOLE) -> Iterator[Candidate]:
@@ -108,12 +130,11 @@ def is_inside(inner: Candidate, outer: Candidate) -> bool:
 
 def least_loss(problem: Problem) -> float:
     """Return the least loss of two levels below the whole network: all nested pairs are tried, the best first."""
-    full = problem.candidate(problem.full)
     _, larger, smaller = (request.ceiling_macs for request in problem.requests)
-    rest = problem.beside(full)
+    rest = problem.beside(problem.whole)
     light = sorted((item for item in every_network(rest) if item.macs <= larger), key=problem.loss)
     losses = [problem.loss(item) for item in light]
     small = [place for place, item in enumerate(light) if item.macs <= smaller]
     pairs = sorted((losses[a] + losses[b], a, b) for a in range(len(light)) for b in small)
     nested = ((loss, light[a], light[b]) for loss, a, b in pairs if is_inside(light[b], light[a]))
-    return next(loss for loss, outer, inner in nested if problem.fits([full, outer, inner]))
+    return next(loss for loss, outer, inner in nested if problem.fits([problem.whole, outer, inner]))

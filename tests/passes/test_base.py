@@ -58,8 +58,4 @@ def test_every_row_of_the_table_is_a_lossless_pass_of_that_name(name: str) -> No
 
 
 def test_every_selector_can_be_loaded() -> None:
-    import importlib
-
-    for where in SELECTORS.values():
-        module, _, function = where.partition(":")
-        assert callable(getattr(importlib.import_module(module), function))
+    assert all(callable(load(where)) for where in SELECTORS.values())

@@ -18,18 +18,17 @@ from redsc.passes.select.sums.costs import Costs
 from redsc.passes.select.sums.terms import evaluate
 from tests.helpers import NetBuilder, latency_table
 from tests.passes.selecting import (
+    EXACT,
     SMALL,
     chain,
     complaints,
     every_network,
+    in_half_the_time,
     least_loss,
-    networks,
     posed,
     residuals,
     small_problem,
 )
-
-EXACT = 1e-5  # for losses of about 1: the solver has integers
 
 
 @pytest.mark.parametrize("net", SMALL)
@@ -50,7 +49,7 @@ def test_no_nested_levels_lose_less(net: str, seed: int) -> None:
 )
 def test_no_nested_levels_in_less_ram_lose_less(net: str, short: int, sharing: Sharing) -> None:
     free = small_problem(net, Budgets(sharing=sharing))
-    needed = free.ram(networks(free, select_joint(free).plan))
+    needed = free.ram(free.networks(select_joint(free).plan.levels))
     problem = small_problem(net, Budgets(ram_bytes=needed - short, sharing=sharing))
     selection = select_joint(problem)
     assert check_between(problem, selection) < 1.005
@@ -62,7 +61,7 @@ def test_no_nested_levels_in_less_ram_lose_less(net: str, short: int, sharing: S
 @pytest.mark.parametrize("sharing", Sharing)
 def test_no_nested_levels_in_less_flash_lose_less(net: str, short: int, sharing: Sharing) -> None:
     free = small_problem(net, Budgets(sharing=sharing))
-    needed = free.flash(networks(free, select_joint(free).plan))
+    needed = free.flash(free.networks(select_joint(free).plan.levels))
     problem = small_problem(net, Budgets(flash_bytes=needed - short, sharing=sharing))
     assert check_between(problem, select_joint(problem)) < 1.1
 
@@ -84,13 +83,13 @@ def check_between(problem: Problem, selection: Selection) -> float:
 @pytest.mark.parametrize("net", SMALL)
 def test_a_first_level_in_less_ram_is_the_best_there_is(net: str, resident: Resident) -> None:
     free = small_problem(net)
-    needed = free.ram([free.candidate(free.full)])
+    needed = free.ram([free.whole])
     problem = replace(
         small_problem(net, Budgets(ram_bytes=needed * 9 // 10, resident=resident)), requests=free.requests[:1]
     )
     selection = select_joint(problem)
     assert complaints(problem, selection) == []
-    (level,) = networks(problem, selection.plan)
+    (level,) = problem.networks(selection.plan.levels)
     best = min(problem.loss(item) for item in every_network(problem) if problem.fits([item]))
     assert problem.loss(level) == pytest.approx(best, abs=EXACT)
     assert [note.code for note in selection.diagnostics] == ["L101"]
@@ -108,15 +107,12 @@ def test_without_the_whole_network_slot_0_is_chosen_with_the_others() -> None:
 
 def test_latency_binds_the_first_level() -> None:
     free = posed(chain())
-    table = latency_table()
-    whole = replace(free, latency=LatencyBound(10**9, table)).microseconds(free.candidate(free.full))
-    problem = replace(free, latency=LatencyBound(whole // 2, table))
+    problem = in_half_the_time(free)
     selection = select_joint(problem)
-    assert complaints(problem, selection) == []
-    assert problem.microseconds(networks(problem, selection.plan)[0]) <= whole // 2
+    assert complaints(problem, selection) == []  # and the first level is in time
     assert "us on nucleo-l4r5zi (estimated, ±3.7 %)" in selection.diagnostics[0].evidence[0]
     with pytest.raises(BudgetError, match="R504"):
-        select_joint(replace(free, latency=LatencyBound(1, table)))
+        select_joint(replace(free, latency=LatencyBound(1, latency_table())))
 
 
 def test_two_runs_give_the_same_bytes() -> None:
@@ -142,7 +138,7 @@ def test_many_widths_are_thinned_and_refined() -> None:
 
 def test_a_level_that_has_no_place_is_left_out() -> None:
     free = posed(chain())
-    alone = free.ram([free.candidate(free.full)])
+    alone = free.ram([free.whole])
     selection = select_joint(posed(chain(), budgets=Budgets(ram_bytes=alone)))
     assert [level.name for level in selection.plan.levels] == ["100"]
     assert [note.code for note in selection.diagnostics] == ["L102", "L102"]
@@ -199,7 +195,7 @@ def test_a_network_without_free_spaces_is_one_level(names: tuple[str, ...]) -> N
 @given(st.integers(0, 10_000))
 def test_more_ram_never_loses_more(more: int) -> None:
     free = small_problem("chain")
-    least = free.ram([free.candidate(free.full), free.least, free.least])
+    least = free.ram([free.whole, free.least, free.least])
 
     def lost(ram: int) -> float:
         found = select_joint(small_problem("chain", Budgets(ram_bytes=ram))).solver.objective

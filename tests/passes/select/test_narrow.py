@@ -17,15 +17,15 @@ from redsc.passes.select.selectors.joint import select_joint
 from redsc.passes.select.sums.costs import Costs
 from redsc.passes.select.sums.terms import Term
 from tests.passes import selecting
-from tests.passes.selecting import SMALL, networks, small_problem
+from tests.passes.selecting import SMALL, small_problem
 
 
 def posed(net: str, seed: int) -> tuple[Problem, Query]:
     """Return the problem of the levels below the whole network in little RAM."""
     free = small_problem(net, seed=seed)
-    needed = free.ram(networks(free, select_joint(free).plan))
+    needed = free.ram(free.networks(select_joint(free).plan.levels))
     problem = small_problem(net, Budgets(ram_bytes=needed - 32), seed=seed)
-    first, names = problem.candidate(problem.full), frozenset(block.name for block in problem.blocks)
+    first, names = problem.whole, frozenset(block.name for block in problem.blocks)
     legal = {name: problem.legal(name) for name in problem.full}
     slots = tuple(Slot(request.ceiling_macs, legal, may_skip=names) for request in problem.requests[1:])
     return problem.beside(first), Query(slots, (first,), ram_bytes=problem.budgets.ram_bytes)

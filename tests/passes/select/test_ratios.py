@@ -36,7 +36,7 @@ def test_a_ratio_cuts_every_space_by_as_much(problem: Problem, ratio: float, wid
 
 def test_the_level_has_its_real_percentage(problem: Problem) -> None:
     (level,) = select_ratios(asking(problem, 0.5)).plan.levels
-    assert level.name == ceiling_name(problem.candidate(level.widths).macs, problem.candidate(problem.full).macs)
+    assert level.name == ceiling_name(problem.candidate(level.widths).macs, problem.whole.macs)
 
 
 def test_a_file_has_a_ratio_per_space_and_one_for_the_rest(problem: Problem, tmp_path: Path) -> None:

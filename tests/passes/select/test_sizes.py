@@ -19,11 +19,10 @@ from redsc.passes.select.sums.costs import Costs
 from redsc.passes.select.sums.terms import evaluate
 from redsc.passes.slice.plan import Level
 from redsc.runtime.data.view import WHOLE, View
-from tests.passes.selecting import NO_BUDGETS, complaints, every_network, is_inside, networks, small_problem
+from tests.passes.selecting import EXACT, NO_BUDGETS, SEARCHES, complaints, every_network, is_inside, small_problem
 
-EXACT = 1e-5  # for losses of about 1: the solver has integers
 LOSSES = (0.15, 0.6)
-EVERY = pytest.mark.parametrize("name", [name for name in SELECTORS if name != "ratios"])  # which search nothing
+EVERY = pytest.mark.parametrize("name", SEARCHES)
 
 
 def sized(net: str, seed: int = 0, budgets: Budgets = NO_BUDGETS, losses: Sequence[float] = LOSSES) -> Problem:
@@ -48,7 +47,7 @@ def given(problem: Problem) -> Problem:
 def nested_pairs(problem: Problem) -> Iterator[tuple[Candidate, Candidate]]:
     """Yield all levels under the second and the third ceiling that nest, whatever they see."""
     _, larger, smaller = (request.ceiling_macs for request in problem.requests)
-    rest = problem.beside(problem.candidate(problem.full))
+    rest = problem.beside(problem.whole)
     for first, second in combinations_with_replacement(views_of(problem), 2):
         outer = [item for item in every_network(rest, first) if item.macs <= larger]
         inner = [item for item in every_network(rest, second) if item.macs <= smaller]
@@ -80,7 +79,7 @@ def test_every_selector_takes_images_for_given(name: str) -> None:
     selection: Selection = load(SELECTORS[name])(problem)
     assert [level.view for level in selection.plan.levels] == views_of(free)
     assert complaints(problem, selection) == []
-    objective = sum(map(problem.loss, networks(problem, selection.plan)))
+    objective = sum(map(problem.loss, problem.networks(selection.plan.levels)))
     assert selection.solver.objective == pytest.approx(objective)
     assert objective >= sum(LOSSES)
 
@@ -107,7 +106,7 @@ def test_all_sums_know_the_size_of_the_image() -> None:
 
 def test_levels_of_different_sizes_share_the_ram() -> None:
     free = given(sized("chain"))
-    needed = free.ram(networks(free, select_joint(free).plan))
+    needed = free.ram(free.networks(select_joint(free).plan.levels))
     tight = replace(free, budgets=Budgets(ram_bytes=needed - 1))
     selection = select_joint(tight)
     assert len(selection.plan.levels) == 3

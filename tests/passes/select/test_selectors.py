@@ -9,20 +9,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redsc.budgets import Budgets, Kernels, Resident
-from redsc.cost.latency import LatencyBound
 from redsc.errors import BudgetError
 from redsc.ir import Graph
 from redsc.passes import SELECTORS
 from redsc.passes.base import load
 from redsc.passes.select.problem import Problem, Selection
-from tests.helpers import latency_table
-from tests.passes.selecting import SMALL, complaints, networks, posed, residuals, small_problem
+from tests.passes.selecting import (
+    NAMES,
+    SEARCHES,
+    SMALL,
+    complaints,
+    in_half_the_time,
+    posed,
+    residuals,
+    small_problem,
+)
 from tests.passes.skipping import residual_graphs
 from tests.strategies import graphs
 
-NAMES = ("100", "75", "50", "25")
 GRAPHS = st.one_of(graphs(), residual_graphs())
-SEARCHES = [name for name in SELECTORS if name != "ratios"]
 EVERY = pytest.mark.parametrize("name", SEARCHES)
 
 
@@ -41,7 +46,7 @@ def test_every_random_network_gives_a_plan_that_the_checker_accepts(name: str, g
     told = " ".join(note.message for note in selection.diagnostics)
     assert all(level in told for level in set(NAMES) - {level.name for level in selection.plan.levels})
     solver = selection.solver
-    assert solver.objective == pytest.approx(sum(map(problem.loss, networks(problem, selection.plan))))
+    assert solver.objective == pytest.approx(sum(map(problem.loss, problem.networks(selection.plan.levels))))
 
 
 @EVERY
@@ -50,7 +55,7 @@ def test_every_budget_is_kept_or_refused(
     name: str, graph: Graph, resident: Resident, kernels: Kernels, ram: float, flash: float
 ) -> None:
     free = posed(graph, NAMES, Budgets(kernels=kernels))
-    whole = [free.candidate(free.full)]
+    whole = [free.whole]
     bounds = Budgets(int(free.ram(whole) * ram), int(free.flash(whole) * flash), None, resident, kernels=kernels)
     problem = replace(free, budgets=bounds)
     try:
@@ -64,7 +69,8 @@ def test_every_budget_is_kept_or_refused(
 @EVERY
 def test_spaces_of_skipped_blocks_are_as_narrow_as_can_be(name: str) -> None:
     problem = posed(residuals(), NAMES, seed=3, multiple=4)
-    for level, network in zip((plan := select(name, problem).plan).levels, networks(problem, plan), strict=True):
+    levels = select(name, problem).plan.levels
+    for level, network in zip(levels, problem.networks(levels), strict=True):
         gone = set(level.widths) - {value.name for value in network.graph.values()}
         inside = {space for space in gone if any(space in block.inside for block in problem.blocks)}
         assert {space: level.widths[space] for space in inside} == {s: problem.narrowest[s] for s in inside}
@@ -88,11 +94,5 @@ def test_none_loses_less_than_joint_proves(name: str, net: str) -> None:
 
 @EVERY
 def test_a_bound_on_latency_is_kept(name: str) -> None:
-    free = posed(residuals(), NAMES, seed=2)
-    table = latency_table()
-    timed = replace(free, latency=LatencyBound(10**9, table))
-    most = timed.microseconds(timed.candidate(timed.full))
-    problem = replace(free, latency=LatencyBound(most // 2, table))
-    selection = select(name, problem)
-    assert complaints(problem, selection) == []
-    assert problem.microseconds(networks(problem, selection.plan)[0]) <= most // 2
+    problem = in_half_the_time(posed(residuals(), NAMES, seed=2))
+    assert complaints(problem, select(name, problem)) == []

@@ -31,7 +31,7 @@ def _body(net: NetBuilder, x: Value) -> Value:
 def problem_of(kernels: Kernels) -> Problem:
     budgets = Budgets(ram_bytes=1, kernels=kernels)
     whole = make_problem(bodies(3), Options(budgets=budgets, width_multiple=4), ("100", "50"))
-    return whole.beside(whole.candidate(whole.full))
+    return whole.beside(whole.whole)
 
 
 @pytest.mark.parametrize("kernels", Kernels)

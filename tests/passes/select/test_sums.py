@@ -102,7 +102,7 @@ def test_levels_never_need_less_than_their_bounds(problem: Problem, data: st.Dat
 def test_the_solver_counts_as_the_sums_do(problem: Problem, data: st.DataObject) -> None:
     """Levels that can be nothing else have a solution within just what they need, and none within a byte less."""
     whole = replace(problem, latency=None)
-    costs, full = Costs.of(whole), whole.candidate(whole.full)
+    costs, full = Costs.of(whole), whole.whole
     assert costs.ram is not None
     assert costs.flash is not None
     chosen = data.draw(levels(whole, 2))
@@ -142,7 +142,7 @@ def test_a_source_that_is_live_anyway_is_counted_once() -> None:
     costs, network = Costs.of(problem), problem.candidate(problem.full, [block.name])
     assert costs.ram is not None
     heads = max(evaluate(cost, problem.full, [block.name]) for cost in costs.ram.heads)
-    assert heads == network.memory.head_bytes < problem.candidate(problem.full).memory.head_bytes
+    assert heads == network.memory.head_bytes < problem.whole.memory.head_bytes
 
 
 def test_blocks_inside_skipped_ones_cost_nothing_more() -> None:
@@ -156,7 +156,7 @@ def test_blocks_inside_skipped_ones_cost_nothing_more() -> None:
 def test_what_a_larger_level_skips_no_smaller_one_has() -> None:
     problem = small_problem("bodies")
     costs, names = Costs.of(problem), frozenset(block.name for block in problem.blocks)
-    most, free = problem.candidate(problem.full).macs, {name: problem.legal(name) for name in problem.full}
+    most, free = problem.whole.macs, {name: problem.legal(name) for name in problem.full}
     without = Slot(most, free, must_skip=names, may_skip=names)
     assert solve(costs, Query((without, Slot(most, free, may_skip=names))), QUICK_EFFORT) is not None
     assert solve(costs, Query((without, Slot(most, free))), QUICK_EFFORT) is None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
 from redsc.ir import DType
 from redsc.passes.losses.loss import Losses
-from redsc.passes.select.problem import Candidate, LevelRequest, Problem
+from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Selection
 from redsc.passes.select.selectors.joint import select_joint
 from redsc.passes.select.selectors.reds import select_bottom_up, select_top_down
 from tests.helpers import NetBuilder
@@ -19,7 +19,6 @@ from tests.passes.selecting import (
     complaints,
     every_network,
     is_inside,
-    networks,
     posed,
     small_problem,
 )
@@ -60,7 +59,7 @@ def best_value(items: Items, capacity: int) -> int:
 def bottom_up(items: Items, capacity: int) -> list[int]:
     """Return the values of the levels, the largest first."""
     problem = as_network(items, capacity)
-    _, *levels = networks(problem, select_bottom_up(problem).plan)
+    _, *levels = problem.networks(select_bottom_up(problem).plan.levels)
     return [value(items, level) for level in levels]
 
 
@@ -85,30 +84,33 @@ def test_two_thirds_are_all_that_can_be_promised(third: int) -> None:
 
 @pytest.mark.parametrize("net", SMALL)
 @pytest.mark.parametrize("seed", range(2))
-def test_each_level_is_the_best_around_the_one_before_it(net: str, seed: int) -> None:
+def test_from_the_smallest_up_each_level_is_the_best_around_the_one_before_it(net: str, seed: int) -> None:
     problem = small_problem(net, seed=seed)
-    selection = select_bottom_up(problem)
-    assert complaints(problem, selection) == []
-    _, larger, smaller = networks(problem, selection.plan)
-    _, most, least = (request.ceiling_macs for request in problem.requests)
-    everything = list(every_network(problem))
-    assert problem.loss(smaller) == pytest.approx(min(problem.loss(n) for n in everything if n.macs <= least))
-    around = (n for n in everything if n.macs <= most and is_inside(smaller, n))
-    assert problem.loss(larger) == pytest.approx(min(map(problem.loss, around)))
+    larger, smaller = accepted_levels(problem, select_bottom_up)
+    assert problem.loss(smaller) == pytest.approx(least_loss_of(problem, 2, lambda _: True))
+    assert problem.loss(larger) == pytest.approx(least_loss_of(problem, 1, lambda item: is_inside(smaller, item)))
 
 
 @pytest.mark.parametrize("net", SMALL)
 @pytest.mark.parametrize("seed", range(2))
-def test_each_level_is_the_best_inside_the_one_before_it(net: str, seed: int) -> None:
+def test_from_the_largest_down_each_level_is_the_best_inside_the_one_before_it(net: str, seed: int) -> None:
     problem = small_problem(net, seed=seed)
-    selection = select_top_down(problem)
+    larger, smaller = accepted_levels(problem, select_top_down)
+    assert problem.loss(larger) == pytest.approx(least_loss_of(problem, 1, lambda _: True))
+    assert problem.loss(smaller) == pytest.approx(least_loss_of(problem, 2, lambda item: is_inside(item, larger)))
+
+
+def accepted_levels(problem: Problem, select: Callable[[Problem], Selection]) -> list[Candidate]:
+    """Return the levels below the whole network, of a plan that the checker accepts."""
+    selection = select(problem)
     assert complaints(problem, selection) == []
-    _, larger, smaller = networks(problem, selection.plan)
-    _, most, least = (request.ceiling_macs for request in problem.requests)
-    everything = list(every_network(problem))
-    assert problem.loss(larger) == pytest.approx(min(problem.loss(n) for n in everything if n.macs <= most))
-    inside = (n for n in everything if n.macs <= least and is_inside(n, larger))
-    assert problem.loss(smaller) == pytest.approx(min(map(problem.loss, inside)))
+    return problem.networks(selection.plan.levels)[1:]
+
+
+def least_loss_of(problem: Problem, index: int, is_nested: Callable[[Candidate], bool]) -> float:
+    """Return the least loss of all nested networks under the ceiling of a request."""
+    ceiling = problem.requests[index].ceiling_macs
+    return min(problem.loss(item) for item in every_network(problem) if item.macs <= ceiling and is_nested(item))
 
 
 @pytest.mark.parametrize("net", SMALL)
