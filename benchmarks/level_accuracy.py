@@ -37,16 +37,16 @@ from redsc.ir import Array, Graph
 from redsc.option_texts import parse_resolutions
 from redsc.options import Options, Tuning
 from redsc.passes.base import Log
-from redsc.passes.losses.study import float_source
+from redsc.passes.losses.study import Study, float_source
 from redsc.passes.slice.nested import LevelSet, build_level, plain_weights
 from redsc.passes.slice.plan import Level, LevelPlan
 from redsc.passes.slice.resize_inputs import resize_inputs
 from redsc.passes.spaces.structure import find_structure
 from redsc.passes.tune.run import tune
 from redsc.runtime.data.dataset import DataSet
-from redsc.runtime.evaluate.task import Task
 from redsc.runtime.litert import run
 from redsc.runtime.ports import quantize_samples
+from redsc.store import Store
 
 DATA = ZOO.parent / "datasets"
 FEW, MANY, ALL = 512, 10_000, 60_000
@@ -201,9 +201,9 @@ def adapted(subject: Subject, folder: Path) -> Path:
     structure = find_structure(source)
     plan = LevelPlan((Level("100", {space.name: space.size for space in structure.groups.free}),), {})
     whole = LevelSet(source, structure.groups, structure.blocks, plan)
-    fit, held = DataSet(samples_of(model, images), images.y).split()
+    study = Study.of(source, DataSet(samples_of(model, images), images.y), Store(None))
     tuning = Tuning(subject.adapting_steps, flip=True)
-    weights = tune(whole, plain_weights(whole), source, fit, held, Task.CLASSIFY, tuning)
+    weights = tune(whole, plain_weights(whole), study, tuning)
     path = folder / subject.model.name
     path.write_bytes(write_tflite(build_level(whole, weights, 0)))
     return path

@@ -106,14 +106,10 @@ def _tune(
     found = tune(
         cuts,
         protect_first(weights) if options.protect_full else weights,
-        study.source,
-        study.fit,
-        study.held,
-        study.task,
+        study,
         options.tuning,
         protect_full=options.protect_full,
         progress=lambda now: progress(_tuning_text(now), now.step, now.steps),
-        store=study.store,
     )
     log.change("tune", "levels", f"{options.tuning.steps} steps of {options.tuning.batch} samples")
     return found

@@ -10,6 +10,7 @@ import pytest
 from redsc.formats import write_tflite
 from redsc.ir import Array, DType, Graph
 from redsc.options import Tuning
+from redsc.passes.losses.study import Study
 from redsc.passes.slice.nested import LevelSet, NestedWeights, OwnWeights, build_level, weight_axes
 from redsc.passes.slice.plan import Level, LevelPlan
 from redsc.passes.spaces.groups import find_channel_groups
@@ -18,6 +19,7 @@ from redsc.runtime.compare import random_samples
 from redsc.runtime.data.dataset import DataSet
 from redsc.runtime.evaluate.divergence import Judge
 from redsc.runtime.evaluate.task import Task
+from redsc.store import Store
 from tests.helpers import NetBuilder, residual_net, small_net
 
 torch = pytest.importorskip("torch", reason="needs PyTorch: pip install redsc[tune]")
@@ -85,16 +87,30 @@ def same_bits(first: NestedWeights, second: NestedWeights) -> bool:
     return left.keys() == right.keys() and all(np.array_equal(left[key], right[key]) for key in left)
 
 
-def divergences(levels: LevelSet, weights: NestedWeights, teacher: Graph, data: DataSet) -> list[float]:
+def divergences(levels: LevelSet, weights: NestedWeights, study: Study) -> list[float]:
     """Return how far every level is from the teacher, in LiteRT and by another formula than tuning's."""
-    judge = Judge.of(teacher, data.samples, Task.CLASSIFY)
     graphs = [build_level(levels, weights, slot) for slot in range(len(weights.levels))]
-    return [judge.divergence(EXECUTORS["litert"].run(write_tflite(graph), data.samples)) for graph in graphs]
+    rows = (EXECUTORS["litert"].run(write_tflite(graph), study.held.samples) for graph in graphs)
+    return [study.judge.divergence(answers) for answers in rows]
 
 
-def small_task(count: int = 96) -> tuple[LevelSet, DataSet, DataSet]:
+def study_of(teacher: Graph, fit: DataSet, held: DataSet, task: Task = Task.CLASSIFY) -> Study:
+    return Study(teacher, fit, held, task, Judge.of(teacher, held.samples, task, held.labels), Store(None))
+
+
+def random_study(teacher: Graph, count: int = 96, held: int = 40, task: Task = Task.CLASSIFY) -> Study:
+    """Return a study of a network on random samples without labels."""
+    return study_of(teacher, dataset(teacher, count), dataset(teacher, held, seed=1), task)
+
+
+def small_task(count: int = 96) -> tuple[LevelSet, Study]:
     graph = small_net(DType.FLOAT32)
-    return levels_of(graph, 1, 0.5), dataset(graph, count), dataset(graph, 40, seed=1)
+    return levels_of(graph, 1, 0.5), random_study(graph, count)
+
+
+def same_constants(first: Graph, second: Graph) -> bool:
+    pairs = zip(first.constants(), second.constants(), strict=True)
+    return all(np.array_equal(np.asarray(a.data), np.asarray(b.data)) for a, b in pairs)
 
 
 NETS = [small_net, residual_net, mixed_net]

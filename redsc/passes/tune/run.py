@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from redsc.errors import UnsupportedError, UsageError
+from redsc.errors import UnsupportedError
 from redsc.formats import write_tflite
 from redsc.ir import Graph
 from redsc.options import Tuning
+from redsc.passes.losses.study import Study
 from redsc.passes.slice.nested import LevelSet, NestedWeights, build_level
 from redsc.passes.tune.batches import Batch, Batches, columns
 from redsc.passes.tune.heads import find_heads
@@ -23,16 +22,15 @@ from redsc.passes.tune.lesson import Lesson
 from redsc.passes.tune.network import LevelNetwork
 from redsc.passes.tune.optimizer import State, learning_share
 from redsc.passes.tune.parameters import Parameters, find_parameters
-from redsc.runtime.data.dataset import DataSet
+from redsc.passes.tune.pytorch import deterministic, require_torch
 from redsc.runtime.evaluate.task import Task
 from redsc.store import Store
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["TuneProgress", "require_torch", "tune"]
+__all__ = ["TuneProgress", "tune"]
 
-_CODE = "U221"
 _METHOD = 2  # goes up when the same inputs get other weights
 _SAVE_SECONDS = 30.0
 _CHECKS, _LEAST_PERIOD = 40, 25  # measurements on held-back data in a run, and steps between two of them
@@ -61,69 +59,52 @@ def _silent(_progress: TuneProgress) -> None: ...
 def tune(
     levels: LevelSet,
     weights: NestedWeights,
-    teacher: Graph,
-    data: DataSet,
-    held: DataSet,
-    task: Task,
+    study: Study,
     tuning: Tuning,
     *,
     protect_full: bool = False,
     progress: Callable[[TuneProgress], None] = _silent,
-    store: Store | None = None,
 ) -> NestedWeights:
     """Return weights with which all levels are better on held-back data, or the given ones.
 
     Every step all levels learn from one batch, or of more than four the first, the last and two others. Adam with a
     rate of its own for every array, a moving average of the weights, and the seed, the steps and the batches of
-    `tuning`. The average is measured on `held` at every fortieth of the run: the one with the least sum of losses
-    is kept, if no level but slot 0 is worse than at the start. A run that finds no better one for half its length
-    stops. The same inputs give the same bits on one machine.
+    `tuning`. The average is measured on held-back samples at every fortieth of the run: the one with the least sum
+    of losses is kept, if no level but slot 0 is worse than at the start. A run that finds no better one for half
+    its length stops.
+
+    The study's store keeps the state of a run every 30 s, when `progress` raises, and at its end: the same call
+    goes on from there. The same inputs give the same bits on one machine, stopped in between or not.
 
     Args:
         levels: the permuted network, float, and its levels.
         weights: where to begin. Constants and factors that a level has not, it does not get.
-        teacher: the original, with the inputs of `levels.graph`; it is not changed.
-        data: samples to learn from, maybe with labels: class numbers for the first output.
-        held: samples to measure with, with labels where `data` has some.
-        task: what outputs without SOFTMAX, LOG_SOFTMAX and LOGISTIC hold: logits or quantities.
+        study: the teacher, with the inputs of `levels.graph`; the samples, maybe with labels: class numbers for the
+            first output; and its task, which says what outputs hold that no SOFTMAX, LOG_SOFTMAX or LOGISTIC makes:
+            logits or quantities.
         tuning: steps, batch, learning rate, seed, mirroring, device.
         protect_full: whether slot 0 and its bank stay as they are.
         progress: called after every step; what it raises ends the run.
-        store: keeps the state of a run every 30 s and when `progress` raises, and its end; the same call goes on
-            from there, to the same bits.
 
     Raises:
         UnsupportedError: PyTorch cannot run a part of the network, or no output of it is float.
         UsageError: PyTorch or the device is missing.
     """
     require_torch(tuning.device)
+    teacher, task = study.source, study.task
     _require_answers(teacher, task)
     slots = range(int(protect_full), len(weights.levels))
     parameters = find_parameters(levels, weights, slots)
     if not parameters.start:
         return weights
-    samples, measured = columns(data), columns(held)
-    with _deterministic():
+    samples, held = columns(study.fit), columns(study.held)
+    with deterministic():
         networks = {slot: LevelNetwork(levels, weights, slot, parameters, task, tuning.device) for slot in slots}
         lesson = Lesson(teacher, networks, task, samples, tuning.device)
-        run = _Run(lesson, Batches.of(teacher, samples, tuning), measured, parameters, tuning)
-        key = _key(levels, weights, teacher, (samples, measured), (task, tuning, protect_full))
-        state = run.go(progress, store or Store(None), key)
+        run = _Run(lesson, Batches.of(teacher, samples, tuning), held, parameters, tuning)
+        key = _key(levels, weights, teacher, (samples, held), (task, tuning, protect_full))
+        state = run.go(progress, study.store, key)
     return parameters.put_back(weights, state.best.cpu().numpy())
-
-
-def require_torch(device: str) -> None:
-    """Check that PyTorch and a device are there.
-
-    Raises:
-        UsageError: they are not.
-    """
-    if find_spec("torch") is None:
-        raise UsageError("tuning needs PyTorch", code=_CODE, hint="pip install redsc[tune]")
-    import torch
-
-    if device != "cpu" and not torch.cuda.is_available():
-        raise UsageError(f"there is no device {device!r} for tuning", code=_CODE, hint="tune on the cpu")
 
 
 def _require_answers(teacher: Graph, task: Task) -> None:
@@ -235,22 +216,3 @@ def _key(
         *map(write_tflite, graphs),
         *hashes,
     )
-
-
-@contextmanager
-def _deterministic() -> Iterator[None]:
-    """Let PyTorch give the same bits every time, on any number of cores: sums depend on how many share them."""
-    import torch
-
-    fill = torch.utils.deterministic.fill_uninitialized_memory
-    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # networks of this size gain little from a second one
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # slow, and nothing here reads such memory
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-        torch.utils.deterministic.fill_uninitialized_memory = fill

@@ -13,7 +13,7 @@ from redsc.passes.spaces.consumers import find_consumers
 from redsc.passes.spaces.space import ChannelGroups
 from redsc.passes.tune.batches import columns
 from redsc.passes.tune.heads import Head, Kind, find_heads, label_loss
-from redsc.passes.tune.run import require_torch
+from redsc.passes.tune.pytorch import require_torch
 from redsc.runtime.data.dataset import DataSet
 from redsc.runtime.evaluate.task import Task
 

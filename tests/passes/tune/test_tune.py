@@ -25,7 +25,10 @@ from tests.passes.tuning import (
     dataset,
     divergences,
     levels_of,
+    random_study,
+    same_constants,
     small_task,
+    study_of,
     weights_of,
 )
 
@@ -44,10 +47,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def test_levels_come_nearer_to_the_teacher(net: Any) -> None:
     graph = net(DType.FLOAT32)
     levels = levels_of(graph, 1, 0.7, 0.4)
-    start = plain_weights(levels)
-    held = dataset(graph, 60, seed=1)
-    tuned = tune(levels, start, graph, dataset(graph, 200), held, Task.CLASSIFY, QUICK)
-    before, after = (divergences(levels, weights, graph, held) for weights in (start, tuned))
+    start, study = plain_weights(levels), random_study(graph, 200, 60)
+    tuned = tune(levels, start, study, QUICK)
+    before, after = (divergences(levels, weights, study) for weights in (start, tuned))
     assert all(new < 0.7 * old for old, new in zip(before[1:], after[1:], strict=True))
     assert arrays_of(tuned).keys() == {("bank", 0, value) for value in _weights(graph)}  # nobody got anything new
 
@@ -57,21 +59,14 @@ def _weights(graph: Graph) -> set[str]:
 
 
 def test_what_only_makes_levels_worse_is_thrown_away() -> None:
-    levels, data, held = small_task()
+    levels, study = small_task()
     start = weights_of(levels, (0, 0))
     seen: list[TuneProgress] = []
-    wild = replace(QUICK, learning_rate=3.0)
-    tuned = tune(levels, start, levels.graph, data, held, Task.CLASSIFY, wild, progress=seen.append)
+    tuned = tune(levels, start, study, replace(QUICK, learning_rate=3.0), progress=seen.append)
     assert seen[-1].best_step == 0
     assert seen[-1].held[1] > seen[0].held[1]
-    assert all(
-        np.array_equal(build.data, old.data)
-        for slot in range(2)
-        for build, old in zip(
-            build_level(levels, tuned, slot).constants(), build_level(levels, start, slot).constants(), strict=True
-        )
-        if build.data is not None and old.data is not None
-    )
+    for slot in range(2):
+        assert same_constants(build_level(levels, tuned, slot), build_level(levels, start, slot))
 
 
 def test_no_smaller_level_pays_for_another_one() -> None:
@@ -79,11 +74,7 @@ def test_no_smaller_level_pays_for_another_one() -> None:
     graph = small_net(DType.FLOAT32)
     levels = levels_of(graph, 0.5, 0.3, 1)
     seen: list[TuneProgress] = []
-    tune(
-        *(levels, plain_weights(levels), graph, dataset(graph, 96), dataset(graph, 40, seed=1)),
-        *(Task.CLASSIFY, QUICK),
-        progress=seen.append,
-    )
+    tune(levels, plain_weights(levels), random_study(graph), QUICK, progress=seen.append)
     assert seen[0].held[2] == pytest.approx(0, abs=1e-9)
     assert seen[-1].held[0] < seen[0].held[0]
     assert seen[-1].best_step == 0
@@ -95,17 +86,8 @@ def test_a_protected_slot_keeps_every_bit(banks: tuple[int, ...]) -> None:
     levels = levels_of(graph, 1, 0.7, 0.4)
     start = weights_of(levels, banks)
     seen: list[TuneProgress] = []
-    tuned = tune(
-        *(levels, start, graph, dataset(graph, 96), dataset(graph, 40, seed=1), Task.CLASSIFY, QUICK),
-        protect_full=True,
-        progress=seen.append,
-    )
-    old, new = (build_level(levels, weights, 0) for weights in (start, tuned))
-    assert all(
-        np.array_equal(a.data, b.data)
-        for a, b in zip(old.constants(), new.constants(), strict=True)
-        if a.data is not None and b.data is not None
-    )
+    tuned = tune(levels, start, random_study(graph), QUICK, protect_full=True, progress=seen.append)
+    assert same_constants(build_level(levels, tuned, 0), build_level(levels, start, 0))
     assert all(set(item.losses) == {1, 2} for item in seen)
     assert seen[-1].best_step > 0
     kinds = {
@@ -126,9 +108,8 @@ def test_labels_teach_what_the_teacher_does_not_know() -> None:
         return DataSet(data.samples, np.array([np.argmax(sample[0][0, :3]) for sample in data.samples]))
 
     held = labelled(100, 1)
-    tuned = tune(
-        levels, plain_weights(levels), graph, labelled(400, 0), held, Task.CLASSIFY, replace(QUICK, steps=150)
-    )
+    study = study_of(graph, labelled(400, 0), held)
+    tuned = tune(levels, plain_weights(levels), study, replace(QUICK, steps=150))
 
     def accuracy(built: Graph) -> float:
         rows = EXECUTORS["litert"].run(write_tflite(built), held.samples)
@@ -146,16 +127,8 @@ def test_quantities_are_learned_in_units_of_their_variance() -> None:
         hidden = net.dense(net.input(1, 6), 12)
         graph = net.outputs(net.node("MUL", net.dense(hidden, 6), np.full((1, 1), factor, np.float32)))
         levels, seen = levels_of(graph, 1, 0.5), list[TuneProgress]()
-        call = (
-            levels,
-            plain_weights(levels),
-            graph,
-            dataset(graph, 96),
-            dataset(graph, 40, 1),
-            Task.REGRESS,
-            QUICK,
-        )
-        tune(*call, progress=seen.append)
+        study = random_study(graph, task=Task.REGRESS)
+        tune(levels, plain_weights(levels), study, QUICK, progress=seen.append)
         losses.append([seen[0].held[1], seen[-1].held[1]])
         assert losses[-1][1] < 0.8 * losses[-1][0]
     assert losses[0] == pytest.approx(losses[1], rel=1e-2)
@@ -165,11 +138,8 @@ def test_many_levels_learn_in_turns_the_first_and_the_last_always() -> None:
     graph = small_net(DType.FLOAT32)
     levels = levels_of(graph, 1, 0.9, 0.8, 0.6, 0.5, 0.3)
     seen: list[TuneProgress] = []
-    tune(
-        *(levels, plain_weights(levels), graph, dataset(graph, 32), dataset(graph, 8, 1), Task.CLASSIFY),
-        replace(QUICK, steps=12, batch=4),
-        progress=seen.append,
-    )
+    short = replace(QUICK, steps=12, batch=4)
+    tune(levels, plain_weights(levels), random_study(graph, 32, 8), short, progress=seen.append)
     turns = []
     for old, new in pairwise(seen):
         turns.append({slot for slot, loss in new.losses.items() if old.losses.get(slot) != loss})
@@ -178,13 +148,13 @@ def test_many_levels_learn_in_turns_the_first_and_the_last_always() -> None:
 
 
 def test_parts_of_a_batch_have_the_gradient_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    levels, data, _ = small_task(10)
+    levels, study = small_task(10)
     weights = weights_of(levels, (0, 0))
     parameters = find_parameters(levels, weights, range(2))
     found = []
     for part_bytes in (1, 1 << 30):
         monkeypatch.setattr("redsc.passes.tune.lesson._PART_BYTES", part_bytes)
-        found.append(gradient(levels, weights, parameters.flatten(), data))
+        found.append(gradient(levels, weights, parameters.flatten(), study.fit))
     (few, one), (losses, others) = zip(*found, strict=True)
     assert few == pytest.approx(one, rel=1e-3, abs=1e-5 * float(np.abs(one).max()))
     assert losses == pytest.approx(others, rel=1e-5)
@@ -212,9 +182,8 @@ def test_the_gradient_is_that_of_the_weighted_losses(has_labels: bool) -> None:
     With labels a smaller level learns from slot 0's answers, but must not teach slot 0: its part of the gradient is
     left out by looking at directions in which only its own arrays change, or at slot 0 alone.
     """
-    levels, data, _ = small_task(12)
-    if has_labels:
-        data = DataSet(data.samples, np.arange(12) % 5)
+    levels, study = small_task(12)
+    data = DataSet(study.fit.samples, np.arange(12) % 5 if has_labels else None)
     weights = weights_of(levels, (0, 1))
     parameters = find_parameters(levels, weights, range(2))
     base = parameters.flatten() + np.float32(0.01)
@@ -231,21 +200,18 @@ def test_the_gradient_is_that_of_the_weighted_losses(has_labels: bool) -> None:
 def test_a_missing_device_is_an_error() -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    levels, data, held = small_task(8)
+    levels, study = small_task(8)
     with pytest.raises(UsageError, match="there is no device 'cuda'"):
-        tune(
-            *(levels, plain_weights(levels), levels.graph, data, held),
-            *(Task.CLASSIFY, replace(QUICK, device="cuda")),
-        )
+        tune(levels, plain_weights(levels), study, replace(QUICK, device="cuda"))
 
 
 def test_missing_pytorch_is_an_error_that_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, golden: Golden
 ) -> None:
-    levels, data, held = small_task(8)
+    levels, study = small_task(8)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(UsageError) as caught:
-        tune(levels, plain_weights(levels), levels.graph, data, held, Task.CLASSIFY, QUICK)
+        tune(levels, plain_weights(levels), study, QUICK)
     golden(str(caught.value) + "\n")
 
 
@@ -255,16 +221,15 @@ def test_a_network_without_float_outputs_cannot_teach(golden: Golden) -> None:
     axis = net.builder.constant("axis", np.array([1], np.int32))
     place = net.builder.op("ARG_MAX", logits, axis, attrs=ArgExtreme(), dtype=DType.INT32)
     levels = levels_of(net.outputs(place), 1)
-    data = dataset(levels.graph, 8)
     with pytest.raises(UnsupportedError) as caught:
-        tune(levels, plain_weights(levels), levels.graph, data, data, Task.CLASSIFY, QUICK)
+        tune(levels, plain_weights(levels), random_study(levels.graph, 8, 8, Task.REGRESS), QUICK)
     golden(str(caught.value) + "\n")
 
 
 def test_pytorch_is_left_as_it_was() -> None:
-    levels, data, held = small_task(8)
+    levels, study = small_task(8)
     before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads(), torch.get_rng_state()
-    tune(levels, plain_weights(levels), levels.graph, data, held, Task.CLASSIFY, replace(QUICK, steps=2))
+    tune(levels, plain_weights(levels), study, replace(QUICK, steps=2))
     assert torch.are_deterministic_algorithms_enabled() == before[0]
     assert torch.get_num_threads() == before[1]
     assert torch.equal(torch.get_rng_state(), before[2])
