@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from redsc.choices import Kernels
 from redsc.codegen.arduino import arranged
 from redsc.codegen.describe import Firmware, describe_firmware
 from redsc.codegen.names import c_identifier
@@ -23,7 +24,7 @@ from redsc.passes.levels import Levels
 from redsc.passes.quantize.ptq import is_annotated
 from redsc.passes.simplify.drop_border_conversions import float_border_note
 from redsc.progress import Progress, silent
-from redsc.report.build import build_report
+from redsc.report.build import Compiled, build_report
 from redsc.report.data import Report
 from redsc.runtime.data.dataset import data_warnings
 from redsc.runtime.evaluate.quality import Quality
@@ -69,8 +70,7 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
     choice, quality, dropped = measure_quality(choice, options, progress)
     cascade, doubts = cascade_of(choice, options, progress)
     choice, cache = order_for_cache(choice, options.budgets, progress)
-    model, data = choice.model, choice.data
-    levels = choice.levels
+    model, levels = choice.model, choice.levels
     name = c_identifier(options.name or model.path.stem)
 
     def describe(slots: Sequence[Graph], container: bytes) -> Firmware:
@@ -78,33 +78,41 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
 
     built = backend_of(options.budgets)(name, choice, describe, options, progress)
     files = arranged({**built.files, f"{name}.plan.json": levels.plan.to_json().encode()}, name, options.emit)
-    diagnostics = [
-        *model.notes,
-        *levels.diagnostics,
-        *dropped,
-        *doubts,
-        *([] if data is None else data_warnings(data)),
-        *_unmeasured(levels, quality),
-        *float_border_note(levels.graphs[0], options.budgets.kernels),
-    ]
     sqnr = _layer_sqnr(choice) if options.traces_layers else None
     report = build_report(
-        model,
-        options.budgets,
-        levels,
-        quality,
-        [*verify_whole(choice), *built.verification],
-        files,
-        diagnostics,
-        built.flash,
-        built.private_bytes,
-        cascade,
-        cache,
-        log.entries,
-        sqnr or (),
+        Compiled(
+            model=model,
+            budgets=options.budgets,
+            levels=levels,
+            quality=quality,
+            private_bytes=built.private_bytes,
+            flash=built.flash,
+            verification=[*verify_whole(choice), *built.verification],
+            files=files,
+            diagnostics=_diagnostics(choice, [*dropped, *doubts], quality, options.budgets.kernels),
+            cascade=cascade,
+            cache=cache,
+            log=log.entries,
+            sqnr=sqnr or (),
+        )
     )
     files |= arranged({f"{name}.report.json": report.to_json().encode()}, name, options.emit)
     return Artefact(name, report, files, log, choice, sqnr)
+
+
+def _diagnostics(
+    choice: Choice, measured: Sequence[Diagnostic], quality: Sequence[Quality | None], kernels: Kernels
+) -> list[Diagnostic]:
+    """Return what the user should know; `measured` is what measuring the levels had to say."""
+    levels = choice.levels
+    return [
+        *choice.model.notes,
+        *levels.diagnostics,
+        *measured,
+        *([] if choice.data is None else data_warnings(choice.data)),
+        *_unmeasured(levels, quality),
+        *float_border_note(levels.graphs[0], kernels),
+    ]
 
 
 def _layer_sqnr(choice: Choice) -> list[LayerSQNR]:

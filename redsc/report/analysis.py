@@ -22,7 +22,7 @@ from redsc.passes.spaces.groups import find_channel_groups
 from redsc.report.build import model_report
 from redsc.report.data import ModelReport
 from redsc.report.network import BufferReport, NodeReport, buffer_reports, node_reports
-from redsc.report.terminal import print_table
+from redsc.report.text import print_table
 
 __all__ = ["Analysis", "KernelMemory", "analyze_model", "kernel_table", "number_table", "print_analysis"]
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from math import isfinite
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from redsc.budgets import Budgets
-from redsc.choices import Kernels, Resident
+from redsc.choices import Resident
 from redsc.codegen.oracles import Verification
 from redsc.cost.latency import LatencyTable, find_latency_table
 from redsc.cost.macs import graph_macs
-from redsc.cost.memory import NetworkMemory, resident_all_bytes, resident_one_bytes
+from redsc.cost.memory import resident_all_bytes, resident_one_bytes
 from redsc.errors import Diagnostic
 from redsc.formats import Model
 from redsc.formats.model import Port
@@ -20,7 +20,6 @@ from redsc.passes.base import LogEntry
 from redsc.passes.levels import Levels
 from redsc.report.data import (
     SCHEMA_VERSION,
-    ArenaReport,
     BudgetReport,
     CacheReport,
     CascadeReport,
@@ -28,7 +27,6 @@ from redsc.report.data import (
     EstimateReport,
     FileReport,
     FlashReport,
-    LevelReport,
     ModelReport,
     PortReport,
     Report,
@@ -36,55 +34,77 @@ from redsc.report.data import (
     SolverReport,
     StateReport,
 )
-from redsc.report.network import buffer_reports, node_reports
+from redsc.report.level import level_reports
 from redsc.runtime.evaluate.cascade import Cascade
 from redsc.runtime.evaluate.quality import Quality
 from redsc.runtime.evaluate.sqnr import LayerSQNR
 from redsc.version import __version__
 
-__all__ = ["build_report", "model_report"]
+__all__ = ["Compiled", "build_report", "model_report"]
 
 
-def build_report(
-    model: Model,
-    budgets: Budgets,
-    levels: Levels,
-    quality: Sequence[Quality | None],
-    verification: Iterable[Verification],
-    files: Mapping[str, bytes],
-    diagnostics: Iterable[Diagnostic],
-    flash: FlashReport,
-    private_bytes: Sequence[int],
-    cascade: Cascade | None = None,
-    cache: CacheReport | None = None,
-    log: Iterable[LogEntry] = (),
-    sqnr: Iterable[LayerSQNR] = (),
-) -> Report:
-    """Return the report of a compile; `files` are all files but the report itself, `private_bytes` by level."""
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """All that is known when a compile is done.
+
+    Attributes:
+        model: the file that was compiled.
+        budgets: what was allowed.
+        levels: what was made of it, the largest first.
+        quality: of every level; None where it was not measured.
+        private_bytes: of every level: what it reads and no larger one.
+        flash: where the bytes of the artefact go.
+        verification: what the oracles said.
+        files: all files by name but the report itself.
+        diagnostics: what the user should know.
+        cascade: of the levels of a classifier.
+        cache: what was simulated of the flash's.
+        log: what the passes did.
+        sqnr: of every layer of slot 0, where that was measured.
+    """
+
+    model: Model
+    budgets: Budgets
+    levels: Levels
+    quality: Sequence[Quality | None]
+    private_bytes: Sequence[int]
+    flash: FlashReport
+    verification: Sequence[Verification]
+    files: Mapping[str, bytes]
+    diagnostics: Sequence[Diagnostic]
+    cascade: Cascade | None
+    cache: CacheReport | None
+    log: Sequence[LogEntry]
+    sqnr: Sequence[LayerSQNR]
+
+
+def build_report(made: Compiled) -> Report:
+    """Return the report of a compile."""
+    budgets, levels = made.budgets, made.levels
     memory = [network.memory for network in levels.networks]
-    decibels = {row.value: round(row.sqnr_db, 2) for row in sqnr if isfinite(row.sqnr_db)}
     return Report(
         schema_version=SCHEMA_VERSION,
         redsc=__version__,
-        model=model_report(model, levels.graphs[0]),
+        model=model_report(made.model, levels.graphs[0]),
         budget=_budget(budgets),
-        levels=tuple(
-            _level(slot, model, levels, private_bytes[slot], quality[slot], budgets, decibels)
-            for slot in range(len(memory))
-        ),
+        levels=level_reports(made.model, levels, budgets, made.quality, made.private_bytes, made.sqnr),
         estimate=_estimate(find_latency_table(budgets)),
         arena=ResidentReport(resident_all_bytes(memory), resident_one_bytes(memory)),
         solver=_solver(levels),
         spaces=levels.full_widths,
-        flash=flash,
-        cache=cache,
-        cascade=None if cascade is None else _cascade(cascade, levels),
+        flash=made.flash,
+        cache=made.cache,
+        cascade=None if made.cascade is None else _cascade(made.cascade, levels),
         state=_state(levels.graphs[0], budgets),
-        verification=tuple(verification),
-        files=tuple(FileReport(name, len(data), hashlib.sha256(data).hexdigest()) for name, data in files.items()),
-        diagnostics=tuple(diagnostics),
-        log=tuple(log),
+        verification=tuple(made.verification),
+        files=tuple(_file(name, data) for name, data in made.files.items()),
+        diagnostics=tuple(made.diagnostics),
+        log=tuple(made.log),
     )
+
+
+def _file(name: str, data: bytes) -> FileReport:
+    return FileReport(name, len(data), hashlib.sha256(data).hexdigest())
 
 
 def model_report(model: Model, graph: Graph | None = None) -> ModelReport:
@@ -148,37 +168,6 @@ def _estimate(table: LatencyTable | None) -> EstimateReport | None:
     )
 
 
-def _level(
-    slot: int,
-    model: Model,
-    levels: Levels,
-    private_bytes: int,
-    quality: Quality | None,
-    budgets: Budgets,
-    sqnr_db: Mapping[str, float],
-) -> LevelReport:
-    network, level, full = levels.networks[slot], levels.plan.levels[slot], graph_macs(model.graph)
-    table = find_latency_table(budgets)
-    return LevelReport(
-        name=level.name,
-        slot=slot,
-        macs=network.macs,
-        macs_fraction=round(network.macs / full, 6) if full else 1.0,
-        widths=network.widths,
-        skipped=level.skipped,
-        arena=_arena(network.memory, budgets.kernels),
-        private_bytes=private_bytes,
-        latency_us=None if table is None else table.microseconds(network.graph),
-        latency_basis=None if table is None else table.basis(network.graph),
-        energy_uj=None if table is None else table.microjoules(network.graph),
-        quality=quality,
-        resolution=level.resolution,
-        crop=level.crop,
-        nodes=node_reports(network.graph, model.node_names, table, sqnr_db if slot == 0 else None),
-        buffers=buffer_reports(network.shipped, network.memory, budgets.kernels),
-    )
-
-
 def _solver(levels: Levels) -> SolverReport:
     """Return how good the plan is known to be; JSON has six digits of it."""
     found = levels.solver
@@ -231,15 +220,3 @@ _SWITCHING = {
 
 def _rounded(number: float | None) -> float | None:
     return None if number is None else round(number, 6)
-
-
-def _arena(memory: NetworkMemory, kernels: Kernels) -> ArenaReport:
-    return ArenaReport(
-        head_bytes=memory.head_bytes,
-        tail_bytes=memory.tail_bytes,
-        total_bytes=memory.arena_bytes,
-        tflm_greedy_head_bytes=memory.greedy_head_bytes,
-        lower_bound_bytes=memory.lower_bound_bytes,
-        status=memory.status,
-        kernels=kernels.value,
-    )

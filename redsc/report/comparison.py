@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from redsc.errors import Diagnostic
-from redsc.report.terminal import print_table
+from redsc.report.text import print_table
 from redsc.runtime.evaluate.quality import Quality
 
 __all__ = ["COMPARISON_VERSION", "ComparedLevel", "Comparison", "Side", "print_comparison"]

@@ -11,13 +11,10 @@ from redsc.codegen.oracles import Verification
 from redsc.errors import Diagnostic
 from redsc.ir import Shape
 from redsc.passes.base import LogEntry
-from redsc.report.network import BufferReport, NodeReport, bytes_in_use
-from redsc.runtime.data.view import Crop, Size
-from redsc.runtime.evaluate.quality import Quality
+from redsc.report.level import LevelReport
 
 __all__ = [
     "SCHEMA_VERSION",
-    "ArenaReport",
     "BudgetReport",
     "CacheLevel",
     "CacheReport",
@@ -26,7 +23,6 @@ __all__ = [
     "EstimateReport",
     "FileReport",
     "FlashReport",
-    "LevelReport",
     "ModelReport",
     "PortReport",
     "Report",
@@ -85,55 +81,6 @@ class BudgetReport:
     kernels: str
     cache: str
     sources: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class ArenaReport:
-    """The RAM of one level on a 32-bit target; `status` says whether the head is proven least for its order.
-
-    Of the C engine the head is its arena, the tail its state, and the greedy head what no sharing of bytes between
-    an operand and a result would leave.
-    """
-
-    head_bytes: int
-    tail_bytes: int
-    total_bytes: int
-    tflm_greedy_head_bytes: int
-    lower_bound_bytes: int
-    status: str
-    kernels: str
-
-
-@dataclass(frozen=True, slots=True)
-class LevelReport:
-    """One level; `crop` (top, left, height, width) is the part of the image that it sees, null for all of it.
-
-    `resolution` (height, width) is what that is scaled to, null where it is not. `latency_basis` says whether its
-    layers were measured on the target or are estimated. `nodes` are in the order in which they run, `buffers` what
-    lies in the head of its arena.
-    """
-
-    name: str
-    slot: int
-    macs: int
-    macs_fraction: float
-    widths: Mapping[str, int]
-    skipped: tuple[str, ...]
-    arena: ArenaReport
-    private_bytes: int
-    latency_us: int | None = None
-    latency_basis: str | None = None
-    energy_uj: int | None = None
-    quality: Quality | None = None
-    resolution: Size | None = None
-    crop: Crop | None = None
-    nodes: tuple[NodeReport, ...] = ()
-    buffers: tuple[BufferReport, ...] = ()
-
-    @property
-    def live_bytes(self) -> tuple[int, ...]:
-        """Bytes of the head that hold something, before the first step and in every step."""
-        return bytes_in_use(self.buffers, len(self.nodes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from redsc.errors import printable
 from redsc.passes.base import LogEntry, Saving
 from redsc.report.spaces import SpaceRow
+from redsc.report.text import listed
 
 __all__ = ["Bound", "Explanation", "LevelBounds", "LevelPeak", "explanation_lines"]
 
@@ -79,7 +80,7 @@ def explanation_lines(found: Explanation) -> Iterator[str]:
     yield from _indented(map(_level_line, found.levels))
     if frozen := _grouped((space.frozen or "", space.name) for space in found.spaces):
         yield "\nwhat keeps its width"
-        yield from _indented(f"{reason}: {_listed(names)}" for reason, names in frozen.items())
+        yield from _indented(f"{reason}: {listed(names, _MOST_NAMES)}" for reason, names in frozen.items())
     yield "\nchanges"
     changes = [entry for entry in found.log if not entry.is_refusal]
     for rule in dict.fromkeys(entry.rule for entry in changes):
@@ -90,7 +91,7 @@ def explanation_lines(found: Explanation) -> Iterator[str]:
         yield "  none"
     yield "\nrefusals"
     refused = _grouped((f"{entry.rule}: {entry.reason}", entry.place) for entry in found.log if entry.is_refusal)
-    yield from _indented(f"{reason}: {_listed(names, len(names))}" for reason, names in refused.items())
+    yield from _indented(f"{reason}: {', '.join(names)}" for reason, names in refused.items())
     if not refused:
         yield "  none"
 
@@ -114,7 +115,7 @@ def _level_line(level: LevelBounds) -> str:
     macs = f"level {level.level}: {level.macs:,} of {level.ceiling_macs:,} MACs"
     if not level.stops:
         return f"{macs}, all of its spaces have their full width"
-    parts = (f"{bound} (of {_listed(names)})" for bound, names in level.stops.items())
+    parts = (f"{bound} (of {listed(names, _MOST_NAMES)})" for bound, names in level.stops.items())
     return f"{macs}; the next width would break {', '.join(parts)}"
 
 
@@ -132,11 +133,6 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     for key, name in pairs:
         found.setdefault(key, {})[name] = None
     return {key: tuple(names) for key, names in found.items()}
-
-
-def _listed(names: Sequence[str], most: int = _MOST_NAMES) -> str:
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def _indented(lines: Iterable[str]) -> Iterator[str]:

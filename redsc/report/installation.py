@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from redsc.report.terminal import print_table
+from redsc.report.text import print_table
 from redsc.store import default_folder
 from redsc.version import __version__
 

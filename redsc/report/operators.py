@@ -23,7 +23,7 @@ from redsc.ir.rules import (
     SameScale,
 )
 from redsc.ir.types import DType
-from redsc.report.terminal import print_table
+from redsc.report.text import print_table
 
 __all__ = ["operators_page", "print_operators"]
 

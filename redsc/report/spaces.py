@@ -12,7 +12,7 @@ from redsc.ir.rules import Grouped, Produces
 from redsc.passes.slice.skip import skip_blocks
 from redsc.passes.spaces.blocks import SkipBlock
 from redsc.passes.spaces.space import ChannelGroups, makes_channels
-from redsc.report.terminal import print_table
+from redsc.report.text import listed, print_table
 
 __all__ = ["BlockRow", "SpaceRow", "block_rows", "print_spaces", "space_rows"]
 
@@ -41,7 +41,7 @@ class SpaceRow:
         """Return the row of the table; of long lists, the first names."""
         steps = f" in steps of {self.step}" if self.step > 1 and not self.frozen else ""
         state = f"frozen: {self.frozen}" if self.frozen else "free"
-        names = (_shortened(found) for found in (self.makers, self.followers, self.readers))
+        names = (listed(found, _MOST_NAMES) for found in (self.makers, self.followers, self.readers))
         return [self.name, f"{self.channels}{steps}", state, *names]
 
 
@@ -121,8 +121,3 @@ def _spaces(groups: ChannelGroups, value: Value, axis: int | None = None) -> lis
     known = groups.axes.get(value.name, {})
     layouts = known.values() if axis is None else [known.get(axis, ())]
     return [segment.space for layout in layouts for segment in layout]
-
-
-def _shortened(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMES
-    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

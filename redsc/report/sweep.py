@@ -10,7 +10,7 @@ from typing import Any
 
 from redsc.errors import Diagnostic
 from redsc.option_texts import Crop, Size
-from redsc.report.terminal import print_table
+from redsc.report.text import print_table
 from redsc.runtime.evaluate.quality import Quality
 from redsc.version import __version__
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from redsc.choices import FlashCache
-from redsc.report.terminal import print_table
+from redsc.report.text import print_table
 from redsc.targets import CostTable, Evidence, Rates, Target, tables_of
 from redsc.units import kibibytes, size_with_unit
 

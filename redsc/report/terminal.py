@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from redsc.choices import Kernels
 from redsc.codegen.oracles import Verification
-from redsc.colors import uses_color
-from redsc.errors import printable
-from redsc.report.data import ArenaReport, LevelReport, Report
+from redsc.report.data import Report
+from redsc.report.level import ArenaReport, LevelReport
+from redsc.report.text import print_table
 from redsc.units import size_with_unit
 
 __all__ = [
@@ -23,12 +18,10 @@ __all__ = [
     "level_table",
     "print_files",
     "print_report",
-    "print_table",
     "verification_lines",
 ]
 
 FACT_COLUMN = 8
-_FILE_WIDTH = 400  # where the output is no terminal, nothing is cut
 
 
 def print_report(report: Report) -> None:
@@ -69,22 +62,6 @@ def fact_lines(report: Report) -> list[str]:
         *_state_lines(report),
         *verification_lines(report.verification),
     ]
-
-
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows under a header; columns of numbers, and of nothing, are aligned to the right."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for index, name in enumerate(header):
-        numeric = all(row[index][:1].isdigit() for row in rows if row[index])
-        table.add_column(name, justify="right" if numeric and rows else "left", no_wrap=True)
-    for row in rows:  # as Text: nothing in a user's file is markup
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    console = Console(highlight=False, color_system="auto" if uses_color(sys.stdout) else None)
-    if not console.is_terminal:
-        console.width = _FILE_WIDTH
-    with console.capture() as printed:
-        console.print(table)
-    print("\n".join(line.rstrip() for line in printed.get().splitlines()))
 
 
 def verification_lines(rows: Sequence[Verification]) -> list[str]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
 
-from redsc.report.data import CascadeReport, LevelReport
+from redsc.report.data import CascadeReport
+from redsc.report.level import LevelReport
 
 NONE = -1
 UNLIMITED = (2**64 - 1, 2**32 - 1, 2**32 - 1, 2**32 - 1)

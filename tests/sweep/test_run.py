@@ -17,7 +17,7 @@ from redsc.budgets import Budgets
 from redsc.compile import compile_model
 from redsc.errors import OutputError, UsageError
 from redsc.options import Options, Searching
-from redsc.report.data import LevelReport
+from redsc.report.level import LevelReport
 from redsc.report.sweep import Sweep, SweptLevel
 from redsc.sweep import grid, run_sweep
 

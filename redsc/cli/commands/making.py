@@ -105,7 +105,8 @@ def compile_command(
     from redsc.compile import compile_model
     from redsc.compile import explain as explain_all
     from redsc.options import Options
-    from redsc.report.terminal import print_files, print_report, print_table
+    from redsc.report.terminal import print_files, print_report
+    from redsc.report.text import print_table
 
     started = time.perf_counter()
     options = replace(Options.parse(name=name, **flags), traces_layers=bool(html or overlay))

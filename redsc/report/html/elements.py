@@ -6,7 +6,9 @@ from markupsafe import Markup, escape
 
 from redsc.errors import printable
 
-__all__ = ["clean", "element", "join", "titled"]
+__all__ = ["COLOURS", "clean", "element", "join", "titled"]
+
+COLOURS = 6  # classes c0, c1 ... in style.css
 
 
 def clean(text: object) -> Markup:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from redsc.report.html.elements import element, join, titled
+from redsc.report.html.elements import COLOURS, element, join, titled
 from redsc.report.html.frame import Frame
 from redsc.report.network import BufferReport
 
 __all__ = ["Curve", "arena_map", "memory_chart"]
 
-_COLOURS = 6  # in style.css
 _CHART_HEIGHT, _MAP_HEIGHT = 250, 300
 _STEP_WIDTH = 6  # pixels that a step has at least, so that a long network can be scrolled
 _LABEL_HEIGHT, _LABEL_PERCENT = 16, 3.0  # of a buffer that is large enough for the number of its first step
@@ -37,7 +36,7 @@ def memory_chart(curves: Sequence[Curve], steps: Sequence[str]) -> Markup:
     frame = Frame.over([0, *(value for curve in curves for value in curve.values)], _CHART_HEIGHT, _kilobytes)
     top = round(frame.axis.last)
     lines = [
-        element("path", d=_path(curve.values, top), class_=f"curve c{slot % _COLOURS}", vector_effect=_FIXED)
+        element("path", d=_path(curve.values, top), class_=f"curve c{slot % COLOURS}", vector_effect=_FIXED)
         for slot, curve in reversed(list(enumerate(curves)))
     ]
     area = element("path", d=f"{_path(curves[0].values, top)}V{top}H0Z", class_="area c0")

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from redsc.report.analysis import Analysis, kernel_table, number_table
 from redsc.report.data import Report
 from redsc.report.html.bounds import bounds
-from redsc.report.html.elements import clean
+from redsc.report.html.elements import COLOURS, clean
 from redsc.report.html.memory import Curve, arena_map, memory_chart
 from redsc.report.html.plots import level_map, level_plots, memory_over_time, peak_text, step_names
 from redsc.report.html.tables import node_table, text_table, widths
@@ -81,5 +81,6 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    found.globals["colours"] = COLOURS
     found.filters["format_name"] = {"onnx": "ONNX", "tflite": "TFLite"}.__getitem__
     return found

@@ -9,7 +9,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from redsc.report.axis import Axis
-from redsc.report.html.elements import element, join, titled
+from redsc.report.html.elements import COLOURS, element, join, titled
 from redsc.report.html.frame import Frame
 
 __all__ = ["Point", "scatter"]
@@ -49,7 +49,7 @@ def scatter(label: str, points: Sequence[Point], *, from_zero: bool = False) -> 
 def _marked(point: Point, slot: int, place: tuple[float, float], frame: Frame) -> Markup:
     x, y = f"{place[0]:.2f}%", place[1]
     parts = [
-        titled("circle", f"level {point.name}: {point.title}", cx=x, cy=y, r=6, class_=f"point c{slot % 6}"),
+        titled("circle", f"level {point.name}: {point.title}", cx=x, cy=y, r=6, class_=f"point c{slot % COLOURS}"),
         element("text", point.name, x=x, y=y, dx=-10, dy=-8, class_="name", text_anchor="end"),
     ]
     if point.interval is not None:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from markupsafe import Markup
 
 from redsc.choices import Kernels
-from redsc.report.data import LevelReport, Report
+from redsc.report.data import Report
 from redsc.report.html.memory import Curve, arena_map, memory_chart
 from redsc.report.html.pareto import Point, scatter
+from redsc.report.level import LevelReport
 from redsc.report.network import NodeReport
 
 __all__ = ["level_map", "level_plots", "memory_over_time", "peak_text", "step_names"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from redsc.report.data import LevelReport
+from redsc.report.level import LevelReport
 from redsc.report.network import NodeReport
 
 __all__ = ["Cell", "Table", "Width", "node_table", "text_table", "widths"]
