@@ -116,9 +116,10 @@ def _diagnostics(
 
 
 def _layer_sqnr(choice: Choice) -> list[LayerSQNR]:
-    if choice.quantized is None or choice.data is None:
+    made = choice.quantized
+    if made is None or choice.data is None or made.is_file:  # which no float model became
         return []
-    return measure_sqnr(choice.model.graph, choice.quantized.graph, choice.quantized.samples[:_SQNR_SAMPLES])
+    return measure_sqnr(choice.model.graph, made.graph, made.samples[:_SQNR_SAMPLES])
 
 
 def verify_whole(choice: Choice) -> Iterator[Verification]:

@@ -177,3 +177,13 @@ def test_a_target_of_whose_time_nothing_is_known_says_so(
     assert report.levels[0].latency_us is None
     print_report(report)
     assert "no table of its time" in capsys.readouterr().out
+
+
+def test_an_int8_file_with_samples_has_no_sqnr_of_its_layers(tmp_path: Path) -> None:
+    graph = small_net()
+    (tmp_path / "net.tflite").write_bytes(write_tflite(graph))
+    np.savez(tmp_path / "x.npz", x=np.concatenate([row[0] for row in random_samples(graph, 30)]))
+    options = Options(levels=("100", "50"), data=tmp_path / "x.npz", traces_layers=True)
+    artefact = compile_model(tmp_path / "net.tflite", options)
+    assert artefact.layer_sqnr() == []
+    assert {node.sqnr_db for level in artefact.report.levels for node in level.nodes} == {None}

@@ -46,6 +46,39 @@ def test_a_shape_mismatch_says_what_came_and_what_was_expected(tmp_path: Path) -
     assert caught.value.diagnostic.message == words
 
 
+@pytest.mark.parametrize(("shape", "wanted", "fits"), [
+    ((4, 6, 3), "1,4,6,3", True),
+    ((1, 4, 6, 3), "1,4,6,3", True),
+    ((72,), "1,4,6,3", True),
+    ((4, 6, 3), "1,72", True),
+    ((4, 6), "1,4,6,1", True),
+    ((3, 4, 6), "1,4,6,3", False),
+    ((6, 4, 3), "1,4,6,3", False),
+    ((24, 3), "1,4,6,3", False),
+])  # fmt: skip
+def test_samples_of_the_right_size_in_another_layout_are_refused(
+    tmp_path: Path, shape: tuple[int, ...], wanted: str, fits: bool
+) -> None:
+    relu = f"graph @g {{\n  input %x: f32[{wanted}]\n  %y: f32[{wanted}] = RELU(%x)\n  output %y\n}}\n"
+    model = model_of(tmp_path / "n.tflite", relu)
+    x = np.random.default_rng(0).standard_normal((9, *shape)).astype(np.float32)
+    if fits:
+        assert len(load(tmp_path, model, x).samples) == 9
+    else:
+        with pytest.raises(UsageError, match="per sample"):
+            load(tmp_path, model, x)
+
+
+def test_the_hint_for_channels_that_come_first_makes_data_that_fit(tmp_path: Path) -> None:
+    model = model_of(tmp_path / "n.tflite")
+    x = np.random.default_rng(0).standard_normal((9, 3, 8, 8)).astype(np.float32)
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, model, x)
+    hint = "numpy.moveaxis(x, 1, -1) puts the channels where the model file has them"
+    assert caught.value.diagnostic.hint == hint
+    assert len(load(tmp_path, model, np.moveaxis(x, 1, -1)).samples) == 9
+
+
 @pytest.mark.parametrize("scale", [255.0, 1 / 255])
 def test_a_range_mismatch_says_what_came_and_what_was_expected(tmp_path: Path, scale: float) -> None:
     model = model_of(tmp_path / "n.tflite", QUANTIZED_INPUT)

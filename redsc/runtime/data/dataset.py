@@ -6,6 +6,7 @@ the MODEL FILE's own layout and range.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -91,15 +92,40 @@ def _column(arrays: dict[str, Array], key: str, index: int, model: Model) -> lis
     array = arrays[key]
     if array.dtype.kind == "f" and port.dtype == "float32":
         array = array.astype(np.float32)
-    if array.ndim == 0 or str(array.dtype) != port.dtype or prod(array.shape[1:]) != value.type.elements:
+    if array.ndim == 0 or str(array.dtype) != port.dtype or not _is_of_shape(array.shape[1:], port.source_shape):
         raise UsageError(
             f"array {key!r} is {array.dtype}{list(array.shape)}, input {port.name!r} takes "
             f"{port.dtype}{list(port.source_shape)} per sample",
             code="U207",
-            hint=_HINT,
+            hint=_layout_hint(array, port.source_shape),
         )
     _check_range(key, array, value)
     return [np.ascontiguousarray(port.to_graph(sample.reshape(port.source_shape))) for sample in array]
+
+
+def _is_of_shape(found: Sequence[int], wanted: Sequence[int]) -> bool:
+    """Whether a sample has the shape of an input; axes of 1 do not count, and one of the two may be flat.
+
+    Anything else of the right size is another layout: its numbers would be read in the wrong order.
+    """
+    axes, others = _axes(found), _axes(wanted)
+    return axes == others or (prod(axes) == prod(others) and min(len(axes), len(others)) <= 1)
+
+
+def _axes(shape: Sequence[int]) -> list[int]:
+    return [size for size in shape if size != 1]
+
+
+def _layout_hint(array: Array, wanted: Sequence[int]) -> str:
+    """Return the next action: to move the channels where they are only elsewhere, to convert, or where to look."""
+    if array.ndim < 3 or _is_of_shape(array.shape[1:], wanted):
+        return _HINT
+    fitting = [
+        f"numpy.moveaxis(x, {source}, {to}) puts the channels where the model file has them"
+        for source, to in ((-1, 1), (1, -1))
+        if _is_of_shape(np.moveaxis(array, source, to).shape[1:], wanted)
+    ]
+    return (*fitting, _HINT)[0]
 
 
 def _check_range(key: str, array: Array, value: Value) -> None:
