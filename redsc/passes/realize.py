@@ -14,8 +14,7 @@ from redsc.passes.levels import Levels
 from redsc.passes.quantize.fuse_lookups import FuseLookups
 from redsc.passes.quantize.int8 import annotate, without_annotations
 from redsc.passes.quantize.ptq import Quantized, quantize_cut
-from redsc.passes.quantize.quantize import weight_integers
-from redsc.passes.quantize.weight_scales import choose_weight_scales
+from redsc.passes.quantize.weight_scales import choose_weight_scales, weight_integers
 from redsc.passes.ship import ship
 from redsc.passes.slice.nested import (
     LevelSet,

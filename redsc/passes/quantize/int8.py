@@ -10,6 +10,7 @@ import numpy as np
 
 from redsc.ir import Array, DType, Graph, Node, Quant, Value, copy_graph, op_def
 from redsc.ir.rules import Contracts, Fixed, Grouped, Produces, RawIntegers, SameInputScales, SameScale
+from redsc.ir.scale_limits import why_scales_fail
 
 __all__ = [
     "Role",
@@ -23,6 +24,7 @@ __all__ = [
     "tied_values",
     "weight_axis",
     "weight_of_bias",
+    "why_float",
     "why_not_int8",
     "without_annotations",
 ]
@@ -120,6 +122,22 @@ def why_not_int8(node: Node, keep_float: Collection[str] = ()) -> str | None:
             if role is not Role.DATA and not value.is_constant:
                 return f"its {role.value} is no constant"
     return None
+
+
+def why_float(node: Node, keep_float: Collection[str] = ()) -> str | None:
+    """Return why a float node stays float, or None."""
+    reason = why_not_int8(node, keep_float)
+    if reason:
+        return reason
+    for index, value in enumerate(node.inputs):
+        if value is not None and _needs_scale(value) and role_of(node, index) is not Role.BIAS:
+            return f"no scale is known for {value.name!r}"
+    unknown = [value.name for value in node.outputs if _needs_scale(value)]
+    return f"no scale is known for {unknown[0]!r}" if unknown else why_scales_fail(node)
+
+
+def _needs_scale(value: Value) -> bool:
+    return value.type.dtype is DType.FLOAT32 and value.type.quant is None
 
 
 def annotate(graph: Graph, quants: Mapping[str, Quant | None]) -> Graph:

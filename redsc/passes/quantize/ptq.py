@@ -15,8 +15,8 @@ from redsc.passes.quantize.calibrate import choose_scales
 from redsc.passes.quantize.cell_scales import with_cell_scales
 from redsc.passes.quantize.expand_log_softmax import ExpandLogSoftmax
 from redsc.passes.quantize.functions import inner_values
-from redsc.passes.quantize.int8 import annotate, is_float_node
-from redsc.passes.quantize.quantize import quantize, why_float
+from redsc.passes.quantize.int8 import annotate, is_float_node, why_float
+from redsc.passes.quantize.quantize import quantize
 from redsc.passes.quantize.tabulate import Tabulate
 from redsc.passes.quantize.weight_scales import choose_weight_scales
 from redsc.passes.slice.nested import weight_axes

@@ -19,10 +19,8 @@ from redsc.ir import (
     TensorType,
     Value,
     op_def,
-    real_values,
     variable_nodes,
 )
-from redsc.ir.scale_limits import why_scales_fail
 from redsc.passes.base import Log
 from redsc.passes.quantize.int8 import (
     Role,
@@ -32,13 +30,13 @@ from redsc.passes.quantize.int8 import (
     role_of,
     tied_values,
     weight_of_bias,
-    why_not_int8,
+    why_float,
 )
+from redsc.passes.quantize.weight_scales import weight_integers
 
-__all__ = ["quantize", "weight_integers", "why_float"]
+__all__ = ["quantize"]
 
 _RULE = "quantize"
-_WEIGHT_LOW = -127
 _CONVERSIONS = {
     (DType.FLOAT32, DType.FLOAT32): "CAST",
     (DType.FLOAT32, DType.INT8): "QUANTIZE",
@@ -65,35 +63,6 @@ def quantize(graph: Graph, log: Log, keep_float: Collection[str] = ()) -> Graph:
     12. Weights become integers from -127 to 127, but for those that are -128 steps exactly.
     """
     return _Quantizer(graph, log, keep_float).run()
-
-
-def why_float(node: Node, keep_float: Collection[str] = ()) -> str | None:
-    """Return why a float node stays float, or None."""
-    reason = why_not_int8(node, keep_float)
-    if reason:
-        return reason
-    for index, value in enumerate(node.inputs):
-        if value is not None and _needs_scale(value) and role_of(node, index) is not Role.BIAS:
-            return f"no scale is known for {value.name!r}"
-    unknown = [value.name for value in node.outputs if _needs_scale(value)]
-    return f"no scale is known for {unknown[0]!r}" if unknown else why_scales_fail(node)
-
-
-def weight_integers(weight: Value) -> Array:
-    """Return the int8 form of a float weight that notes its scales: integers from -127 to 127.
-
-    The limit is that of https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/quantization_spec, and
-    is kept where we round. The kernels take -128 as well: where a weight is exactly that, it is a file's own.
-    """
-    assert weight.data is not None
-    assert weight.type.quant is not None
-    steps = quantize_array(weight.data, weight.type.quant)
-    real = real_values(Value.constant(weight.name, steps, weight.type.quant)).astype(np.float32)
-    return np.where(real == weight.data, steps, np.maximum(steps, _WEIGHT_LOW)).astype(np.int8)
-
-
-def _needs_scale(value: Value) -> bool:
-    return value.type.dtype is DType.FLOAT32 and value.type.quant is None
 
 
 def _becomes_int8(value: Value) -> bool:

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 
-from redsc.ir import Array, DType, Graph, Node, Quant, Value, op_def
+from redsc.ir import Array, DType, Graph, Node, Quant, Value, op_def, real_values
 from redsc.ir.rules import Contracts
 from redsc.options import DenseScales
-from redsc.passes.quantize.int8 import Role, role_of, weight_axis, why_not_int8
+from redsc.passes.quantize.int8 import Role, quantize_array, role_of, weight_axis, why_not_int8
 
-__all__ = ["choose_weight_scales"]
+__all__ = ["choose_weight_scales", "weight_integers"]
 
 _HIGH = 127  # weights are in [-127, 127], so that kernels may negate them (TFLite quantization spec)
 _PER_TENSOR = frozenset({"FULLY_CONNECTED"})  # per the spec; newer kernels take one scale per row as well
@@ -54,6 +54,19 @@ def choose_weight_scales(
         steps = tuple(float(np.float32(scale)) for scale in found)
         scales[weight.name] = Quant(steps, (0,), axis if axis is not None and len(steps) > 1 else 0)
     return scales
+
+
+def weight_integers(weight: Value) -> Array:
+    """Return the int8 form of a float weight that notes its scales: integers from -127 to 127.
+
+    The limit is that of https://ai.google.dev/edge/litert/conversion/tensorflow/quantization/quantization_spec, and
+    is kept where we round. The kernels take -128 as well: where a weight is exactly that, it is a file's own.
+    """
+    assert weight.data is not None
+    assert weight.type.quant is not None
+    steps = quantize_array(weight.data, weight.type.quant)
+    real = real_values(Value.constant(weight.name, steps, weight.type.quant)).astype(np.float32)
+    return np.where(real == weight.data, steps, np.maximum(steps, -_HIGH)).astype(np.int8)
 
 
 def _weights(graph: Graph, keep_float: Collection[str]) -> Iterator[tuple[Value, list[Node]]]:
