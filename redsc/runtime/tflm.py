@@ -17,7 +17,7 @@ from redsc.formats import count_ports, has_variables
 from redsc.ir import Array
 from redsc.runtime.steps import Links, run_linked
 
-__all__ = ["ArenaUse", "measure_arena", "run", "run_steps"]
+__all__ = ["ARENA_BYTES", "ArenaUse", "measure_arena", "recorded_arena", "run", "run_steps"]
 
 ARENA_BYTES = 64 << 20  # a multiple of 16: the tail's alignment then depends on the model only
 
@@ -60,8 +60,12 @@ def run_steps(
 
 
 def measure_arena(model: bytes) -> ArenaUse:
-    """Return what the allocator printed for the model; it prints to the process's stderr only."""
-    interpreter = _load(model)
+    """Return what the allocator uses for a model."""
+    return recorded_arena(_load(model))
+
+
+def recorded_arena(interpreter: Any) -> ArenaUse:
+    """Return what the allocator of an interpreter printed; it prints to the process's stderr only."""
     with tempfile.TemporaryFile() as captured:
         stderr = os.dup(2)
         os.dup2(captured.fileno(), 2)

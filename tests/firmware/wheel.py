@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
-import re
-import tempfile
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -16,7 +13,7 @@ import pytest
 from redsc.errors import ExecutorError
 from redsc.formats import count_ports
 from redsc.ir import Array
-from redsc.runtime.tflm import ARENA_BYTES, ArenaUse
+from redsc.runtime.tflm import ARENA_BYTES, ArenaUse, recorded_arena
 from tests.firmware.build import HERE, HOST_CPP, KERNELS, WARNINGS, build
 
 __all__ = ["ABI", "measure_strided_arena", "run_strided"]
@@ -54,19 +51,8 @@ def run_strided(
 
 
 def measure_strided_arena(model: bytes) -> ArenaUse:
-    """Return what the recording allocator prints, as `redsc.runtime.tflm.measure_arena` does."""
-    interpreter = _load(model, ARENA_BYTES)
-    with tempfile.TemporaryFile() as captured:
-        stderr = os.dup(2)
-        os.dup2(captured.fileno(), 2)
-        try:
-            interpreter.print_allocations()
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-        captured.seek(0)
-        found = dict(re.findall(rb"Arena allocation (head|tail) (\d+) bytes", captured.read()))
-    return ArenaUse(int(found[b"head"]), int(found[b"tail"]))
+    """Return what the allocator uses, as `redsc.runtime.tflm.measure_arena` does."""
+    return recorded_arena(_load(model, ARENA_BYTES))
 
 
 @cache
