@@ -20,7 +20,7 @@ from redsc.ir import Array, Graph
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference
 
-__all__ = ["run_to_its_end", "verify_engine"]
+__all__ = ["read_outputs", "run_to_its_end", "verify_engine"]
 
 _COMPILERS = ("cc", "gcc", "clang")
 _FLAGS = ("-std=c99", "-O1", "-w")
@@ -111,11 +111,16 @@ def _run(program: Path, slot: int, samples: Sequence[Sequence[Array]], graph: Gr
     done = run_to_its_end([str(program), str(slot)], data, program.parent, _RUN_SECONDS)
     if done.returncode:
         raise VerificationError(f"the C engine ends with status {done.returncode}")
+    return read_outputs(done.stdout, graph, len(samples))
+
+
+def read_outputs(data: bytes, graph: Graph, samples: int) -> list[list[Array]]:
+    """Return the outputs of so many samples: the elements of all lie one behind the other in `data`."""
     rows, at = [], 0
-    for _ in samples:
+    for _ in range(samples):
         row = []
         for value in graph.outputs:
-            found = np.frombuffer(done.stdout, value.type.dtype.numpy, value.type.elements, at)
+            found = np.frombuffer(data, value.type.dtype.numpy, value.type.elements, at)
             row.append(found.reshape(value.type.shape))
             at += value.type.nbytes
         rows.append(row)

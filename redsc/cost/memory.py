@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from redsc.budgets import Kernels, Resident
 from redsc.cost.arena import ArenaProblem, Effort, Overlap, View, lower_bound_bytes, plan_arena
 from redsc.cost.buffer import Buffer, aligned
-from redsc.cost.engine import runs_in_place, scratch_bytes
+from redsc.cost.engine import WORD_BYTES, runs_in_place, scratch_bytes
 from redsc.cost.liveness import LiveRange, live_ranges, peak_working_set
 from redsc.cost.overlap import find_overlaps
 from redsc.cost.tflm.head import greedy_offsets, height_bytes
@@ -37,7 +37,6 @@ __all__ = [
 ]
 
 
-_WORD_BYTES = 4  # the C engine's variables begin at words
 _ABIS = {Kernels.SAFE: ARM_32, Kernels.REFERENCE: ARM_32, Kernels.CMSIS_NN: ARM_32_CMSIS_NN}
 
 
@@ -123,7 +122,7 @@ def _measure_engine(graph: Graph, kernels: Kernels, effort: Effort, apart: Colle
     values, peak = graph.activations(), peak_working_set(graph)
     busy = [node for node in graph.nodes if scratch_bytes(node, kernels)]
     kept = [node.outputs[0].type for node in state_reads(graph)] + [own.type for own in lasting_states(graph)]
-    state = sum(aligned(kind.nbytes, _WORD_BYTES) for kind in kept)
+    state = sum(aligned(kind.nbytes, WORD_BYTES) for kind in kept)
     return NetworkMemory(
         live_peak_bytes=peak.nbytes if peak else 0,
         packing_bound_bytes=lower_bound_bytes(ArenaProblem(problem.buffers)),

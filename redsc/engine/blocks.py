@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from redsc.cost.cache import Cache, Stretch, distinct_lines, fills_of_walks
 from redsc.engine.call import Call, Constant, Params
 from redsc.engine.constants import ConstantPool
-from redsc.engine.linear.pack_channels import PAIR_BYTES
+from redsc.engine.linear.pack_channels import PAIR_BYTES, SHIFTS_RIGHT
 
 __all__ = ["BLOCKED", "ConvReads", "Order", "choose_order", "in_blocks"]
 
@@ -50,7 +50,7 @@ class ConvReads:
         assert isinstance(weight, Constant)
         assert isinstance(pairs, Constant)
         numbers = {name: value for name, value in given.items() if isinstance(value, int)}
-        is_fast = given["rescale"] == "REDSC_SHIFTS_RIGHT"
+        is_fast = given["rescale"] == SHIFTS_RIGHT
         return ConvReads(numbers, is_fast, pool.starts[weight], pool.starts[pairs], len(pool.data))
 
     @property

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from redsc.cost.engine import WORD_BYTES
 from redsc.engine.call import Constant
 
 __all__ = ["ConstantPool", "pool_constants"]
-
-_WORD_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ def pool_constants(constants: Iterable[Constant]) -> ConstantPool:
             data += constant.data
             kept.append((constant, found))
         starts[constant] = found
-    data += bytes(-len(data) % _WORD_BYTES)
+    data += bytes(-len(data) % WORD_BYTES)
     return ConstantPool(bytes(data), starts)
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from redsc.cost.buffer import aligned
+from redsc.cost.engine import WORD_BYTES
 from redsc.engine.call import Constant
 from redsc.ir import Array, Graph, Node, TensorType, op_def, own_states, starts_anew
 
 __all__ = ["Variables", "is_even", "lay_out_variables"]
-
-_ALIGNMENT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def lay_out_variables(graphs: Iterable[Graph]) -> Variables:
         for name, kind, data in _kept(node):
             if name not in starts:
                 starts[name] = at
-                at += -(-kind.nbytes // _ALIGNMENT) * _ALIGNMENT
+                at += aligned(kind.nbytes, WORD_BYTES)
             if data is not None:
                 initial[name] = Constant(data.tobytes())
     return Variables(at, starts, initial)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-
 from redsc.codegen.describe import describe_firmware
 from redsc.codegen.engine_files import lower_levels, render_engine
+from redsc.codegen.engine_oracle import read_outputs
 from redsc.compile import plan_levels
 from redsc.formats import write_tflite
 from redsc.ir import Array, Graph
@@ -70,11 +69,11 @@ def run_levels(engine: Engine, samples: Sequence[Rows], machine: Machine) -> lis
         arrays = (array for rows in samples for row in rows for array in row)
         (folder / "in.bin").write_bytes(b"".join(array.tobytes() for array in arrays))
         run(machine.toolchain, program, folder)
-        data = iter_arrays((folder / "out.bin").read_bytes(), engine, len(samples[0]))
-        return [
-            [[next(data) for _ in graph.outputs] for _ in rows]
-            for graph, rows in zip(engine.levels.values(), samples, strict=True)
-        ]
+        data, answers = (folder / "out.bin").read_bytes(), []
+        for graph, rows in zip(engine.levels.values(), samples, strict=True):
+            answers.append(read_outputs(data, graph, len(rows)))
+            data = data[len(rows) * sum(value.type.nbytes for value in graph.outputs) :]
+        return answers
 
 
 def build_levels(engine: Engine, count: int, machine: Machine, folder: Path) -> Path:
@@ -98,17 +97,6 @@ def build_levels(engine: Engine, count: int, machine: Machine, folder: Path) -> 
     program = folder / "program"
     _call(tools.find(), *flags, *map(str, sources), *tools.link_flags, "-o", str(program))
     return program
-
-
-def iter_arrays(data: bytes, engine: Engine, count: int) -> Iterator[Array]:
-    """Yield the outputs of all levels one after the other."""
-    at = 0
-    for graph in engine.levels.values():
-        for _ in range(count):
-            for value in graph.outputs:
-                array: Array = np.frombuffer(data, value.type.dtype.numpy, value.type.elements, at)
-                yield array.reshape(value.type.shape)
-                at += value.type.nbytes
 
 
 def _arena_macro(level: str) -> str:

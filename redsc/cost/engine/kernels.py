@@ -15,7 +15,10 @@ from redsc.cost.engine.depthwise import SCRATCH_BYTES, DepthwiseWay, depthwise_w
 from redsc.ir import LSTM, Array, DType, Node, own_states, starts_anew
 from redsc.ir.ops.linear import product_depth
 
-__all__ = ["EngineKernel", "engine_reads", "runs_in_place", "scratch_bytes"]
+__all__ = ["WORD_BYTES", "EngineKernel", "engine_reads", "runs_in_place", "scratch_bytes"]
+
+WORD_BYTES = 4
+"""What the engine's variables and the end of its constants are aligned to."""
 
 
 def _no_bytes(_node: Node, _kernels: Kernels) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from redsc.engine.call import Call, Emit, Field, Params
 from redsc.engine.compute.broadcast import common_axes, loops
-from redsc.engine.linear.pack_channels import are_shifts_right
+from redsc.engine.linear.pack_channels import name_shifts
 from redsc.engine.quant import by_type, zero_points
 from redsc.ir import DType, Node
 from redsc.ir.ops.linear import product_depth
@@ -41,8 +41,7 @@ def _float(node: Node) -> Iterator[Call]:
 def _rescale(multiplier: int, shift: int, depth: int) -> str:
     """Both factors of a product are less a zero point: it counts as two with a weight of int8."""
     no_bias = np.zeros(1, np.int32)
-    is_right = are_shifts_right(no_bias, np.array([multiplier]), np.array([shift]), 2 * depth)
-    return "REDSC_SHIFTS_RIGHT" if is_right else "REDSC_SHIFTS_ANY"
+    return name_shifts(no_bias, np.array([multiplier]), np.array([shift]), 2 * depth)
 
 
 def _matrices(node: Node) -> dict[str, Field]:

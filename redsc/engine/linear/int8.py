@@ -12,7 +12,7 @@ from redsc.cost.engine.conv import GROUP_ELEMENTS, ConvWay, conv_way, filled
 from redsc.cost.engine.depthwise import SCRATCH_BYTES, depthwise_way
 from redsc.engine.call import Call, Constant, Field, Params
 from redsc.engine.linear.fields import border_fields, constant_bias, window_fields
-from redsc.engine.linear.pack_channels import are_shifts_right, pack_channels
+from redsc.engine.linear.pack_channels import name_shifts, pack_channels
 from redsc.engine.linear.pack_conv import fits_sums, pack_rows
 from redsc.engine.linear.pack_depthwise import pack_direct, pack_planar
 from redsc.engine.quant import clamp_fields, quant_of
@@ -66,7 +66,7 @@ def _conv_call(node: Node, geometry: Mapping[str, int], held: Held, kernels: Ker
         **_sizes(geometry),
         **_numbers(node),
         "form": f"REDSC_{form.upper()}",
-        "rescale": _rescale(node, prod(node.operand(1).type.shape[1:])),
+        "rescale": name_shifts(*_scales(node), prod(node.operand(1).type.shape[1:])),
         "pixels": way.pixels,
         "taps_apart": int(way.taps_apart),
         **_stretches(node, held, way),
@@ -89,7 +89,7 @@ def _depthwise(node: Node, held: Held, kernels: Kernels) -> Iterator[Call]:
     params: dict[str, Field] = {
         **_sizes(geometry),
         **_numbers(node),
-        "shifts": _rescale(node, geometry["kernel_height"] * geometry["kernel_width"]),
+        "shifts": name_shifts(*_scales(node), geometry["kernel_height"] * geometry["kernel_width"]),
         "is_swapped": int(way.is_swapped),
         "strip_rows": way.strip_rows,
         "weight_stride": whole.shape[-1],
@@ -121,10 +121,6 @@ def _numbers(node: Node) -> dict[str, int | float]:
         "output_zero_point": output.zero_point,
         **clamp_fields(node.outputs[0], node.attrs.activation),
     }
-
-
-def _rescale(node: Node, terms: int) -> str:
-    return "REDSC_SHIFTS_RIGHT" if are_shifts_right(*_scales(node), terms) else "REDSC_SHIFTS_ANY"
 
 
 def _channels(node: Node) -> Constant:

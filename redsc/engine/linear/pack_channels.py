@@ -6,9 +6,11 @@ import numpy as np
 
 from redsc.ir import Array
 
-__all__ = ["PAIR_BYTES", "are_shifts_right", "pack_channels"]
+__all__ = ["PAIR_BYTES", "SHIFTS_RIGHT", "are_shifts_right", "name_shifts", "pack_channels"]
 
 PAIR_BYTES = 20
+SHIFTS_RIGHT, _SHIFTS_ANY = "REDSC_SHIFTS_RIGHT", "REDSC_SHIFTS_ANY"
+"""What kernels are told of the shifts of a layer."""
 _PAIR = np.dtype([("bias", "<i4", 2), ("doubled", "<i4", 2), ("shift", "i1", 2), ("unused", "i1", 2)])
 _MOST_SHIFT = 21  # the rounding, up to 257 * 2^20, stays below 2^29
 _MOST_BIAS = 1 << 29
@@ -28,6 +30,11 @@ def pack_channels(bias: Array, multipliers: Array, shifts: Array) -> bytes:
     _fill(pairs["doubled"], doubled.astype(np.uint32).view(np.int32))
     _fill(pairs["shift"], -np.asarray(shifts))
     return pairs.tobytes()
+
+
+def name_shifts(bias: Array, multipliers: Array, shifts: Array, terms: int) -> str:
+    """Return what may be said of channels whose sums have so many products (`are_shifts_right`)."""
+    return SHIFTS_RIGHT if are_shifts_right(bias, multipliers, shifts, terms) else _SHIFTS_ANY
 
 
 def are_shifts_right(bias: Array, multipliers: Array, shifts: Array, terms: int) -> bool:

@@ -7,29 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from redsc.codegen.engine_image import build_image
+from redsc.codegen.engine_oracle import read_outputs
 from redsc.codegen.render import render
+from redsc.cost.buffer import aligned
 from redsc.cost.engine import scratch_bytes
 from redsc.engine.program import Places, lower_graph
 from redsc.engine.shared import find_shared
 from redsc.engine.sources import needed_files
 from redsc.ir import Array, Graph, Value
-from tests.firmware.build import (
-    CORTEX_M4,
-    FIRMWARE,
-    HOST,
-    RISC_V,
-    WARNINGS,
-    Toolchain,
-    build,
-    run,
-)
+from tests.firmware.build import CORTEX_M4, FIRMWARE, HOST, RISC_V, WARNINGS, Toolchain, build, run
 
 __all__ = ["HOST_SANITIZED", "M4", "RV32", "Machine", "places_apart", "run_engine"]
 
-_ALIGNMENT = 16
 _DRIVER = """
 #include <stdio.h>
 #include <stdint.h>
@@ -68,11 +58,11 @@ def places_apart(graph: Graph) -> tuple[Places, int]:
     at, tensors, scratch = 0, {}, {}
     for value in graph.activations():
         tensors[value] = at
-        at += -(-value.type.nbytes // _ALIGNMENT) * _ALIGNMENT
+        at += aligned(value.type.nbytes)
     for node in graph.nodes:
         if nbytes := scratch_bytes(node):
             scratch[node] = at
-            at += -(-nbytes // _ALIGNMENT) * _ALIGNMENT
+            at += aligned(nbytes)
     return Places(tensors, scratch), at
 
 
@@ -101,20 +91,8 @@ def run_engine(
         kernels = tuple(FIRMWARE / name for name in needed_files(image.sources) if name.endswith(".c"))
         binary = build(machine.toolchain, (source, *kernels), machine.flags)
         run(machine.toolchain, binary, folder)
-        return list(_outputs((folder / "out.bin").read_bytes(), graph, len(samples)))
+        return read_outputs((folder / "out.bin").read_bytes(), graph, len(samples))
 
 
 def _transfer(call: str, file: str, at: int, value: Value) -> str:
     return f"    if ({call}(memory.bytes + {at}, {value.type.nbytes}, 1, {file}) != 1) return 2;"
-
-
-def _outputs(data: bytes, graph: Graph, samples: int) -> Sequence[list[Array]]:
-    found, at = [], 0
-    for _ in range(samples):
-        row = []
-        for value in graph.outputs:
-            array = np.frombuffer(data, value.type.dtype.numpy, value.type.elements, at)
-            at += value.type.nbytes
-            row.append(array.reshape(value.type.shape))
-        found.append(row)
-    return found
