@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["CannotTranslate", "Refusal", "refuse"]
+from redsc.errors import UnsupportedError
+
+__all__ = ["CannotTranslate", "Refusal", "raise_problems", "refuse"]
 
 
 class CannotTranslate(Exception):
@@ -22,3 +24,17 @@ class Refusal:
 def refuse(groups: Mapping[str, str]) -> dict[str, Refusal]:
     """Return one row per op from `{reason: "OP OP OP"}`."""
     return {op: Refusal(reason) for reason, ops in groups.items() for op in ops.split()}
+
+
+def raise_problems(problems: Sequence[str]) -> None:
+    """Raise one error for all parts of a model that have no translation.
+
+    Raises:
+        UnsupportedError: there is such a part.
+    """
+    if problems:
+        raise UnsupportedError(
+            f"redsc cannot translate {len(problems)} part(s) of this model",
+            evidence=problems,
+            hint="`redsc ops` lists what is translated",
+        )

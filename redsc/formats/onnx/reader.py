@@ -13,12 +13,12 @@ from redsc.formats.damage import damage_in
 from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.layout import Layout, Layouts, source_layout
 from redsc.formats.onnx.load.fold import fold_model
-from redsc.formats.onnx.load.parse import parse_onnx, raise_problems
+from redsc.formats.onnx.load.parse import parse_onnx
 from redsc.formats.onnx.nodes import OnnxNode
 from redsc.formats.onnx.ops.row import OnnxOp
 from redsc.formats.onnx.ops.table import ONNX_OPS
 from redsc.formats.onnx.qdq import absorb_quantization
-from redsc.formats.tables import CannotTranslate
+from redsc.formats.tables import CannotTranslate, raise_problems
 from redsc.ir import DType, Graph, Shape, ShapeError, TensorType, Value, verify_graph
 from redsc.ir.verifier import signature_of
 from redsc.limits import DEFAULT_LIMITS, Limits

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from redsc.formats.onnx.load.external import inline_external_data
 from redsc.formats.onnx.load.qoperator import expand_quantized_ops
 from redsc.formats.onnx.ops.table import EXPANDED_OPS, ONNX_OPS
 from redsc.formats.onnx.protobuf import DataType, set_nodes
-from redsc.formats.tables import Refusal
+from redsc.formats.tables import Refusal, raise_problems
 from redsc.limits import Limits
 
-__all__ = ["admit", "parse_onnx", "raise_problems"]
+__all__ = ["admit", "parse_onnx"]
 
 _READABLE_INPUTS = (DataType.FLOAT, DataType.UINT8, DataType.INT8)  # the latter two before a DequantizeLinear
 _INTEGER_INPUTS = (DataType.INT32, DataType.INT64)
@@ -77,16 +77,6 @@ def admit(onnx: Any, model: Any, limits: Limits) -> Any:
     _check_inputs(model.graph)
     _check_constants(model.graph.initializer, limits)
     return model
-
-
-def raise_problems(problems: Sequence[str]) -> None:
-    """Raise one error that lists all parts of a model that cannot be translated, if there are any."""
-    if problems:
-        raise UnsupportedError(
-            f"redsc cannot translate {len(problems)} part(s) of this model",
-            evidence=problems,
-            hint="`redsc ops` lists what is translated",
-        )
 
 
 def _expand_functions(onnx: Any, model: Any) -> Any:

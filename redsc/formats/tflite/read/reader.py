@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import tflite
 
-from redsc.errors import LimitExceeded, MalformedModel, UnsupportedError
+from redsc.errors import LimitExceeded, MalformedModel
 from redsc.formats.damage import damage_in
-from redsc.formats.tables import Refusal
-from redsc.formats.tflite.accessors import indices, op_name, options_of, text_of
-from redsc.formats.tflite.custom import CUSTOM_FILE_OPS, custom_refusal, decode_options
-from redsc.formats.tflite.ops import TFLITE_OPS, Field, TFLiteOp
+from redsc.formats.tables import Refusal, raise_problems
+from redsc.formats.tflite.accessors import indices, op_name, text_of
+from redsc.formats.tflite.custom import CUSTOM_FILE_OPS, custom_refusal
+from redsc.formats.tflite.ops import TFLITE_OPS
+from redsc.formats.tflite.read.attributes import read_attrs
 from redsc.formats.tflite.read.branches import IF, find_choice, give_results, pass_operands
 from redsc.formats.tflite.read.canonical import canonical, scale_plain_integers
 from redsc.formats.tflite.read.conditions import Known
+from redsc.formats.tflite.read.layer_states import LayerStates
 from redsc.formats.tflite.read.older import (
     Made,
     unpack_constant,
@@ -25,10 +27,9 @@ from redsc.formats.tflite.read.older import (
 )
 from redsc.formats.tflite.read.tensors import Tensors, operands, pick
 from redsc.formats.tflite.read.variables import Variables, init_subgraphs
-from redsc.formats.tflite.recurrent import is_reset, split_states, state_problems, with_scales
+from redsc.formats.tflite.recurrent import split_states, state_problems, with_scales
 from redsc.formats.tflite.state import STATE_FILE_OPS
 from redsc.ir import (
-    LSTM,
     Graph,
     KernelLimit,
     Node,
@@ -72,79 +73,75 @@ class _Reader:
     limits: Limits
     problems: list[str] = field(default_factory=list)
     made: Made = field(default_factory=dict)
-    claimed: set[Value] = field(default_factory=set)
     inside: list[int] = field(default_factory=list)
     known: Known = field(default_factory=Known)
-    reset: set[Value] = field(default_factory=set)
+    model: Any = field(init=False)
+    codes: list[str] = field(init=False)
     tensors: Tensors = field(init=False)
+    states: LayerStates = field(init=False)
     variables: Variables = field(init=False)
 
     def __post_init__(self) -> None:
+        self.model = tflite.Model.GetRootAs(self.data, 0)
+        self.codes = [op_name(self.model.OperatorCodes(i)) for i in range(self.model.OperatorCodesLength())]
         self.tensors = Tensors(self.data, self.limits, self.problems)
+        self.states = LayerStates(self.tensors.variables, self.problems)
         self.variables = Variables(self.tensors.resources, self.limits.name_chars, self.problems)
 
     def graph(self) -> Graph:
-        model = tflite.Model.GetRootAs(self.data, 0)
-        codes = [op_name(model.OperatorCodes(i)) for i in range(model.OperatorCodesLength())]
-        starts = [model.Subgraphs(index) for index in self._checked_starts(model, codes)]
-        subgraph = model.Subgraphs(0)
-        self._cap("buffers", model.BuffersLength(), self.limits.tensors)
-        self._refuse_unknown_ops(model, subgraph, codes)
-        tensors = self.tensors.read(model, subgraph)
+        starts = [self.model.Subgraphs(index) for index in self._checked_starts()]
+        subgraph = self.model.Subgraphs(0)
+        self._cap("buffers", self.model.BuffersLength(), self.limits.tensors)
+        self._refuse_unknown_ops(subgraph)
+        tensors = self.tensors.read(self.model, subgraph)
         for start in starts:
-            self.variables.start(start, self.tensors.read(model, start), codes)
-        self._raise_problems()
+            self.variables.start(start, self.tensors.read(self.model, start), self.codes)
+        raise_problems(self.problems)
         graph = Graph(text_of(subgraph.Name() or b"main")[: self.limits.name_chars])
         for index in indices(subgraph.InputsAsNumpy()):
             graph.inputs.append(self._activation(tensors, index, "graph input"))
         for i in range(subgraph.OperatorsLength()):
-            self._node(graph, tensors, subgraph.Operators(i), model, codes)
+            self._node(graph, tensors, subgraph.Operators(i))
         graph.outputs = [pick(tensors, i, "graph output") for i in indices(subgraph.OutputsAsNumpy())]
         if any(value in self.tensors.resources for value in (*graph.inputs, *graph.outputs)):
             raise MalformedModel("a handle of a variable is a graph input or output")
-        if any(value in self.tensors.variables | self.claimed for value in (*graph.inputs, *graph.outputs)):
+        if self.states.has_any((*graph.inputs, *graph.outputs)):
             self.problems.append("a tensor that kernels change is a graph input or output")
         self.variables.settle(graph)
-        self._raise_problems()
+        raise_problems(self.problems)
         scale_plain_integers(graph)
         self._rename_copies(graph)
         return graph
 
-    def _checked_starts(self, model: Any, codes: list[str]) -> list[int]:
+    def _checked_starts(self) -> list[int]:
         """Return which subgraphs start variables; what neither they nor branches are is never looked at."""
-        count = model.SubgraphsLength()
-        if not count:
+        subgraphs = self._subgraphs()
+        if not subgraphs:
             raise MalformedModel("the model has no subgraph")
-        subgraphs = [model.Subgraphs(i) for i in range(count)]
         self._cap("operators", sum(subgraph.OperatorsLength() for subgraph in subgraphs), self.limits.nodes)
         self._cap("tensors", sum(subgraph.TensorsLength() for subgraph in subgraphs), self.limits.tensors)
         for subgraph in subgraphs:
             for i in range(subgraph.OperatorsLength()):
-                pick(codes, subgraph.Operators(i).OpcodeIndex(), "operator code")
-        return list(init_subgraphs(model, codes))
+                pick(self.codes, subgraph.Operators(i).OpcodeIndex(), "operator code")
+        return list(init_subgraphs(self.model, self.codes))
+
+    def _subgraphs(self) -> list[Any]:
+        return [self.model.Subgraphs(i) for i in range(self.model.SubgraphsLength())]
 
     def _cap(self, what: str, count: int, limit: int) -> None:
         if count > limit:
             raise LimitExceeded(f"the model has {count:,} {what}, the limit is {limit:,}")
 
-    def _raise_problems(self) -> None:
-        if self.problems:
-            raise UnsupportedError(
-                f"redsc cannot translate {len(self.problems)} part(s) of this model",
-                evidence=self.problems,
-                hint="`redsc ops` lists what is translated",
-            )
-
-    def _refuse_unknown_ops(self, model: Any, subgraph: Any, codes: list[str]) -> None:
+    def _refuse_unknown_ops(self, subgraph: Any) -> None:
         for i in range(subgraph.OperatorsLength()):
             code = subgraph.Operators(i).OpcodeIndex()
-            name = pick(codes, code, "operator code")
+            name = self.codes[code]
             row = TFLITE_OPS.get(name, Refusal("redsc does not know this operator"))
             if name == "CUSTOM":
-                row = Refusal(custom_refusal(model.OperatorCodes(code), self.limits.name_chars))
+                row = Refusal(custom_refusal(self.model.OperatorCodes(code), self.limits.name_chars))
             if name not in _FILE_OPS and isinstance(row, Refusal):
                 self.problems.append(f"at operator {i}: {name}: {row.reason}")
-        self._raise_problems()
+        raise_problems(self.problems)
 
     def _activation(self, tensors: list[Value], index: int, what: str) -> Value:
         value: Value = pick(tensors, index, what)
@@ -152,20 +149,37 @@ class _Reader:
             raise MalformedModel(f"{what} {value.name!r} is a constant")
         return value
 
-    def _node(self, graph: Graph, tensors: list[Value], operator: Any, model: Any, codes: list[str]) -> None:
-        op = codes[operator.OpcodeIndex()]
+    def _node(self, graph: Graph, tensors: list[Value], operator: Any) -> None:
+        op = self.codes[operator.OpcodeIndex()]
         if op == IF:
-            self._take_branch(graph, tensors, operator, model, codes)
-            return
-        if op in STATE_FILE_OPS or op_def(op).attrs is Variable:
+            self._take_branch(graph, tensors, operator)
+        elif op in STATE_FILE_OPS or op_def(op).attrs is Variable:
             self.variables.node(graph, tensors, operator, op)
-            return
+        else:
+            self._compute(graph, tensors, operator, op)
+
+    def _compute(self, graph: Graph, tensors: list[Value], operator: Any, op: str) -> None:
+        """Add the node of an operator that computes, but for what is a constant or a reset of states."""
         found = split_states(op, operands(op, tensors, operator))
         if found.refusal:
             self.problems.append(f"at {op}: {found.refusal}")
             return
-        inputs = found.inputs
         outputs = [self._activation(tensors, i, f"{op} output") for i in indices(operator.OutputsAsNumpy())]
+        self._check_operands(graph, op, found.inputs, outputs)
+        problems, name = list[str](), outputs[0].name
+        attrs = with_scales(op, read_attrs(op, operator, problems), found.states)
+        self.problems += [f"at {op} {name!r}: {problem}" for problem in problems]
+        node = Node(op, tuple(found.inputs), tuple(outputs), attrs, _origin(name))
+        if self.states.take_reset(node):
+            return
+        node = canonical(self.states.claim(node, found.states))
+        if not unpack_constant(node, self.made):
+            self._append(graph, node, found.states)
+
+    def _check_operands(
+        self, graph: Graph, op: str, inputs: Sequence[Value | None], outputs: Sequence[Value]
+    ) -> None:
+        """Check that an operator reads what it needs, and makes what nothing else makes."""
         if any(value in self.tensors.resources for value in (*inputs, *outputs)):
             raise MalformedModel(f"{op} computes with the handle of a variable")
         if not outputs or len(inputs) < op_def(op).min_inputs:
@@ -175,38 +189,23 @@ class _Reader:
         for index, value in enumerate(outputs):
             if value.producer or any(value is other for other in (*graph.inputs, *outputs[:index])):
                 raise MalformedModel(f"tensor {value.name!r} has two producers")
-        name = outputs[0].name
-        if isinstance(op_def(op).quant, RawIntegers) and any(
-            value in self.tensors.moved for value in (*inputs, *outputs)
-        ):
-            self.problems.append(
-                f"at {op} {name!r}: it reads or writes uint8 numbers themselves, redsc makes them int8"
-            )
-        attrs = with_scales(op, self._attrs(op, name, operator), found.states)
-        if is_reset(Node(op, tuple(inputs), tuple(outputs), attrs), self.tensors.variables):
-            self.reset.update(outputs)
-            return
-        self._claim(op, name, found.states, (*inputs, *outputs))
-        if self.reset.intersection(found.states):
-            if op == LSTM and self.reset.issuperset(found.states):
-                attrs = replace(attrs, starts_anew=True)
-            else:
-                part = "a part of its state" if op == LSTM else "its state"
-                self.problems.append(f"at {op} {name!r}: {part} is set in every inference")
-        node = canonical(Node(op, tuple(inputs), tuple(outputs), attrs, _origin(name)))
-        if unpack_constant(node, self.made):
-            return
+        is_raw = isinstance(op_def(op).quant, RawIntegers)
+        if is_raw and any(value in self.tensors.moved for value in (*inputs, *outputs)):
+            problem = "it reads or writes uint8 numbers themselves, redsc makes them int8"
+            self.problems.append(f"at {op} {outputs[0].name!r}: {problem}")
+
+    def _append(self, graph: Graph, node: Node, states: Sequence[Value]) -> None:
+        """Add a node, its numbers in a form that tflite-micro takes, and note what it makes if that is known."""
         node = with_symmetric_weights(with_real_constants(node, self.made), self.made)
         if signature_of(node) is None:
-            self.problems.append(f"at {op} {node.name!r}: {_dtypes(node)}")
+            self.problems.append(f"at {node.op} {node.name!r}: {_dtypes(node)}")
         elif self._check_shapes(node):
-            problems = state_problems(node, found.states)
-            self.problems += [f"at {op} {node.name!r}: {problem}" for problem in problems]
+            self.problems += [f"at {node.op} {node.name!r}: {problem}" for problem in state_problems(node, states)]
         made = graph.append(node.op, node.inputs, node.outputs, node.attrs, node.origin)
         if not self.problems:
             self.known.note(made)
 
-    def _take_branch(self, graph: Graph, tensors: list[Value], operator: Any, model: Any, codes: list[str]) -> None:
+    def _take_branch(self, graph: Graph, tensors: list[Value], operator: Any) -> None:
         """Read the operators of the branch that an IF takes in its place: its results are those of the branch."""
         choice = find_choice(tensors, operator, self.known)
         if choice.branch is None:
@@ -214,15 +213,15 @@ class _Reader:
             return
         if choice.branch in (0, *self.inside):
             raise MalformedModel(f"IF {choice.name!r} runs a subgraph inside itself")
-        branch = pick([model.Subgraphs(i) for i in range(model.SubgraphsLength())], choice.branch, "branch")
-        self._refuse_unknown_ops(model, branch, codes)
+        branch = pick(self._subgraphs(), choice.branch, "branch")
+        self._refuse_unknown_ops(branch)
         self._cap("operators", len(graph.nodes) + branch.OperatorsLength(), self.limits.nodes)
         self._cap("tensors", len(self.tensors.names) + branch.TensorsLength(), self.limits.tensors)
-        own = self.tensors.read(model, branch)
+        own = self.tensors.read(self.model, branch)
         pass_operands(choice, own, indices(branch.InputsAsNumpy()))
         self.inside.append(choice.branch)
         for i in range(branch.OperatorsLength()):
-            self._node(graph, own, branch.Operators(i), model, codes)
+            self._node(graph, own, branch.Operators(i))
         self.inside.pop()
         results = [pick(own, i, "result of a branch") for i in indices(branch.OutputsAsNumpy())]
         give_results(choice, tensors, results)
@@ -234,18 +233,6 @@ class _Reader:
             if value.name in seen:
                 value.name = self.tensors.name(value.name.encode(), index)
             seen.add(value.name)
-
-    def _claim(self, op: str, name: str, states: Sequence[Value], others: Sequence[Value | None]) -> None:
-        """Note whose states tensors are: each belongs to one layer, and nothing else reads it."""
-        claimed = set(states)
-        if not claimed <= self.tensors.variables:
-            self.problems.append(
-                f"at {op} {name!r}: its state is no tensor that kernels may change, or not its own"
-            )
-        if any(value in self.tensors.variables | self.claimed for value in others):
-            self.problems.append(f"at {op} {name!r}: it computes with the state of another layer")
-        self.tensors.variables -= claimed
-        self.claimed |= claimed
 
     def _check_shapes(self, node: Node) -> bool:
         """Check that the shapes are those that the op makes; return whether tflite-micro's kernel takes them."""
@@ -262,29 +249,6 @@ class _Reader:
                 f"{node.op} {node.name!r} gives {_listed(inferred)}, the file says {_listed(found)}"
             )
         return True
-
-    def _attrs(self, op: str, name: str, operator: Any) -> Any:
-        if op in CUSTOM_FILE_OPS:
-            return decode_options(op, bytes(indices(operator.CustomOptionsAsNumpy())))
-        row = TFLITE_OPS[op]
-        assert isinstance(row, TFLiteOp)
-        options = options_of(operator, getattr(tflite, row.options)) if row.options else None
-        if options is None:
-            return op_def(op).attrs()
-        for schema in row.zero:
-            if getattr(options, schema)():
-                self.problems.append(f"at {op} {name!r}: {schema} is not supported")
-        return op_def(op).attrs(**{item.attr: self._field(op, name, options, item) for item in row.fields})
-
-    def _field(self, op: str, name: str, options: Any, item: Field) -> Any:
-        if hasattr(options, f"{item.schema}AsNumpy"):
-            return tuple(indices(getattr(options, f"{item.schema}AsNumpy")()))
-        stored = getattr(options, item.schema)()
-        try:
-            return item.decode(stored)
-        except KeyError:
-            self.problems.append(f"at {op} {name!r}: {item.schema} number {stored} is not supported")
-            return next(iter(item.codes or ()))
 
 
 def _origin(name: str) -> tuple[str, ...]:
