@@ -14,7 +14,7 @@ from flatbuffers import flexbuffers
 
 from redsc.errors import MalformedModel
 from redsc.formats.tflite.accessors import text_of
-from redsc.formats.tflite.ops import ACTIVATION_CODES, PADDING_CODES
+from redsc.formats.tflite.ops import ACTIVATION_CODES, PADDING_CODES, inverse
 from redsc.ir import (
     CUSTOM_OPS,
     FRONT_END_OPS,
@@ -22,7 +22,6 @@ from redsc.ir import (
     Activation,
     DType,
     Node,
-    Padding,
     Signal,
     StridedConv2D,
     StridedFullyConnected,
@@ -41,8 +40,7 @@ _HEAD = struct.Struct("<5B3x6H2i8sI")  # version to flags, strides to paddings, 
 _HAS_BIAS, _KEEPS_DIMS = 1, 2
 _ELEMENTS = {DType.FLOAT32: 0, DType.INT8: 1}
 _NO_WINDOW = (1, 1, 1, 1, 0, 0)
-_PADDINGS = {PADDING_CODES[item]: item for item in Padding}
-_ACTIVATIONS = {ACTIVATION_CODES[item]: item for item in Activation}
+_PADDINGS, _ACTIVATIONS = inverse(PADDING_CODES), inverse(ACTIVATION_CODES)
 
 
 def encode_options(node: Node) -> bytes:

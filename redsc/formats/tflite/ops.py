@@ -14,7 +14,7 @@ from typing import Any
 from redsc.formats.tables import Refusal, refuse
 from redsc.ir import LSTM, Activation, CellActivation, DType, MirrorMode, Padding
 
-__all__ = ["ACTIVATION_CODES", "PADDING_CODES", "TENSOR_TYPES", "TFLITE_OPS", "Field", "TFLiteOp"]
+__all__ = ["ACTIVATION_CODES", "PADDING_CODES", "TENSOR_TYPES", "TFLITE_OPS", "Field", "TFLiteOp", "inverse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Field:
 
     def decode(self, stored: Any) -> Any:
         """Return the attribute; raises KeyError for an enum number the IR does not know."""
-        return stored if self.codes is None else _inverse(self.codes)[stored]
+        return stored if self.codes is None else inverse(self.codes)[stored]
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,5 +253,6 @@ TFLITE_OPS: dict[str, TFLiteOp | Refusal] = {
 }
 
 
-def _inverse(codes: Mapping[Any, int]) -> dict[int, Any]:
+def inverse(codes: Mapping[Any, int]) -> dict[int, Any]:
+    """Return what the numbers of a file stand for."""
     return {code: value for value, code in codes.items()}

@@ -109,8 +109,13 @@ def _softsign(context: OnnxContext, node: OnnxNode) -> None:
 
 
 def _sign(context: OnnxContext, node: OnnxNode) -> None:
-    steep = context.step(node, "MUL", context.value(node.input(0)), _STEEP, part="steep")
-    context.emit(node, "MINIMUM", context.step(node, "MAXIMUM", steep, -1.0, part="low"), 1.0)
+    context.emit(node, "MINIMUM", _steep(context, node, context.value(node.input(0))), 1.0)
+
+
+def _steep(context: OnnxContext, node: OnnxNode, source: Value) -> Value:
+    """Return what is the sign of a value once it is at most 1."""
+    steep = context.step(node, "MUL", source, _STEEP, part="steep")
+    return context.step(node, "MAXIMUM", steep, -1.0, part="low")
 
 
 def _erf_of(context: OnnxContext, node: OnnxNode, source: Value) -> tuple[Value, Value]:
@@ -127,15 +132,10 @@ def _erf_of(context: OnnxContext, node: OnnxNode, source: Value) -> tuple[Value,
         return context.step(node, "MUL", added, t, part=f"a{index}")
 
     sums = reduce(horner, zip((4, 3, 2, 1), others, strict=True), sums)
-    bell = context.step(
-        node,
-        "EXP",
-        context.step(node, "NEG", context.step(node, "SQUARE", source, part="square"), part="minus"),
-        part="bell",
-    )
+    minus = context.step(node, "NEG", context.step(node, "SQUARE", source, part="square"), part="minus")
+    bell = context.step(node, "EXP", minus, part="bell")
     rest = context.step(node, "MUL", sums, bell, part="rest")
-    steep = context.step(node, "MUL", source, _STEEP, part="steep")
-    sign = context.step(node, "MINIMUM", context.step(node, "MAXIMUM", steep, -1.0, part="low"), 1.0, part="sign")
+    sign = context.step(node, "MINIMUM", _steep(context, node, source), 1.0, part="sign")
     return sign, context.step(node, "SUB", 1.0, rest, part="half")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.nodes import OnnxNode
-from redsc.formats.onnx.ops.move import cut, split_evenly
+from redsc.formats.onnx.ops.parts import cut, split_evenly
 from redsc.ir import FullyConnected, Value
 
 __all__ = ["CELLS", "FUNCTIONS", "Cell", "Gates", "Layer", "Next", "State"]

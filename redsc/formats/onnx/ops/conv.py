@@ -9,7 +9,7 @@ import numpy as np
 from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.layout import Kind
 from redsc.formats.onnx.nodes import OnnxNode
-from redsc.formats.onnx.ops.move import cut, split_evenly
+from redsc.formats.onnx.ops.parts import cut, split_evenly
 from redsc.formats.onnx.ops.row import OnnxOp, Rows
 from redsc.formats.onnx.ops.window import Axis, Window, pad_image, read_axes, read_window
 from redsc.formats.tables import CannotTranslate

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from redsc.formats.onnx.context import OnnxContext, origin
 from redsc.formats.onnx.layout import Kind
 from redsc.formats.onnx.nodes import OnnxNode
+from redsc.formats.onnx.ops.parts import cut, join
 from redsc.formats.onnx.ops.reduce import without_axes
 from redsc.formats.onnx.ops.row import OnnxOp, Rows
 from redsc.formats.onnx.protobuf import DataType
@@ -17,41 +17,7 @@ from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Block, Concatenation, DType, Gather, MirrorMode, MirrorPad, Split, StridedSlice, Value
 from redsc.ir.ops.move import MOST_JOINED
 
-__all__ = ["MOVE_ROWS", "cut", "join", "split_evenly"]
-
-_TO_THE_END = -1
-
-
-def cut(context: OnnxContext, node: OnnxNode, source: Value, spans: dict[int, tuple[int, int]], part: str) -> Value:
-    """Return a value cut to `[begin, end)` along axes of the graph; -1 as a size keeps what there is."""
-    shape = source.type.shape
-    begin = [spans.get(axis, (0, 0))[0] for axis in range(len(shape))]
-    size = [
-        _TO_THE_END if spans.get(axis, (0, n))[1] == n else spans[axis][1] - spans[axis][0]
-        for axis, n in enumerate(shape)
-    ]
-    operands = (context.indices(node, f"{part}.begin", begin), context.indices(node, f"{part}.size", size))
-    return context.step(node, "SLICE", source, *operands, part=part)
-
-
-def split_evenly(
-    context: OnnxContext, node: OnnxNode, source: Value, count: int, part: str = "split"
-) -> tuple[Value, ...]:
-    """Return equal parts of a value along its last axis."""
-    if count == 1:
-        return (source,)
-    axis = context.builder.constant(f"{node.output}.axis", np.array(len(source.type.shape) - 1, np.int32))
-    names = [f"{node.output}.{part}{index}" for index in range(count)]
-    return context.builder.split_op("SPLIT", axis, source, names=names, attrs=Split(count), origin=origin(node))
-
-
-def join(context: OnnxContext, node: OnnxNode, parts: Sequence[Value], axis: int, part: str) -> Value:
-    """Return values joined along an axis of the graph; more than TFLM joins at once are joined in groups."""
-    attrs, rest = Concatenation(axis), list(parts)
-    while len(rest) > MOST_JOINED:
-        first = context.step(node, "CONCATENATION", *rest[:MOST_JOINED], attrs=attrs, part=f"{part}.of{len(rest)}")
-        rest = [first, *rest[MOST_JOINED:]]
-    return rest[0] if len(rest) == 1 else context.step(node, "CONCATENATION", *rest, attrs=attrs, part=part)
+__all__ = ["MOVE_ROWS"]
 
 
 def _concat(context: OnnxContext, node: OnnxNode) -> None:

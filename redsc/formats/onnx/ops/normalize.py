@@ -40,10 +40,15 @@ def _batch_normalization(context: OnnxContext, node: OnnxNode) -> None:
     node.require_defaults(training_mode=0, spatial=1)
     scale, bias, mean, variance = (context.floats(name, "its statistics are") for name in node.inputs[1:5])
     factor = scale.astype(np.float64) / np.sqrt(variance.astype(np.float64) + node.get("epsilon", 1e-5))
-    scaled = context.step(
-        node, "MUL", context.value(node.input(0)), _per_channel(context, node, "factor", factor), part="scaled"
-    )
-    context.emit(node, "ADD", scaled, _per_channel(context, node, "shift", bias - mean * factor))
+    _scale_and_shift(context, node, context.value(node.input(0)), factor, bias - mean * factor, "factor")
+
+
+def _scale_and_shift(
+    context: OnnxContext, node: OnnxNode, value: Value, scale: Array, shift: Array, part: str = "scale"
+) -> None:
+    """Bind a value times a number per channel, plus another one."""
+    scaled = context.step(node, "MUL", value, _per_channel(context, node, part, scale), part="scaled")
+    context.emit(node, "ADD", scaled, _per_channel(context, node, "shift", shift))
 
 
 class _Normalized(NamedTuple):
@@ -66,19 +71,23 @@ def _normalize(context: OnnxContext, node: OnnxNode, source: Value, places: Sequ
     mean = context.step(node, "MEAN", source, axes, attrs=keep, part="mean")
     squares = context.step(node, "SQUARED_DIFFERENCE", source, mean, part="squares")
     variance = context.step(node, "MEAN", squares, axes, attrs=keep, part="variance")
-    epsilon = float(node.get("epsilon", _EPSILONS.get(node.op, 1e-5)))
-    shifted = context.step(node, "ADD", variance, epsilon, part="shifted")
-    inverse = context.step(node, "RSQRT", shifted, part="inverse")
+    inverse = _inverse_root(context, node, variance)
     centred = context.step(node, "SUB", source, mean, part="centred")
     return _Normalized(context.step(node, "MUL", centred, inverse, part="normalized"), mean, inverse)
+
+
+def _inverse_root(context: OnnxContext, node: OnnxNode, value: Value) -> Value:
+    """Return 1 / sqrt(value + epsilon)."""
+    epsilon = float(node.get("epsilon", _EPSILONS.get(node.op, 1e-5)))
+    shifted = context.step(node, "ADD", value, epsilon, part="shifted")
+    return context.step(node, "RSQRT", shifted, part="inverse")
 
 
 def _instance_normalization(context: OnnxContext, node: OnnxNode) -> None:
     scale, bias = (context.floats(name, "its scale is") for name in node.inputs[1:3])
     rank = context.rank(node.input(0))
     normalized = _normalized(context, node, range(2, rank)).value
-    scaled = context.step(node, "MUL", normalized, _per_channel(context, node, "scale", scale), part="scaled")
-    context.emit(node, "ADD", scaled, _per_channel(context, node, "shift", bias))
+    _scale_and_shift(context, node, normalized, scale, bias)
 
 
 def _group_normalization(context: OnnxContext, node: OnnxNode) -> None:
@@ -96,8 +105,7 @@ def _group_normalization(context: OnnxContext, node: OnnxNode) -> None:
     if context.model.opset < 21:  # a number per group
         numbers = [np.repeat(item, channels // groups) for item in numbers]
     scale, bias = numbers
-    scaled = context.step(node, "MUL", joined, _per_channel(context, node, "scale", scale), part="scaled")
-    context.emit(node, "ADD", scaled, _per_channel(context, node, "shift", bias))
+    _scale_and_shift(context, node, joined, scale, bias)
 
 
 def _layer_normalization(context: OnnxContext, node: OnnxNode) -> None:
@@ -143,9 +151,7 @@ def _rms_normalization(context: OnnxContext, node: OnnxNode) -> None:
     places = context.indices(node, "axes", sorted(context.axis(name, axis) for axis in axes))
     square = context.step(node, "SQUARE", source, part="square")
     mean = context.step(node, "MEAN", square, places, attrs=Mean(keep_dims=True), part="mean")
-    shifted = context.step(node, "ADD", mean, float(node.get("epsilon", 1e-5)), part="shifted")
-    inverse = context.step(node, "RSQRT", shifted, part="inverse")
-    normalized = context.step(node, "MUL", source, inverse, part="normalized")
+    normalized = context.step(node, "MUL", source, _inverse_root(context, node, mean), part="normalized")
     context.emit(node, "MUL", normalized, context.operand(node.input(1), node.output))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.layout import Kind, source_layout
 from redsc.formats.onnx.nodes import OnnxNode
-from redsc.formats.onnx.ops.move import join
+from redsc.formats.onnx.ops.parts import join
 from redsc.formats.onnx.ops.row import OnnxOp, Rows
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Gather, Reshape, Value

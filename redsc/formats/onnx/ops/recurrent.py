@@ -17,7 +17,7 @@ from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.layout import Kind, file_axes
 from redsc.formats.onnx.nodes import OnnxNode
 from redsc.formats.onnx.ops.cells import CELLS, FUNCTIONS, Gates, Layer, State
-from redsc.formats.onnx.ops.move import cut, join
+from redsc.formats.onnx.ops.parts import cut, join
 from redsc.formats.onnx.ops.row import OnnxOp, Rows
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import GATES, LSTM, Array, FullyConnected, Lstm, Reshape, Value
