@@ -19,7 +19,7 @@ from redsc.ir import Array, DType, Quant, Value
 from redsc.limits import DEFAULT_LIMITS, Limits
 from redsc.runtime.data.archive import read_arrays
 
-__all__ = ["DataSet", "data_warnings", "load_data"]
+__all__ = ["DataSet", "check_finite", "data_warnings", "load_data"]
 
 _HINT = "data files are in the model file's own layout and range"
 _FEW = 8
@@ -152,6 +152,16 @@ def _expected(value: Value) -> Quant | None:
         return value.type.quant if value.type.dtype is DType.FLOAT32 else None
     results = [use.node.outputs[0].type for use in value.uses if use.node.op == "QUANTIZE"]
     return results[0].quant if results and results[0].dtype is DType.INT8 else None
+
+
+def check_finite(name: str, numbers: Array) -> None:
+    """Check what an activation is on data.
+
+    Raises:
+        UsageError: it holds NaN or infinity.
+    """
+    if not np.isfinite(numbers).all():
+        raise UsageError(f"{name!r} becomes infinite or NaN on the data", code="U207", hint=_HINT)
 
 
 def data_warnings(data: DataSet) -> list[Diagnostic]:

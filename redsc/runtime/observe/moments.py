@@ -9,9 +9,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from redsc.errors import UsageError
 from redsc.formats import write_tflite
 from redsc.ir import Array, Graph
+from redsc.runtime.data.dataset import check_finite
 from redsc.runtime.ports import quantize_samples, to_real
 
 __all__ = ["Moments", "observe_moments"]
@@ -116,8 +116,6 @@ def observe_moments(
     while batch := list(islice(traced, _BATCH)):
         for name, arrays in zip(numbers, zip(*batch, strict=True), strict=True):
             rows = to_real(np.stack(arrays), kinds[name]).astype(np.float64)
-            if not np.isfinite(rows).all():
-                hint = "data files are in the model file's own layout and range"
-                raise UsageError(f"{name!r} becomes infinite or NaN on the data", code="U207", hint=hint)
+            check_finite(name, rows)
             sums[name].add(rows.reshape(-1, *sums[name].mean.shape))
     return {name: found.moments() for name, found in sums.items()}

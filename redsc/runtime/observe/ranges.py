@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from redsc.errors import UsageError
 from redsc.formats import tensor_numbers, write_tflite
 from redsc.ir import Array, DType, Graph
 from redsc.options import Calibration
+from redsc.runtime.data.dataset import check_finite
 
 __all__ = ["Range", "float_activations", "observe_ranges"]
 
@@ -59,20 +59,13 @@ def observe_ranges(graph: Graph, samples: Samples, method: Calibration = Calibra
     extremes: dict[str, Range] = {}
     for arrays in float_activations(graph, samples):
         for name, array in arrays.items():
-            found = _finite_range(name, array)
+            found = Range.of(array)
+            check_finite(name, np.array((found.low, found.high)))
             extremes[name] = extremes[name].union(found) if name in extremes else found
     if method is Calibration.MINMAX:
         return extremes
     histograms = _histograms(graph, samples, extremes)
     return {name: _METHODS[method](histograms[name], found) for name, found in extremes.items()}
-
-
-def _finite_range(name: str, array: Array) -> Range:
-    found = Range.of(array)
-    if not np.isfinite((found.low, found.high)).all():
-        hint = "data files are in the model file's own layout and range"
-        raise UsageError(f"{name!r} becomes infinite or NaN on the data", code="U207", hint=hint)
-    return found
 
 
 def float_activations(

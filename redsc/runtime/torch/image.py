@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from redsc.ir import Activation, Array, Node, Padding
+from redsc.ir.activation import ACTIVATION_LIMITS
 from redsc.ir.ops import constant_ints
+from redsc.ir.ops.windows import axis_padding
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -38,19 +40,15 @@ __all__ = [
 
 Pads = tuple[int, int, int, int]
 
-_LIMITS = {
-    Activation.RELU: (0, None),
-    Activation.RELU6: (0, 6),
-    Activation.RELU_N1_TO_1: (-1, 1),
-}
-
 
 def activate(kind: Activation, x: Tensor) -> Tensor:
     """Return `x` after a fused activation function."""
     if kind is Activation.NONE:
         return x
-    low, high = _LIMITS[kind]
-    return x.relu() if high is None else x.clamp(low, high)
+    if kind is Activation.RELU:
+        return x.relu()
+    low, high = map(int, ACTIVATION_LIMITS[kind])  # floats would make floats of integers
+    return x.clamp(low, high)
 
 
 def conv(node: Node, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -91,9 +89,9 @@ def transpose_conv(
     kernels = weight.permute(3, 0, 1, 2)
     spread = functional.conv_transpose2d(_to_image(x), kernels, None, (a.stride_h, a.stride_w))
     top, left = (
-        max((n - 1) * stride + kernel - size, 0) // 2 if a.padding is Padding.SAME else 0
-        for n, stride, kernel, size in zip(
-            x.shape[2:4], (a.stride_h, a.stride_w), kernels.shape[2:], (height, width), strict=True
+        axis_padding(size, count, kernel, stride, 1, a.padding)
+        for size, count, kernel, stride in zip(
+            (height, width), x.shape[2:4], kernels.shape[2:], (a.stride_h, a.stride_w), strict=True
         )
     )
     bottom, right = height + top - spread.shape[2], width + left - spread.shape[3]

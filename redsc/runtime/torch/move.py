@@ -5,7 +5,8 @@ Activations carry a batch axis before those of the graph, so axis numbers are on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -38,6 +39,12 @@ __all__ = [
     "transpose",
     "unpack",
 ]
+
+
+_MIRRORS: Mapping[MirrorMode, Literal["reflect", "symmetric"]] = {  # numpy's names
+    MirrorMode.REFLECT: "reflect",
+    MirrorMode.SYMMETRIC: "symmetric",
+}
 
 
 def aligned(node: Node, operands: tuple[Tensor, ...]) -> list[Tensor]:
@@ -174,10 +181,6 @@ def mirror_pad(node: Node, x: Tensor, _paddings: Tensor) -> Tensor:
     """MIRROR_PAD."""
     pairs = np.array(constant_ints(node, 1, "paddings")).reshape(-1, 2).tolist()
     for axis, (before, after) in enumerate(pairs, 1):
-        places = np.arange(x.shape[axis])
-        if node.attrs.mode is MirrorMode.REFLECT:
-            places = np.pad(places, (before, after), mode="reflect")
-        else:
-            places = np.pad(places, (before, after), mode="symmetric")
+        places = np.pad(np.arange(x.shape[axis]), (before, after), _MIRRORS[node.attrs.mode])
         x = x.index_select(axis, places_like(x, places)) if before or after else x
     return x
