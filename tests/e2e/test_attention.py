@@ -20,7 +20,7 @@ from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import random_samples, signal_to_noise_db
 from redsc.runtime.ports import dequantize_rows, quantize_samples
-from tests.formats.onnx_models import check_answers, ints, make_node, onnx_model, weights
+from tests.formats.onnx.models import check_answers, ints, make_node, onnx_model, weights
 
 TOKENS, WIDTH, HEADS, HIDDEN = 6, 8, 2, 16
 LEAST_DB = 34.4  # 35.4 measured

@@ -18,7 +18,7 @@ from redsc.options import Options
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import signal_to_noise_db
 from redsc.runtime.ports import dequantize_rows, quantize_samples
-from tests.formats.onnx_models import make_node, onnx_model, weights
+from tests.formats.onnx.models import make_node, onnx_model, weights
 from tests.helpers import NetBuilder
 
 STEPS, FEATURES, UNITS, CLASSES = 20, 6, 8, 3

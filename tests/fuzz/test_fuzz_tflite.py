@@ -10,8 +10,8 @@ from redsc.errors import RedscError
 from redsc.formats import read_tflite, write_tflite
 from redsc.ir import OPS, DType, print_graph, verify_graph
 from redsc.passes.spaces.groups import find_channel_groups
-from tests.formats.branch_files import file_with_branches
-from tests.formats.test_tflite_branches import nested, with_state
+from tests.formats.tflite.branch_files import file_with_branches
+from tests.formats.tflite.test_branches import nested, with_state
 from tests.helpers import NetBuilder, residual_net
 from tests.op_samples import sample_graph
 from tests.signal_ops import SAMPLES as SIGNALS

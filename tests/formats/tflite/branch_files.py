@@ -11,7 +11,7 @@ import pytest
 from redsc.formats.tflite import versions, writer
 from redsc.formats.tflite.ops import Field, TFLiteOp
 from redsc.ir import Graph, Value
-from tests.formats.state_files import file_of_graphs
+from tests.formats.tflite.state_files import file_of_graphs
 
 __all__ = ["branch", "choose", "file_with_branches", "file_with_signatures", "repeat"]
 

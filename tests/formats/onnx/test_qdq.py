@@ -10,8 +10,8 @@ from onnx import TensorProto, helper
 
 from redsc.ir import Array, Quant
 from tests.conftest import Golden
-from tests.formats.onnx_models import check_refusal, floats, ints, make_node, onnx_model, ops, read
-from tests.formats.qdq_models import SCALE, START, X, i8, net, notes, pair, scalar, u8
+from tests.formats.onnx.models import check_refusal, floats, ints, make_node, onnx_model, ops, read
+from tests.formats.onnx.qdq_models import SCALE, START, X, i8, net, notes, pair, scalar, u8
 
 
 @pytest.mark.parametrize(

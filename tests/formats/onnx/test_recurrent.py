@@ -22,7 +22,7 @@ from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import difference, random_samples
 from tests.conftest import Golden
-from tests.formats.onnx_models import Attributes, check_answers, check_refusal, make_node, onnx_model, weights
+from tests.formats.onnx.models import Attributes, check_answers, check_refusal, make_node, onnx_model, weights
 
 STEPS, FEATURES, UNITS = 3, 5, 4
 DIRECTIONS = {"forward": 1, "reverse": 1, "bidirectional": 2}

@@ -12,7 +12,7 @@ from redsc.formats import read_tflite, write_tflite
 from redsc.formats.tflite import writer
 from redsc.formats.tflite.state import CallOnce, VarHandle, file_graphs
 from redsc.ir import DType, Graph, TensorType, Value, Variable, print_graph
-from tests.formats.state_files import F32, START, Make, assign, double, file_of, handle, plain, read, start
+from tests.formats.tflite.state_files import F32, START, Make, assign, double, file_of, handle, plain, read, start
 from tests.helpers import small_net, streaming_net
 
 

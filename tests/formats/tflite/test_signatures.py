@@ -20,10 +20,10 @@ from redsc.ir import Add, Graph, Value, state_reads
 from redsc.options import Options
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import difference, random_samples
-from tests.formats.branch_files import branch, choose, file_with_signatures
-from tests.formats.onnx_models import one
-from tests.formats.state_files import F32, assign, handle, read, start
-from tests.formats.test_tflite_branches import node, one_op, scalar
+from tests.formats.onnx.models import one
+from tests.formats.tflite.branch_files import branch, choose, file_with_signatures
+from tests.formats.tflite.state_files import F32, assign, handle, read, start
+from tests.formats.tflite.test_branches import node, one_op, scalar
 
 AGREES = "equal within 1e-05 relative"
 NOT_THERE = "not run: tflite_micro is not installed"

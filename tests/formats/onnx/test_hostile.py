@@ -12,7 +12,7 @@ import pytest
 from redsc.errors import RedscError
 from redsc.ir import Array
 from redsc.limits import DEFAULT_LIMITS
-from tests.formats.onnx_models import ints, make_node, one, onnx_model, read, weights
+from tests.formats.onnx.models import ints, make_node, one, onnx_model, read, weights
 
 HUGE = 1 << 40
 IMAGE = [1, 2, 4, 4]

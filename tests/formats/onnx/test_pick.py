@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Golden
-from tests.formats.onnx_models import (
+from tests.formats.onnx.models import (
     Case,
     check_case,
     check_refusal,

@@ -15,7 +15,7 @@ from redsc.errors import LimitExceeded, MalformedModel, ModelError, RedscError, 
 from redsc.formats import load_model
 from redsc.limits import Limits
 from redsc.runtime import EXECUTORS
-from tests.formats.onnx_models import make_node, one, onnx_model, weights
+from tests.formats.onnx.models import make_node, one, onnx_model, weights
 
 W = weights(30, 4)
 GEMM = one("Gemm", [2, 30], W)

@@ -20,8 +20,8 @@ from redsc.passes import SIMPLIFY
 from redsc.passes.base import Log, load_pass, run_passes
 from redsc.runtime import EXECUTORS, installed, run_isolated
 from redsc.runtime.compare import difference, random_samples
-from tests.formats.branch_files import branch, choose, file_with_branches, repeat
-from tests.formats.state_files import F32, assign, handle, read, start
+from tests.formats.tflite.branch_files import branch, choose, file_with_branches, repeat
+from tests.formats.tflite.state_files import F32, assign, handle, read, start
 from tests.op_samples import sample_graph, sample_inputs, signature_cases
 
 TRUTH = TensorType((), DType.BOOL)

@@ -14,7 +14,7 @@ from redsc.ir import NO_ATTRS, Array, DType, Graph, Value, print_graph, state_re
 from redsc.runtime import EXECUTORS, installed, run_isolated
 from redsc.runtime.compare import difference, random_samples
 from tests.conftest import Zoo
-from tests.formats.state_files import F32, START, Make, assign, double, file_of, handle, plain, read, start
+from tests.formats.tflite.state_files import F32, START, Make, assign, double, file_of, handle, plain, read, start
 from tests.helpers import STREAMING, streaming_net
 
 STEPS = 20

@@ -8,7 +8,7 @@ from onnx import TensorProto
 
 from redsc.ir import Array
 from tests.conftest import Golden
-from tests.formats.onnx_models import (
+from tests.formats.onnx.models import (
     Case,
     check_case,
     check_refusal,

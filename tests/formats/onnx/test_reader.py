@@ -20,30 +20,30 @@ from redsc.limits import Limits
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import difference
 from tests.conftest import ROOT, Golden
-from tests.formats import (
-    test_onnx_activation,
-    test_onnx_conv,
-    test_onnx_dense,
-    test_onnx_elementwise,
-    test_onnx_move,
-    test_onnx_pick,
-    test_onnx_pool,
-    test_onnx_recurrent,
-    test_onnx_reshape,
+from tests.formats.onnx import (
+    test_activation,
+    test_conv,
+    test_dense,
+    test_elementwise,
+    test_move,
+    test_pick,
+    test_pool,
+    test_recurrent,
+    test_reshape,
 )
-from tests.formats.onnx_models import check_refusal, image_net, make_node, one, one_node, onnx_model, read, weights
+from tests.formats.onnx.models import check_refusal, image_net, make_node, one, one_node, onnx_model, read, weights
 
 W = weights(4, 3, 3, 3)
 TABLES = (
-    *(test_onnx_activation.ACTIVATIONS, test_onnx_activation.SOFTMAX, test_onnx_activation.NORMALISED),
-    *(test_onnx_conv.CONV, test_onnx_conv.TRANSPOSED, test_onnx_dense.DENSE),
-    *(test_onnx_elementwise.ARITHMETIC, test_onnx_elementwise.FUNCTIONS, test_onnx_elementwise.LOGIC),
+    *(test_activation.ACTIVATIONS, test_activation.SOFTMAX, test_activation.NORMALISED),
+    *(test_conv.CONV, test_conv.TRANSPOSED, test_dense.DENSE),
+    *(test_elementwise.ARITHMETIC, test_elementwise.FUNCTIONS, test_elementwise.LOGIC),
     *(
-        test_onnx_move.ALL,
-        test_onnx_pick.CASES,
-        test_onnx_pool.POOLS,
-        test_onnx_pool.RESIZED,
-        test_onnx_reshape.ALL,
+        test_move.ALL,
+        test_pick.CASES,
+        test_pool.POOLS,
+        test_pool.RESIZED,
+        test_reshape.ALL,
     ),
 )
 GEMM = one("Gemm", [2, 3], weights(3, 4), weights(4))
@@ -74,10 +74,10 @@ REFUSED = {
 
 
 def test_every_handler_has_a_case() -> None:
-    """Those that are gone before have theirs in test_onnx_qdq.py, test_onnx_move.py and the node suite."""
+    """Those that are gone before have theirs in test_qdq.py, test_move.py and the node suite."""
     gone = ("_computed", "_expanded")
     rows = {name for name, row in ONNX_OPS.items() if isinstance(row, OnnxOp) and row.handler.__name__ not in gone}
-    models = [*(data for table in TABLES for data, _ in table.values()), *test_onnx_recurrent.CASES.values()]
+    models = [*(data for table in TABLES for data, _ in table.values()), *test_recurrent.CASES.values()]
     nodes = {node.op_type for data in models for node in onnx.load_from_string(data).graph.node}
     assert sorted(rows - nodes) == []
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from redsc.ir import Array, Graph, Quant
-from tests.formats.onnx_models import make_node, onnx_model, read
+from tests.formats.onnx.models import make_node, onnx_model, read
 
 X = {"x": [1, 3, 6, 5]}
 SCALE, START = 0.05, Quant.per_tensor(0.05, -128)

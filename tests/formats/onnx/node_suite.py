@@ -32,7 +32,7 @@ _SHAPE_CODE = "N403"
 _INTRO = """\
 # Coverage of ONNX's node tests
 
-Written by `pytest --update-golden tests/formats/test_onnx_node_suite.py`; the test compares. These are the backend
+Written by `pytest --update-golden tests/formats/onnx/test_node_suite.py`; the test compares. These are the backend
 tests of kind "node" that ship with onnx {version}: small models, mostly of one operator, with inputs and answers.
 Their weights are inputs of the graph; here what is no float32 is a constant. A test passes if the imported graph in
 LiteRT answers as the test wants, with all float32 inputs fed, or with only the first one fed and the others

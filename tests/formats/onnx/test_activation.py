@@ -7,7 +7,7 @@ import pytest
 
 from redsc.formats.onnx.reader import read_onnx
 from tests.conftest import Golden
-from tests.formats.onnx_models import (
+from tests.formats.onnx.models import (
     Case,
     assert_same_answers,
     check_case,

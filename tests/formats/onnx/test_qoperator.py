@@ -14,7 +14,7 @@ from redsc.formats.onnx.load.qoperator import QUANTIZED_OPS
 from redsc.formats.onnx.reader import read_onnx
 from redsc.passes.base import Log
 from redsc.passes.simplify.restore_clipping import RestoreClipping
-from tests.formats.onnx_models import answers, make_node, onnx_model, ops, weights
+from tests.formats.onnx.models import answers, make_node, onnx_model, ops, weights
 
 
 class Samples(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime ships no types

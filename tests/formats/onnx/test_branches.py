@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, load_model_from_string, numpy_helper
 from redsc.errors import MalformedModel, UnsupportedError
 from redsc.formats.onnx.reader import read_onnx
 from redsc.ir import Array
-from tests.formats.onnx_models import Case, check_answers, check_case, ints, make_node, onnx_model, ops, weights
+from tests.formats.onnx.models import Case, check_answers, check_case, ints, make_node, onnx_model, ops, weights
 
 X = {"x": [1, 4]}
 RANK = [  # is `x` of rank 2? As PyTorch asks

@@ -8,7 +8,7 @@ from onnx import TensorProto
 from redsc.formats.onnx.ops.reshape import common_factors
 from redsc.formats.onnx.reader import read_onnx
 from tests.conftest import Golden
-from tests.formats.onnx_models import (
+from tests.formats.onnx.models import (
     Case,
     check_case,
     check_refusal,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import Golden
-from tests.formats.onnx_models import (
+from tests.formats.onnx.models import (
     Attributes,
     Case,
     check_case,

@@ -9,8 +9,8 @@ import pytest
 
 from redsc.errors import UnsupportedError
 from redsc.ir import Array, Quant
-from tests.formats.onnx_models import floats, make_node, ops, read, weights
-from tests.formats.qdq_models import CHANNELS, SCALE, WQ, conv, dequantized, i8, net, pair, scalar, u8
+from tests.formats.onnx.models import floats, make_node, ops, read, weights
+from tests.formats.onnx.qdq_models import CHANNELS, SCALE, WQ, conv, dequantized, i8, net, pair, scalar, u8
 
 
 def test_weights_per_channel() -> None:

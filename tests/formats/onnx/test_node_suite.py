@@ -6,7 +6,7 @@ import onnx
 import pytest
 
 from tests.conftest import ROOT
-from tests.formats.node_suite import coverage_page, outcomes
+from tests.formats.onnx.node_suite import coverage_page, outcomes
 
 PAGE = ROOT / "docs" / "onnx-coverage.md"
 FEWEST_PASSED = 450  # of onnx 1.23; another version has a few more or less

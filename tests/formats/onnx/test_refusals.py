@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from redsc.errors import MalformedModel, UnsupportedError
-from tests.formats.onnx_models import check_case, one_node, read
+from tests.formats.onnx.models import check_case, one_node, read
 
 W34 = np.ones((3, 4), np.float32)
 
