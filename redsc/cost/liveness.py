@@ -6,11 +6,13 @@ and start at -1; graph outputs live to the end. While a node runs, its inputs an
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from redsc.ir import Graph, Node, Value
 
-__all__ = ["LiveRange", "WorkingSet", "live_ranges", "peak_working_set", "working_sets"]
+__all__ = ["LiveRange", "WorkingSet", "live_at", "live_ranges", "peak_working_set", "working_sets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,25 @@ def live_ranges(graph: Graph) -> dict[Value, LiveRange]:
     return {value: LiveRange(start[value], end[value]) for value in graph.activations()}
 
 
+def live_at(ranges: Sequence[LiveRange], steps: Iterable[int]) -> Iterator[list[int]]:
+    """Yield for each of ascending steps the indices of the ranges that hold it, the earliest first."""
+    waiting = deque(sorted(range(len(ranges)), key=lambda i: ranges[i].start))
+    live: list[int] = []
+    for step in steps:
+        born = []
+        while waiting and ranges[waiting[0]].start <= step:
+            born.append(waiting.popleft())
+        live = [i for i in (*live, *born) if ranges[i].end > step]
+        yield live
+
+
 def working_sets(graph: Graph) -> list[WorkingSet]:
     """Return the working set of every step."""
     ranges = live_ranges(graph)
+    values, live = list(ranges), live_at(list(ranges.values()), range(len(graph.nodes)))
     return [
-        WorkingSet(step, node, tuple(value for value, live in ranges.items() if live.start <= step < live.end))
-        for step, node in enumerate(graph.nodes)
+        WorkingSet(step, node, tuple(values[i] for i in found))
+        for step, (node, found) in enumerate(zip(graph.nodes, live, strict=True))
     ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -165,13 +166,9 @@ class Graph:
 
     def values(self) -> list[Value]:
         """Return every value once: graph inputs, then per node its inputs and outputs, then graph outputs."""
-        seen: dict[int, Value] = {id(value): value for value in self.inputs}
-        for node in self.nodes:
-            for value in (*node.present_inputs(), *node.outputs):
-                seen.setdefault(id(value), value)
-        for value in self.outputs:
-            seen.setdefault(id(value), value)
-        return list(seen.values())
+        operands = chain.from_iterable((*node.inputs, *node.outputs) for node in self.nodes)
+        found = dict.fromkeys(chain(self.inputs, operands, self.outputs))
+        return [value for value in found if value is not None]
 
     def constants(self) -> list[Value]:
         """Return every constant once, in the order of first use."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redsc.cost.liveness import LiveRange, live_ranges, peak_working_set, working_sets
+from redsc.cost.liveness import LiveRange, live_at, live_ranges, peak_working_set, working_sets
 from redsc.ir import Graph, GraphBuilder, parse_graph
 from tests.strategies import graphs
 
@@ -90,3 +90,11 @@ def test_live_ranges_come_in_the_order_of_activations(graph: Graph) -> None:
     assert list(ranges) == graph.activations()
     assert all(live.start < live.end for live in ranges.values())
     assert all(ranges[value].end == len(graph.nodes) for value in graph.outputs)
+
+
+@given(st.lists(st.builds(LiveRange, st.integers(-1, 9), st.integers(-1, 9))), st.sets(st.integers(-2, 10)))
+def test_what_is_live_at_a_step_is_what_holds_it(ranges: list[LiveRange], steps: set[int]) -> None:
+    wanted = [{i for i, live in enumerate(ranges) if live.start <= step < live.end} for step in sorted(steps)]
+    found = list(live_at(ranges, sorted(steps)))
+    assert list(map(set, found)) == wanted
+    assert all(live == sorted(live, key=lambda i: (ranges[i].start, i)) for live in found)

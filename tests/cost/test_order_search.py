@@ -99,6 +99,14 @@ def test_rule_3_the_given_order_stays_where_none_is_better() -> None:
     assert find_order(swapped).order == (0, 1, 2, 3, 4)
 
 
+def test_rule_1_the_more_steps_the_fewer_states(monkeypatch: pytest.MonkeyPatch, zoo: Zoo) -> None:
+    problem = load_problem(zoo(f"{FOLDER}/randwire_n32_s0.json"))
+    monkeypatch.setattr("redsc.cost.order.search._MOST_BITS", 100 * len(problem.steps))
+    plan = find_order(problem)
+    assert 0 < plan.states <= 100
+    assert not plan.is_optimal
+
+
 def test_the_greedy_order_takes_what_leaves_least() -> None:
     assert greedy_order(WIDE) == (0, 2, 1, 3, 4)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from redsc.cost.arena.problem import ArenaProblem, Overlap
-from redsc.cost.buffer import Buffer
+from redsc.cost.buffer import meetings
 from redsc.cost.liveness import LiveRange
 
 __all__ = ["Bodies", "Forbidden"]
@@ -22,19 +22,22 @@ class Bodies:
     members: per body its buffers with their place in it; the lowest place is 0.
     heights: per body where its highest buffer ends.
     forbidden: per body i and body j the intervals in which position[i] - position[j] may not lie.
+    sharing: the buffers that may share bytes with another that is live with them.
     """
 
     problem: ArenaProblem
     members: tuple[tuple[tuple[int, int], ...], ...]
     heights: tuple[int, ...]
     forbidden: tuple[dict[int, tuple[Forbidden, ...]], ...]
+    sharing: frozenset[int]
 
     @staticmethod
     def of(problem: ArenaProblem) -> Bodies:
         """Gather the buffers of a problem into bodies."""
         members = _members(problem)
         heights = tuple(max(place + problem.buffers[i].size for i, place in body) for body in members)
-        return Bodies(problem, members, heights, _forbidden(problem, members))
+        sharing = frozenset(i for overlap in problem.overlaps for i in (overlap.dying, overlap.born))
+        return Bodies(problem, members, heights, _forbidden(problem, members), sharing)
 
     def offsets(self, positions: Sequence[int]) -> tuple[int, ...]:
         """Return the offset of every buffer from the positions of the bodies."""
@@ -53,7 +56,7 @@ class Bodies:
     def is_rectangle(self, body: int) -> bool:
         """Whether a body is one buffer that shares bytes with no other that is live with it."""
         (first, _), *more = self.members[body]
-        return not more and all(first not in (o.dying, o.born) for o in self.problem.overlaps)
+        return not more and first not in self.sharing
 
 
 def _members(problem: ArenaProblem) -> tuple[tuple[tuple[int, int], ...], ...]:
@@ -75,9 +78,9 @@ def _forbidden(
     body_of = {i: (body, place) for body, found in enumerate(members) for i, place in found}
     overlaps = {(o.born, o.dying): o for o in problem.overlaps}
     intervals: list[dict[int, list[Forbidden]]] = [defaultdict(list) for _ in members]
-    for a, b in _meetings(problem.buffers):
+    for a, b in meetings(problem.buffers):
         (body, place), (other, other_place) = body_of[a], body_of[b]
-        if body == other:
+        if body == other or not (problem.buffers[a].size and problem.buffers[b].size):
             continue
         between = [(-high, -low) for low, high in _apart(problem, overlaps.get((b, a)), b, a)]
         for low, high in between if (b, a) in overlaps else _apart(problem, overlaps.get((a, b)), a, b):
@@ -95,16 +98,6 @@ def _apart(problem: ArenaProblem, overlap: Overlap | None, a: int, b: int) -> li
     edge = -overlap.distance
     intervals = [(low, edge), (edge, high)] if overlap.is_exact else [(edge, high)]
     return [(start, end) for start, end in intervals if start < end]
-
-
-def _meetings(buffers: Sequence[Buffer]) -> Iterator[tuple[int, int]]:
-    """Yield every pair of buffers that are live in the same step, but for empty ones."""
-    active: list[int] = []
-    for index in sorted(range(len(buffers)), key=lambda i: buffers[i].live.start):
-        if buffers[index].size:
-            active = [i for i in active if buffers[i].live.end > buffers[index].live.start]
-            yield from ((other, index) for other in active)
-            active.append(index)
 
 
 def _merged(intervals: list[Forbidden]) -> tuple[Forbidden, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import combinations
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
 
 from redsc.cost.arena.problem import ArenaProblem
+from redsc.cost.buffer import Buffer
 from redsc.errors import InternalError
 
 __all__ = ["arena_problems", "check_arena"]
@@ -47,23 +49,37 @@ def arena_problems(problem: ArenaProblem, offsets: Sequence[int], height: int) -
         for view in problem.views
         if offsets[view.part] != offsets[view.whole] + view.start
     ]
-    allowed = _allowed(problem, offsets)
-    for a, b in combinations(range(len(buffers)), 2):
-        is_live = max(buffers[a].live.start, buffers[b].live.start) < min(buffers[a].live.end, buffers[b].live.end)
-        is_hit = max(offsets[a], offsets[b]) < min(offsets[a] + buffers[a].size, offsets[b] + buffers[b].size)
-        if is_live and is_hit and {a, b} not in allowed:
-            found.append(f"{buffers[a].name} and {buffers[b].name} overlap")
-    return found
-
-
-def _allowed(problem: ArenaProblem, offsets: Sequence[int]) -> list[set[int]]:
-    """Return the pairs that may share bytes: overlaps at their distance, views with all that they are a part of."""
-    near = [{o.dying, o.born} for o in problem.overlaps if o.allows(offsets[o.dying] - offsets[o.born])]
-    return near + [{view.part, whole} for view in problem.views for whole in _wholes(problem, view.part)]
-
-
-def _wholes(problem: ArenaProblem, part: int) -> Iterator[int]:
+    near = {frozenset((o.dying, o.born)) for o in problem.overlaps if o.allows(offsets[o.dying] - offsets[o.born])}
+    wholes: dict[int, list[int]] = {}
     for view in problem.views:
-        if view.part == part:
-            yield view.whole
-            yield from _wholes(problem, view.whole)
+        wholes.setdefault(view.part, []).append(view.whole)
+    return found + [
+        f"{buffers[a].name} and {buffers[b].name} overlap"
+        for a, b in sorted(_sharing(buffers, offsets))
+        if {a, b} not in near and a not in _above(wholes, b) and b not in _above(wholes, a)
+    ]
+
+
+def _sharing(buffers: Sequence[Buffer], offsets: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of buffers that share bytes in a step: by live range, then all that start in it at once."""
+    rows = [
+        (buffer.live.start, buffer.live.end, offset, offset + buffer.size, index)
+        for index, (buffer, offset) in enumerate(zip(buffers, offsets, strict=True))
+        if buffer.size and buffer.live.start < buffer.live.end
+    ]
+    starts, ends, lows, highs, indices = np.array(sorted(rows), np.int64).reshape(-1, 5).T
+    for place, stop in enumerate(np.searchsorted(starts, ends).tolist()):
+        later = slice(place + 1, stop)
+        hits = (lows[later] < highs[place]) & (lows[place] < highs[later])
+        for other in indices[later][hits].tolist():
+            yield min(other, int(indices[place])), max(other, int(indices[place]))
+
+
+def _above(wholes: Mapping[int, Sequence[int]], part: int) -> set[int]:
+    """Return all that a buffer is a part of."""
+    found, waiting = set[int](), [part]
+    while waiting:
+        more = set(wholes.get(waiting.pop(), ())) - found
+        found |= more
+        waiting += more
+    return found

@@ -6,10 +6,12 @@ a step lie over an operand that dies there; a `View` is a part of another buffer
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from redsc.cost.buffer import Buffer
+from redsc.cost.liveness import live_at
 
 __all__ = ["ArenaProblem", "Overlap", "View", "lower_bound_bytes", "most_shared"]
 
@@ -66,21 +68,22 @@ def lower_bound_bytes(problem: ArenaProblem) -> int:
     In every step it is the largest of three: all live bytes less what overlaps can save; all but the results that
     overlap; all but the operands that they overlap. Views count for nothing beside their whole.
     """
-    buffers = problem.buffers
-    steps = sorted({buffer.live.start for buffer in buffers})
-    return max((_bound_at(problem, _live_at(buffers, step)) for step in steps), default=0)
-
-
-def _live_at(buffers: Sequence[Buffer], step: int) -> set[int]:
-    return {i for i, buffer in enumerate(buffers) if buffer.live.start <= step < buffer.live.end}
-
-
-def _bound_at(problem: ArenaProblem, live: set[int]) -> int:
-    sizes = {i: problem.buffers[i].size for i in live}
+    ranges = [buffer.live for buffer in problem.buffers]
+    wholes, over = defaultdict[int, list[int]](list), defaultdict[int, list[Overlap]](list)
     for view in problem.views:
-        if view.part in live and view.whole in live:
-            sizes[view.part] = 0
-    overlaps = [o for o in problem.overlaps if o.dying in live and o.born in live]
+        wholes[view.part].append(view.whole)
+    for overlap in problem.overlaps:
+        over[overlap.born].append(overlap)
+    found = live_at(ranges, sorted({live.start for live in ranges}))
+    return max((_bound_at(problem, set(live), wholes, over) for live in found), default=0)
+
+
+def _bound_at(
+    problem: ArenaProblem, live: set[int], wholes: Mapping[int, list[int]], over: Mapping[int, list[Overlap]]
+) -> int:
+    """Return the bound of a step, from the wholes and the overlaps of the buffers that are live."""
+    sizes = {i: 0 if live.intersection(wholes.get(i, ())) else problem.buffers[i].size for i in live}
+    overlaps = [o for i in live for o in over.get(i, ()) if o.dying in live]
     total = sum(sizes.values())
     without_born = total - sum(sizes[i] for i in {o.born for o in overlaps})
     without_dying = total - sum(sizes[i] for i in {o.dying for o in overlaps})

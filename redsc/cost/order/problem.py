@@ -178,7 +178,7 @@ def _sum_in_place(node: Node) -> Mapping[Value, int]:
 
 def _dying(problem: OrderProblem, order: Sequence[int]) -> dict[int, frozenset[int]]:
     """Return for every step the tensors that nobody reads after it."""
-    needed, dying = problem.outputs, {}
+    needed, dying = set(problem.outputs), {}
     for index in reversed(order):
         dying[index] = problem.steps[index].touched - needed
         needed |= dying[index]

@@ -17,6 +17,7 @@ from redsc.cost.order.problem import OrderProblem, order_free_bound, peak_bytes,
 
 __all__ = ["OrderPlan", "find_order", "greedy_order"]
 
+_MOST_BITS = 1 << 27  # in all states: 200,000 of 671 steps, a graph with proof of 632 takes 175,000
 _STATES_PER_STEP = 10  # what a depth-first search may try; where it succeeds, it mostly needs one
 
 Order = tuple[int, ...]
@@ -40,7 +41,8 @@ class OrderPlan:
 def find_order(problem: OrderProblem, max_states: int = 200_000) -> OrderPlan:
     """Return the best order and what is proven about it.
 
-    1. The peak is the least of all orders, or the least known where the search would expand more than `max_states`.
+    1. The peak is the least of all orders, or the least known where the search would expand more than `max_states`,
+       or fewer of very many steps: a state has a bit for each.
     2. Of the known orders of that peak it is the one with the least reuse distance.
     3. It is the given order where no other is better in peak or, at the same peak, in reuse distance.
     """
@@ -48,7 +50,7 @@ def find_order(problem: OrderProblem, max_states: int = 200_000) -> OrderPlan:
     peak, bound, states = _least_peak(problem, known), order_free_bound(problem), 0
     moves = _Moves(problem)
     if bound < peak:
-        found, bound, states = _search(moves, bound, peak, max_states)
+        found, bound, states = _search(moves, bound, peak, min(max_states, _MOST_BITS // len(problem.steps)))
         known += found
         peak = _least_peak(problem, known)
     for preference in _PREFERENCES:
@@ -187,6 +189,13 @@ class _Ways:
         return tuple(order)
 
 
+_Waiting = tuple[int, int, int, _State, int | None, int]
+"""In the heap: a state's key, how many steps are left and which; the one before, the last step, what is live.
+
+Most states never leave the heap, so a state is made when it does.
+"""
+
+
 def _search(moves: _Moves, bound: int, limit: int, max_states: int) -> tuple[list[Order], int, int]:
     """Return the best order below `limit` if there is one, a bound of all orders, and the number of states.
 
@@ -194,14 +203,15 @@ def _search(moves: _Moves, bound: int, limit: int, max_states: int) -> tuple[lis
     least key comes first, of equals the state with the fewest steps left: at the key of the best order the search
     dives, and ends there. As many states as may be expanded may wait: the limit is one of time and of memory.
     """
-    ways, heap, states = _Ways(moves.start, bound, limit), [(bound, 0, moves.start)], 0
+    ways, states = _Ways(moves.start, bound, limit), 0
+    heap: list[_Waiting] = [(bound, 0, moves.start.left, moves.start, None, 0)]
     while heap and max(states, len(heap)) < max_states:
-        key, _, popped = heappop(heap)
-        if not ways.is_best(popped.left, key):
+        key, _, reached, before, last, live = heappop(heap)
+        if not ways.is_best(reached, key):
             continue
         states += 1
-        state, taken = _run_eagerly(moves, popped, key)
-        if taken and not ways.add(state.left, key, popped.left, taken):
+        state, taken = _run_eagerly(moves, before if last is None else moves.take(before, last, live), key)
+        if taken and not ways.add(state.left, key, reached, taken):
             continue
         if state.left == moves.end:
             return [ways.order(state.left)], key, states
@@ -209,7 +219,7 @@ def _search(moves: _Moves, bound: int, limit: int, max_states: int) -> tuple[lis
             during, after = moves.cost(state, step)
             left, most = state.left ^ (1 << step), max(key, during)
             if ways.add(left, most, state.left, (step,)):
-                heappush(heap, (most, left.bit_count(), moves.take(state, step, after)))
+                heappush(heap, (most, left.bit_count(), left, state, step, after))
     return [], heap[0][0] if heap else limit, states
 
 

@@ -7,9 +7,9 @@ by size, the largest first and of equals the last added first, each in the first
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from redsc.cost.buffer import Buffer
+from redsc.cost.buffer import Buffer, meetings
 
 __all__ = ["greedy_offsets", "height_bytes"]
 
@@ -25,10 +25,16 @@ def greedy_offsets(buffers: Sequence[Buffer], fixed: Sequence[int | None] | None
     offline = [i for i, offset in enumerate(wanted) if offset is not None]
     online = [i for i, offset in enumerate(wanted) if offset is None]
     online.sort(key=lambda i: (-buffers[i].size, -i))
+    near: list[list[int]] = [[] for _ in buffers]
+    for a, b in meetings(buffers):
+        near[a].append(b)
+        near[b].append(a)
+    turns = {index: turn for turn, index in enumerate((*offline, *online))}
     offsets: dict[int, int] = {}
-    for index in (*offline, *online):
+    for index in turns:
+        rivals = sorted((i for i in near[index] if i in offsets), key=lambda i: (offsets[i], turns[i]))
         given = wanted[index]
-        offsets[index] = _first_gap(buffers, offsets, index) if given is None else given
+        offsets[index] = _first_gap(buffers, offsets, rivals, buffers[index].size) if given is None else given
     return tuple(offsets[index] for index in range(len(buffers)))
 
 
@@ -37,15 +43,14 @@ def height_bytes(buffers: Sequence[Buffer], offsets: Sequence[int]) -> int:
     return max((offset + buffer.size for buffer, offset in zip(buffers, offsets, strict=True)), default=0)
 
 
-def _first_gap(buffers: Sequence[Buffer], offsets: dict[int, int], index: int) -> int:
+def _first_gap(buffers: Sequence[Buffer], offsets: Mapping[int, int], rivals: Iterable[int], size: int) -> int:
     """Return the offset after the last rival whose following gap is too small.
 
-    Rivals are visited by offset, equal offsets in the order of placement, as TFLM's linked list has them.
+    Rivals come by offset, equal offsets in the order of placement, as TFLM's linked list has them.
     """
     candidate = 0
-    rivals = [i for i in offsets if buffers[i].live.overlaps(buffers[index].live)]
-    for rival in sorted(rivals, key=lambda i: offsets[i]):
-        if offsets[rival] - candidate >= buffers[index].size:
+    for rival in rivals:
+        if offsets[rival] - candidate >= size:
             break
         candidate = max(candidate, offsets[rival] + buffers[rival].size)
     return candidate

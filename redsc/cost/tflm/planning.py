@@ -45,14 +45,14 @@ def planning_bytes(graph: Graph, abi: Abi = ARM_32) -> int:
 def _phases(graph: Graph, abi: Abi) -> Iterator[tuple[int, int]]:
     """Yield temporaries and tail, in bytes, while each kernel prepares and then while the arena is planned."""
     request = abi.layout("ScratchBufferRequest")
-    tail = list(init_tail(graph, abi))
+    tail = stacked(init_tail(graph, abi))
     scratch = 0
     for node, kept in prepared(graph, abi):
-        tail += kept
+        tail = stacked(kept, tail)
         tensors = kernel_of(node, abi).reads(node)
         layouts = [layout for value in tensors for layout in tensor_layouts(value, abi)]
         requests = request.array(scratch + _MAX_SCRATCH_BUFFERS_PER_OP)
-        yield _raised([requests, *layouts]), stacked(tail)
+        yield _raised([requests, *layouts]), tail
         scratch += len(kernel_scratch_bytes(node, abi))
     placed = sum(value.type.nbytes > 0 for value in graph.activations()) + scratch
     parts = file_graphs(graph)

@@ -58,9 +58,8 @@ def kernel_of(node: Node, abi: Abi) -> Kernel:
     return _SAME_IN_ALL.get(node.op) or _LIBRARIES[abi.kernels][node.op]
 
 
-def stacked(layouts: Iterable[Layout]) -> int:
-    """Return the bytes of objects that are stacked downwards from an aligned end."""
-    end = 0
+def stacked(layouts: Iterable[Layout], end: int = 0) -> int:
+    """Return the bytes of objects that are stacked downwards from an aligned end, with those that are there."""
     for item in layouts:
         end = aligned(end + item.size, item.align)
     return end
