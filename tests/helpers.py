@@ -1,4 +1,4 @@
-"""Small networks with seeded random weights, and the models of the zoo by what redsc does with them."""
+"""Small networks with seeded random weights, and samples for them."""
 
 from __future__ import annotations
 
@@ -32,64 +32,8 @@ from redsc.ir import (
     Value,
 )
 from redsc.ir.rules import Fixed, SameInputScales, SameScale
+from redsc.runtime.compare import random_samples
 from redsc.targets import find_target, tables_of
-
-REDS = "models/FraCorti+REDS"
-GENCPRUNEX = "models/GenCPruneX"
-MLPERF = "models/mlcommons+tiny"
-TFLM = "models/tensorflow+tflite-micro"
-VISION = "models/FraCorti+REDS-vision"
-
-FRONT_END = f"{TFLM}/audio_preprocessor_int8.tflite"
-KEYWORD = f"{TFLM}/keyword_scrambled_8bit.tflite"
-RECURRENT = (KEYWORD, f"{TFLM}/trained_lstm.tflite", f"{TFLM}/trained_lstm_int8.tflite")
-
-IN_TABLE = (
-    f"{REDS}/cnn_s_quantized.tflite",
-    f"{REDS}/dnn_s_quantized.tflite",
-    f"{REDS}/ds_cnn_m_quantized.tflite",
-    f"{REDS}/ds_cnn_s_quantized.tflite",
-    f"{GENCPRUNEX}/base_clean.float32.tflite",
-    f"{GENCPRUNEX}/base_clean.int8io.tflite",
-    f"{GENCPRUNEX}/base_lossless_ref.offlineplan.int8io.tflite",
-    f"{GENCPRUNEX}/base_padfold.offlineplan.int8io.tflite",
-    f"{GENCPRUNEX}/fixed0.5_shipped_clean.float32.tflite",
-    f"{GENCPRUNEX}/fixed0.5_shipped_clean.int8io.tflite",
-    f"{MLPERF}/ad01_fp32.tflite",
-    f"{MLPERF}/ad01_int8.tflite",
-    f"{MLPERF}/kws_ref_model.tflite",
-    f"{MLPERF}/pretrainedResnet.tflite",
-    f"{MLPERF}/pretrainedResnet_quant.tflite",
-    f"{MLPERF}/str_ww_ref_model.tflite",
-    f"{MLPERF}/vww_96_float.tflite",
-    f"{MLPERF}/vww_96_int8.tflite",
-    f"{TFLM}/hello_world_float.tflite",
-    f"{TFLM}/hello_world_int8.tflite",
-    f"{TFLM}/micro_speech_quantized.tflite",
-    *RECURRENT,
-    FRONT_END,
-    "models/Dritzz7+uci-har-grove-vision-ai-v2/uci_har_model_int8.tflite",
-    f"{VISION}/fashion_mnist_ds_cnn_s_float.tflite",
-    f"{VISION}/fashion_mnist_ds_cnn_s_int8.tflite",
-    f"{VISION}/mnist_ds_cnn_s_float.tflite",
-    f"{VISION}/mnist_ds_cnn_s_int8.tflite",
-    "models/keras-applications/nasnet_a_n1_32px_float.tflite",
-    "models/keras-applications/nasnet_a_n1_32px_int8.tflite",
-    "models/mediapipe-0.10.14/hand_recrop.tflite",
-    "models/mit-han-lab+tinyengine/detection.tflite",
-    "models/sipeed+TinyMaix/mbnet96_0.25_f.tflite",
-    "models/sipeed+TinyMaix/mbnet96_0.25_q.tflite",
-)
-
-STREAMING = "models/esphome+micro-wake-word-models/okay_nabu.tflite"
-
-ROUNDED_OTHERWISE = (
-    "models/google-coral+test_data/mobilenet_v1_0.25_128_quant.tflite",  # uint8
-    f"{MLPERF}/kws_ref_model_float32.tflite",  # int8 weights under float activations
-    STREAMING,  # a uint8 output
-)
-
-OUT_OF_TABLE = ("models/mediapipe-0.10.14/selfie_segmentation.tflite",)
 
 
 def latency_table(library: str = "cmsis-nn") -> LatencyTable:
@@ -268,49 +212,6 @@ class NetBuilder:
         return Quant.per_tensor(scale * self.random.uniform(0.8, 1.2), int(self.random.integers(-40, 40)))
 
 
-class OldNet:
-    """Adds uint8 layers as TFLite's first quantiser made them: every tensor has one scale and zero point."""
-
-    def __init__(self, weight_point: int = 120, reach: int = 30, seed: int = 0) -> None:
-        self.random = np.random.default_rng(seed)
-        self.builder = GraphBuilder()
-        self.weight_point = weight_point
-        self.reach = reach
-
-    def input(self, *shape: int) -> Value:
-        return self.builder.input("x", shape, DType.UINT8, Quant.per_tensor(1 / 64, 128))
-
-    def weights(self, name: str, source: Value, *shape: int, axis: int = 0) -> tuple[Value, Value]:
-        """Return weights that reach so far from 120, and a bias."""
-        data = self.random.integers(120 - self.reach, 120 + self.reach, shape, np.uint8)
-        bias = self.random.integers(-500, 500, shape[axis], np.int32)
-        quant = Quant.per_tensor(0.12 / self.reach, self.weight_point)
-        assert source.type.quant is not None
-        steps = Quant.per_tensor(float(quant.scale * np.float32(source.type.quant.scale)))
-        return self.builder.constant(f"{name}.w", data, quant), self.builder.constant(f"{name}.b", bias, steps)
-
-    def op(
-        self, op: str, name: str, *operands: Value, scale: float = 1 / 32, point: int = 128, **attrs: Any
-    ) -> Value:
-        quant = Quant.per_tensor(scale, point)
-        return self.builder.op(
-            op, *operands, attrs=OPS[op].attrs(**attrs), name=name, quant=quant, dtype=DType.UINT8
-        )
-
-    def conv(self, name: str, source: Value, channels: int) -> Value:
-        return self.op("CONV_2D", name, source, *self.weights(name, source, channels, 3, 3, source.type.shape[-1]))
-
-    def net(self) -> Graph:
-        x = self.input(1, 8, 8, 3)
-        stem = self.conv("stem", x, 4)
-        depth = self.op("DEPTHWISE_CONV_2D", "depth", stem, *self.weights("depth", stem, 1, 3, 3, 4, axis=3))
-        joined = self.op("ADD", "joined", stem, depth, scale=1 / 16, point=100)
-        window = {"filter_h": 8, "filter_w": 8, "stride_h": 8, "stride_w": 8}
-        pool = self.op("AVERAGE_POOL_2D", "pool", joined, scale=1 / 16, point=100, **window)
-        dense = self.op("FULLY_CONNECTED", "dense", pool, *self.weights("dense", pool, 5, 4), scale=1 / 128)
-        return self.builder.output(dense, self.op("SOFTMAX", "y", dense, scale=1 / 256, point=0))
-
-
 def small_net(dtype: DType = DType.INT8, seed: int = 0) -> Graph:
     """Convolution, depthwise, pool, flatten, dense: one of everything that carries channels."""
     net = NetBuilder(dtype, seed)
@@ -340,6 +241,11 @@ def residual_net(dtype: DType = DType.INT8, seed: int = 0) -> Graph:
     branch = net.conv(net.conv(stem, 10), 6)
     joined = net.unary("RELU", net.add(stem, branch))
     return net.outputs(net.dense(net.pool(joined, "MAX_POOL_2D", 3), 4))
+
+
+def samples_of(graph: Graph, count: int, seed: int = 0) -> Array:
+    """Return random samples for a network of one input, as a data file has them."""
+    return np.concatenate([row[0] for row in random_samples(graph, count, seed)])
 
 
 def _scale(value: Value) -> float:

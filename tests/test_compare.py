@@ -15,8 +15,7 @@ from redsc.compile import compare_selectors, plan_levels
 from redsc.errors import BudgetError, UsageError
 from redsc.formats import write_tflite
 from redsc.options import Options, Searching
-from redsc.runtime.compare import random_samples
-from tests.helpers import small_net
+from tests.helpers import samples_of, small_net
 
 LEVELS = ("100", "75", "50")
 
@@ -31,7 +30,7 @@ def model(tmp_path: Path) -> Path:
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     path = tmp_path / "data.npz"
-    np.savez(path, x=np.concatenate([row[0] for row in random_samples(small_net(), 24)]))
+    np.savez(path, x=samples_of(small_net(), 24))
     return path
 
 

@@ -14,15 +14,14 @@ from redsc.formats import write_tflite
 from redsc.ir import Array, DType, Graph
 from redsc.options import Options, Quantization, Recovery
 from redsc.report.terminal import print_report
-from redsc.runtime.compare import random_samples
-from tests.helpers import NetBuilder, small_net
+from tests.helpers import NetBuilder, samples_of, small_net
 
 COUNT = 300
 TOO_FEW = "no cascade: thresholds need 199 samples, 80 are given to fit them"
 
 
 def images(graph: Graph, count: int, seed: int = 0) -> Array:
-    return 4 * np.concatenate([row[0] for row in random_samples(graph, count, seed)])
+    return 4 * samples_of(graph, count, seed)
 
 
 def options(folder: Path, graph: Graph, count: int = COUNT) -> Options:
@@ -66,7 +65,7 @@ def test_a_fifth_is_held_back_without_others(tmp_path: Path, chosen: Options) ->
 
 def test_samples_to_measure_alone_are_divided(tmp_path: Path) -> None:
     (tmp_path / "net.tflite").write_bytes(write_tflite(small_net()))
-    np.savez(tmp_path / "x.npz", x=np.concatenate([row[0] for row in random_samples(small_net(), 100)]))
+    np.savez(tmp_path / "x.npz", x=samples_of(small_net(), 100))
     plain = Options(levels=("100", "50"), width_multiple=2, evaluation=tmp_path / "x.npz")
     assert codes(compile_model(tmp_path / "net.tflite", plain)) == [TOO_FEW]
 

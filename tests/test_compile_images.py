@@ -21,12 +21,11 @@ from redsc.passes.select.slots import make_plan
 from redsc.passes.slice.plan import Level, LevelPlan
 from redsc.report.terminal import print_report
 from redsc.runtime import EXECUTORS
-from redsc.runtime.compare import random_samples
 from redsc.runtime.data.dataset import load_data
 from redsc.runtime.data.view import View
 from redsc.runtime.ports import dequantize_rows, quantize_samples
 from tests.codegen.test_c_files import WARNINGS, compiler
-from tests.helpers import NetBuilder, small_net
+from tests.helpers import NetBuilder, samples_of, small_net
 
 RELU = Activation.RELU
 IMAGES = {"100": View(), "60": View(size=(12, 12)), "40": View((2, 4, 11, 10)), "20": View((0, 0, 16, 16), (8, 8))}
@@ -133,7 +132,7 @@ def test_levels_are_measured_on_what_they_see(tmp_path: Path) -> None:
     graph = image_net(DType.FLOAT32)
     path = tmp_path / "net.tflite"
     path.write_bytes(write_tflite(graph))
-    x = np.concatenate([row[0] for row in random_samples(graph, 60)])
+    x = samples_of(graph, 60)
     np.savez(tmp_path / "x.npz", x=x)
     images = {"100": View(), "50": View(size=(8, 8))}
     options = Options(data=tmp_path / "x.npz", width_multiple=2)
@@ -154,7 +153,7 @@ def test_scales_are_those_of_the_level_at_the_whole_size(tmp_path: Path) -> None
     graph = image_net(DType.FLOAT32)
     path = tmp_path / "net.tflite"
     path.write_bytes(write_tflite(graph))
-    np.savez(tmp_path / "x.npz", x=np.concatenate([row[0] for row in random_samples(graph, 40)]))
+    np.savez(tmp_path / "x.npz", x=samples_of(graph, 40))
     options = Options(data=tmp_path / "x.npz", width_multiple=2)
     made = []
     for size in (None, (8, 8)):

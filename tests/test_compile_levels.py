@@ -15,9 +15,8 @@ from redsc.errors import BudgetError, UsageError
 from redsc.formats import read_tflite, write_tflite
 from redsc.ir import DType, print_graph
 from redsc.options import Importance, Options, Recovery, Tuning
-from redsc.runtime.compare import random_samples
 from redsc.targets import find_target
-from tests.helpers import small_net
+from tests.helpers import samples_of, small_net
 
 SAMPLES = 60
 
@@ -26,7 +25,7 @@ SAMPLES = 60
 def model(tmp_path: Path) -> Path:
     graph = small_net(DType.FLOAT32)
     (tmp_path / "net.tflite").write_bytes(write_tflite(graph))
-    x = 4 * np.concatenate([row[0] for row in random_samples(graph, SAMPLES)])  # far from the biases' own class
+    x = 4 * samples_of(graph, SAMPLES)  # far from the biases' own class
     np.savez(tmp_path / "x.npz", x=x)
     np.savez(tmp_path / "other.npz", x=x[:7] + 0.1, y=np.arange(7) % 5)
     return tmp_path / "net.tflite"
@@ -118,7 +117,7 @@ def test_the_full_level_is_the_same_to_the_bit_where_it_is_protected(model: Path
 def test_an_int8_file_keeps_its_integers_where_nothing_may_be_shared_anew(tmp_path: Path) -> None:
     graph = small_net()
     (tmp_path / "net.tflite").write_bytes(write_tflite(graph))
-    np.savez(tmp_path / "x.npz", x=np.concatenate([row[0] for row in random_samples(graph, 200)]))
+    np.savez(tmp_path / "x.npz", x=samples_of(graph, 200))
     options = Options(levels=("100", "50"), data=tmp_path / "x.npz", width_multiple=2, recovery=Recovery.PRIVATE)
     made, plain = (
         plan_levels(tmp_path / "net.tflite", item).levels

@@ -15,9 +15,8 @@ from redsc.formats import write_tflite
 from redsc.ir import Activation, Array, DType, Graph, Padding
 from redsc.options import Options
 from redsc.passes.slice.nested import replace_constants
-from redsc.runtime.compare import random_samples
 from redsc.runtime.ports import quantize_samples
-from tests.helpers import NetBuilder
+from tests.helpers import NetBuilder, samples_of
 
 CHANNELS, SAMPLES = 8, 80
 
@@ -49,7 +48,7 @@ def nearly_identical() -> Graph:
 def write(folder: Path, graph: Graph) -> tuple[Path, Options]:
     """Write a network and samples, and return what a compile of them takes."""
     (folder / "net.tflite").write_bytes(write_tflite(graph))
-    np.savez(folder / "x.npz", x=4 * np.concatenate([row[0] for row in random_samples(graph, SAMPLES)]))
+    np.savez(folder / "x.npz", x=4 * samples_of(graph, SAMPLES))
     options = Options(levels=("100", "50", "25"), data=folder / "x.npz", width_multiple=2, uses_cache=False)
     return folder / "net.tflite", options
 

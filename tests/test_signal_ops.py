@@ -26,8 +26,8 @@ from redsc.runtime import EXECUTORS, installed, interpreter_of
 from redsc.runtime.compare import difference
 from redsc.runtime.tflm import measure_arena, run_steps
 from tests.conftest import Zoo
-from tests.helpers import FRONT_END
 from tests.signal_ops import SAMPLES, SIGNAL_FRAMES, frames_of, signal_graph
+from tests.zoo_models import FRONT_END
 
 WARM_UP = 3  # frames of which a ring is not yet full
 

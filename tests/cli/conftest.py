@@ -13,8 +13,7 @@ from redsc.compile import compile_model
 from redsc.formats import write_tflite
 from redsc.ir import DType
 from redsc.options import Options
-from redsc.runtime.compare import random_samples
-from tests.helpers import small_net
+from tests.helpers import samples_of, small_net
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -54,6 +53,6 @@ def write_float(folder: Path) -> None:
     """Write a float model and data files for it."""
     graph = small_net(DType.FLOAT32)
     (folder / "real.tflite").write_bytes(write_tflite(graph))
-    good = np.concatenate([row[0] for row in random_samples(graph, 12)])
+    good = samples_of(graph, 12)
     for name, data in (("good", good), ("wrong", good[..., :2]), ("nan", good * np.float32("nan"))):
         np.savez(folder / f"{name}.npz", x=data)

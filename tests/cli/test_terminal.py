@@ -13,9 +13,8 @@ import pytest
 
 from redsc.formats import write_tflite
 from redsc.ir import DType
-from redsc.runtime.compare import random_samples
 from tests.cli.conftest import Run
-from tests.helpers import small_net
+from tests.helpers import samples_of, small_net
 
 
 @pytest.mark.parametrize("flag", ["--help", "--version", "compile --help"])
@@ -34,7 +33,7 @@ def test_help_and_version_import_nothing_heavy(flag: str) -> None:
 def test_on_a_terminal_stages_that_count_have_a_bar(tmp_path: Path) -> None:
     graph = small_net(DType.FLOAT32)
     (tmp_path / "net.tflite").write_bytes(write_tflite(graph))
-    np.savez(tmp_path / "x.npz", x=np.concatenate([row[0] for row in random_samples(graph, 20)]))
+    np.savez(tmp_path / "x.npz", x=samples_of(graph, 20))
     command = [
         sys.executable,
         "-m",

@@ -26,7 +26,7 @@ from tests.codegen.test_c_files import WARNINGS, compiler
 from tests.conftest import Golden
 from tests.e2e.engine import Engine, write_engine
 from tests.firmware.build import CORTEX_M4, FIRMWARE, build, run, tool
-from tests.helpers import NetBuilder, small_net, streaming_net
+from tests.helpers import NetBuilder, samples_of, small_net, streaming_net
 
 HERE = Path(__file__).parent
 BUDGETS = Budgets.parse(backend="c")
@@ -257,7 +257,7 @@ def test_what_only_int8_lacks_is_refused_once_the_network_is_int8(tmp_path: Path
 def write_model(folder: Path, graph: Graph) -> Path:
     """Write a float network of one input as net.tflite, and return a file with data for it."""
     (folder / "net.tflite").write_bytes(write_tflite(graph))
-    np.savez(folder / "x.npz", x=np.concatenate([row[0] for row in random_samples(graph, 8)]))
+    np.savez(folder / "x.npz", x=samples_of(graph, 8))
     return folder / "x.npz"
 
 

@@ -19,7 +19,6 @@ from redsc.ir import DType
 from redsc.options import Options, Recovery
 from redsc.report.data import CascadeReport
 from redsc.runtime import EXECUTORS
-from redsc.runtime.compare import random_samples
 from redsc.runtime.evaluate.cascade import Cascade, Measured
 from redsc.runtime.evaluate.cascade_search import Step
 from redsc.runtime.ports import quantize_samples
@@ -27,7 +26,7 @@ from redsc.targets import find_target
 from tests.codegen.manager_laws import NONE, UNLIMITED, Budget, Governor, budgets, cascade_run, needs, select
 from tests.codegen.test_c_files import WARNINGS, compiler, firmware
 from tests.conftest import Golden
-from tests.helpers import latency_table, small_net
+from tests.helpers import latency_table, samples_of, small_net
 
 SAMPLES = 1200
 DRIVER = Path(__file__).with_name("manager.c")
@@ -44,7 +43,7 @@ def artefact(tmp_path_factory: pytest.TempPathFactory) -> Artefact:
     folder = tmp_path_factory.mktemp("model")
     graph = small_net(DType.FLOAT32)
     (folder / "net.tflite").write_bytes(write_tflite(graph))
-    np.savez(folder / "x.npz", x=4 * np.concatenate([row[0] for row in random_samples(graph, SAMPLES)]))
+    np.savez(folder / "x.npz", x=4 * samples_of(graph, SAMPLES))
     options = Options(
         data=folder / "x.npz",
         width_multiple=2,

@@ -16,7 +16,8 @@ from redsc.ir import DType, Graph, GraphBuilder, Value, state_reads
 from redsc.passes.slice.slice import slice_channels
 from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime import installed, isolated
-from tests.helpers import NetBuilder, OldNet, small_net
+from tests.helpers import NetBuilder, small_net
+from tests.old_net import OldNet
 
 NAMES = ["100", "50"]
 needs_tflm = pytest.mark.skipif(not installed("tflm"), reason="tflite_micro is not installed")

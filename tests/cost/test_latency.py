@@ -16,7 +16,8 @@ from redsc.options import Options
 from redsc.passes.select.make_problem import latency_bound
 from redsc.targets import WORK_KINDS, find_target
 from tests.conftest import Zoo
-from tests.helpers import MLPERF, NetBuilder, latency_table
+from tests.helpers import NetBuilder, latency_table
+from tests.zoo_models import MLPERF
 
 TABLE = latency_table()
 NETWORKS = ("pretrainedResnet_quant", "kws_ref_model", "vww_96_int8", "ad01_int8")

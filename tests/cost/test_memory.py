@@ -14,8 +14,9 @@ from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import difference, random_samples
 from tests.conftest import Zoo
-from tests.helpers import MLPERF, NetBuilder, small_net
+from tests.helpers import NetBuilder, small_net
 from tests.strategies import graphs
+from tests.zoo_models import MLPERF
 
 
 @given(graphs(), st.sampled_from(TFLM_KERNELS))

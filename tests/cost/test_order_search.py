@@ -23,7 +23,7 @@ from redsc.cost.order import (
 from redsc.formats import load_model
 from tests.conftest import Zoo
 from tests.cost.memory_graphs import FOLDER, PEAKS, load_problem
-from tests.helpers import MLPERF
+from tests.zoo_models import MLPERF
 
 MLPERF_TINY = (
     *("ad01_fp32", "ad01_int8", "kws_ref_model", "kws_ref_model_float32", "pretrainedResnet"),

@@ -19,8 +19,9 @@ from redsc.ir.signatures import Signature
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import difference, random_samples
 from tests.conftest import Zoo
-from tests.helpers import GENCPRUNEX, MLPERF, NetBuilder, residual_net, small_net
+from tests.helpers import NetBuilder, residual_net, small_net
 from tests.op_samples import sample_graph, sample_inputs, signature_cases
+from tests.zoo_models import GENCPRUNEX, MLPERF
 
 needs_tflm = pytest.mark.skipif(not installed("tflm"), reason="tflite_micro is not installed")
 Event = tuple[str, int]

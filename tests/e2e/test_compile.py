@@ -28,7 +28,7 @@ from redsc.runtime import EXECUTORS, run_isolated
 from redsc.runtime.compare import difference, random_samples
 from tests.conftest import ROOT, Zoo
 from tests.e2e.inputs import REAL_INPUTS
-from tests.helpers import MLPERF, REDS
+from tests.zoo_models import MLPERF, REDS
 
 tflite_micro = pytest.importorskip("tflite_micro", reason="needs the tflite-micro wheel: pip install redsc[tflm]")
 

@@ -24,7 +24,7 @@ from tests.e2e.test_zoo import MODELS, SHAPES, needs_zoo
 from tests.firmware.build import WARNINGS, XTENSA
 from tests.firmware.engine.harness import Machine
 from tests.formats.onnx.models import ints, make_node, onnx_model
-from tests.helpers import FRONT_END, MLPERF
+from tests.zoo_models import FRONT_END, MLPERF
 
 pytest.importorskip("tflite_micro", reason="needs the tflite-micro wheel: pip install redsc[tflm]")
 

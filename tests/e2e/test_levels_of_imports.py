@@ -12,7 +12,7 @@ from redsc.ir import DType
 from redsc.options import Options, Quantization
 from redsc.passes.spaces.groups import find_channel_groups
 from tests.conftest import Zoo
-from tests.helpers import GENCPRUNEX, MLPERF, REDS, TFLM, VISION
+from tests.zoo_models import GENCPRUNEX, MLPERF, REDS, TFLM, VISION
 
 pytest.importorskip("tflite_micro", reason="needs the tflite-micro wheel: pip install redsc[tflm]")
 

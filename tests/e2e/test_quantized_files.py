@@ -20,7 +20,7 @@ from redsc.options import Options, Recovery
 from redsc.passes.slice.strided import as_stock, has_strided
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import random_samples
-from tests.helpers import OldNet
+from tests.old_net import OldNet
 
 LEVELS = ("100", "60")
 

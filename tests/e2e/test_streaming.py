@@ -17,7 +17,8 @@ from redsc.options import Options, Quantization, Tuning
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import difference, random_samples
 from tests.conftest import Zoo
-from tests.helpers import STREAMING, streaming_net
+from tests.helpers import streaming_net
+from tests.zoo_models import STREAMING
 
 LEVELS = ("100", "75", "50")
 BIT_EXACT = "equal bit for bit"

@@ -29,7 +29,7 @@ from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import difference, random_samples
 from redsc.runtime.ports import from_integers, quantize_samples
 from tests.conftest import ROOT, Golden, Zoo
-from tests.helpers import MLPERF, REDS, VISION
+from tests.zoo_models import MLPERF, REDS, VISION
 
 FOLDER = Path(os.environ.get("REDSC_ZOO", ROOT.parent / "shared" / "zoo"))
 MODELS = sorted(

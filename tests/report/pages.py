@@ -14,8 +14,7 @@ from redsc.formats import write_tflite
 from redsc.ir import DType
 from redsc.options import Options, Recovery
 from redsc.report.data import Report
-from redsc.runtime.compare import random_samples
-from tests.helpers import small_net
+from tests.helpers import samples_of, small_net
 
 __all__ = ["HOSTILE", "Page", "full_report", "hostile_report", "parse"]
 
@@ -28,7 +27,7 @@ def full_report(folder: Path) -> Report:
     """Return the report of a float network that became int8, with levels, data, a target and the SQNR of layers."""
     graph = small_net(DType.FLOAT32)
     (folder / "net.tflite").write_bytes(write_tflite(graph))
-    np.savez(folder / "data.npz", x=np.concatenate([row[0] for row in random_samples(graph, 30)]))
+    np.savez(folder / "data.npz", x=samples_of(graph, 30))
     data = folder / "data.npz"
     budgets = Budgets.parse(ram="100KB", target="nucleo-l4r5zi/x-cube-ai")
     options = Options(budgets, levels=("100", "75", "50"), data=data, evaluation=data, recovery=Recovery.PRIVATE)

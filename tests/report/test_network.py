@@ -17,7 +17,8 @@ from redsc.passes.base import Log
 from redsc.passes.quantize.fuse_lookups import FuseLookups
 from redsc.report.network import BufferReport, buffer_reports, node_reports
 from tests.conftest import Zoo
-from tests.helpers import MLPERF, latency_table, residual_net, small_net
+from tests.helpers import latency_table, residual_net, small_net
+from tests.zoo_models import MLPERF
 
 
 def _buffers(graph: Graph, kernels: Kernels) -> tuple[tuple[BufferReport, ...], int]:

@@ -11,9 +11,8 @@ from redsc.compile import Artefact, compile_model
 from redsc.formats import write_tflite
 from redsc.options import Options, Recovery
 from redsc.report.terminal import print_report
-from redsc.runtime.compare import random_samples
 from redsc.runtime.evaluate.quality import wilson_interval
-from tests.helpers import small_net
+from tests.helpers import samples_of, small_net
 
 
 @pytest.fixture
@@ -106,7 +105,7 @@ def test_figures_agree_with_the_files(artefact: Artefact) -> None:
 def test_measured_levels_say_how_sure_that_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     graph = small_net()
     (tmp_path / "net.tflite").write_bytes(write_tflite(graph))
-    np.savez(tmp_path / "data.npz", x=np.concatenate([row[0] for row in random_samples(graph, 30)]))
+    np.savez(tmp_path / "data.npz", x=samples_of(graph, 30))
     data = tmp_path / "data.npz"
     options = Options(levels=("100", "50"), data=data, evaluation=data, recovery=Recovery.PRIVATE)
     made = compile_model(tmp_path / "net.tflite", options)
@@ -182,7 +181,7 @@ def test_a_target_of_whose_time_nothing_is_known_says_so(
 def test_an_int8_file_with_samples_has_no_sqnr_of_its_layers(tmp_path: Path) -> None:
     graph = small_net()
     (tmp_path / "net.tflite").write_bytes(write_tflite(graph))
-    np.savez(tmp_path / "x.npz", x=np.concatenate([row[0] for row in random_samples(graph, 30)]))
+    np.savez(tmp_path / "x.npz", x=samples_of(graph, 30))
     options = Options(levels=("100", "50"), data=tmp_path / "x.npz", traces_layers=True)
     artefact = compile_model(tmp_path / "net.tflite", options)
     assert artefact.layer_sqnr() == []

@@ -18,7 +18,7 @@ from redsc.runtime.compare import random_samples
 from redsc.runtime.data.dataset import DataSet, load_data
 from redsc.runtime.evaluate.quality import measure_levels, wilson_interval
 from redsc.runtime.ports import dequantize_rows
-from tests.helpers import NetBuilder, small_net
+from tests.helpers import NetBuilder, samples_of, small_net
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def classes(graph: Graph, samples: list[list[Array]]) -> Array:
 
 
 def images(model: Model, count: int = 6) -> np.ndarray[tuple[int, ...], np.dtype[np.int8]]:
-    return np.concatenate([row[0] for row in random_samples(model.graph, count)])
+    return samples_of(model.graph, count)
 
 
 def nats(wanted: Array, found: Array) -> float:

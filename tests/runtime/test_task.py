@@ -6,7 +6,8 @@ from redsc.formats import load_model
 from redsc.ir import DType, Graph, parse_graph
 from redsc.runtime.evaluate.task import Task, find_task, output_op
 from tests.conftest import Zoo
-from tests.helpers import MLPERF, TFLM, NetBuilder
+from tests.helpers import NetBuilder
+from tests.zoo_models import MLPERF, TFLM
 
 SOFTMAX = """graph @g {
   input %x: f32[1,4,5]

@@ -17,9 +17,10 @@ from redsc.ir.signatures import Signature
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference, random_samples
 from tests.conftest import Golden, Zoo
-from tests.helpers import GENCPRUNEX, MLPERF, TFLM, VISION, NetBuilder, residual_net, small_net
+from tests.helpers import NetBuilder, residual_net, small_net
 from tests.op_samples import sample_graph, sample_inputs, signature_cases
 from tests.strategies import graphs
+from tests.zoo_models import GENCPRUNEX, MLPERF, TFLM, VISION
 
 torch = pytest.importorskip("torch", reason="needs PyTorch: pip install redsc[tune]")
 

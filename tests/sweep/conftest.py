@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from redsc.formats import write_tflite
-from redsc.runtime.compare import random_samples
-from tests.helpers import residual_net, small_net
+from tests.helpers import residual_net, samples_of, small_net
 
 
 @pytest.fixture
@@ -19,5 +18,5 @@ def models(tmp_path: Path) -> list[Path]:
     nets = {"small": small_net(), "residual": residual_net()}
     for name, graph in nets.items():
         (tmp_path / f"{name}.tflite").write_bytes(write_tflite(graph))
-        np.savez(tmp_path / "data" / f"{name}.npz", x=np.concatenate([row[0] for row in random_samples(graph, 24)]))
+        np.savez(tmp_path / "data" / f"{name}.npz", x=samples_of(graph, 24))
     return [tmp_path / f"{name}.tflite" for name in nets]

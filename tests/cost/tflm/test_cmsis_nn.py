@@ -39,7 +39,7 @@ from redsc.ir import (
 from tests.conftest import Zoo
 from tests.cost.tflm.kernel_graphs import GRAPHS, linear, source
 from tests.cost.tflm.test_tail import copied
-from tests.helpers import MLPERF
+from tests.zoo_models import MLPERF
 
 I8, F32 = DType.INT8, DType.FLOAT32
 DSP, PLAIN_C = ARM_32_CMSIS_NN, Abi(4, 1, kernels=KernelLibrary.CMSIS_NN_C)

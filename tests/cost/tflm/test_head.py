@@ -15,8 +15,9 @@ from redsc.ir import DType, Graph, GraphBuilder
 from redsc.runtime import installed
 from redsc.runtime.tflm import measure_arena
 from tests.conftest import Zoo
-from tests.helpers import IN_TABLE, residual_net, small_net
+from tests.helpers import residual_net, small_net
 from tests.strategies import buffers, graphs
+from tests.zoo_models import IN_TABLE
 
 needs_tflm = pytest.mark.skipif(not installed("tflm"), reason="tflite_micro is not installed")
 

@@ -33,7 +33,7 @@ from redsc.ir import (
 )
 from tests.conftest import Zoo
 from tests.cost.tflm.kernel_graphs import GRAPHS
-from tests.helpers import MLPERF, TFLM
+from tests.zoo_models import MLPERF, TFLM
 
 # What these keep comes after their last temporary. TFLM does not check the one against the other: with less than we
 # ask for it loads with both on the same bytes, or crashes.

@@ -14,8 +14,9 @@ from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import random_samples
 from tests.conftest import Zoo
 from tests.firmware.engine.harness import HOST_SANITIZED, M4, Machine, run_engine
-from tests.helpers import RECURRENT, NetBuilder
+from tests.helpers import NetBuilder
 from tests.recurrent import lstm, recurrent_net, svdf
+from tests.zoo_models import RECURRENT
 
 pytest.importorskip("tflite_micro", reason="the oracle is TFLM's interpreter")
 STEPS = 20

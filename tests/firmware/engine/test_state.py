@@ -31,7 +31,8 @@ from tests.conftest import Zoo
 from tests.firmware.build import FIRMWARE, build, run
 from tests.firmware.engine.harness import HOST_SANITIZED, M4, Machine, places_apart, run_engine
 from tests.firmware.engine.merging import expected, samples_of
-from tests.helpers import STREAMING, streaming_net
+from tests.helpers import streaming_net
+from tests.zoo_models import STREAMING
 
 pytest.importorskip("tflite_micro", reason="the oracle is TFLM's interpreter")
 STEPS = 20

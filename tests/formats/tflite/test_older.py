@@ -25,7 +25,8 @@ from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import difference, random_samples
 from redsc.runtime.ports import from_integers
 from tests.conftest import Zoo
-from tests.helpers import OldNet, small_net
+from tests.helpers import small_net
+from tests.old_net import OldNet
 from tests.png import read_png, shrunk
 
 LITERT = EXECUTORS["litert"]

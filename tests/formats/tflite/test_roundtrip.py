@@ -10,8 +10,9 @@ from redsc.ir import OPS, DType, Graph, Quant, TensorType, print_graph
 from redsc.runtime import EXECUTORS, installed, run_isolated
 from redsc.runtime.compare import difference, random_samples
 from tests.conftest import Zoo
-from tests.helpers import IN_TABLE, OUT_OF_TABLE, ROUNDED_OTHERWISE, NetBuilder, residual_net, small_net
+from tests.helpers import NetBuilder, residual_net, small_net
 from tests.strategies import graphs
+from tests.zoo_models import IN_TABLE, OUT_OF_TABLE, ROUNDED_OTHERWISE
 
 BUILTINS = {number: name for name, number in vars(tflite.BuiltinOperator).items() if isinstance(number, int)}
 

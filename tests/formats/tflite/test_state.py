@@ -15,7 +15,8 @@ from redsc.runtime import EXECUTORS, installed, run_isolated
 from redsc.runtime.compare import difference, random_samples
 from tests.conftest import Zoo
 from tests.formats.tflite.state_files import F32, START, Make, assign, double, file_of, handle, plain, read, start
-from tests.helpers import STREAMING, streaming_net
+from tests.helpers import streaming_net
+from tests.zoo_models import STREAMING
 
 STEPS = 20
 

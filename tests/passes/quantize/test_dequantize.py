@@ -20,18 +20,10 @@ from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import difference, random_samples, signal_to_noise_db
 from redsc.runtime.ports import dequantize_rows
 from tests.conftest import Zoo
-from tests.helpers import (
-    FRONT_END,
-    GENCPRUNEX,
-    IN_TABLE,
-    MLPERF,
-    RECURRENT,
-    ROUNDED_OTHERWISE,
-    NetBuilder,
-    small_net,
-)
+from tests.helpers import NetBuilder, small_net
 from tests.op_samples import pure_cases, sample_graph, sample_inputs
 from tests.strategies import graphs
+from tests.zoo_models import FRONT_END, GENCPRUNEX, IN_TABLE, MLPERF, RECURRENT, ROUNDED_OTHERWISE
 
 KEEPS_STATE = (*RECURRENT, FRONT_END)
 INT8_MODELS = (

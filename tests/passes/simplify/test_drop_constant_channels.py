@@ -13,8 +13,9 @@ from redsc.passes.simplify.drop_constant_channels import DropConstantChannels
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import difference
 from tests.conftest import Zoo
-from tests.helpers import GENCPRUNEX, MLPERF, NetBuilder
+from tests.helpers import NetBuilder
 from tests.passes.simplify.test_intervals import extreme_samples, planted, set_channel
+from tests.zoo_models import GENCPRUNEX, MLPERF
 
 RUNTIMES = ("litert", "tflm")
 BEFORE = """graph @g {

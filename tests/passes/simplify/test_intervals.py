@@ -15,8 +15,9 @@ from redsc.passes.simplify.intervals import find_intervals
 from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import random_samples
 from tests.conftest import Zoo
-from tests.helpers import GENCPRUNEX, MLPERF, NetBuilder
+from tests.helpers import NetBuilder
 from tests.strategies import graphs
+from tests.zoo_models import GENCPRUNEX, MLPERF
 
 ANYTHING = (-128, 127)
 DENSE = """graph @g {

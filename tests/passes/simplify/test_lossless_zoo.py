@@ -19,7 +19,7 @@ from redsc.passes.simplify.fold_padding import FoldPadding
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import difference, random_samples
 from tests.conftest import Zoo
-from tests.helpers import GENCPRUNEX, MLPERF, REDS
+from tests.zoo_models import GENCPRUNEX, MLPERF, REDS
 
 PASSES: tuple[Pass, ...] = (
     DropDeadNodes(),

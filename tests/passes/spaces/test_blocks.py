@@ -14,7 +14,7 @@ from redsc.passes.spaces.blocks import SkipBlock, find_blocks, outermost_blocks,
 from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference
 from tests.conftest import Zoo
-from tests.helpers import MLPERF, NetBuilder
+from tests.helpers import NetBuilder
 from tests.passes.skipping import (
     FLOAT,
     GENERAL,
@@ -29,6 +29,7 @@ from tests.passes.skipping import (
     skip,
     stem,
 )
+from tests.zoo_models import MLPERF
 
 NASNET = "models/keras-applications/nasnet_a_n1_32px"
 
