@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--environments", type=Path, default=ROOT / "build" / "environments", metavar="FOLDER")
     parser.add_argument("--minimalloc", type=Path, metavar="PROGRAM", help="the compiled minimalloc")
     parser.add_argument("--tflite-tools", type=Path, metavar="FOLDER", help="the sources of eliberis/tflite-tools")
-    parser.add_argument("--limit", type=float, default=120.0, help="seconds of clock for one tool and input")
+    parser.add_argument("--limit", type=int, default=120, help="seconds of a core for one tool and input")
     parser.add_argument("--quick", action="store_true", help="few inputs")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(COMPARISONS))
     given = parser.parse_args()

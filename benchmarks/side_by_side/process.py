@@ -15,6 +15,7 @@ __all__ = ["ROOT", "Failed", "Taken", "redsc", "run", "task"]
 
 ROOT = Path(__file__).resolve().parents[2]
 _LAUNCH = Path(__file__).with_name("launch.py")
+_PATIENCE = 30  # seconds of clock for one of a core: the machine has other work
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +30,15 @@ class Failed(Exception):
     """A tool that did not do it: why, in a few words."""
 
 
-def run(command: Sequence[str | Path], folder: Path, limit: float) -> Taken:
+def run(command: Sequence[str | Path], folder: Path, limit: int) -> Taken:
     """Return what a command took, run in a folder.
 
     Raises:
-        Failed: it exits with an error, or is not done after `limit` seconds of clock.
+        Failed: it exits with an error, or is not done after `limit` seconds of a core.
     """
     with tempfile.TemporaryDirectory() as name:
         figures, log = Path(name) / "figures", Path(name) / "log"
-        words = [sys.executable, "-S", str(_LAUNCH), str(figures), *map(str, command)]
+        words = [sys.executable, "-S", str(_LAUNCH), str(figures), str(limit), *map(str, command)]
         with log.open("wb") as said:
             process = subprocess.Popen(
                 words,
@@ -49,12 +50,14 @@ def run(command: Sequence[str | Path], folder: Path, limit: float) -> Taken:
                 start_new_session=True,
             )
             try:
-                process.wait(limit)
+                process.wait(_PATIENCE * limit)
             except subprocess.TimeoutExpired as late:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-                raise Failed(f"not done after {limit:.0f} s") from late
+                raise Failed(f"sleeps, after {_PATIENCE * limit} s of clock") from late
         seconds, kibibytes, status = figures.read_text().split()
+        if int(status) == -signal.SIGXCPU:
+            raise Failed(f"not done after {limit} s")
         if status != "0":
             lines = log.read_text(errors="replace").strip().splitlines() or ["no word"]
             raise Failed(f"fails: {lines[-1][:60]}")

@@ -12,12 +12,12 @@ __all__ = ["Setting"]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Folders and tools; a tool gets `limit` seconds of clock for one input, `is_quick` leaves most inputs out."""
+    """Folders and tools; a tool gets `limit` seconds of a core for one input, `is_quick` leaves most inputs out."""
 
     zoo: Path
     environments: Path
     scratch: Path
-    limit: float
+    limit: int
     is_quick: bool
     minimalloc: Path | None
     tflite_tools: Path | None
