@@ -1,4 +1,6 @@
-"""Run a program and write what it took: seconds, KiB and the exit status. `python -S launch.py FILE LIMIT PROGRAM ...`.
+"""Run a program and write what it took: seconds, KiB and the exit status.
+
+    python -S launch.py FILE LIMIT PROGRAM ...
 
 A process of its own, and a small one: the most memory of a process is at least that of the one that starts it. The
 limit is in seconds of a core, so that other work on the machine changes nothing.
