@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="instances, like A; all where none is named")
     given = parser.parse_args()
     print(f"{'instance':<26} {'n':>4} {'bound':>9} {'TFLM':>9} {'first fit':>9} {'plan':>9} {'seconds':>7}")
-    folder = ZOO.parent / "memory"
+    folder = ZOO / "memory"
     for path in (*sorted(folder.glob("packing/*.csv")), *sorted(folder.glob("minimalloc/?.*.csv"))):
         if not given.names or path.stem.split(".")[0] in given.names:
             capacity = CAPACITY if path.parent.name == "minimalloc" else 0

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from models import ZOO
+from models import DATASETS
 from torch import Tensor, nn
 
-DATA = ZOO.parent / "datasets" / "fashion_mnist"
+DATA = DATASETS / "fashion_mnist"
 CHANNELS, HEADS, HIDDEN, BLOCKS, PATCH = 32, 4, 64, 2, 4
 BATCH, SEEN = 100, 512
 

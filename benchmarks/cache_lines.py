@@ -21,7 +21,7 @@ from pathlib import Path
 
 from firmware.machine import instructions_of, link, run
 from firmware.templates import fill
-from models import LEVELS, MODELS
+from models import LEVELS, MODELS, TINY_NAMES
 
 from redsc.budgets import Budgets
 from redsc.choices import FlashCache, Kernels
@@ -41,7 +41,6 @@ from redsc.progress import silent
 from tests.firmware.build import FIRMWARE
 
 ANY_RAM = 1 << 30
-NETWORKS = ("kws_ref_model", "vww_96_int8", "pretrainedResnet_quant", "ad01_int8")
 # Instructions per pixel of a 3x3 layer when its lines are the taps, not the rows of the kernel: counted like the
 # others on a Cortex-M4. Two calls and six lines more; p pieces make 3 p calls and 9 p lines of one call and three.
 PER_PIXEL = 213
@@ -167,7 +166,9 @@ def main() -> None:
     parser.add_argument("--nested", action="store_true", help="compare with the nested layout")
     nested = parser.parse_args().nested
     options = Options(budgets=Budgets(kernels=Kernels.ENGINE), levels=parse_levels(LEVELS))
-    choices = {path.stem: plan_levels(path, options) for path in MODELS if path.stem in NETWORKS and path.is_file()}
+    choices = {
+        path.stem: plan_levels(path, options) for path in MODELS if path.stem in TINY_NAMES and path.is_file()
+    }
     for kind in CACHES:
         header, rows_for = (NESTED, nested_rows) if nested else (BLOCKS, rows_of)
         print(f"\n{kind}\n\n| {' | '.join(header)} |\n|{'---|' * len(header)}")

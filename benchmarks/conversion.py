@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import os
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from models import DATASETS, LEVELS, NETWORKS, ZOO
 
 from redsc.compile import compile_model, read_model
 from redsc.formats import Model, write_tflite
@@ -31,8 +31,6 @@ from redsc.runtime import EXECUTORS
 from redsc.runtime.litert import trace
 from redsc.runtime.ports import quantize_samples, to_real
 
-ROOT = Path(__file__).resolve().parents[1]
-ZOO = Path(os.environ.get("REDSC_ZOO", ROOT.parent / "shared" / "zoo"))
 NETS = ("dscnn", "resnet8", "mbv2", "conv1d", "det", "flatcnn", "miscacts", "silu_se", "ae")
 BAR_SECONDS = 0.5
 SAMPLES = 64
@@ -75,10 +73,10 @@ def conversion() -> None:
 
 def _fashion() -> tuple[Array, Array, Array]:
     def unpack(name: str, skip: int) -> Array:
-        data = gzip.decompress((ZOO / "datasets" / "fashion_mnist" / name).read_bytes())
+        data = gzip.decompress((DATASETS / "fashion_mnist" / name).read_bytes())
         return np.frombuffer(data, np.uint8, -1, skip)
 
-    train = np.load(ZOO / "datasets/fashion_mnist/train_first10000.npz")["x"][:200]
+    train = np.load(DATASETS / "fashion_mnist/train_first10000.npz")["x"][:200]
     images = unpack("t10k-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28)
     return (
         (images / np.float32(255)).astype(np.float32),
@@ -88,7 +86,7 @@ def _fashion() -> tuple[Array, Array, Array]:
 
 
 def _keywords() -> tuple[Array, Array, Array]:
-    archive = np.load(ZOO / "datasets/kws01/kws01_dev600.npz")
+    archive = np.load(DATASETS / "kws01/kws01_dev600.npz")
     return archive["x"], archive["y"], archive["x"][::6]
 
 
@@ -119,7 +117,7 @@ def accuracy() -> None:
     """Print a row per model of the table."""
     print(f"\n{'model':<40} {'samples':>7} {'README %':>8} {'imported %':>10} {'int8 here %':>11}")
     for name, (load, published) in TABLE.items():
-        model = read_model(ZOO / "models" / name)
+        model = read_model(NETWORKS / name)
         x, labels, calibrate = load()
         samples = in_graph(model, x)
         found, here = percent(model.graph, samples, labels), ""
@@ -133,14 +131,14 @@ def levels() -> None:
     """Print the seconds that four levels of a large network take, float and int8."""
     print(f"\n{'model':<30} {'float or as it is s':>19} {'with 16 samples s':>17}")
     for name in LARGE:
-        path, times = ZOO / "models" / name, []
+        path, times = NETWORKS / name, []
         (port,) = read_model(path).inputs
         with tempfile.TemporaryDirectory() as folder:
             data = Path(folder) / "data.npz"
             np.savez(data, x=np.random.default_rng(0).standard_normal((16, *port.source_shape), np.float32))
             for given in (None, data):
                 started = time.perf_counter()
-                compile_model(path, Options(levels=parse_levels("25,50,75,100"), data=given))
+                compile_model(path, Options(levels=parse_levels(LEVELS), data=given))
                 times.append(time.perf_counter() - started)
         print(f"{path.stem:<30} {times[0]:>19.1f} {times[1]:>17.1f}")
 

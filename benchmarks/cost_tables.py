@@ -10,16 +10,15 @@ in results.txt of the performance and energy runs). Modelled: the cycles of leve
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from firmware.layers import LAYERS, Layer
+from models import LEVELS, ROOT, TINY
 
 from redsc.budgets import Budgets
 from redsc.compile import plan_levels, read_model
@@ -29,10 +28,8 @@ from redsc.ir import Array, Graph
 from redsc.option_texts import parse_levels
 from redsc.options import Options
 
-ROOT = Path(__file__).resolve().parents[1]
 TABLES = ROOT / "redsc" / "targets" / "tables"
 RESULTS = ROOT / "docs" / "results.md"
-ZOO = Path(os.environ.get("REDSC_ZOO", ROOT.parent / "shared" / "zoo")) / "models" / "mlcommons+tiny"
 NETWORKS = ("pretrainedResnet_quant", "kws_ref_model", "vww_96_int8", "ad01_int8")
 CONV, DEPTHWISE, DENSE = "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"
 Column = tuple[str, str]  # an op and a kind of work
@@ -169,7 +166,7 @@ def published() -> Iterator[tuple[str, str]]:
 
 @cache
 def _network(name: str, drops: bool) -> Graph:
-    path = ZOO / f"{name}.tflite"
+    path = TINY / f"{name}.tflite"
     return read_model(path).graph if drops else load_model(path).graph
 
 
@@ -180,10 +177,8 @@ def modelled() -> Iterator[tuple[str, str]]:
         names, graphs, cycles = [], [], []
         rows = {(network, level): int(row[at].replace(",", "")) for network, level, row in _level_rows(page)}
         for network in NETWORKS:
-            options = Options(
-                Budgets.parse(backend="c", prefer=prefer), parse_levels("25,50,75,100"), uses_cache=False
-            )
-            levels = plan_levels(ZOO / f"{network}.tflite", options).levels
+            options = Options(Budgets.parse(backend="c", prefer=prefer), parse_levels(LEVELS), uses_cache=False)
+            levels = plan_levels(TINY / f"{network}.tflite", options).levels
             for level, graph in zip(levels.names, levels.graphs, strict=True):
                 names.append(f"{network} {level}")
                 graphs.append(graph)

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from models import LEVELS, ZOO
+from models import LEVELS, TINY, TINY_NAMES
 
 from redsc.budgets import Budgets
 from redsc.cost.macs import graph_macs
@@ -23,21 +23,20 @@ from tests.e2e.engine import write_engine
 from tests.firmware.build import RISC_V, build, run
 
 DRIVER = Path(__file__).with_suffix(".c")
-NETWORKS = ("kws_ref_model", "vww_96_int8", "pretrainedResnet_quant", "ad01_int8")
 OPTIONS = Options(levels=parse_levels(LEVELS), budgets=Budgets.parse(backend="c"))
 
 
 def main(flags: tuple[str, ...]) -> None:
     """Print a row for each level of each network."""
     print("| network | level | MACs | instructions | per MAC |\n|---|---|---|---|---|")
-    for name in NETWORKS:
+    for name in TINY_NAMES:
         for row in rows(name, flags):
             print(row, flush=True)
 
 
 def rows(name: str, flags: tuple[str, ...]) -> Iterator[str]:
     """Yield a row for each level of a network."""
-    engine = write_engine(ZOO / "mlcommons+tiny" / f"{name}.tflite", OPTIONS)
+    engine = write_engine(TINY / f"{name}.tflite", OPTIONS)
     found = counts(engine.files, flags)
     for (level, graph), instructions in zip(engine.levels.items(), found, strict=True):
         macs = graph_macs(graph)

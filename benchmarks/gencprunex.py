@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from level_selectors import enlarged
-from models import ZOO
+from models import DATASETS, NETWORKS
 
 from redsc.budgets import Budgets
 from redsc.compile import compare_selectors, plan_levels, read_model
@@ -29,9 +29,9 @@ from redsc.report.comparison import Side
 from redsc.runtime.data.dataset import load_data
 from redsc.runtime.evaluate.quality import Quality, measure_levels
 
-MODELS = ZOO / "GenCPruneX"
+MODELS = NETWORKS / "GenCPruneX"
 BASE, FIXED = MODELS / "base_clean.onnx", MODELS / "fixed0.5_shipped_clean.onnx"
-IMAGES = ZOO.parent / "datasets" / "cifar10" / "cifar10_train_lossless_2000.npz"
+IMAGES = DATASETS / "cifar10" / "cifar10_train_lossless_2000.npz"
 FEW = 512
 LIMITS = Budgets.parse(ram="75KB", flash="100KB", macs="1.5M")
 SELECTORS = ("joint", "genetic", "netadapt", "uniform")

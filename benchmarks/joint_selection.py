@@ -24,7 +24,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from models import ZOO
+from models import NETWORKS, TINY
 
 from redsc.budgets import Budgets
 from redsc.compile import read_model
@@ -46,12 +46,14 @@ from redsc.passes.select.sums.terms import Term, evaluate
 from tests.helpers import NetBuilder
 
 NAMES = ("100", "75", "50", "25")
-FASHION = ZOO / "FraCorti+REDS-vision" / "reds_fashion_mnist_dscnn_s_b1.onnx"
+FASHION = NETWORKS / "FraCorti+REDS-vision" / "reds_fashion_mnist_dscnn_s_b1.onnx"
 FILES = {
-    "DS-CNN-S": ZOO / "mlcommons+tiny" / "kws_ref_model.tflite",
-    "ResNet-8": ZOO / "mlcommons+tiny" / "pretrainedResnet_quant.tflite",
-    "vww (constant channels dropped)": ZOO / "mlcommons+tiny" / "vww_96_int8.tflite",
-    "MobileNetV2-0.5, 128x128": ZOO / "STMicroelectronics+stm32ai-modelzoo-services" / "mobilenet_v2_128_0.5.onnx",
+    "DS-CNN-S": TINY / "kws_ref_model.tflite",
+    "ResNet-8": TINY / "pretrainedResnet_quant.tflite",
+    "vww (constant channels dropped)": TINY / "vww_96_int8.tflite",
+    "MobileNetV2-0.5, 128x128": NETWORKS
+    / "STMicroelectronics+stm32ai-modelzoo-services"
+    / "mobilenet_v2_128_0.5.onnx",
 }
 ILP_SECONDS = 60
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from models import ZOO
+from models import NETWORKS, TINY
 
 from redsc.choices import Kernels
 from redsc.compile import read_model
@@ -28,12 +28,12 @@ from redsc.runtime.compare import random_samples
 
 MODELS = (
     *(
-        ZOO / "mlcommons+tiny" / f"{name}.tflite"
+        TINY / f"{name}.tflite"
         for name in ("vww_96_int8", "pretrainedResnet_quant", "kws_ref_model", "str_ww_ref_model", "ad01_int8")
     ),
-    ZOO / "GenCPruneX" / "base_clean.int8io.tflite",
-    ZOO / "mediapipe-0.10.14" / "hand_recrop.tflite",
-    ZOO / "mit-han-lab+tinyengine" / "detection.tflite",
+    NETWORKS / "GenCPruneX" / "base_clean.int8io.tflite",
+    NETWORKS / "mediapipe-0.10.14" / "hand_recrop.tflite",
+    NETWORKS / "mit-han-lab+tinyengine" / "detection.tflite",
 )
 
 

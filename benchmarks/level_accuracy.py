@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from models import ZOO
+from models import DATASETS, NETWORKS, TINY
 
 from redsc.choices import Recovery
 from redsc.codegen.container import build_container
@@ -48,7 +48,6 @@ from redsc.runtime.litert import run
 from redsc.runtime.ports import quantize_samples
 from redsc.store import Store
 
-DATA = ZOO.parent / "datasets"
 FEW, MANY, ALL = 512, 10_000, 60_000
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 
@@ -115,7 +114,7 @@ def fashion_seen(count: int, folder: Path) -> Images:
     """Return training images of Fashion-MNIST; more than 10,000 come from the Debian package."""
     if count > MANY:
         return ubyte_images(folder, "train")
-    found = np.load(DATA / "fashion_mnist" / "train_first10000.npz")
+    found = np.load(DATASETS / "fashion_mnist" / "train_first10000.npz")
     return Images(found["x"][..., None].astype(np.float32) / 255, found["y"])
 
 
@@ -133,7 +132,7 @@ def cifar_images() -> Images:
     """Return 10,000 JPEG images of CIFAR-10, from 0 to 255, the classes in turn."""
     from PIL import Image
 
-    archive = zipfile.ZipFile(DATA / "cifar10" / "cifar10_train_10000_jpg.zip")
+    archive = zipfile.ZipFile(DATASETS / "cifar10" / "cifar10_train_10000_jpg.zip")
     names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
     folders = sorted({Path(name).parent.name for name in names})
     in_turn = sorted(names, key=lambda name: (Path(name).name, Path(name).parent.name))
@@ -142,15 +141,15 @@ def cifar_images() -> Images:
 
 
 RESNET = Subject(
-    ZOO / "mlcommons+tiny" / "pretrainedResnet.tflite",
+    TINY / "pretrainedResnet.tflite",
     lambda _count, _folder: cifar_images().some(0, 8000),
     lambda: cifar_images().some(8000, 10_000),
 )
 SUBJECTS = {
     "fashion": Subject(
-        ZOO / "FraCorti+REDS-vision" / "reds_fashion_mnist_dscnn_s_b1.onnx",
+        NETWORKS / "FraCorti+REDS-vision" / "reds_fashion_mnist_dscnn_s_b1.onnx",
         fashion_seen,
-        lambda: ubyte_images(DATA / "fashion_mnist", "t10k"),
+        lambda: ubyte_images(DATASETS / "fashion_mnist", "t10k"),
     ),
     "resnet8": RESNET,
     "resnet8-adapted": replace(RESNET, adapting_steps=150),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from models import ROOT, ZOO
+from models import DATASETS, ROOT, TINY
 
 from redsc.compile import compare_selectors
 from redsc.ir import Array
@@ -25,7 +25,6 @@ from redsc.options import Options
 from redsc.report.comparison import ComparedLevel, Side
 
 SELECTORS = ("joint", "reds-bu", "netadapt", "genetic", "uniform")
-TINY, DATA = ZOO / "mlcommons+tiny", ZOO.parent / "datasets"
 ROUNDING = 1e-5  # the solver's losses are integers
 
 
@@ -40,7 +39,7 @@ class Samples:
 
 def keywords() -> Samples:
     """Return recordings of kws01: 300 are seen."""
-    found = np.load(DATA / "kws01" / "kws01_dev600.npz")
+    found = np.load(DATASETS / "kws01" / "kws01_dev600.npz")
     x, y = found["x"][..., None], found["y"]
     order = np.random.default_rng(0).permutation(len(x))
     return Samples(x[order[:300]], x[order[300:]], y[order[300:]])
@@ -53,7 +52,7 @@ def clothes() -> Samples:
 
 
 def _cifar() -> tuple[Array, Array]:
-    found = np.load(DATA / "cifar10" / "cifar10_train_lossless_2000.npz")
+    found = np.load(DATASETS / "cifar10" / "cifar10_train_lossless_2000.npz")
     return found["x"].astype(np.float32), found["y"]
 
 

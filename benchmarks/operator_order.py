@@ -12,17 +12,17 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from models import MODELS, ZOO
+from models import MODELS, NETWORKS, ZOO
 
 from redsc.cost.order import find_order, greedy_order, order_free_bound, order_problem, peak_bytes, reuse_distance
 from redsc.formats import load_model
 from tests.cost.memory_graphs import FOLDER, PEAKS, load_problem
 
 BRANCHED = (
-    ZOO / "keras-applications" / "nasnet_a_n1_32px_int8.tflite",
-    ZOO / "mediapipe-0.10.14" / "hand_recrop.tflite",
-    ZOO / "mit-han-lab+tinyengine" / "detection.tflite",
-    ZOO / "ShiqiYu+libfacedetection.train" / "yunet_n_320_320.onnx",
+    NETWORKS / "keras-applications" / "nasnet_a_n1_32px_int8.tflite",
+    NETWORKS / "mediapipe-0.10.14" / "hand_recrop.tflite",
+    NETWORKS / "mit-han-lab+tinyengine" / "detection.tflite",
+    NETWORKS / "ShiqiYu+libfacedetection.train" / "yunet_n_320_320.onnx",
 )
 
 
@@ -32,7 +32,7 @@ def main() -> None:
         f"{'graph':<24} {'ops':>4} {'given':>9} {'greedy':>9} {'bound':>9} {'optimum':>10} {'states':>7} "
         f"{'seconds':>7} {'reuse':>5}"
     )
-    for path in (*(ZOO.parent / FOLDER / f"{name}.json" for name in PEAKS), *MODELS, *BRANCHED):
+    for path in (*(ZOO / FOLDER / f"{name}.json" for name in PEAKS), *MODELS, *BRANCHED):
         print(row(path) if path.is_file() else f"{path.stem:<24} not there: set REDSC_ZOO")
 
 

@@ -11,13 +11,13 @@ TFLM, and of all levels in the C engine. `--unroll` adds the LSTM of the exports
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from models import ZOO
 
 from redsc.budgets import Budgets
 from redsc.choices import Kernels, Recurrent
@@ -30,8 +30,6 @@ from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import signal_to_noise_db
 from redsc.runtime.ports import dequantize_rows, quantize_samples
 
-ROOT = Path(__file__).resolve().parents[1]
-ZOO = Path(os.environ.get("REDSC_ZOO", ROOT.parent / "shared" / "zoo"))
 SAMPLES, STEPS = 256, 20
 LEVELS = Options(levels=("100", "75", "50", "25"))
 
@@ -122,10 +120,16 @@ def run(case: Case) -> None:
         row(case, replace(case.options, data=data, uses_cache=False), "int8")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print a row per case, or two."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--unroll", action="store_true")
+    unrolled = [UNROLLED] if parser.parse_args().unroll else []
     print("| model | as | operators | parity | TFLM RAM | C engine RAM, all levels | levels |")
     print("|---|---|---|---|---|---|---|")
-    for case in (*CASES, *([UNROLLED] if parser.parse_args().unroll else [])):
+    for case in (*CASES, *unrolled):
         run(case)
+
+
+if __name__ == "__main__":
+    main()

@@ -25,11 +25,11 @@ from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 
 import numpy as np
-from level_selectors import SUBJECTS, TINY
+from level_selectors import SUBJECTS
+from models import LEVELS, TINY, TINY_NAMES
 
-RAM, LEVELS, SELECTORS = "24KiB..192KiB", "25,50,75,100", "joint,genetic"
-NETWORKS = ("kws_ref_model", "vww_96_int8", "pretrainedResnet_quant", "ad01_int8")
-POINTS = len(NETWORKS) * 8 * 2
+RAM, SELECTORS = "24KiB..192KiB", "joint,genetic"
+POINTS = len(TINY_NAMES) * 8 * 2
 IMAGES = 128  # to measure on
 FILES = ("sweep.json", "sweep.svg")
 
@@ -61,7 +61,7 @@ def sweep_command() -> list[str]:
 
 def networks() -> list[str]:
     """Return the networks of MLPerf Tiny."""
-    return [str(TINY / f"{name}.tflite") for name in NETWORKS]
+    return [str(TINY / f"{name}.tflite") for name in TINY_NAMES]
 
 
 def subjects(folder: Path) -> list[str]:
