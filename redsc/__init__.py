@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from redsc.report.analysis import analyze_model
     from redsc.report.data import Report
     from redsc.report.explanation import Explanation
-    from redsc.report.html import render_analysis, render_report
+    from redsc.report.html import render_analysis, render_report, render_sweep
     from redsc.report.installation import find_installation
     from redsc.report.operators import operators_page
     from redsc.report.overlay import render_overlays
@@ -72,6 +72,7 @@ __all__ = [
     "render_analysis",
     "render_overlays",
     "render_report",
+    "render_sweep",
     "run_sweep",
     "slice_level",
     "table_text",
@@ -102,7 +103,7 @@ _NAMES = {  # by the module that each is from
     "redsc.report.analysis": ("analyze_model",),
     "redsc.report.data": ("Report",),
     "redsc.report.explanation": ("Explanation",),
-    "redsc.report.html": ("render_analysis", "render_report"),
+    "redsc.report.html": ("render_analysis", "render_report", "render_sweep"),
     "redsc.report.installation": ("find_installation",),
     "redsc.report.operators": ("operators_page",),
     "redsc.report.overlay": ("render_overlays",),

@@ -50,6 +50,7 @@ ELSEWHERE = {  # options that are no keyword of the same name: of which function
     ("measure", "resume"): "make_bench.logs",
     ("ops", "markdown"): "operators_page",
     ("slice", "output"): "write_files",
+    ("sweep", "html"): "render_sweep",
     ("sweep", "ram"): "parse_ram",
     ("sweep", "select"): "grid",
     ("verify", "model"): "verify_container.model_path",

@@ -43,7 +43,7 @@ EVALUATION = file(
 HTML = file(
     "--html",
     "FILE",
-    "Write the report as a page for browsers: one file, with charts of memory, levels, nodes and log.",
+    "Write what was found as a page for browsers: one file, with its pictures and tables.",
 )
 OVERLAY = file(
     "--overlay", "DIR", "Write what every node costs for Model Explorer: a file of node data per metric."

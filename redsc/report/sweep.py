@@ -14,7 +14,7 @@ from redsc.report.text import print_table
 from redsc.runtime.evaluate.quality import Quality
 from redsc.version import __version__
 
-__all__ = ["SWEEP_VERSION", "Sweep", "SweptLevel", "SweptPoint", "print_sweep", "quality_text"]
+__all__ = ["SWEEP_VERSION", "Sweep", "SweptLevel", "SweptPoint", "print_sweep", "quality_text", "sweep_table"]
 
 SWEEP_VERSION = 1
 
@@ -139,16 +139,19 @@ class Sweep:
 
 
 def print_sweep(sweep: Sweep) -> None:
-    """Print a table per model: a row per level of each point, and one where nothing fits."""
+    """Print a table per model."""
     for model in sweep.models:
-        points = sweep.of(model)
-        header = ["RAM budget", "selector", "level", "front", "RAM", "flash", "MACs", "%"]
-        extra = [name for name, key in _ESTIMATES.items() if any(getattr(level, key) for level in _levels(points))]
         print(f"\n{model}; sizes in bytes\n")
-        rows = [row for point in points for row in _rows(point, extra)]
-        print_table([*header, *extra, "quality", ""], rows)
+        print_table(*sweep_table(sweep.of(model)))
     if sweep.estimates is not None:
         print(f"\nlatency and energy: {sweep.estimates}")
+
+
+def sweep_table(points: Sequence[SweptPoint]) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of a model's table: one per level of each point, and where nothing fits."""
+    header = ["RAM budget", "selector", "level", "front", "RAM", "flash", "MACs", "%"]
+    extra = [name for name, key in _ESTIMATES.items() if any(getattr(level, key) for level in _levels(points))]
+    return [*header, *extra, "quality", ""], [row for point in points for row in _rows(point, extra)]
 
 
 _ESTIMATES = {"latency us": "latency_us", "energy uJ": "energy_uj"}

@@ -7,16 +7,17 @@ from colorsys import hls_to_rgb
 from math import isfinite
 from xml.sax.saxutils import escape
 
+from redsc.errors import printable
 from redsc.report.axis import Axis
 from redsc.report.sweep import Sweep, SweptLevel, SweptPoint, quality_text
 
-__all__ = ["render_sweep"]
+__all__ = ["STYLE", "draw_sweep", "model_picture"]
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 820, 330, 80, 180, 40, 50  # of a picture, and around its plot
 _GREY = "#888888"
 _ROW = 17  # of the legend
 _SIZE = 4.5  # of a marker
-_STYLE = """
+STYLE = """
   text { font: 12px system-ui, sans-serif; fill: #24292f; }
   .title { font-weight: 600; font-size: 14px; }
   .grid { stroke: #888888; stroke-opacity: 0.25; }
@@ -36,7 +37,7 @@ _SHAPES = (  # of markers, by selector
 _RATES = ("accuracy", "agreement")  # metrics that are shown as they are; of others the loss is
 
 
-def render_sweep(sweep: Sweep) -> str:
+def draw_sweep(sweep: Sweep) -> str:
     """Return a picture that reads on light and on dark ground.
 
     A series per RAM budget and selector, colours by budget, shapes by selector. Filled markers are on the front
@@ -46,11 +47,17 @@ def render_sweep(sweep: Sweep) -> str:
     size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size}>',
-        f"<style>{_STYLE}</style>",
+        f"<style>{STYLE}</style>",
     ]
     for number, model in enumerate(sweep.models):
         lines += [f'<g transform="translate(0,{number * _HEIGHT})">', *_picture(model, sweep.of(model)), "</g>"]
     return "\n".join([*lines, "</svg>", ""])
+
+
+def model_picture(sweep: Sweep, model: str) -> str:
+    """Return the picture of one model as an element of a page, which has `STYLE`."""
+    lines = _picture(model, sweep.of(model))
+    return "\n".join([f'<svg width="{_WIDTH}" height="{_HEIGHT}" role="img">', *lines, "</svg>"])
 
 
 def _picture(model: str, points: Sequence[SweptPoint]) -> Iterator[str]:
@@ -135,13 +142,13 @@ def _line(levels: Sequence[SweptLevel], x: Axis, y: Axis, style: str) -> str:
 def _marker(x: float, y: float, shape: int, colour: str, *, is_open: bool = False, title: str = "") -> str:
     path = _SHAPES[shape % len(_SHAPES)].format(s=_SIZE)
     kind = "marker open" if is_open else "marker"
-    inner = f"<title>{escape(title)}</title>" if title else ""
+    inner = f"<title>{escape(printable(title))}</title>" if title else ""
     where = f'transform="translate({x:.1f},{y:.1f})"'
     return f'<path class="{kind}" {where} d="{path}" fill="{colour}" stroke="{colour}">{inner}</path>'
 
 
 def _text(x: float, y: float, text: str, kind: str = "", *, anchor: str = "start") -> str:
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(printable(text))}</text>'
 
 
 def _colour(number: int, count: int) -> str:

@@ -26,5 +26,13 @@ def test_a_dry_run_writes_no_page(run: Run, model: Path, tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["net.tflite"]
 
 
+def test_a_sweep_has_a_page(run: Run, model: Path) -> None:
+    code, _, _ = run("sweep", model, "--ram", "20KB", "--levels", "50,100", "--jobs", 1, "--html", "pages/s.html")
+    assert code == 0
+    page = Path("pages/s.html").read_text(encoding="utf-8")
+    assert "<h2>net.tflite</h2>" in page
+    assert "level 50, joint, 20,000 B" in page
+
+
 def _names(folder: str) -> list[str]:
     return sorted(path.name for path in Path(folder).iterdir())

@@ -11,10 +11,11 @@ from redsc.compile import read_model
 from redsc.formats import write_tflite
 from redsc.report.analysis import analyze_model
 from redsc.report.data import Report
-from redsc.report.html import render_analysis, render_report
+from redsc.report.html import render_analysis, render_report, render_sweep
 from tests.helpers import residual_net
 from tests.report.browser import CHROMIUM, Browser, open_browser
 from tests.report.pages import hostile_report
+from tests.report.test_sweep import MEASURED
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium; as root `make debian` installs it")
 
@@ -42,6 +43,7 @@ def pages(report: Report, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         "report": render_report(report),
         "hostile": render_report(hostile_report(report)),
         "analysis": render_analysis(analyze_model(read_model(folder / "residual.tflite"))),
+        "sweep": render_sweep(MEASURED),
     }
     for name, text in texts.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
@@ -55,7 +57,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.mark.parametrize(("width", "scheme"), WINDOWS)
-@pytest.mark.parametrize("name", ["report", "hostile", "analysis"])
+@pytest.mark.parametrize("name", ["report", "hostile", "analysis", "sweep"])
 def test_a_page_is_shown_without_complaint(
     name: str, width: int, scheme: str, browser: Browser, pages: dict[str, Path]
 ) -> None:

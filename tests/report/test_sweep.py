@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 
-from redsc.errors import Diagnostic
+from redsc.errors import Diagnostic, printable
+from redsc.report.html import render_sweep
 from redsc.report.sweep import Sweep, SweptLevel, SweptPoint, print_sweep
-from redsc.report.sweep_svg import render_sweep
+from redsc.report.sweep_svg import draw_sweep
 from redsc.runtime.evaluate.quality import Quality
 from redsc.version import __version__
 from tests.conftest import Golden
+from tests.report.pages import HOSTILE, parse
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -88,18 +91,18 @@ def _markers(picture: ElementTree.Element, kind: str) -> list[str]:
 
 
 def test_the_picture_shows_every_level_and_the_front() -> None:
-    picture = ElementTree.fromstring(render_sweep(MEASURED))
+    picture = ElementTree.fromstring(draw_sweep(MEASURED))
     full, opened = _markers(picture, "marker"), _markers(picture, "marker open")
     assert [text.split(":")[0] for text in full] == ["level 100, joint, 16,000 B", "level 50, genetic, 16,000 B"]
     assert [text.split(":")[0] for text in opened] == ["level 50, joint, 16,000 B"]
     texts = [text.text for text in picture.iter(f"{SVG}text")]
     assert {"kws.tflite", "accuracy", "million MACs", "4,000 B of RAM", "16,000 B of RAM"} <= set(texts)
-    assert "prefers-color-scheme: dark" in render_sweep(MEASURED)
+    assert "prefers-color-scheme: dark" in draw_sweep(MEASURED)
 
 
 def test_up_is_better_whatever_is_drawn() -> None:
     for sweep in (MEASURED, _raised_losses(_unmeasured())):
-        picture = ElementTree.fromstring(render_sweep(sweep))
+        picture = ElementTree.fromstring(draw_sweep(sweep))
         line = next(item for item in picture.iter(f"{SVG}polyline") if item.get("class") == "front")
         places = [tuple(map(float, pair.split(","))) for pair in str(line.get("points")).split()]
         assert places == sorted(places)
@@ -118,7 +121,7 @@ def _raised_losses(sweep: Sweep) -> Sweep:
 
 
 def test_names_are_text_and_a_model_that_fits_nowhere_says_so() -> None:
-    picture = ElementTree.fromstring(render_sweep(_unmeasured()))
+    picture = ElementTree.fromstring(draw_sweep(_unmeasured()))
     texts = [text.text for text in picture.iter(f"{SVG}text")]
     assert "<ad & co>" in texts
     assert "nothing fits" in texts
@@ -127,9 +130,9 @@ def test_names_are_text_and_a_model_that_fits_nowhere_says_so() -> None:
 
 def test_a_single_level_has_axes_too() -> None:
     point = replace(MEASURED.points[1], levels=MEASURED.points[1].levels[:1])
-    assert ElementTree.fromstring(render_sweep(Sweep((point,)))).tag == f"{SVG}svg"
+    assert ElementTree.fromstring(draw_sweep(Sweep((point,)))).tag == f"{SVG}svg"
     lossless = replace(point, levels=(replace(point.levels[0], quality=None, loss=0.0),))
-    assert ElementTree.fromstring(render_sweep(Sweep((lossless,)))).tag == f"{SVG}svg"
+    assert ElementTree.fromstring(draw_sweep(Sweep((lossless,)))).tag == f"{SVG}svg"
 
 
 def test_a_loss_that_is_not_finite_is_not_drawn() -> None:
@@ -139,5 +142,25 @@ def test_a_loss_that_is_not_finite_is_not_drawn() -> None:
         replace(point.levels[0], quality=Quality("sqnr_db", None, 10, None, None, 0.0, 0.0)),
         replace(point.levels[1], quality=endless),
     )
-    picture = ElementTree.fromstring(render_sweep(Sweep((replace(point, levels=levels),))))
+    picture = ElementTree.fromstring(draw_sweep(Sweep((replace(point, levels=levels),))))
     assert len(_markers(picture, "marker") + _markers(picture, "marker open")) == 1
+
+
+def test_the_page_has_a_picture_and_a_table_for_every_model() -> None:
+    sweep = _unmeasured()
+    text = render_sweep(sweep)
+    page = parse(text)
+    assert page.text_in("h2") == ["kws.tflite", "<ad & co>"]
+    assert len(page.all("table", "sortable")) == len(page.all("svg")) == len(sweep.models)
+    assert len(page.all("path", "marker")) > sum(len(point.levels) for point in sweep.points)  # and the legend's
+    assert sum("level 50, genetic, 16,000 B" in title for title in page.text_in("title")) == 1
+    assert not re.search(r"url\(|@import|https?:", text)
+    assert render_sweep(sweep) == text
+
+
+def test_a_model_on_the_page_is_text_whatever_its_name() -> None:
+    sweep = Sweep(tuple(replace(point, model=HOSTILE) for point in MEASURED.points))
+    page = parse(render_sweep(sweep))
+    assert page.text_in("h2") == [printable(HOSTILE)]
+    assert not page.all("img")
+    assert len(page.all("script")) == 1

@@ -11,6 +11,7 @@ import click
 
 from redsc.cli.flags import (
     EVALUATION,
+    HTML,
     MODEL,
     budget_flags,
     network_flags,
@@ -115,6 +116,7 @@ def compare(model: Path, select: str, json_to: str | None, **flags: Any) -> None
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Processes; default: as many as there are cores.")
 @click.option("--scheduler", metavar="ADDRESS", help="Compute on this Dask cluster (needs redsc[cluster]).")
 @json_flag("the numbers")
+@HTML
 def sweep(
     models: tuple[Path, ...],
     ram: str,
@@ -123,6 +125,7 @@ def sweep(
     jobs: int | None,
     scheduler: str | None,
     json_to: str | None,
+    html: Path | None,
     **flags: Any,
 ) -> None:
     """Choose levels of every MODEL in every RAM budget.
@@ -130,10 +133,12 @@ def sweep(
     By every selector that is named. {name} in --data and --eval stands for a model's name. Points that are finished
     are kept: the same command goes on where it was stopped.
     """
+    from redsc.cli.pages import page_file
     from redsc.cli.select_flags import parse_selectors
     from redsc.codegen.files import write_files
+    from redsc.report.html import render_sweep
     from redsc.report.sweep import print_sweep
-    from redsc.report.sweep_svg import render_sweep
+    from redsc.report.sweep_svg import draw_sweep
     from redsc.sweep import grid, parse_ram, run_sweep
 
     points = grid(parse_ram(ram), parse_selectors(select))
@@ -145,7 +150,8 @@ def sweep(
         say(f"finished points are kept in {output / 'points'}: the same command goes on from there")
         raise
     text = found.to_json()
-    write_files(output, {"sweep.json": text.encode(), "sweep.svg": render_sweep(found).encode()})
+    write_files(output, {"sweep.json": text.encode(), "sweep.svg": draw_sweep(found).encode()})
+    write_files(Path(), page_file(html, lambda: render_sweep(found)))
     if json_to:
         print(text, end="")
         return

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from redsc.report.html.page import render_analysis, render_report
+from redsc.report.html.page import render_analysis, render_report, render_sweep
 
-__all__ = ["render_analysis", "render_report"]
+__all__ = ["render_analysis", "render_report", "render_sweep"]

@@ -17,9 +17,12 @@ from redsc.report.html.elements import COLOURS, clean
 from redsc.report.html.memory import Curve, arena_map, memory_chart
 from redsc.report.html.plots import level_map, level_plots, memory_over_time, peak_text, step_names
 from redsc.report.html.tables import node_table, text_table, widths
+from redsc.report.sweep import Sweep, sweep_table
+from redsc.report.sweep_svg import STYLE, model_picture
 from redsc.report.terminal import FACT_COLUMN, fact_lines, level_table
+from redsc.version import __version__
 
-__all__ = ["render_analysis", "render_report"]
+__all__ = ["render_analysis", "render_report", "render_sweep"]
 
 
 def render_report(report: Report) -> str:
@@ -58,10 +61,19 @@ def render_analysis(analysis: Analysis) -> str:
     )
 
 
-def _render(template: str, **view: object) -> str:
+def render_sweep(sweep: Sweep) -> str:
+    """Return the page of a sweep: one file, without links to others."""
+    models = [
+        (model, Markup(model_picture(sweep, model)), text_table(*sweep_table(sweep.of(model))))
+        for model in sweep.models
+    ]
+    return _render("sweep.html.j2", STYLE, sweep=sweep, models=models, version=__version__)
+
+
+def _render(template: str, more_style: str = "", **view: object) -> str:
     script = _text("sort.js")
     policy = b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    style = Markup(_text("style.css"))
+    style = Markup(_text("style.css") + more_style)
     found = _templates().get_template(template)
     return found.render(view, style=style, script=Markup(script), script_sha256=policy)
 
