@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from redsc.ir import Activation, Array, Node, Padding, op_def
+from redsc.ir import Activation, Array, Node, Padding, Shape, op_def
 from redsc.ir.rules import Grouped, Produces
 from redsc.passes.spaces.space import ChannelGroups, kept_indices
 
@@ -19,13 +19,14 @@ __all__ = ["Layer", "Positions", "as_layer", "kept_columns", "kept_rows", "rows_
 class Layer:
     """A layer with constant weight and bias, as `y[:, o] = x @ W[o] + b[o]`.
 
-    `is_grouped`: every output channel reads one input channel, `W` is (O, taps); else it reads all, `W` is
-    (O, taps * I), the channels of a tap side by side. `is_solvable` is False for layers of which redsc only repairs
-    the bias and the scale.
+    `weight` and `bias` are names, `shape` is that of the whole weight. `is_grouped`: every output channel reads one
+    input channel, `W` is (O, taps); else it reads all, `W` is (O, taps * I), the channels of a tap side by side.
+    `is_solvable` is False for layers of which redsc only repairs the bias and the scale.
     """
 
     node: Node
     weight: str
+    shape: Shape
     bias: str
     out_axis: int
     in_axis: int | None
@@ -40,7 +41,7 @@ class Layer:
         """Return the weight as rows, one per output channel."""
         return np.moveaxis(weight, self.out_axis, 0).reshape(weight.shape[self.out_axis], -1)
 
-    def tensor(self, matrix: Array, shape: tuple[int, ...]) -> Array:
+    def tensor(self, matrix: Array, shape: Shape) -> Array:
         """Return rows as a weight of a shape."""
         moved = (shape[self.out_axis], *shape[: self.out_axis], *shape[self.out_axis + 1 :])
         return np.ascontiguousarray(np.moveaxis(matrix.reshape(moved), 0, self.out_axis), np.float32)
@@ -61,7 +62,7 @@ def as_layer(node: Node) -> Layer | None:
     is_whole = in_axis is None or node.op == "FULLY_CONNECTED" or source[-1] == weight.type.shape[in_axis]
     is_linear = node.attrs.activation is Activation.NONE
     is_solvable = node.op in _PATCHES and is_whole and is_linear and len(weight.uses) == 1
-    return Layer(node, weight.name, bias.name, rule.out_axis, in_axis, is_solvable)
+    return Layer(node, weight.name, weight.type.shape, bias.name, rule.out_axis, in_axis, is_solvable)
 
 
 def kept_rows(layer: Layer, groups: ChannelGroups, widths: Mapping[str, int]) -> Array:
@@ -72,12 +73,10 @@ def kept_rows(layer: Layer, groups: ChannelGroups, widths: Mapping[str, int]) ->
 
 def kept_columns(layer: Layer, groups: ChannelGroups, widths: Mapping[str, int]) -> Array:
     """Return the columns of the whole network's weight matrix that a level keeps."""
-    rule = op_def(layer.node.op).channels
-    shape = layer.node.operand(rule.weight).type.shape  # type: ignore[union-attr]
-    taps = int(np.prod(shape)) // shape[layer.out_axis]
+    taps = int(np.prod(layer.shape)) // layer.shape[layer.out_axis]
     if layer.in_axis is None:
         return np.arange(taps)
-    depth = shape[layer.in_axis]
+    depth = layer.shape[layer.in_axis]
     kept = _kept(groups, layer.weight, layer.in_axis, widths, depth)
     columns: Array = (np.arange(taps // depth)[:, None] * depth + kept[None, :]).reshape(-1)
     return columns
@@ -123,23 +122,22 @@ def rows_of(layer: Layer, source: Array, positions: Positions) -> Array:
 
 
 def _dense(layer: Layer, source: Array, positions: Positions) -> Array:
-    depth = layer.node.operand(1).type.shape[1]
-    return sampled(source.reshape(len(source), -1, depth), positions)
+    return sampled(source.reshape(len(source), -1, layer.shape[1]), positions)
 
 
 def _conv(layer: Layer, source: Array, positions: Positions) -> Array:
-    patches = _patches(layer.node, layer.node.operand(1).type.shape[1:3], source, positions)
+    patches = _patches(layer.node, layer.shape[1:3], source, positions)
     return patches.reshape(len(patches), -1)
 
 
 def _depthwise(layer: Layer, source: Array, positions: Positions) -> Array:
-    patches = _patches(layer.node, layer.node.operand(1).type.shape[1:3], source, positions)
+    patches = _patches(layer.node, layer.shape[1:3], source, positions)
     taps = patches.reshape(len(patches), -1, patches.shape[-1]).transpose(0, 2, 1)
     found: Array = np.repeat(taps, layer.node.attrs.depth_multiplier, axis=1)
     return found
 
 
-def _patches(node: Node, kernel: tuple[int, ...], source: Array, positions: Positions) -> Array:
+def _patches(node: Node, kernel: Shape, source: Array, positions: Positions) -> Array:
     """Return windows (samples * positions, kernel_h, kernel_w, C); SAME pads as TFLite does, `total // 2` first."""
     image = source.reshape(len(source), *source.shape[-3:])
     attrs, (_, out_h, out_w, _) = node.attrs, node.outputs[0].type.shape

@@ -15,8 +15,8 @@ from redsc.ir import Array
 __all__ = ["Moments", "best_scale", "matching_scale", "moments", "solve_grouped", "solve_shared"]
 
 _LEAST, _MOST = 0.2, 5.0  # a factor beyond these repairs noise (research: REPAIR, Jordan et al., ICLR 2023)
-_TINY = 1e-12
-_CHUNK = 8192
+_TINY = 1e-12  # instead of a division by zero
+_CHUNK = 8192  # rows whose centred copy is in memory at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +33,35 @@ class Moments:
     xy: Array
     yy: Array
 
+    @property
+    def is_grouped(self) -> bool:
+        """Whether every output reads numbers of its own."""
+        return self.xx.ndim == 3
+
     def error(self, matrix: Array) -> Array:
         """Return the mean squared error per output (O) of a weight matrix (O, K), its best bias taken."""
-        if self.xx.ndim == 3:
-            cross = np.einsum("ok,ok->o", matrix, self.xy)
-            square = np.einsum("ok,okj,oj->o", matrix, self.xx, matrix)
+        result: Array = np.maximum(self.yy - 2 * self.covariance(matrix) + self.variance(matrix), 0)
+        return result
+
+    def covariance(self, matrix: Array) -> Array:
+        """Return the covariance (O) of the outputs of a weight matrix (O, K) with what they should be."""
+        result: Array = np.einsum("ok,ok->o" if self.is_grouped else "ok,ko->o", matrix, self.xy)
+        return result
+
+    def variance(self, matrix: Array) -> Array:
+        """Return the variance (O) of the outputs of a weight matrix (O, K)."""
+        if self.is_grouped:
+            result: Array = np.einsum("ok,okj,oj->o", matrix, self.xx, matrix)
         else:
-            cross = np.einsum("ok,ko->o", matrix, self.xy)
-            square = np.einsum("ok,ok->o", matrix @ self.xx, matrix)
-        result: Array = np.maximum(self.yy - 2 * cross + square, 0)
+            result = np.einsum("ok,ok->o", matrix @ self.xx, matrix)
         return result
 
     def joined(self, other: Moments) -> Moments:
         """Return the moments of both sets of rows (Chan, Golub and LeVeque, "Updating formulae", 1979)."""
         mine, its = self.count / (self.count + other.count), other.count / (self.count + other.count)
         x, y = other.x_mean - self.x_mean, other.y_mean - self.y_mean
-        grouped = self.xx.ndim == 3
-        apart = x[:, :, None] * x[:, None, :] if grouped else np.outer(x, x)
-        across = x * y[:, None] if grouped else np.outer(x, y)
+        apart = x[:, :, None] * x[:, None, :] if self.is_grouped else np.outer(x, x)
+        across = x * y[:, None] if self.is_grouped else np.outer(x, y)
         return Moments(
             self.count + other.count,
             mine * self.x_mean + its * other.x_mean,
@@ -62,7 +73,7 @@ class Moments:
 
     def bias(self, matrix: Array) -> Array:
         """Return the bias (O) with which the mean error is zero."""
-        read = np.einsum("ok,ok->o", matrix, self.x_mean) if self.xx.ndim == 3 else matrix @ self.x_mean
+        read = np.einsum("ok,ok->o", matrix, self.x_mean) if self.is_grouped else matrix @ self.x_mean
         result: Array = self.y_mean - read
         return result
 
@@ -85,16 +96,13 @@ def moments(x: Array, y: Array) -> Moments:
 
 def matching_scale(found: Moments, matrix: Array) -> Array:
     """Return the factors (O) that give the outputs the spread they should have (REPAIR, arXiv 2211.08403)."""
-    spread = _variance(found, matrix)
-    result: Array = np.clip(np.sqrt(found.yy / (spread + _TINY)), _LEAST, _MOST)
+    result: Array = np.clip(np.sqrt(found.yy / (found.variance(matrix) + _TINY)), _LEAST, _MOST)
     return result
 
 
 def best_scale(found: Moments, matrix: Array) -> Array:
     """Return the factors (O) of least squared error: cov / var."""
-    axes = "ok,ok->o" if found.xx.ndim == 3 else "ok,ko->o"
-    factors = np.einsum(axes, matrix, found.xy) / (_variance(found, matrix) + _TINY)
-    result: Array = np.clip(factors, _LEAST, _MOST)
+    result: Array = np.clip(found.covariance(matrix) / (found.variance(matrix) + _TINY), _LEAST, _MOST)
     return result
 
 
@@ -139,12 +147,4 @@ def solve_grouped(parts: Sequence[tuple[float, Array, Array, Moments]], start: A
     eye = np.eye(start.shape[1])
     right = xy + stay[:, None] * start
     result: Array = np.linalg.solve(xx + stay[:, None, None] * eye, right[:, :, None])[:, :, 0]
-    return result
-
-
-def _variance(found: Moments, matrix: Array) -> Array:
-    if found.xx.ndim == 3:
-        result: Array = np.einsum("ok,okj,oj->o", matrix, found.xx, matrix)
-    else:
-        result = np.einsum("ok,ok->o", matrix @ found.xx, matrix)
     return result

@@ -17,15 +17,15 @@ from redsc.passes.recover.least_squares import (
     solve_shared,
 )
 
-__all__ = ["LevelView", "Repair", "repair_layer"]
+__all__ = ["KeptLayer", "Repair", "repair_layer"]
 
-_RIDGES = (1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
-_TINY = 1e-30
+_RIDGES = (1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)  # relative to the energy of what is read
+_TINY = 1e-30  # instead of a division by zero
 _PRICE = 0.1  # of a layer's variance that a private copy as large as the whole network would have to explain
 
 
 @dataclass(frozen=True, slots=True)
-class LevelView:
+class KeptLayer:
     """What one level keeps of a layer, and the moments of its input and target.
 
     `fit` and `held` are those on the two parts of the samples; the answer is solved from `final`: `fit`, or all
@@ -60,7 +60,7 @@ class Repair:
 def repair_layer(
     layer: Layer,
     start: Array,
-    views: Sequence[LevelView],
+    levels: Sequence[KeptLayer],
     *,
     is_shared: bool,
     is_scaled: bool,
@@ -77,53 +77,53 @@ def repair_layer(
     """
     private: dict[int, Array] = {}
     if private_bytes is not None:
-        for view in views:
-            if not view.is_whole and (own := _private(layer, start, view, is_scaled, private_bytes)) is not None:
-                private[view.slot] = own
-    sharing = [view for view in views if view.slot not in private]
+        for level in levels:
+            if not level.is_whole and (own := _private(layer, start, level, is_scaled, private_bytes)) is not None:
+                private[level.slot] = own
+    sharing = [level for level in levels if level.slot not in private]
     solved = _shared(layer, start, sharing) if is_shared and sharing else None
     matrix = start if solved is None else solved
     biases: dict[int, Array] = {}
     scales: dict[int, Array] = {}
-    for view in views:
-        own = private.get(view.slot, view.cut(matrix, layer.is_grouped))
-        if is_scaled and not view.is_whole and view.slot not in private:
-            factors = matching_scale(view.final, own) if solved is None else best_scale(view.final, own)
-            scales[view.slot] = factors
+    for level in levels:
+        own = private.get(level.slot, level.cut(matrix, layer.is_grouped))
+        if is_scaled and not level.is_whole and level.slot not in private:
+            factors = matching_scale(level.final, own) if solved is None else best_scale(level.final, own)
+            scales[level.slot] = factors
             own = own * factors[:, None]
-        biases[view.slot] = view.final.bias(own)
+        biases[level.slot] = level.final.bias(own)
     return Repair(solved, biases, scales, private)
 
 
-def _private(layer: Layer, start: Array, view: LevelView, is_scaled: bool, whole: int) -> Array | None:
+def _private(layer: Layer, start: Array, level: KeptLayer, is_scaled: bool, whole: int) -> Array | None:
     """Return a level's own matrix where it is worth its bytes."""
-    shared = view.cut(start, layer.is_grouped)
-    alone = replace(view, alpha=1.0, rows=np.arange(len(view.rows)), columns=np.arange(len(view.columns)))
+    shared = level.cut(start, layer.is_grouped)
+    alone = replace(level, alpha=1.0, rows=np.arange(len(level.rows)), columns=np.arange(len(level.columns)))
     ridge, own = _best(layer, shared, [alone])
-    scaled = shared * best_scale(view.fit, shared)[:, None] if is_scaled else shared
-    gain = float((view.held.error(scaled) - view.held.error(own)).sum()) / max(float(view.held.yy.sum()), _TINY)
+    scaled = shared * best_scale(level.fit, shared)[:, None] if is_scaled else shared
+    gain = float((level.held.error(scaled) - level.held.error(own)).sum()) / max(float(level.held.yy.sum()), _TINY)
     return _solve(layer, shared, [alone], ridge, is_final=True) if gain > _PRICE * own.size / whole else None
 
 
-def _shared(layer: Layer, start: Array, views: Sequence[LevelView]) -> Array | None:
+def _shared(layer: Layer, start: Array, levels: Sequence[KeptLayer]) -> Array | None:
     """Return the common matrix, or None where the one that is there does better on held-back samples."""
-    ridge, found = _best(layer, start, views)
-    if _held_error(layer, found, views) >= _held_error(layer, start, views):
+    ridge, found = _best(layer, start, levels)
+    if _held_error(layer, found, levels) >= _held_error(layer, start, levels):
         return None
-    return _solve(layer, start, views, ridge, is_final=True)
+    return _solve(layer, start, levels, ridge, is_final=True)
 
 
-def _best(layer: Layer, start: Array, views: Sequence[LevelView]) -> tuple[float, Array]:
+def _best(layer: Layer, start: Array, levels: Sequence[KeptLayer]) -> tuple[float, Array]:
     """Return the ridge whose solution does best on held-back samples, and that solution."""
-    tries = ((ridge, _solve(layer, start, views, ridge, is_final=False)) for ridge in _RIDGES)
-    return min(tries, key=lambda found: _held_error(layer, found[1], views))
+    tries = ((ridge, _solve(layer, start, levels, ridge, is_final=False)) for ridge in _RIDGES)
+    return min(tries, key=lambda found: _held_error(layer, found[1], levels))
 
 
-def _solve(layer: Layer, start: Array, views: Sequence[LevelView], ridge: float, *, is_final: bool) -> Array:
+def _solve(layer: Layer, start: Array, levels: Sequence[KeptLayer], ridge: float, *, is_final: bool) -> Array:
     solve = solve_grouped if layer.is_grouped else solve_shared
-    parts = [(view.alpha, view.rows, view.columns, view.final if is_final else view.fit) for view in views]
+    parts = [(level.alpha, level.rows, level.columns, level.final if is_final else level.fit) for level in levels]
     return solve(parts, start, ridge)
 
 
-def _held_error(layer: Layer, matrix: Array, views: Sequence[LevelView]) -> float:
-    return sum(view.alpha * float(view.held.error(view.cut(matrix, layer.is_grouped)).sum()) for view in views)
+def _held_error(layer: Layer, matrix: Array, levels: Sequence[KeptLayer]) -> float:
+    return sum(level.alpha * float(level.held.error(level.cut(matrix, layer.is_grouped)).sum()) for level in levels)

@@ -19,7 +19,7 @@ from redsc.passes.recover.layers import (
 )
 from redsc.passes.recover.least_squares import moments
 from redsc.passes.recover.prepare import split_activations
-from redsc.passes.recover.repair import LevelView, Repair, repair_layer
+from redsc.passes.recover.repair import KeptLayer, Repair, repair_layer
 from redsc.passes.slice.nested import LevelSet, NestedWeights, OwnWeights
 from redsc.runtime.observe.walk import Walk
 
@@ -40,7 +40,7 @@ class Recipe:
 
     private: bool = False
     shared: bool = False
-    first_weight: float = 10.0
+    first_weight: float = 1.0
     keeps_first: bool = False
     refits: bool = False
 
@@ -60,40 +60,36 @@ class _Run:
 
     def repair(self, layer: Layer) -> None:
         """Repair a layer that the reference has just run, in all levels; none has run it yet."""
-        names = {slot: walk for slot, walk in self.walks.items() if _makes(walk, layer.node)}
-        if not names:
+        walks = {slot: walk for slot, walk in self.walks.items() if _makes(walk, layer.node)}
+        if not walks:
             return
         value = layer.node.operand(1)
         assert value.data is not None
         start = layer.matrix(value.data)
         if not layer.is_solvable or start.shape[1] > _MOST_COLUMNS:
-            for slot, walk in names.items():
+            for slot, walk in walks.items():
                 self.shift(slot, walk, layer)
             return
         output = self.reference.arrays[layer.node.outputs[0].name]
         rows = int(np.prod(output.shape[1:-1]))
         positions = Positions.draw(len(output), rows, _POSITIONS, _SEED)
-        views = [self.view(slot, walk, layer, output, positions) for slot, walk in names.items()]
+        levels = [self.kept(slot, walk, layer, output, positions) for slot, walk in walks.items()]
         may_own = self.recipe.private and _is_cheap(self.levels, layer)
         found = repair_layer(
             layer,
             start,
-            views,
+            levels,
             is_shared=self.recipe.shared,
             is_scaled=layer.weight in self.levels.scaled,
             private_bytes=_weights_of(self.levels) if may_own else None,
         )
-        self.apply(layer, found, start, views)
+        self.apply(layer, found, start, levels)
 
-    def view(self, slot: int, walk: Walk, layer: Layer, output: Array, positions: Positions) -> LevelView:
-        """Return what a level reads of the samples, and what it should make of it."""
-        widths = self.levels.widths(slot)
-        rows, columns = (
-            kept_rows(layer, self.levels.groups, widths),
-            kept_columns(layer, self.levels.groups, widths),
-        )
-        node = walk.next_node
-        assert node is not None
+    def kept(self, slot: int, walk: Walk, layer: Layer, output: Array, positions: Positions) -> KeptLayer:
+        """Return what a level keeps of a layer, what it reads of the samples, and what it should make of it."""
+        groups, widths = self.levels.groups, self.levels.widths(slot)
+        rows, columns = kept_rows(layer, groups, widths), kept_columns(layer, groups, widths)
+        node = _next_node(walk)
         local = as_layer(node)
         assert local is not None
         target = sampled(output[..., rows] + self.shortcut(walk, node, rows), positions)
@@ -103,7 +99,7 @@ class _Run:
         is_whole = slot == 0 and self.levels.is_whole(0)
         fit, other = moments(read[~held], target[~held]), moments(read[held], target[held])
         final = fit.joined(other) if self.recipe.refits else fit
-        return LevelView(slot, alpha, is_whole, rows, columns, fit, other, final)
+        return KeptLayer(slot, alpha, is_whole, rows, columns, fit, other, final)
 
     def shortcut(self, walk: Walk, node: Node, rows: Array) -> Array | float:
         """Return by how much a shortcut that is added to a layer's result is already off in a level.
@@ -129,36 +125,32 @@ class _Run:
         rows = kept_rows(layer, self.levels.groups, self.levels.widths(slot))
         wanted = self.reference.arrays[layer.node.outputs[0].name][..., rows]
         axes = tuple(range(made.ndim - 1))
-        node = walk.next_node
-        assert node is not None
+        node = _next_node(walk)
         bias = next(value for value in node.present_inputs() if value.name == layer.bias)
         assert bias.data is not None
-        self.constants[slot][layer.bias] = bias.data + (wanted.mean(axes) - made.mean(axes)).reshape(
-            bias.data.shape
-        )
-        _set_constants(walk, node, {layer.bias: self.constants[slot][layer.bias]})
+        shifted = bias.data + (wanted.mean(axes) - made.mean(axes)).reshape(bias.data.shape)
+        self.constants[slot][layer.bias] = shifted
+        _set_constants(walk, node, {layer.bias: shifted})
 
-    def apply(self, layer: Layer, found: Repair, start: Array, views: Sequence[LevelView]) -> None:
+    def apply(self, layer: Layer, found: Repair, start: Array, levels: Sequence[KeptLayer]) -> None:
         """Write down what was found, and give it to the levels' next node."""
-        whole = layer.node.operand(1)
         matrix = start if found.matrix is None else found.matrix
         if found.matrix is not None:
-            self.bank[layer.weight] = layer.tensor(found.matrix, whole.type.shape)
-        for view in views:
-            node = self.walks[view.slot].next_node
-            assert node is not None
-            own = found.private.get(view.slot)
+            self.bank[layer.weight] = layer.tensor(found.matrix, layer.shape)
+        for level in levels:
+            slot = level.slot
+            node, own = _next_node(self.walks[slot]), found.private.get(slot)
             shape = node.operand(1).type.shape
-            self.constants[view.slot][layer.bias] = np.asarray(found.biases[view.slot], np.float32)
+            self.constants[slot][layer.bias] = np.asarray(found.biases[slot], np.float32)
             if own is not None:
-                self.constants[view.slot][layer.weight] = layer.tensor(own, shape)
+                self.constants[slot][layer.weight] = layer.tensor(own, shape)
             else:
-                own = view.cut(matrix, layer.is_grouped)
-            if view.slot in found.scales:
-                self.scales[view.slot][layer.weight] = np.asarray(found.scales[view.slot], np.float32)
-                own = own * found.scales[view.slot][:, None]
-            numbers = {layer.weight: layer.tensor(own, shape), layer.bias: found.biases[view.slot]}
-            _set_constants(self.walks[view.slot], node, numbers)
+                own = level.cut(matrix, layer.is_grouped)
+            if slot in found.scales:
+                self.scales[slot][layer.weight] = np.asarray(found.scales[slot], np.float32)
+                own = own * found.scales[slot][:, None]
+            numbers = {layer.weight: layer.tensor(own, shape), layer.bias: found.biases[slot]}
+            _set_constants(self.walks[slot], node, numbers)
 
 
 def run_recovery(
@@ -172,17 +164,16 @@ def run_recovery(
         is_held: which samples (N) choose between solutions and are not fitted.
         recipe: what may change.
     """
-    whole = levels.graph
     slots = range(len(levels.plan.levels))
     stays = levels.is_whole(0) and (recipe.keeps_first or not recipe.shared)
-    walks = {
-        slot: Walk.start(split_activations(levels.cut(whole, slot)), samples) for slot in slots if slot or not stays
-    }
-    run = _Run(levels, recipe, is_held, Walk.start(split_activations(whole), samples), walks)
+    graphs = {slot: levels.cut(levels.graph, slot) for slot in slots if slot or not stays}
+    reference, *others = (Walk.start(split_activations(g), samples) for g in (levels.graph, *graphs.values()))
+    walks = dict(zip(graphs, others, strict=True))
+    run = _Run(levels, recipe, is_held, reference, walks)
     run.constants, run.scales = {slot: {} for slot in slots}, {slot: {} for slot in slots}
-    while (node := run.reference.next_node) is not None:
+    while (node := reference.next_node) is not None:
         layer = as_layer(node)
-        run.reference.step()
+        reference.step()
         if layer is not None:
             run.repair(layer)
         for walk in walks.values():
@@ -198,6 +189,12 @@ def _weights_of(levels: LevelSet) -> int:
     """Return the number of weights of the whole network: their bytes in int8."""
     layers = [layer for node in levels.graph.nodes if (layer := as_layer(node))]
     return sum(layer.node.operand(1).type.elements for layer in layers)
+
+
+def _next_node(walk: Walk) -> Node:
+    """Return the next node of a level that makes what the reference just made: there is one."""
+    assert walk.next_node is not None
+    return walk.next_node
 
 
 def _makes(walk: Walk, node: Node) -> bool:

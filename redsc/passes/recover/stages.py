@@ -76,8 +76,9 @@ def recover_levels(
     for name, recipe in _OWN_STAGES.items():
         best, taken = guard.better_of_each(best, attempt(name, recipe))
         steps.append(f"{name}: taken for {taken or 'no level'}")
-    protects = levels.is_whole(0) and not keeps_first
-    for weight in (_FIRST_WEIGHTS if protects else _FIRST_WEIGHTS[:1]) if may_share else ():
+    gives_way = levels.is_whole(0) and not keeps_first
+    weights = _FIRST_WEIGHTS if gives_way else _FIRST_WEIGHTS[:1]
+    for weight in weights if may_share else ():
         name = f"nested least squares, weight {weight:g} on slot 0"
         tried = attempt(name, Recipe(private=True, shared=True, first_weight=weight, keeps_first=keeps_first))
         reason = guard.why_not(best, tried)

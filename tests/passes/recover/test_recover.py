@@ -28,7 +28,6 @@ from redsc.store import Store
 from tests.helpers import NetBuilder, residual_net, small_net
 
 SAMPLES = 120
-HELD = np.arange(SAMPLES) % 4 == 3
 
 
 def dense_net() -> Graph:
