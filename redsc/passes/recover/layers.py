@@ -19,7 +19,7 @@ __all__ = ["Layer", "Positions", "as_layer", "kept_columns", "kept_rows", "rows_
 class Layer:
     """A layer with constant weight and bias, as `y[:, o] = x @ W[o] + b[o]`.
 
-    `weight` and `bias` are names, `shape` is that of the whole weight. `is_grouped`: every output channel reads one
+    `weight` and `bias` are names, `shape` is the weight's. `is_grouped`: every output channel reads one
     input channel, `W` is (O, taps); else it reads all, `W` is (O, taps * I), the channels of a tap side by side.
     `is_solvable` is False for layers of which redsc only repairs the bias and the scale.
     """

@@ -24,8 +24,8 @@ __all__ = ["LevelNetwork"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Recipe:
-    """How a constant of a level comes about: rows and columns of `source`, times factors along an axis.
+class _Derivation:
+    """How a constant of a level is derived: rows and columns of `source`, times factors along an axis.
 
     `source` is a parameter or a fixed tensor. `places` are indices into the flattened source; None says that the
     constant, of the shape `shape`, is the first of each axis.
@@ -62,11 +62,11 @@ class LevelNetwork:
         self.view = levels.plan.levels[slot].view
         graph = resize_inputs(graph, self.view.input_size)
         self.network = TorchGraph(graph, [head.value for head in find_heads(graph, task)], device)
-        self._recipes = dict(_recipes(levels, weights, slot, parameters, device))
+        self._derivations = dict(_derivations(levels, weights, slot, parameters, device))
 
     def constants(self, views: Mapping[Key, Tensor]) -> dict[str, Tensor]:
         """Return the level's constants that depend on parameters; gradients flow into the parameters."""
-        return {name: recipe.make(views) for name, recipe in self._recipes.items()}
+        return {name: derivation.make(views) for name, derivation in self._derivations.items()}
 
     def run(self, inputs: Sequence[Tensor], constants: Mapping[str, Tensor]) -> list[Tensor]:
         """Return the values that the loss looks at, each (N, *shape), for what the level sees of the inputs."""
@@ -89,9 +89,9 @@ def _seen(view: View, tensor: Tensor) -> Tensor:
     return torch.einsum("ih,nbhwc,jw->nbijc", rows, tensor, columns)
 
 
-def _recipes(
+def _derivations(
     levels: LevelSet, weights: NestedWeights, slot: int, parameters: Parameters, device: str
-) -> list[tuple[str, _Recipe]]:
+) -> list[tuple[str, _Derivation]]:
     import torch
 
     own = weights.levels[slot]
@@ -104,12 +104,14 @@ def _recipes(
         bank, scale = Key("bank", own.bank, name), Key("scale", slot, name)
         factors = scale if scale in parameters.start else None
         if Key("own", slot, name) in parameters.start:
-            found.append((name, _Recipe(Key("own", slot, name), shape)))
+            found.append((name, _Derivation(Key("own", slot, name), shape)))
         elif bank in parameters.start:
             chosen = _chosen(places[name], whole[name], device)
-            found.append((name, _Recipe(bank, shape, chosen, factors, axes.get(name, 0))))
+            found.append((name, _Derivation(bank, shape, chosen, factors, axes.get(name, 0))))
         elif factors is not None:
-            found.append((name, _Recipe(torch.tensor(value.data, device=device), shape, None, factors, axes[name])))
+            found.append(
+                (name, _Derivation(torch.tensor(value.data, device=device), shape, None, factors, axes[name]))
+            )
     return found
 
 

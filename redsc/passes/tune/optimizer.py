@@ -16,16 +16,18 @@ __all__ = ["State", "learning_share"]
 
 _BETAS = (0.9, 0.99)
 _EPSILON = 1e-8
-_AVERAGING = 0.99
+_AVERAGING = 0.99  # of the average that stays in a step
 _WARM_UP = 30  # steps
+_VECTORS = ("values", "mean", "square", "average", "best")
 
 
 @dataclass(slots=True)
 class State:
     """Everything that a run needs to go on: plain numbers and vectors.
 
-    `values` are trained, `average` is their exponential moving average, `best` the average with the least `loss` on
-    held-back data so far, after `best_step`; `waited` counts the measurements since.
+    `values` are trained, `mean` and `square` are Adam's moments of their gradient. `average` is the exponential
+    moving average of the values, `best` the one with the least `loss` on held-back data so far, after `best_step`;
+    `waited` counts the measurements since.
     """
 
     values: Tensor
@@ -87,7 +89,7 @@ class State:
         try:
             found = torch.load(io.BytesIO(data), map_location=like.values.device, weights_only=True)
             state = State(**found)
-            fits = all(getattr(state, name).shape == like.values.shape for name in State.__slots__[:5])
+            fits = all(getattr(state, name).shape == like.values.shape for name in _VECTORS)
         except Exception:  # torch, pickle and zipfile raise families of their own on damaged data
             return None
         return state if fits else None

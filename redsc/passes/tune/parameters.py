@@ -19,7 +19,7 @@ __all__ = ["Key", "Parameters", "find_parameters"]
 
 _TYPICAL = 0.1  # the deviation at which a parameter moves by the learning rate itself
 _LEAST_FACTOR = 0.01  # a quantisation scale must be positive; a channel that wants to vanish nearly does
-_LEAST = 0.05  # the least deviation that a bias counts as: many are nearly 0 and must be able to leave
+_LEAST_DEVIATION = 0.05  # that a bias counts as: many are nearly 0 and must be able to leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,4 +128,4 @@ def _rate(key: Key, array: Array, is_weight: bool) -> float:
     if key.kind == "scale":
         return 1.0
     deviation = float(array.std())
-    return (deviation if is_weight and deviation > 0 else max(deviation, _LEAST)) / _TYPICAL
+    return (deviation if is_weight and deviation > 0 else max(deviation, _LEAST_DEVIATION)) / _TYPICAL

@@ -30,7 +30,7 @@ torch = pytest.importorskip("torch", reason="needs PyTorch: pip install redsc[tu
 
 from redsc.passes.tune.heads import find_heads  # noqa: E402
 from redsc.passes.tune.network import LevelNetwork  # noqa: E402
-from redsc.passes.tune.parameters import find_parameters  # noqa: E402
+from redsc.passes.tune.parameters import Key, Parameters, find_parameters  # noqa: E402
 from redsc.runtime.torch import TorchGraph  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -126,3 +126,10 @@ def test_constants_that_are_no_weights_stay() -> None:
         "fully_connected3.weight",
         "fully_connected3.bias",
     }
+
+
+def test_factors_on_scales_stay_positive_and_nothing_else_is_bounded() -> None:
+    start = {Key("scale", 1, "w"): np.ones(2, np.float32), Key("own", 1, "b"): np.zeros(3, np.float32)}
+    lows = Parameters(start, dict.fromkeys(start, 1.0)).floor_vector()
+    assert (lows[:2] > 0).all()
+    assert (lows[2:] == -np.inf).all()
