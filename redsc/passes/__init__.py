@@ -7,7 +7,7 @@
 5. `slice` makes the graphs of a plan; `levels` drives steps 2 to 5.
 6. `recover` and `tune` repair what slicing broke.
 7. `quantize` makes int8 of it, `realize` brings weights and scales together.
-8. `schedule` orders the nodes, `ship` lays the levels side by side.
+8. `schedule` orders the nodes, `ship` lays the levels side by side, `flash` says what they take there.
 
 `SIMPLIFY` lists the lossless passes in the order in which they run, `STAGED` those that a later stage runs where it
 needs them, `SELECTORS` the searches for levels.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from math import inf, prod
 
 import numpy as np
@@ -73,26 +73,20 @@ class DynamicProgram:
             losses: what is to be least.
             ceiling_macs: the MACs that there are.
         """
-        kinds = [[(_variables(term, choices), term) for term in cost] for cost in (macs, tail, losses)]
-        steps = _states(choices, [set(variables) for terms in kinds for variables, _ in terms])
-        most = max((prod(len(choices[variable]) for variable in state) for state in steps), default=1)
+        states = _states(choices, [_variables(term, choices) for term in (*macs, *tail, *losses)])
+        most = max(prod(len(choices[variable]) for variable in state) for state in states)
         if most > _MOST_STATES:
             return None
-        sums = [[np.zeros([len(choices[variable]) for variable in state]) for state in (*steps, ())] for _ in kinds]
-        places = {state[-1]: index for index, state in enumerate(steps)}
-        for terms, sums_of in zip(kinds, sums, strict=True):
-            for variables, term in terms:
-                index = max((places[variable] for variable in variables), default=len(steps))
-                sums_of[index] += _table(term, variables, choices, (*steps, ())[index])
+        spent, nbytes, lost = (_sums(cost, choices, states) for cost in (macs, tail, losses))
         count = min(_MOST_UNITS, _MOST_NUMBERS // most)
         unit = max(ceiling_macs, 1) / count
-        *units, fixed = (np.minimum(array // unit, count + 1).astype(int) for array in sums[0])
+        *units, fixed = (np.minimum(array // unit, count + 1).astype(int) for array in spent)
         closing = (
             tuple(axis for axis, variable in enumerate(state) if variable not in later)
-            for state, later in zip(steps, (*steps[1:], ()), strict=False)  # no steps: nothing
+            for state, later in pairwise(states)
         )
-        found = map(_Step, closing, units, sums[1], sums[2])
-        return DynamicProgram(choices, tuple(found), max(count - int(fixed), 0), int(sums[1][-1]), int(sums[2][-1]))
+        steps = tuple(map(_Step, closing, units, nbytes, lost))
+        return DynamicProgram(choices, steps, max(count - int(fixed), 0), int(nbytes[-1]), int(lost[-1]))
 
     def least(self, price: float) -> float:
         """Return what the level loses at least with its bytes at a price."""
@@ -131,18 +125,30 @@ def _variables(term: Term, choices: Choices) -> tuple[Variable, ...]:
     return tuple(variable for variable in choices if variable in named)
 
 
-def _states(choices: Choices, together: Sequence[set[Variable]]) -> list[tuple[Variable, ...]]:
-    """Return each variable after those before it that have terms with it or with later ones."""
+def _states(choices: Choices, together: Sequence[Sequence[Variable]]) -> list[tuple[Variable, ...]]:
+    """Return each variable after those before it that have terms with it or with later ones; at last none."""
     order = list(choices)
     places = {variable: index for index, variable in enumerate(order)}
     last = {
         variable: max((places[other] for others in together if variable in others for other in others), default=0)
         for variable in order
     }
-    return [
+    states = (
         (*(other for other in order[:index] if last[other] >= index), variable)
         for index, variable in enumerate(order)
-    ]
+    )
+    return [*states, ()]
+
+
+def _sums(cost: Cost, choices: Choices, states: Sequence[Sequence[Variable]]) -> list[Array]:
+    """Return the sums of terms by the variables of a state: a term is in the first state with all that it has."""
+    sums = [np.zeros([len(choices[variable]) for variable in state]) for state in states]
+    places = {variable: index for index, variable in enumerate(choices)}
+    for term in cost:
+        variables = _variables(term, choices)
+        index = max((places[variable] for variable in variables), default=-1)
+        sums[index] += _table(term, variables, choices, states[index])
+    return sums
 
 
 def _table(term: Term, variables: Sequence[Variable], choices: Choices, state: Sequence[Variable]) -> Array:
