@@ -18,11 +18,17 @@ class Limits:
     nodes: int = 20_000
     tensors: int = 100_000
     slots: int = 64
+    tables: int = 100
     rank: int = 8
     tensor_elements: int = 1 << 28
     folded_bytes: int = 64 << 20
     folded_work: int = 1 << 27
+    grown_bytes: int = 1 << 20
+    known_elements: int = 1024
+    rounds: int = 64
+    growth: int = 32
     nesting: int = 64
+    unrolled: int = 4096
     name_chars: int = 4096
     macs: int = 10_000_000_000
     executor_seconds: int = 60

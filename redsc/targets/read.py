@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from redsc.errors import UsageError, did_you_mean
+from redsc.limits import DEFAULT_LIMITS
 from redsc.settings_file import load_settings
 from redsc.targets.grid import Channels, Grid
 from redsc.targets.target import WORK_KINDS, CostTable, Evidence, FlashCache, Target
@@ -18,7 +19,6 @@ from redsc.units import parse_size
 __all__ = ["read_table", "read_target"]
 
 _MOST_TEXT = 1_000
-_MOST_TABLES = 100
 _MOST_BYTES = 1 << 32
 _MOST_MEGAHERTZ = 10_000
 _MOST_PERCENT = 1_000
@@ -172,8 +172,8 @@ def _point(form: str, point: Any) -> tuple[Channels, int]:
 
 def _tables(value: Any) -> list[str | Content]:
     """Return tables: their content, or the names of files that lie beside the target's."""
-    if not isinstance(value, list) or len(value) > _MOST_TABLES:
-        raise ValueError(f"must be at most {_MOST_TABLES} tables or names of files")
+    if not isinstance(value, list) or len(value) > DEFAULT_LIMITS.tables:
+        raise ValueError(f"must be at most {DEFAULT_LIMITS.tables} tables or names of files")
     for item in value:
         is_name = isinstance(item, str) and _text(item) == Path(item).name and item not in (".", "..")
         if not is_name and not isinstance(item, dict):

@@ -114,7 +114,7 @@ def _function(rng: Random, model: Any, _donor: Any) -> None:
 
 def _doubling(rng: Random, model: Any, _donor: Any) -> None:
     """Functions each of which calls the one before twice: 2^N nodes once they are written out."""
-    steps = rng.choice((2, 5, 40))  # 32 nodes, or more than there are atoms in a drop
+    steps = rng.choice((2, 5, 10, 12, 40))  # 32 nodes, or more than there are atoms in a drop
     for step in range(steps):
         called = ("f", f"f{step - 1}") if step else ("", "Relu")
         nodes = [helper.make_node(called[1], [a], [b], domain=called[0]) for a, b in (("a", "c"), ("c", "b"))]

@@ -10,11 +10,10 @@ import numpy as np
 from redsc.errors import ExecutorError
 from redsc.formats import write_tflite
 from redsc.ir import Array, Graph, Node, Value, is_pure
+from redsc.limits import DEFAULT_LIMITS
 from redsc.passes.base import Exactness, Log, Pass
 
 __all__ = ["FoldConstants"]
-
-_MOST_GROWTH_BYTES = 1 << 20  # of flash, which is what a common microcontroller has
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class FoldConstants(Pass):
 
     def run(self, graph: Graph, log: Log) -> bool:
         """Walk once in schedule order."""
-        before, spare = len(graph.nodes), _MOST_GROWTH_BYTES
+        before, spare = len(graph.nodes), DEFAULT_LIMITS.grown_bytes
         for node in list(graph.nodes):
             if is_pure(node) and all(value.is_constant for value in node.present_inputs()):
                 spare -= self._fold(graph, node, spare, log)

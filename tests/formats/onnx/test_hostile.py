@@ -7,11 +7,16 @@ import tracemalloc
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 
-from redsc.errors import RedscError
+from redsc.cost.memory import measure_memory
+from redsc.errors import LimitExceeded, RedscError
 from redsc.ir import Array
 from redsc.limits import DEFAULT_LIMITS
+from redsc.passes.base import Log
+from redsc.passes.schedule import Schedule
 from tests.formats.onnx.models import ints, make_node, one, onnx_model, read, weights
 
 HUGE = 1 << 40
@@ -122,6 +127,34 @@ def test_long_chains_of_constants_are_folded_in_linear_time() -> None:
     start = time.process_time()
     graph = read(onnx_model(nodes, {"x": [1, 4]}, {"k": weights(4)}, outputs=["z"]))
     assert [node.op for node in graph.nodes] == ["ADD"]
+    assert time.process_time() - start < MOST_SECONDS
+
+
+def doubling(steps: int, op: str = "Relu") -> bytes:
+    """Return a model of functions that call the one before twice: 2^steps nodes once they are written out."""
+    model = onnx.load_model_from_string(onnx_model([make_node(op, ["x"], ["y"])], {"x": [1, 4]}, {}))
+    for step in range(steps):
+        domain, called = ("f", f"f{step - 1}") if step else ("", op)
+        nodes = [make_node(called, [a], [b], domain=domain) for a, b in (("a", "c"), ("c", "b"))]
+        model.functions.append(helper.make_function("f", f"f{step}", ["a"], ["b"], nodes, model.opset_import))
+    model.graph.node[0].CopyFrom(make_node(f"f{steps - 1}", ["x"], ["y"], domain="f"))
+    for item in (model, *model.functions):
+        item.opset_import.append(helper.make_opsetid("f", 1))
+    return bytes(model.SerializeToString())
+
+
+def test_functions_make_so_many_nodes_of_each_one_in_the_file() -> None:
+    assert len(read(doubling(9)).nodes) == 512
+    with pytest.raises(LimitExceeded, match=f"the 21 nodes are more than {21 * DEFAULT_LIMITS.growth} with"):
+        read(doubling(10))
+
+
+def test_planning_takes_linear_time() -> None:
+    """Of memory and order: 4 s are needed, quadratic time would be minutes."""
+    graph = read(onnx_model(chain(DEFAULT_LIMITS.unrolled, "Sigmoid"), {"x": [1, 4]}, {}))
+    start = time.process_time()
+    Schedule().run(graph, Log())
+    assert measure_memory(graph).status == "optimal"
     assert time.process_time() - start < MOST_SECONDS
 
 

@@ -17,6 +17,7 @@ from redsc.formats.onnx.ops.cells import CELLS
 from redsc.formats.onnx.ops.recurrent import MOST_OPERATORS
 from redsc.formats.onnx.reader import OnnxImport, read_onnx
 from redsc.ir import LSTM, Array, Lstm, keeps_state
+from redsc.limits import DEFAULT_LIMITS
 from redsc.options import Recurrent
 from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime import EXECUTORS, installed
@@ -191,9 +192,9 @@ def test_the_note_says_what_unrolling_costs(data: bytes, first: int, others: int
 
 
 def test_the_limit_is_on_operators() -> None:
-    steps = MOST_OPERATORS // 13
+    steps = DEFAULT_LIMITS.unrolled // 13
     data = layer("LSTM", steps=steps - 1, outputs=["", "h"])
-    assert len(unrolled(data).graph.nodes) <= MOST_OPERATORS
+    assert len(unrolled(data).graph.nodes) <= DEFAULT_LIMITS.unrolled
 
 
 @pytest.mark.parametrize(("op", "quantum"), [("LSTM", 4), ("GRU", 1), ("RNN", 1)])

@@ -237,7 +237,17 @@ def test_a_damaged_choice_is_malformed(make: Callable[[], list[Graph]], monkeypa
         read_tflite(file_with_branches(make(), monkeypatch))
 
 
-def test_branches_of_branches_cannot_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("limits", "problem"),
+    [
+        (Limits(), "with its branches"),
+        (Limits(nodes=200, growth=1000), "202 operators with its branches, the limit is 200"),
+        (Limits(nesting=10), "11 branches inside each other"),
+    ],
+)
+def test_branches_of_branches_cannot_grow_without_end(
+    limits: Limits, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each subgraph runs the next one twice: 2^16 operators from 34."""
     graphs = [Graph("main", [Value("x", F32)]), *(branch(f"b{n}", [Value("x", F32)]) for n in range(1, 17))]
     for number, graph in enumerate(graphs[:-1]):
@@ -248,8 +258,8 @@ def test_branches_of_branches_cannot_grow_without_end(monkeypatch: pytest.Monkey
             source = result
         graph.outputs = [source]
     graphs[-1].outputs = [node(graphs[-1], "RELU", graphs[-1].inputs[0])]
-    with pytest.raises(LimitExceeded):
-        read_tflite(file_with_branches(graphs, monkeypatch), Limits(nodes=200))
+    with pytest.raises(LimitExceeded, match=problem):
+        read_tflite(file_with_branches(graphs, monkeypatch), limits)
 
 
 def test_every_op_that_is_known_is_compared() -> None:

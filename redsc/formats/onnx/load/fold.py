@@ -26,7 +26,6 @@ from redsc.limits import Limits
 __all__ = ["fold_model"]
 
 _NONE_GIVEN: Mapping[str, Shape] = MappingProxyType({})
-_ROUNDS = 64  # shape programs one behind the other; real exports have up to 8
 
 
 def fold_model(model: Any, limits: Limits, sizes: Mapping[str, Shape] = _NONE_GIVEN) -> OnnxModel:
@@ -62,7 +61,7 @@ def fold_model(model: Any, limits: Limits, sizes: Mapping[str, Shape] = _NONE_GI
 def _settle(onnx: Any, model: Any, opset: int, limits: Limits) -> tuple[Any, dict[str, Shape], dict[str, Array]]:
     """Return the model with all constants computed, with the shapes and the constants that are known then."""
     constants = {item.name: array_of(onnx, item) for item in model.graph.initializer}
-    for _ in range(_ROUNDS):
+    for _ in range(limits.rounds):
         model = infer_shapes(onnx, model)
         shapes = _known_shapes(model.graph, constants)
         folded = fold_nodes(onnx, model, opset, shapes, constants, limits)

@@ -108,6 +108,8 @@ def _check_counts(model: Any, limits: Limits) -> None:
 def _check_functions(model: Any, limits: Limits) -> None:
     """Check how many nodes the model has once its functions are written out: each may call others many times."""
     bodies = {(item.domain, item.name): item for item in model.functions}
+    in_file = sum(len(list(_with_inner_nodes(item.node))) for item in (model.graph, *model.functions))
+    most = min(limits.nodes, limits.growth * in_file)
     sizes = dict[tuple[str, str], int]()
 
     def size(nodes: Any, depth: int) -> int:
@@ -119,10 +121,8 @@ def _check_functions(model: Any, limits: Limits) -> None:
             if key in bodies and key not in sizes:
                 sizes[key] = size(bodies[key].node, depth + 1)
             total += sizes.get(key, 1)
-            if total > limits.nodes:
-                raise LimitExceeded(
-                    f"the model has more than {limits.nodes:,} nodes with its functions written out"
-                )
+            if total > most:
+                raise LimitExceeded(f"the {in_file:,} nodes are more than {most:,} with functions written out")
         return total
 
     size(model.graph.node, 0)

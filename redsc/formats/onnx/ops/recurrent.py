@@ -21,11 +21,11 @@ from redsc.formats.onnx.ops.parts import cut, join
 from redsc.formats.onnx.ops.row import OnnxOp, Rows
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import GATES, LSTM, Array, FullyConnected, Lstm, Reshape, Value
+from redsc.limits import DEFAULT_LIMITS
 from redsc.options import Recurrent
 
-__all__ = ["MOST_OPERATORS", "RECURRENT_ROWS"]
+__all__ = ["RECURRENT_ROWS"]
 
-MOST_OPERATORS = 4096  # of one layer
 _COST = "tflite-micro keeps about 85 B of RAM for every operator; a shorter sequence has fewer"
 _GATES = ("input", "output", "forget", "cell")  # of an LSTM, in the order of the file
 _DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}  # is it reversed?
@@ -214,9 +214,9 @@ def _unrolled(sequence: _Sequence, layer: Layer, index: int, before: int, *, is_
     states: dict[int, Value] = {}
     for place in places:
         states[place], memory = state = CELLS[layer.node.op].step(layer, place, state)
-        if len(context.builder.graph.nodes) - before > MOST_OPERATORS:
+        if len(context.builder.graph.nodes) - before > DEFAULT_LIMITS.unrolled:
             raise CannotTranslate(
-                f"unrolled, its {sequence.length:,} steps are more than {MOST_OPERATORS:,} operators: "
+                f"unrolled, its {sequence.length:,} steps are more than {DEFAULT_LIMITS.unrolled:,} operators: "
                 "export shorter sequences, or one step with its state as input and output (--state)"
             )
     return _Result(tuple(states[place] for place in sorted(states)), states[places[-1]], memory)

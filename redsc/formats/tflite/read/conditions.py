@@ -13,11 +13,11 @@ import numpy as np
 
 from redsc.ir import Activation, Array, DType, Node, Value
 from redsc.ir.ops.cut import strided_axes
+from redsc.limits import DEFAULT_LIMITS
 
 __all__ = ["COMPUTED", "Known"]
 
 _KINDS = (DType.INT32, DType.INT64, DType.BOOL)
-_MOST_ELEMENTS = 1024  # sizes, and what is made of them, are far fewer
 
 _Compute = Callable[..., Array]
 
@@ -30,7 +30,7 @@ class Known:
 
     def of(self, value: Value) -> Array | None:
         """Return what a tensor holds, None where that is not known."""
-        if value.type.dtype not in _KINDS or value.type.elements > _MOST_ELEMENTS:
+        if value.type.dtype not in _KINDS or value.type.elements > DEFAULT_LIMITS.known_elements:
             return None
         return self.numbers.get(value) if value.data is None else value.data
 
@@ -42,7 +42,7 @@ class Known:
         operands = [None if item is None else self.of(item) for item in node.inputs]
         if node.op == "SHAPE":
             operands = [np.array(node.operand(0).type.shape)]
-        if all(item is not None for item in operands) and value.type.elements <= _MOST_ELEMENTS:
+        if all(item is not None for item in operands) and value.type.elements <= DEFAULT_LIMITS.known_elements:
             found = np.asarray(compute(node, *operands)).astype(value.type.dtype.numpy)
             self.numbers[value] = found.reshape(value.type.shape)
 

@@ -77,6 +77,8 @@ class _Reader:
     known: Known = field(default_factory=Known)
     model: Any = field(init=False)
     codes: list[str] = field(init=False)
+    most_operators: int = 0
+    most_tensors: int = 0
     tensors: Tensors = field(init=False)
     states: LayerStates = field(init=False)
     variables: Variables = field(init=False)
@@ -118,8 +120,12 @@ class _Reader:
         subgraphs = self._subgraphs()
         if not subgraphs:
             raise MalformedModel("the model has no subgraph")
-        self._cap("operators", sum(subgraph.OperatorsLength() for subgraph in subgraphs), self.limits.nodes)
-        self._cap("tensors", sum(subgraph.TensorsLength() for subgraph in subgraphs), self.limits.tensors)
+        operators = sum(subgraph.OperatorsLength() for subgraph in subgraphs)
+        tensors = sum(subgraph.TensorsLength() for subgraph in subgraphs)
+        self._cap("operators", operators, self.limits.nodes)
+        self._cap("tensors", tensors, self.limits.tensors)
+        self.most_operators = min(self.limits.nodes, self.limits.growth * operators)
+        self.most_tensors = min(self.limits.tensors, self.limits.growth * tensors)
         for subgraph in subgraphs:
             for i in range(subgraph.OperatorsLength()):
                 pick(self.codes, subgraph.Operators(i).OpcodeIndex(), "operator code")
@@ -213,10 +219,11 @@ class _Reader:
             return
         if choice.branch in (0, *self.inside):
             raise MalformedModel(f"IF {choice.name!r} runs a subgraph inside itself")
-        branch = pick(self._subgraphs(), choice.branch, "branch")
+        branch = self.model.Subgraphs(pick(range(self.model.SubgraphsLength()), choice.branch, "branch"))
         self._refuse_unknown_ops(branch)
-        self._cap("operators", len(graph.nodes) + branch.OperatorsLength(), self.limits.nodes)
-        self._cap("tensors", len(self.tensors.names) + branch.TensorsLength(), self.limits.tensors)
+        self._cap("operators with its branches", len(graph.nodes) + branch.OperatorsLength(), self.most_operators)
+        self._cap("tensors with its branches", len(self.tensors.names) + branch.TensorsLength(), self.most_tensors)
+        self._cap("branches inside each other", len(self.inside) + 1, self.limits.nesting)
         own = self.tensors.read(self.model, branch)
         pass_operands(choice, own, indices(branch.InputsAsNumpy()))
         self.inside.append(choice.branch)
