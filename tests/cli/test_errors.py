@@ -50,6 +50,8 @@ ERRORS: dict[str, tuple[int, str]] = {
     "a damaged tflite": (3, "compile garbage.tflite"),
     "a damaged onnx": (3, "analyze garbage.onnx"),
     "a lossless model that does not fit": (5, "compile net.tflite --ram 1KB"),
+    "a model that fits without an interpreter": (5, "compile net.tflite --ram 2KB"),
+    "a float model that does not fit": (5, "compile real.tflite --ram 2KB"),
     "no level that fits": (5, "compile net.tflite --ram 1KB --levels 50,100"),
     "no level under its ceiling": (5, "compile net.tflite --levels 1"),
     "a flash budget": (5, "compile net.tflite --flash 1KB"),

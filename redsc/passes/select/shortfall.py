@@ -6,10 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from redsc.budgets import Kernels, Resident
 from redsc.cost.liveness import peak_working_set
-from redsc.cost.memory import resident_bytes
+from redsc.cost.memory import measure_memory, resident_bytes
 from redsc.cost.working import working_bytes
+from redsc.engine.rows import refusals
 from redsc.errors import BudgetError, Diagnostic
-from redsc.ir import Graph, Value
+from redsc.ir import Graph, Value, copy_graph
+from redsc.passes.base import Log, run_passes
+from redsc.passes.quantize.fuse_lookups import FuseLookups
+from redsc.passes.quantize.int8 import is_int8
 from redsc.passes.select.problem import Candidate, LevelRequest, Problem
 from redsc.units import other_reading, parse_size, size_with_unit
 
@@ -116,18 +120,48 @@ def _narrowest(problem: Problem) -> Candidate:
 
 
 def _ram_hint(problem: Problem, candidate: Candidate) -> str:
-    needed, least = problem.ram([candidate]), problem.ram([_narrowest(problem)])
-    return _size_hint("RAM", problem.budgets.ram_text, needed, least)
+    needed, least, budgets = problem.ram([candidate]), problem.ram([_narrowest(problem)]), problem.budgets
+    engine = None if budgets.kernels.are_ours else _engine_bytes(candidate.graph)
+    fits = engine is not None and engine <= (budgets.ram_bytes or 0)
+    ways = [f"--backend c runs the same network in {size_with_unit(engine or 0)}"] if fits else []
+    ways += _as_int8(candidate.graph, "RAM")
+    return _size_hint("RAM", budgets.ram_text, budgets.ram_bytes, needed, least, ways)
 
 
-def _size_hint(what: str, text: str | None, needed: int, least: int) -> str:
-    """Return the next action: the other reading of the unit, or the least that would do."""
+def _flash_hint(problem: Problem, candidate: Candidate) -> str:
+    needed, least, budgets = problem.flash([candidate]), problem.flash([_narrowest(problem)]), problem.budgets
+    ways = _as_int8(candidate.graph, "flash")
+    return _size_hint("flash", budgets.flash_text, budgets.flash_bytes, needed, least, ways)
+
+
+def _size_hint(
+    what: str, text: str | None, budget: int | None, needed: int, least: int, ways: Sequence[str]
+) -> str:
+    """Return the next action: the other reading of the unit, else `ways` that cut nothing, then what cuts do."""
     reading = _reading_hint(text, needed)
     if reading is not None:
         return reading
-    if least < needed:
-        return f"{_CUTTING} needs {size_with_unit(least)} of {what}"
-    return f"the least {what} that would do is {size_with_unit(needed)}"
+    size = f"{size_with_unit(least)} of {what}"
+    if least >= needed:
+        cuts = f"the least {what} that would do is {size_with_unit(needed)}"
+    elif budget is not None and least > budget:
+        cuts = f"--levels alone are not enough: {_NARROWEST} needs {size}"
+    else:
+        cuts = f"{_CUTTING} needs {size}"
+    return "; ".join((*ways, cuts))
+
+
+def _as_int8(graph: Graph, what: str) -> list[str]:
+    """Return the way to less of everything that float networks have."""
+    return [] if is_int8(graph) else [f"--data FILE.npz makes it int8, in a third to a half of the {what}"]
+
+
+def _engine_bytes(graph: Graph) -> int | None:
+    """Return the RAM that a network takes in the C engine; None if that has no kernels for it."""
+    lowered = run_passes(copy_graph(graph), [FuseLookups(Kernels.ENGINE)], Log())
+    if refusals([lowered], Kernels.ENGINE):
+        return None
+    return measure_memory(lowered, Kernels.ENGINE).arena_bytes
 
 
 def _reading_hint(text: str | None, needed: int) -> str | None:
@@ -137,11 +171,6 @@ def _reading_hint(text: str | None, needed: int) -> str | None:
         return None
     binary = text.replace("B", "iB").replace("k", "K")
     return f"{text} was read as {parse_size(text):,} B; if you meant {other:,} B write {binary}"
-
-
-def _flash_hint(problem: Problem, candidate: Candidate) -> str:
-    needed, least = problem.flash([candidate]), problem.flash([_narrowest(problem)])
-    return _size_hint("flash", problem.budgets.flash_text, needed, least)
 
 
 def _macs_hint(problem: Problem, candidate: Candidate) -> str:
