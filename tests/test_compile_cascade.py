@@ -53,7 +53,7 @@ def test_samples_to_measure_leave_all_others_for_the_thresholds(
     print_report(made.report)
     first = cascade["steps"][0]
     printed = capsys.readouterr().out
-    assert f"cascade 50, then 100 if the margin is below {first['threshold']}\n" in printed
+    assert f"cascade run 50, then 100 if the margin of its answer is below {first['threshold']}\n" in printed
     assert f"accuracy {cascade['value']:.4f}" in printed
 
 

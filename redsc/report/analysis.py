@@ -22,7 +22,7 @@ from redsc.passes.spaces.groups import find_channel_groups
 from redsc.report.build import model_report
 from redsc.report.data import ModelReport
 from redsc.report.network import BufferReport, NodeReport, buffer_reports, node_reports
-from redsc.report.text import print_table
+from redsc.report.text import print_facts, print_table
 
 __all__ = ["Analysis", "KernelMemory", "analyze_model", "kernel_table", "number_table", "print_analysis"]
 
@@ -97,7 +97,7 @@ def analyze_model(model: Model) -> Analysis:
         order=log.entries[-1].text,
         kernels={kernels.value: _with_kernels(graph, kernels) for kernels in _that_run(graph)},
         flash_bytes=len(write_tflite(graph, measure_memory(graph).offsets)),
-        weight_bytes=sum(value.type.nbytes for value in graph.constants()),
+        weight_bytes=sum(map(len, {value.data.tobytes() for value in graph.constants() if value.data is not None})),
         free_spaces=len(groups.free),
         frozen_spaces=len(groups.spaces) - len(groups.free),
         peak=peak,
@@ -140,12 +140,20 @@ def _with_kernels(graph: Graph, kernels: Kernels) -> KernelMemory:
 def print_analysis(analysis: Analysis) -> None:
     """Print the numbers with what they mean."""
     model = analysis.model
-    print(f"\n{model.path}: {model.format}, {model.ops} ops, {model.macs:,} MACs\n")
-    print_table(*number_table(analysis))
+    arenas = [row.total_bytes for row in analysis.kernels.values()]
+    flash = f"{analysis.flash_bytes:,} B of flash, {analysis.weight_bytes:,} B of it weights"
+    print(f"\n{model.path}: {model.format}, {model.ops} ops, {model.macs:,} MACs; sizes in bytes")
+    ram = f"{min(arenas):,} to {max(arenas):,} B of RAM, depending on whose kernels run it"
+    print_facts([f"needs: {ram}; {flash}", ""])
+    print_table(*kernel_table(analysis))
+    print_facts(
+        ["arena: tail + the larger of head and planning; head: tensors, which take turns; tail: what TFLM keeps"]
+    )
     print("\npeak " + "\n     ".join(printable(line) for line in analysis.peak))
     print(f"order {analysis.order}\n")
-    print_table(*kernel_table(analysis))
-    print(f"\n{analysis.free_spaces} channel spaces can be cut, {analysis.frozen_spaces} are frozen")
+    print_table(*number_table(analysis))
+    print(f"\n{analysis.free_spaces} channel spaces can be cut, {analysis.frozen_spaces} are frozen: ", end="")
+    print("`redsc levels MODEL --spaces` lists them")
 
 
 def number_table(analysis: Analysis) -> tuple[list[str], list[tuple[str, str, str]]]:
@@ -183,9 +191,9 @@ def kernel_table(analysis: Analysis) -> tuple[list[str], list[tuple[str, ...]]]:
     rows = [
         (
             _FLAGS.get(name, f"--kernels {name}"),
-            *(f"{n:,}" for n in (row.head_bytes, row.tail_bytes, row.planning_bytes, row.total_bytes)),
+            *(f"{n:,}" for n in (row.total_bytes, row.head_bytes, row.tail_bytes, row.planning_bytes)),
             row.status,
         )
         for name, row in analysis.kernels.items()
     ]
-    return ["kernels", "head", "tail", "planning", "arena", "head is"], rows
+    return ["kernels", "arena", "head", "tail", "planning", "head is"], rows

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import PurePath
 
 from redsc.choices import Kernels
 from redsc.codegen.oracles import Verification
+from redsc.report.bounds import bounds
 from redsc.report.data import Report
 from redsc.report.level import ArenaReport, LevelReport
-from redsc.report.text import print_table
+from redsc.report.text import print_facts, print_table
 from redsc.units import size_with_unit
 
 __all__ = [
-    "FACT_COLUMN",
     "fact_lines",
     "level_table",
     "print_files",
@@ -21,37 +22,56 @@ __all__ = [
     "verification_lines",
 ]
 
-FACT_COLUMN = 8
+_KERNELS = "redsc_"  # how the names of the files begin that every model shares
+_USUAL = {"image": "whole", "state": "0"}  # a column that says only this is left out
+_MEANINGS = {  # of the columns that do not say it themselves
+    "head": "tensors, which take turns",
+    "TFLM head": "the same without redsc's plan",
+    "nothing shared": "the arena if no result lay over an operand",
+    "tail": "what TFLM keeps",
+    "arena": "RAM of a level",
+    "private": "flash that no larger level reads",
+    "~us": "estimated time",
+    "~uJ": "estimated energy",
+}
 
 
 def print_report(report: Report) -> None:
     """Print a report to stdout."""
     model = report.model
-    print(f"\n{model.path}: {model.format}, {model.ops} ops, {model.macs:,} MACs; sizes in bytes\n")
-    print_table(*level_table(report))
+    print(f"\n{model.path}: {model.format}, {model.ops} ops, {model.macs:,} MACs; sizes in bytes")
+    print_facts([_verdict(report)])
     print()
-    for line in fact_lines(report):
-        print(line)
+    header, rows = level_table(report)
+    print_table(header, rows)
+    print_facts(["; ".join(f"{name}: {_MEANINGS[name]}" for name in header if name in _MEANINGS), ""])
+    print_facts(fact_lines(report))
 
 
-def print_files(title: str, files: Mapping[str, bytes], notes: Mapping[str, str]) -> None:
-    """Print files with their sizes under a title, each with its note."""
+def print_files(title: str, files: Mapping[str, bytes], notes: Mapping[str, str] | None = None) -> None:
+    """Print files with their sizes under a title, each with its note; without notes the kernels are one line."""
     print(f"\n{title}")
-    for name, data in files.items():
-        print(f"  {name:<28} {len(data):>10,} B  {notes.get(name, '')}".rstrip())
+    kernels = [] if notes is not None else [name for name in files if PurePath(name).name.startswith(_KERNELS)]
+    for name in (name for name in files if name not in kernels):
+        print(f"  {name:<28} {len(files[name]):>10,} B  {(notes or {}).get(name, '')}".rstrip())
+    if kernels:
+        nbytes = sum(len(files[name]) for name in kernels)
+        print(f"  {f'{_KERNELS}*.c, {_KERNELS}*.h':<28} {nbytes:>10,} B  {len(kernels)} files: redsc's kernels")
 
 
 def level_table(report: Report) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of the table of levels; sizes in it are in bytes."""
-    costs = list(_cost_columns(report.levels[0]))
-    sees = any(level.resolution or level.crop for level in report.levels)
-    header = ["level", *(["image"] if sees else []), "MACs", "%", *_arena_columns(report.levels[0].arena)]
-    rows = [[level.name, *([_image(level)] if sees else []), *_level_row(level)] for level in report.levels]
-    return [*header, "private", *costs, _metric(report)], rows
+    rows = [_level_columns(level) for level in report.levels]
+    header = [name for name in rows[0] if _tells(name, rows)]
+    cells = [
+        [*(row[name] for name in header), _quality_text(level)]
+        for row, level in zip(rows, report.levels, strict=True)
+    ]
+    return [*header, _metric(report)], cells
 
 
 def fact_lines(report: Report) -> list[str]:
-    """Return lines about all levels together; the first `FACT_COLUMN` characters name the fact, or are blank."""
+    """Return lines about all levels together; up to `FACT_COLUMN` they name the fact, or are blank."""
     return [
         *_ram_lines(report),
         *_flash_lines(report),
@@ -73,15 +93,32 @@ def verification_lines(rows: Sequence[Verification]) -> list[str]:
     return [f"{'proven ' if index == 0 else '       '} {line}" for index, line in enumerate(lines)]
 
 
-def _level_row(level: LevelReport) -> list[str]:
-    return [
-        f"{level.macs / 1e6:.3f}M",
-        f"{100 * level.macs_fraction:.1f}",
-        *(f"{nbytes:,}" for nbytes in _arena_columns(level.arena).values()),
-        f"{level.private_bytes:,}",
-        *(f"{cost:,}" for cost in _cost_columns(level).values()),
-        _quality_text(level),
+def _verdict(report: Report) -> str:
+    """Return what all levels take, beside the budgets."""
+    found = [bound for bound in bounds(report) if bound.name != "MACs" or bound.budget]
+    texts = [
+        f"{bound.name} {bound.value}" + (f", {bound.percent} % of {bound.budget}" if bound.budget else "")
+        for bound in found
     ]
+    return f"{'fits' if any(bound.budget for bound in found) else 'needs'}: {'; '.join(texts)}"
+
+
+def _level_columns(level: LevelReport) -> dict[str, str]:
+    """Return what the table says of a level, by column."""
+    return {
+        "level": level.name,
+        "image": _image(level),
+        "MACs": f"{level.macs / 1e6:.3f}M",
+        "%": f"{100 * level.macs_fraction:.1f}",
+        **{name: f"{nbytes:,}" for name, nbytes in _arena_columns(level.arena).items()},
+        "private": f"{level.private_bytes:,}",
+        **{name: f"{cost:,}" for name, cost in _cost_columns(level).items()},
+    }
+
+
+def _tells(name: str, rows: Sequence[Mapping[str, str]]) -> bool:
+    """Whether a column says something that is not so anyway, or said by another."""
+    return any(row[name] != (row.get("head") if name == "TFLM head" else _USUAL.get(name)) for row in rows)
 
 
 def _cost_columns(level: LevelReport) -> dict[str, int]:
@@ -135,14 +172,17 @@ def _quality_text(level: LevelReport) -> str:
 
 def _ram_lines(report: Report) -> list[str]:
     budget = report.budget
-    bounds = {budget.resident: "" if budget.ram_bytes is None else f", budget {budget.ram_bytes:,} B"}
+    limits = {budget.resident: "" if budget.ram_bytes is None else f", budget {budget.ram_bytes:,} B"}
     arena = report.arena
     if Kernels(report.levels[0].arena.kernels).are_ours:
-        bound = bounds.get("all") or bounds.get("one") or ""
+        bound = limits.get("all") or limits.get("one") or ""
         return [f"RAM     {size_with_unit(arena.resident_one_bytes)} for all levels, everything counted{bound}"]
+    if len(report.levels) == 1:
+        bound = limits[budget.resident]
+        return [f"RAM     {size_with_unit(arena.resident_all_bytes)} for the whole arena{bound}"]
     return [
-        f"RAM     {size_with_unit(arena.resident_all_bytes)} with every level ready{bounds.get('all', '')}",
-        f"        {size_with_unit(arena.resident_one_bytes)} with one level at a time{bounds.get('one', '')}",
+        f"RAM     {size_with_unit(arena.resident_all_bytes)} with every level ready{limits.get('all', '')}",
+        f"        {size_with_unit(arena.resident_one_bytes)} with one level at a time{limits.get('one', '')}",
     ]
 
 
@@ -150,18 +190,20 @@ def _flash_lines(report: Report) -> list[str]:
     flash = report.flash
     structure = flash.container_bytes - flash.shared_weight_bytes - flash.private_bytes
     bound = "" if report.budget.flash_bytes is None else f", budget {report.budget.flash_bytes:,} B"
-    parts = (
-        f"{flash.shared_weight_bytes:,} B weights that levels share",
-        f"{flash.private_bytes:,} B numbers of single levels",
-        f"{structure:,} B structure",
-        *([f"{flash.kernel_bytes:,} B more for redsc's kernels"] if flash.kernel_bytes else []),
-    )
+    private = "numbers of single levels" if len(report.levels) > 1 else "weights and other numbers"
+    parts = {
+        "weights that levels share": flash.shared_weight_bytes,
+        private: flash.private_bytes,
+        "structure": structure,
+        "more for redsc's kernels": flash.kernel_bytes,
+    }
+    told = ", ".join(f"{nbytes:,} B {what}" for what, nbytes in parts.items() if nbytes)
     others = (
         f"        {nbytes:,} B with --share {sharing}"
         for sharing, nbytes in flash.by_sharing.items()
         if nbytes != flash.container_bytes
     )
-    return [f"flash   {size_with_unit(flash.container_bytes)}{bound}: {', '.join(parts)}", *others]
+    return [f"flash   {size_with_unit(flash.container_bytes)}{bound}", f"        {told}", *others]
 
 
 def _target_lines(report: Report) -> list[str]:
@@ -201,14 +243,15 @@ def _cascade_lines(report: Report) -> list[str]:
     if cascade is None:
         return []
     steps = cascade.steps
-    chain = [f", then {b.level} if the margin is below {a.threshold}" for a, b in pairwise(steps)]
+    chain = [f", then {b.level} if the margin of its answer is below {a.threshold}" for a, b in pairwise(steps)]
     share, lost = 100 * cascade.macs_fraction, 100 * cascade.loss
     largest = f"level {report.levels[0].name}"
     cost = f"{cascade.macs / 1e6:.3f}M MACs on average, {share:.1f} % of {largest}"
     metric = f"agreement with {largest}" if cascade.metric == "agreement" else cascade.metric
     margin = (cascade.interval[1] - cascade.interval[0]) / 2
     figure = f"{metric} {cascade.value:.4f} ±{margin:.3f}, {lost:.2f} points lost"
-    return [f"cascade {steps[0].level}{''.join(chain)}", f"        {cost}; {figure} on {cascade.samples:,} samples"]
+    first = f"cascade run {steps[0].level}{''.join(chain)}"
+    return [first, f"        {cost}; {figure} on {cascade.samples:,} samples"]
 
 
 def _state_lines(report: Report) -> list[str]:

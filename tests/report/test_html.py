@@ -9,9 +9,9 @@ from redsc.compile import read_model
 from redsc.errors import printable
 from redsc.formats import write_tflite
 from redsc.report.analysis import Analysis, analyze_model
+from redsc.report.bounds import bounds
 from redsc.report.data import Report
 from redsc.report.html import render_analysis, render_report
-from redsc.report.html.bounds import bounds
 from redsc.report.html.plots import peak_text
 from redsc.report.html.tables import node_table, widths
 from redsc.report.network import BufferReport, NodeReport

@@ -10,7 +10,8 @@ from redsc.budgets import Budgets
 from redsc.compile import Artefact, compile_model
 from redsc.formats import write_tflite
 from redsc.options import Options, Recovery
-from redsc.report.terminal import print_report
+from redsc.report.terminal import print_files, print_report
+from redsc.report.text import print_table
 from redsc.runtime.evaluate.quality import wilson_interval
 from tests.helpers import samples_of, small_net
 
@@ -186,3 +187,40 @@ def test_an_int8_file_with_samples_has_no_sqnr_of_its_layers(tmp_path: Path) -> 
     artefact = compile_model(tmp_path / "net.tflite", options)
     assert artefact.layer_sqnr() == []
     assert {node.sqnr_db for level in artefact.report.levels for node in level.nodes} == {None}
+
+
+def test_a_narrow_terminal_breaks_texts_but_cuts_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    text = "one of those very long explanations that no terminal has room for, however wide"
+    print_table(("what", "bytes", "why"), [("a.long.name/of-a-node", "1,234,567", text)])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert lines[1].startswith("a.long.name/of-a-node  1,234,567  one of")
+    assert " ".join(" ".join(lines[1:]).split()).endswith(text.partition("one of ")[2])
+    names = ["x" * 40, "y" * 40]
+    print_table(names, [names])
+    assert capsys.readouterr().out.split() == names * 2  # longer than the terminal, and whole
+
+
+def test_the_second_line_says_whether_it_fits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "net.tflite").write_bytes(write_tflite(small_net()))
+    verdicts = []
+    for budgets in (Budgets(), Budgets.parse(ram="100KB")):
+        made = compile_model(tmp_path / "net.tflite", Options(budgets, levels=("100", "50")))
+        print_report(made.report)
+        verdicts.append(capsys.readouterr().out.splitlines()[2])
+    nbytes = made.report.arena.resident_all_bytes
+    assert verdicts[0].startswith(f"needs: RAM {nbytes:,} B; Flash ")
+    assert verdicts[1].startswith(f"fits: RAM {nbytes:,} B, {nbytes / 1000:.1f} % of 100,000 B; Flash ")
+
+
+def test_the_kernels_are_one_line_among_the_files(artefact: Artefact, capsys: pytest.CaptureFixture[str]) -> None:
+    print_files("files", artefact.files)
+    out = capsys.readouterr().out
+    kernels = [len(data) for name, data in artefact.files.items() if name.startswith("redsc_")]
+    assert f"  redsc_*.c, redsc_*.h {sum(kernels):>18,} B  {len(kernels)} files: redsc's kernels\n" in out
+    assert len(out.splitlines()) == 2 + len(artefact.files) - len(kernels) + 1

@@ -136,7 +136,7 @@ def compile_command(
         if dry_run:
             print_files("dry run: nothing was written, these files would be", planned, _states(planned))
         else:
-            print_files(f"files in {output}", artefact.files, {})
+            print_files(f"files in {output}", artefact.files)
     if explained:
         print(explained)
     if explain == _EVERYTHING and (rows := artefact.layer_sqnr()):
@@ -219,7 +219,8 @@ def verify(container: Path, model: Path | None, plan: Path | None, **flags: Any)
     from redsc.compile import verify_container
     from redsc.options import Options
     from redsc.report.terminal import verification_lines
+    from redsc.report.text import print_facts
 
     with waiting() as progress:
         rows = verify_container(container, model, plan, progress, Options.parse(**flags))
-    print("\n".join(verification_lines(rows)))
+    print_facts(verification_lines(rows))

@@ -11,15 +11,16 @@ import jinja2
 from markupsafe import Markup
 
 from redsc.report.analysis import Analysis, kernel_table, number_table
+from redsc.report.bounds import bounds
 from redsc.report.data import Report
-from redsc.report.html.bounds import bounds
 from redsc.report.html.elements import COLOURS, clean
 from redsc.report.html.memory import Curve, arena_map, memory_chart
 from redsc.report.html.plots import level_map, level_plots, memory_over_time, peak_text, step_names
 from redsc.report.html.tables import node_table, text_table, widths
 from redsc.report.sweep import Sweep, sweep_table
 from redsc.report.sweep_svg import STYLE, model_picture
-from redsc.report.terminal import FACT_COLUMN, fact_lines, level_table
+from redsc.report.terminal import fact_lines, level_table
+from redsc.report.text import FACT_COLUMN
 from redsc.version import __version__
 
 __all__ = ["render_analysis", "render_report", "render_sweep"]
