@@ -107,6 +107,13 @@ def test_every_command_does_what_the_page_says(tmp_path: Path) -> None:
     assert Path(where.stdout).is_relative_to(tmp_path / ".venv")
 
 
+def test_what_the_readme_shows_is_what_the_page_shows() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    command, shown = re.findall(r"^    \$ ([^\n]*)$|^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    page = PAGE.read_text("utf-8").splitlines()
+    assert [line for line in (command[0], *shown[1].splitlines()) if line and line not in page] == []
+
+
 @pytest.mark.parametrize(
     ("line", "expected", "alike"),
     [
