@@ -24,7 +24,7 @@ from redsc.runtime import EXECUTORS
 from redsc.runtime.data.dataset import load_data
 from redsc.runtime.data.view import View
 from redsc.runtime.ports import dequantize_rows, quantize_samples
-from tests.codegen.test_c_files import WARNINGS, compiler
+from tests.firmware.build import WARNINGS, tool
 from tests.helpers import NetBuilder, samples_of, small_net
 
 RELU = Activation.RELU
@@ -115,9 +115,7 @@ def test_the_header_says_what_each_level_takes(model: Path, backend: str) -> Non
     flags = ["-std=c99", *WARNINGS, "main.c", *sources]
     if backend == "c":
         flags = ["-std=c99", "-w", *sorted(path.name for path in folder.glob("*.c"))]
-    done = subprocess.run(
-        [compiler("gcc"), *flags, "-lm", "-o", "main"], cwd=folder, check=False, capture_output=True
-    )
+    done = subprocess.run([tool("gcc"), *flags, "-lm", "-o", "main"], cwd=folder, check=False, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
     said = subprocess.run(["./main"], cwd=folder, check=True, capture_output=True, text=True).stdout.splitlines()
     assert said == [

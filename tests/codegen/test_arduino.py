@@ -22,8 +22,9 @@ from redsc.options import Emit, Options
 from redsc.runtime import EXECUTORS
 from redsc.runtime.data.view import View
 from redsc.runtime.ports import quantize_samples
-from tests.codegen.test_c_files import WARNINGS, compiler, firmware
+from tests.codegen.two_levels import firmware
 from tests.conftest import Golden
+from tests.firmware.build import WARNINGS, tool
 from tests.helpers import small_net, streaming_net
 from tests.test_compile_images import image_net, write_plan
 
@@ -46,12 +47,12 @@ def library(item: Firmware) -> dict[str, bytes]:
 def archive(folder: Path, name: str) -> Path:
     """Compile a library as the builder does with `dot_a_linkage`, and return the archive."""
     sources = sorted((folder / name / "src").glob("*.c"))
-    command = [compiler("gcc"), "-std=gnu11", "-c", *map(str, sources)]
+    command = [tool("gcc"), "-std=gnu11", "-c", *map(str, sources)]
     objects = folder / f"{name}.objects"
     objects.mkdir()
     subprocess.run(command, cwd=objects, check=True)
     subprocess.run(
-        [compiler("ar"), "rc", folder / f"{name}.a", *objects.iterdir()],
+        [tool("ar"), "rc", folder / f"{name}.a", *objects.iterdir()],
         cwd=folder,
         check=True,
         capture_output=True,
@@ -73,7 +74,7 @@ def linked_sketch(
 ) -> list[str]:
     """Compile a sketch within a program, link it with libraries, run it; return what it printed."""
     folders = [*include, folder / "net" / "src", folder / "net" / "examples" / "net"]
-    command = [compiler("g++"), "-std=c++11", *WARNINGS, *flags, *(f"-I{path}" for path in folders)]
+    command = [tool("g++"), "-std=c++11", *WARNINGS, *flags, *(f"-I{path}" for path in folders)]
     built = subprocess.run(
         [*command, main, *archives, "-o", "sketch"], cwd=folder, capture_output=True, text=True, check=False
     )

@@ -11,8 +11,9 @@ import pytest
 from redsc.codegen.c_files import render_c_files
 from redsc.ir import DType
 from redsc.options import ArrayForm
-from tests.codegen.test_c_files import WARNINGS, compiler, firmware
+from tests.codegen.two_levels import firmware
 from tests.conftest import Golden
+from tests.firmware.build import WARNINGS, tool
 
 DUMP = """
 #include <stdio.h>
@@ -59,11 +60,11 @@ def call(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[bytes]:
 
 @pytest.mark.parametrize("name", COMPILERS)
 def test_the_assembler_reads_the_container(sources: Path, tmp_path: Path, name: str) -> None:
-    tool, *flags = COMPILERS[name]
+    compiler, *flags = COMPILERS[name]
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     files = [str(sources / "main.c"), str(sources / "net.c")]
-    built = call(compiler(tool), *flags, *WARNINGS, f"-I{sources}", *files, "-o", "program", cwd=elsewhere)
+    built = call(tool(compiler), *flags, *WARNINGS, f"-I{sources}", *files, "-o", "program", cwd=elsewhere)
     assert (built.returncode, built.stderr) == (0, b"")
     done = call(elsewhere / "program", cwd=elsewhere)
     assert (done.returncode, done.stdout) == (0, firmware().model)
@@ -71,13 +72,13 @@ def test_the_assembler_reads_the_container(sources: Path, tmp_path: Path, name: 
 
 def test_two_models_that_the_assembler_reads_link_into_one_image(sources: Path) -> None:
     (sources / "main.c").write_text(BOTH)
-    built = call(compiler("gcc"), *WARNINGS, "main.c", "net.c", "other.c", "-o", "program", cwd=sources)
+    built = call(tool("gcc"), *WARNINGS, "main.c", "net.c", "other.c", "-o", "program", cwd=sources)
     assert (built.returncode, built.stderr) == (0, b"")
     assert call("./program", cwd=sources).stdout == b"84 84 TFL3"
 
 
 def test_a_program_that_is_optimised_at_link_time_takes_the_array_compiled_without(sources: Path) -> None:
-    lto = (compiler("gcc"), "-O2", "-flto", *WARNINGS)
+    lto = (tool("gcc"), "-O2", "-flto", *WARNINGS)
     assert call(*lto, "-fno-lto", "-c", "net.c", cwd=sources).stderr == b""
     assert call(*lto, "main.c", "net.o", "-o", "program", cwd=sources).stderr == b""
     assert call("./program", cwd=sources).stdout == firmware().model
@@ -87,7 +88,7 @@ def test_the_file_may_be_named_with_its_path(sources: Path, tmp_path: Path) -> N
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (sources / "net.tflite").rename(elsewhere / "renamed.bin")
-    command = (compiler("gcc"), "-std=c99", *WARNINGS, "main.c", "net.c", "-o", "program")
+    command = (tool("gcc"), "-std=c99", *WARNINGS, "main.c", "net.c", "-o", "program")
     assert b"net.tflite" in call(*command, cwd=sources).stderr
     named = f'-DNET_MODEL_FILE="{elsewhere / "renamed.bin"}"'
     assert call(*command, named, cwd=sources).stderr == b""
@@ -96,26 +97,26 @@ def test_the_file_may_be_named_with_its_path(sources: Path, tmp_path: Path) -> N
 
 def test_a_file_that_is_too_short_does_not_assemble(sources: Path) -> None:
     (sources / "net.tflite").write_bytes(firmware().model[:-1])
-    assert call(compiler("gcc"), "-c", "net.c", cwd=sources).returncode != 0
+    assert call(tool("gcc"), "-c", "net.c", cwd=sources).returncode != 0
 
 
 def test_the_array_that_is_read_can_be_placed_in_a_section(sources: Path) -> None:
     placed = '-DNET_DATA_SECTION=".external,\\"a\\""'
-    assert call(compiler("gcc"), *WARNINGS, placed, "-c", "net.c", cwd=sources).stderr == b""
-    headers = call(compiler("objdump"), "-h", "net.o", cwd=sources).stdout.decode()
+    assert call(tool("gcc"), *WARNINGS, placed, "-c", "net.c", cwd=sources).stderr == b""
+    headers = call(tool("objdump"), "-h", "net.o", cwd=sources).stdout.decode()
     sizes = {row.split()[1]: int(row.split()[2], 16) for row in headers.splitlines() if " ." in row}
     assert sizes[".external"] == len(firmware().model)
 
 
 def test_an_attribute_that_would_have_no_effect_is_an_error(sources: Path) -> None:
     placed = '-DNET_DATA_ATTR=__attribute__((section(".external")))'
-    assert b"define NET_DATA_SECTION" in call(compiler("gcc"), placed, "-c", "net.c", cwd=sources).stderr
+    assert b"define NET_DATA_SECTION" in call(tool("gcc"), placed, "-c", "net.c", cwd=sources).stderr
 
 
 def test_the_array_is_an_object_of_its_size_on_a_cortex_m4(sources: Path) -> None:
-    command = (compiler("arm-none-eabi-gcc"), "-mcpu=cortex-m4", "-mthumb", "-std=c99", *WARNINGS, "-c", "net.c")
+    command = (tool("arm-none-eabi-gcc"), "-mcpu=cortex-m4", "-mthumb", "-std=c99", *WARNINGS, "-c", "net.c")
     assert call(*command, cwd=sources).stderr == b""
-    symbols = call(compiler("arm-none-eabi-nm"), "-S", "net.o", cwd=sources).stdout.decode().splitlines()
+    symbols = call(tool("arm-none-eabi-nm"), "-S", "net.o", cwd=sources).stdout.decode().splitlines()
     (row,) = [line.split() for line in symbols if line.endswith(" net_model")]
     assert (int(row[1], 16), row[2]) == (len(firmware().model), "R")
     assert int(row[0], 16) % 16 == 0

@@ -1,6 +1,7 @@
+"""The C files of a container: how they read, that every compiler takes them, and what the glue does."""
+
 from __future__ import annotations
 
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -10,64 +11,24 @@ import pytest
 
 from redsc.budgets import Budgets, Resident
 from redsc.codegen.c_files import render_c_files
-from redsc.codegen.describe import Firmware, FirmwarePort
-from redsc.codegen.level import FirmwareLevel
-from redsc.codegen.names import c_comment
-from redsc.codegen.tflm_ops import TFLM_OPS, resolver_methods
-from redsc.cost.memory import measure_memory
+from redsc.codegen.describe import Firmware
+from redsc.codegen.tflm_ops import TFLM_OPS
 from redsc.engine.numbers import float_literal
-from redsc.formats import write_models
-from redsc.formats.model import Port
-from redsc.ir import OPS, DType, Graph, state_reads
-from redsc.passes.slice.slice import slice_channels
-from redsc.passes.spaces.groups import find_channel_groups
-from redsc.runtime.evaluate.quality import Quality
+from redsc.ir import OPS, DType
+from tests.codegen.two_levels import firmware
 from tests.conftest import Golden
-from tests.helpers import small_net, streaming_net
+from tests.firmware.build import WARNINGS, tool
+from tests.helpers import streaming_net
 
-WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic"]
 RESOLVER = """
 struct Resolver {{ int count = 0; {methods} }};
 """
-
-
-def firmware(symbol: str = "net", dtype: DType = DType.INT8, graph: Graph | None = None) -> Firmware:
-    graph = small_net(dtype) if graph is None else graph
-    groups = find_channel_groups(graph)
-    graphs = [graph, slice_channels(graph, groups, {space.name: space.size // 2 for space in groups.free})]
-    memory = [measure_memory(item) for item in graphs]
-    source = Port("x", (1, 3, 8, 8), (0, 2, 3, 1))
-    result = Port("logits", (1, 5), (0, 1))
-    return Firmware(
-        symbol=symbol,
-        sha256="0" * 64,
-        model=write_models(graphs, [item.offsets for item in memory]),
-        levels=(
-            FirmwareLevel("100", 0, 5000, memory[0], None),
-            FirmwareLevel("37.5", 1, 1800, memory[1], Quality("accuracy", 0.9125, 1000, (0.8934, 0.9285))),
-        ),
-        ports=(
-            FirmwarePort(symbol, "input", 0, graph.inputs[0], source),
-            FirmwarePort(symbol, "output", 0, graph.outputs[0], result),
-        ),
-        ops=tuple(resolver_methods(graphs)),
-        custom_ops=(),
-        budgets=Budgets(),
-        variables=len(state_reads(graph)),
-    )
 
 
 def write(folder: Path, *items: Firmware) -> None:
     for item in items:
         for name, data in render_c_files(item).items():
             (folder / name).write_bytes(data)
-
-
-def compiler(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
 
 
 def compile_and_run(folder: Path, command: list[str]) -> str:
@@ -118,7 +79,7 @@ def test_two_models_link_into_one_image_without_a_warning(tmp_path: Path, standa
     write(tmp_path, firmware("net"), firmware("other", DType.FLOAT32))
     (tmp_path / "main.c").write_text(PROGRAM)
     language = ["-x", "c++"] if name == "g++" else []
-    command = [compiler(name), f"-std={standard}", *WARNINGS, *language, "main.c", "net.c", "other.c"]
+    command = [tool(name), f"-std={standard}", *WARNINGS, *language, "main.c", "net.c", "other.c"]
     size = len(firmware("other", DType.FLOAT32).model)
     assert compile_and_run(tmp_path, command) == f"8 0 TFL3 37.5 2 {size} 1 1 1\n"
 
@@ -129,7 +90,7 @@ def test_the_array_is_the_container(tmp_path: Path) -> None:
         '#include <stdio.h>\n#include "net.h"\n'
         "int main(void) { fwrite(net_model, 1, NET_MODEL_BYTES, stdout); return 0; }\n"
     )
-    done = subprocess.run([compiler("gcc"), "main.c", "net.c", "-o", "program"], cwd=tmp_path, check=False)
+    done = subprocess.run([tool("gcc"), "main.c", "net.c", "-o", "program"], cwd=tmp_path, check=False)
     assert done.returncode == 0
     assert subprocess.run(["./program"], cwd=tmp_path, capture_output=True, check=True).stdout == firmware().model
 
@@ -137,7 +98,7 @@ def test_the_array_is_the_container(tmp_path: Path) -> None:
 def test_the_array_can_be_placed_in_a_section(tmp_path: Path) -> None:
     write(tmp_path, firmware("net"))
     placed = '-DNET_DATA_ATTR=__attribute__((section(".external")))'
-    command = [compiler("gcc"), "-std=c99", *WARNINGS, placed, "-c", "net.c", "-o", "net.o"]
+    command = [tool("gcc"), "-std=c99", *WARNINGS, placed, "-c", "net.c", "-o", "net.o"]
     assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 0
     assert b".external" in (tmp_path / "net.o").read_bytes()
 
@@ -151,7 +112,7 @@ def test_the_glue_registers_each_op_once(tmp_path: Path) -> None:
         + "int main() { Resolver r; bool ok = net_register_ops(r);"
         + ' std::printf("%d %d", ok, r.count == NET_OP_COUNT); }'
     )
-    command = [compiler("g++"), "-std=c++11", *WARNINGS, "main.cc"]
+    command = [tool("g++"), "-std=c++11", *WARNINGS, "main.cc"]
     assert compile_and_run(tmp_path, command) == "1 1"
 
 
@@ -175,7 +136,7 @@ def test_levels_that_share_state_begin_with_the_largest(tmp_path: Path) -> None:
     three = replace(item, levels=(*item.levels, replace(item.levels[1], name="25", slot=2)))
     write(tmp_path, three)
     (tmp_path / "main.cc").write_text('#include <cstdio>\n#include "net_tflm.h"\n' + BEGIN)
-    assert compile_and_run(tmp_path, [compiler("g++"), "-std=c++11", *WARNINGS, "main.cc"]) == "21 1 21 0 2"
+    assert compile_and_run(tmp_path, [tool("g++"), "-std=c++11", *WARNINGS, "main.cc"]) == "21 1 21 0 2"
 
 
 def test_the_glue_registers_the_ops_around_variables(tmp_path: Path) -> None:
@@ -200,10 +161,6 @@ def test_float_literals_give_the_same_float_back(number: float) -> None:
     literal = float_literal(number)
     assert np.float32(literal.removesuffix("f")) == np.float32(number)
     assert "." in literal or "e" in literal
-
-
-def test_a_name_cannot_end_a_comment() -> None:
-    assert c_comment("a*/ int evil; /*\nb") == "a_/_int_evil;_/__b"
 
 
 def test_lines_hold_sixteen_bytes() -> None:

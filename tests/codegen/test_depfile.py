@@ -16,7 +16,7 @@ from redsc.codegen.depfile import input_files, render_depfile, write_depfile
 from redsc.errors import OutputError
 from redsc.formats import Model, load_model
 from redsc.options import Options, Searching
-from tests.codegen.test_c_files import compiler
+from tests.firmware.build import tool
 
 SECOND = 1_000_000_000
 NAMES = ["plain.onnx", "with space.npz", "with#hash", "with$dollar", "dir with space/a.b", "back\\ slash"]
@@ -46,16 +46,16 @@ def model(tmp_path: Path) -> Model:
     return load_model(path)
 
 
-def builds(tool: str, folder: Path) -> int:
+def builds(builder: str, folder: Path) -> int:
     """Build, and return how many times the target was made."""
     log = folder / "log"
     log.write_text("")
-    subprocess.run([compiler(tool)], cwd=folder, check=True, capture_output=True)
+    subprocess.run([tool(builder)], cwd=folder, check=True, capture_output=True)
     return log.read_text().count("made")
 
 
 @pytest.fixture(params=TOOLS)
-def tool(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def builder(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return a build tool, in whose folder the target depends on files of all names."""
     for name in NAMES:
         path = tmp_path / name
@@ -67,18 +67,18 @@ def tool(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.param)
 
 
-def test_a_build_tool_reads_every_name(tmp_path: Path, tool: str) -> None:
-    assert [builds(tool, tmp_path) for _ in range(2)] == [1, 0]
+def test_a_build_tool_reads_every_name(tmp_path: Path, builder: str) -> None:
+    assert [builds(builder, tmp_path) for _ in range(2)] == [1, 0]
     for name in NAMES:
         time.sleep(0.01)  # longer than the steps of a file's time
         os.utime(tmp_path / name)
-        assert [builds(tool, tmp_path) for _ in range(2)] == [1, 0], name
+        assert [builds(builder, tmp_path) for _ in range(2)] == [1, 0], name
 
 
-def test_a_file_that_went_away_is_no_error(tmp_path: Path, tool: str) -> None:
-    builds(tool, tmp_path)
+def test_a_file_that_went_away_is_no_error(tmp_path: Path, builder: str) -> None:
+    builds(builder, tmp_path)
     (tmp_path / NAMES[1]).unlink()
-    assert builds(tool, tmp_path) == 1
+    assert builds(builder, tmp_path) == 1
 
 
 def test_a_compile_depends_on_the_model_its_weights_and_all_data(tmp_path: Path, model: Model) -> None:

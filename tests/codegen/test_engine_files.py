@@ -22,10 +22,9 @@ from redsc.runtime import EXECUTORS
 from redsc.runtime.compare import random_samples
 from redsc.runtime.evaluate.cascade import Cascade, Measured
 from redsc.runtime.evaluate.cascade_search import Step
-from tests.codegen.test_c_files import WARNINGS, compiler
 from tests.conftest import Golden
 from tests.e2e.engine import Engine, write_engine
-from tests.firmware.build import CORTEX_M4, FIRMWARE, build, run, tool
+from tests.firmware.build import CORTEX_M4, FIRMWARE, WARNINGS, build, run, tool
 from tests.helpers import NetBuilder, samples_of, small_net, streaming_net
 
 HERE = Path(__file__).parent
@@ -82,7 +81,7 @@ def call(*command: str | Path, cwd: Path) -> str:
 def objects(sources: Path, folder: Path, *flags: str) -> list[Path]:
     """Compile all C files as C, with the flags."""
     folder.mkdir(exist_ok=True)
-    call(compiler("gcc"), *flags, "-c", *sorted(sources.glob("*.c")), cwd=folder)
+    call(tool("gcc"), *flags, "-c", *sorted(sources.glob("*.c")), cwd=folder)
     return sorted(folder.glob("*.o"))
 
 
@@ -110,17 +109,7 @@ def test_files_are_ascii_with_unix_lines_and_no_path(engines: dict[str, Engine])
 
 def test_two_runs_write_the_same_bytes(models: Path, tmp_path: Path) -> None:
     for seed in ("1", "2"):
-        command = [
-            sys.executable,
-            "-m",
-            "redsc",
-            "compile",
-            "stream.tflite",
-            "--backend",
-            "c",
-            "--levels",
-            "50,100",
-        ]
+        command = [sys.executable, "-m", "redsc", "compile", "stream.tflite", "--backend=c", "--levels=50,100"]
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         subprocess.run(
             [*command, "-o", tmp_path / seed], cwd=models, env=environment, check=True, capture_output=True
@@ -143,7 +132,7 @@ def test_headers_are_for_cpp_too_and_two_models_link_into_one_image(
 ) -> None:
     (tmp_path / "main.cc").write_bytes((HERE / "engine_api.c").read_bytes())
     made = objects(sources, tmp_path / "objects", "-std=c99")
-    command = (compiler("g++"), f"-std={standard}", *STRICT, f"-I{sources}", "main.cc")
+    command = (tool("g++"), f"-std={standard}", *STRICT, f"-I{sources}", "main.cc")
     call(*command, *made, "-o", "program", cwd=tmp_path)
     assert call("./program", "two_models_do_not_disturb_each_other", cwd=tmp_path) == ""
 
@@ -155,7 +144,7 @@ def program(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def api_program(sources: Path, folder: Path, *flags: str) -> Path:
     files = (HERE / "engine_api.c", *sorted(sources.glob("*.c")))
-    command = (compiler("gcc"), "-std=c99", "-g", *STRICT, *SANITIZED, *flags, f"-I{sources}")
+    command = (tool("gcc"), "-std=c99", "-g", *STRICT, *SANITIZED, *flags, f"-I{sources}")
     call(*command, *files, "-o", "program", cwd=folder)
     return folder / "program"
 
@@ -179,7 +168,7 @@ def test_the_cascade_refills_the_input_and_answers_as_tflm_does(models: Path, tm
     for name, data in engine.files.items():
         (tmp_path / name).write_bytes(data)
     files = (HERE / "engine_cascade.c", *sorted(tmp_path.glob("*.c")))
-    call(compiler("gcc"), "-std=c99", *STRICT, *SANITIZED, f"-I{tmp_path}", *files, "-o", "program", cwd=tmp_path)
+    call(tool("gcc"), "-std=c99", *STRICT, *SANITIZED, f"-I{tmp_path}", *files, "-o", "program", cwd=tmp_path)
     samples = random_samples(engine.levels["100"], 40)
     large, small = (EXECUTORS["tflm"].run(write_tflite(graph), samples) for graph in engine.levels.values())
     wanted = []
@@ -195,7 +184,7 @@ def test_the_cascade_refills_the_input_and_answers_as_tflm_does(models: Path, tm
 
 def test_arena_and_constants_can_be_placed(sources: Path, tmp_path: Path) -> None:
     places = [f'-DNET_{what}_ATTR=__attribute__((section(".{what.lower()}_here")))' for what in ("DATA", "ARENA")]
-    call(compiler("gcc"), "-std=c99", *WARNINGS, *places, "-c", sources / "net.c", "-o", "net.o", cwd=tmp_path)
+    call(tool("gcc"), "-std=c99", *WARNINGS, *places, "-c", sources / "net.c", "-o", "net.o", cwd=tmp_path)
     assert all(name in (tmp_path / "net.o").read_bytes() for name in (b".data_here", b".arena_here"))
 
 

@@ -24,8 +24,9 @@ from redsc.runtime.evaluate.cascade_search import Step
 from redsc.runtime.ports import quantize_samples
 from redsc.targets import find_target
 from tests.codegen.manager_laws import NONE, UNLIMITED, Budget, Governor, budgets, cascade_run, needs, select
-from tests.codegen.test_c_files import WARNINGS, compiler, firmware
+from tests.codegen.two_levels import firmware
 from tests.conftest import Golden
+from tests.firmware.build import WARNINGS, tool
 from tests.helpers import latency_table, samples_of, small_net
 
 SAMPLES = 1200
@@ -67,7 +68,7 @@ def sources(artefact: Artefact, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def build(sources: Path, standard: str, *flags: str) -> Path:
     name, *options = COMPILERS[standard]
     program = sources / f"program-{standard}"
-    command = [compiler(name), *options, *WARNINGS, "-Wconversion", *flags, "main.c", "net.c", "other.c"]
+    command = [tool(name), *options, *WARNINGS, "-Wconversion", *flags, "main.c", "net.c", "other.c"]
     done = subprocess.run([*command, "-o", program], cwd=sources, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return program
@@ -193,7 +194,7 @@ def test_an_arena_that_is_too_small_does_not_compile(sources: Path) -> None:
         "NET_CHECK_ARENA(sizeof(arena));\nint main(void) { return arena[0]; }\n"
     )
     for name, *options in COMPILERS.values():
-        command = [compiler(name), *options, "-fsyntax-only", "small.c"]
+        command = [tool(name), *options, "-fsyntax-only", "small.c"]
         done = subprocess.run(command, cwd=sources, capture_output=True, text=True, check=False)
         assert done.returncode != 0
         assert "arena_is_too_small" in done.stderr

@@ -1,3 +1,5 @@
+"""Names of users as C identifiers and in comments."""
+
 from __future__ import annotations
 
 import re
@@ -6,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redsc.codegen.names import _RESERVED, c_identifier, c_macro
+from redsc.codegen.names import _RESERVED, c_comment, c_identifier, c_macro
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,7 @@ def test_every_name_becomes_an_identifier_and_stays_one(name: str) -> None:
     assert len(identifier) <= 54
     assert c_identifier(identifier) == identifier[:48].rstrip("_")
     assert c_macro(identifier) == identifier.upper()
+
+
+def test_a_name_cannot_end_a_comment() -> None:
+    assert c_comment("a*/ int evil; /*\nb") == "a_/_int_evil;_/__b"

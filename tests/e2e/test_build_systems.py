@@ -17,6 +17,7 @@ from redsc.codegen.firmware import tflm_files
 from redsc.formats import write_tflite
 from redsc.version import __version__
 from tests.conftest import ROOT
+from tests.firmware.build import tool
 from tests.helpers import residual_net, small_net
 
 REDSC = Path(sys.executable).with_name("redsc")
@@ -56,13 +57,6 @@ int main(void) {
   return 0;
 }
 """
-
-
-def tool(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
 
 
 def call(*command: str | Path, cwd: Path) -> str:
