@@ -8,7 +8,8 @@ from redsc.ir import OPS, parse_graph, print_graph, verify_graph
 from redsc.ir.signatures import Signature
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import FLOAT_TOLERANCE, difference
-from tests.op_samples import SAMPLES, sample_graph, sample_inputs, signature_cases
+from tests.op_samples import sample_graph, sample_inputs, signature_cases
+from tests.sample_operands import SAMPLES
 
 
 def _name(item: object) -> str:

@@ -45,7 +45,7 @@ def test_a_node_without_a_name_is_called_like_its_op() -> None:
     assert builder.op("LEAKY_RELU", builder.input("x", (2,)), attrs=None).name == "leaky_relu"
 
 
-def test_operands_that_do_not_fit_are_our_bug() -> None:
+def test_operands_that_do_not_fit_are_refused() -> None:
     builder = GraphBuilder()
     x, y = builder.input("x", (2,)), builder.input("y", (3,))
     with pytest.raises(ShapeError, match="do not broadcast"):

@@ -28,7 +28,8 @@ from redsc.ir import (
     TensorType,
     Value,
 )
-from tests.op_samples import SAMPLES, sample_graph
+from tests.op_samples import sample_graph
+from tests.sample_operands import SAMPLES
 
 X = (1, 4, 6, 3)
 
