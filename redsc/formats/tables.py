@@ -1,4 +1,4 @@
-"""What a translation table holds besides handlers."""
+"""What translation tables hold besides handlers, and the error for what has no translation."""
 
 from __future__ import annotations
 

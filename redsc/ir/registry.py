@@ -43,7 +43,11 @@ ALL_OPS: dict[str, OpDef] = {**OPS, **CUSTOM_OPS, **FRONT_END_OPS, **ENGINE_OPS}
 
 
 def op_def(name: str) -> OpDef:
-    """Return the entry of an op that must exist."""
+    """Return the entry of an op that must exist.
+
+    Raises:
+        InternalError: there is no such op.
+    """
     found = ALL_OPS.get(name)
     if found is None:
         raise InternalError(f"unknown op {name!r}", hint=did_you_mean(name, OPS))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from redsc.ir.graph import Graph, Node
+from redsc.ir.ops.recurrent import Lstm
 from redsc.ir.registry import op_def
 from redsc.ir.types import TensorType
 
@@ -54,7 +55,7 @@ def is_pure(node: Node) -> bool:
 
 def starts_anew(node: Node) -> bool:
     """Whether what a node keeps for itself lasts no longer than an inference."""
-    return bool(getattr(node.attrs, "starts_anew", False))
+    return isinstance(node.attrs, Lstm) and node.attrs.starts_anew
 
 
 def lasting_states(graph: Graph) -> Iterator[OwnState]:

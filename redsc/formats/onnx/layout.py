@@ -20,11 +20,11 @@ from enum import Enum
 from redsc.formats.onnx.nodes import OnnxModel, OnnxNode
 from redsc.ir import Shape
 
-__all__ = ["CHANNELS_LAST", "Kind", "Layout", "Layouts", "file_axes", "laid_out", "natural_layout", "source_layout"]
+__all__ = ["Kind", "Layout", "Layouts", "file_axes", "laid_out", "natural_layout", "source_layout"]
 
 Layout = tuple[int | None, ...]
 
-CHANNELS_LAST: dict[int, Layout] = {3: (0, None, 2, 1), 4: (0, 2, 3, 1)}  # by rank
+_CHANNELS_LAST: dict[int, Layout] = {3: (0, None, 2, 1), 4: (0, 2, 3, 1)}  # by rank
 
 
 class Kind(Enum):
@@ -76,7 +76,7 @@ class Layouts:
                 spatial += [name for name in (node.input(0), node.output) if name not in model.constants]
         for name in spatial:
             rank = len(model.shapes[name])
-            layouts.decide(name, CHANNELS_LAST.get(rank, source_layout(rank)))
+            layouts.decide(name, _CHANNELS_LAST.get(rank, source_layout(rank)))
         for name in (*model.inputs, *model.outputs):
             layouts.decide(name, source_layout(len(model.shapes[name])))
         return layouts

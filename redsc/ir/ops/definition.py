@@ -64,7 +64,11 @@ def same_shape(node: Node) -> tuple[Shape, ...]:
 
 
 def broadcast(node: Node) -> tuple[Shape, ...]:
-    """Return the shape to which all operands broadcast as numpy does."""
+    """Return the shape to which all operands broadcast as numpy does.
+
+    Raises:
+        ShapeError: they do not.
+    """
     shapes = [value.type.shape for value in node.present_inputs()]
     try:
         return (tuple(int(n) for n in np.broadcast_shapes(*shapes)),)
@@ -73,7 +77,11 @@ def broadcast(node: Node) -> tuple[Shape, ...]:
 
 
 def constant_ints(node: Node, index: int, what: str) -> list[int]:
-    """Return the numbers of a constant operand: axes, sizes, paddings."""
+    """Return the numbers of a constant operand: axes, sizes, paddings.
+
+    Raises:
+        ShapeError: it is computed.
+    """
     data = node.operand(index).data
     if data is None:
         raise ShapeError(f"the {what} must be a constant")
@@ -81,7 +89,11 @@ def constant_ints(node: Node, index: int, what: str) -> list[int]:
 
 
 def constant_axis(node: Node, index: int, rank: int) -> int:
-    """Return the one axis that a constant operand names, counted from the front."""
+    """Return the one axis that a constant operand names, counted from the front.
+
+    Raises:
+        ShapeError: it is computed, or names several, or none that there is.
+    """
     axes = constant_ints(node, index, "axis")
     if len(axes) != 1:
         raise ShapeError(f"axes {axes} must be one")
@@ -89,14 +101,22 @@ def constant_axis(node: Node, index: int, rank: int) -> int:
 
 
 def axis_of(axis: int, rank: int) -> int:
-    """Return an axis counted from the front; TFLite counts negative ones from the back."""
+    """Return an axis counted from the front; TFLite counts negative ones from the back.
+
+    Raises:
+        ShapeError: there is no such axis.
+    """
     if not -rank <= axis < rank:
         raise ShapeError(f"axis {axis} is none of rank {rank}")
     return axis % rank
 
 
 def different_axes(axes: list[int], rank: int) -> set[int]:
-    """Return axes counted from the front, each of which must be named once."""
+    """Return axes counted from the front, each of which must be named once.
+
+    Raises:
+        ShapeError: one is named twice, or there is no such axis.
+    """
     found = {axis % rank for axis in axes if -rank <= axis < rank}
     if len(found) != len(axes):
         raise ShapeError(f"axes {axes} are not {len(axes)} different axes of rank {rank}")
@@ -104,7 +124,11 @@ def different_axes(axes: list[int], rank: int) -> set[int]:
 
 
 def limit_rank(shape: Shape, most: int) -> None:
-    """Refuse more axes than the kernel takes."""
+    """Refuse more axes than the kernel takes.
+
+    Raises:
+        KernelLimit: there are more than `most`.
+    """
     if len(shape) > most:
         raise KernelLimit(f"rank {len(shape)} is more than the {most} axes of tflite-micro's kernel")
 

@@ -55,7 +55,11 @@ class Signal:
 
 
 def signal_number(node: Node, name: str) -> int:
-    """Return a number of a node's options."""
+    """Return a number of a node's options.
+
+    Raises:
+        ShapeError: the options do not say it.
+    """
     found = dict(zip(SIGNAL_NUMBERS[node.op], node.attrs.numbers, strict=False))
     if name not in found:
         raise ShapeError(f"its options do not say {name}")

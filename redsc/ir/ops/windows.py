@@ -19,7 +19,11 @@ class Padding(Enum):
 
 
 def nhwc(node: Node, index: int = 0) -> tuple[int, int, int, int]:
-    """Return the shape of an image operand."""
+    """Return the shape of an image operand.
+
+    Raises:
+        ShapeError: it has no four axes.
+    """
     shape = node.operand(index).type.shape
     if len(shape) != 4:
         raise ShapeError(f"input has rank {len(shape)}, needs 4 (NHWC)")
@@ -37,7 +41,11 @@ def window_grid(
 
 
 def count_windows(size: int, kernel: int, stride: int, dilation: int, padding: Padding) -> int:
-    """Return how many windows there are along an axis of `size` (TFLite `ComputeOutSize`, kernels/padding.h)."""
+    """Return how many windows there are along an axis of `size` (TFLite `ComputeOutSize`, kernels/padding.h).
+
+    Raises:
+        ShapeError: there is none, the window is longer.
+    """
     reach = (kernel - 1) * dilation + 1
     out = -(-size // stride) if padding is Padding.SAME else -(-(size - reach + 1) // stride)
     if out < 1:

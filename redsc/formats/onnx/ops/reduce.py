@@ -15,7 +15,11 @@ __all__ = ["REDUCE_ROWS", "reduce_axes", "without_axes"]
 
 
 def reduce_axes(context: OnnxContext, node: OnnxNode, op: str, axes: Sequence[int], source: Value) -> None:
-    """Reduce `source`, which is laid out as the node's first input, over axes of the file."""
+    """Reduce `source`, which is laid out as the node's first input, over axes of the file.
+
+    Raises:
+        CannotTranslate: an axis is named twice.
+    """
     name = node.input(0)
     places = sorted({context.axis(name, axis) for axis in axes})
     if len(places) != len(axes):

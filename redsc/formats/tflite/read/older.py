@@ -38,7 +38,11 @@ _LARGEST = 127
 
 
 def widened(name: str, raw: bytes, shape: Shape) -> Value:
-    """Return a float16 constant as float32."""
+    """Return a float16 constant as float32.
+
+    Raises:
+        MalformedModel: its data are too short for its shape.
+    """
     if len(raw) < 2 * prod(shape):
         raise MalformedModel(f"tensor {name!r} has {len(raw)} B of data, its type needs {2 * prod(shape)}")
     return Value.constant(name, np.frombuffer(raw[: 2 * prod(shape)], "<f2").reshape(shape).astype(np.float32))
