@@ -35,7 +35,7 @@ from redsc.ir import (
     Unpack,
     op_def,
 )
-from redsc.ir.graph import Node
+from tests.ir.nodes import node_of, zeros
 
 SAME, VALID = Padding.SAME, Padding.VALID
 X: Shape = (1, 4, 6, 3)
@@ -45,17 +45,8 @@ def _ints(*numbers: Any) -> Array:
     return np.array(numbers, np.int32)
 
 
-def _weight(*shape: int) -> Array:
-    return np.zeros(shape, np.float32)
-
-
 def _infer(op: str, *operands: Shape | Array, attrs: Any = NO_ATTRS) -> tuple[Shape, ...]:
-    builder = GraphBuilder()
-    values = [
-        builder.constant("c", item) if isinstance(item, np.ndarray) else builder.input("x", item)
-        for item in operands
-    ]
-    return op_def(op).infer(Node(op, tuple(values), (), attrs))
+    return op_def(op).infer(node_of(op, *operands, attrs=attrs))
 
 
 @pytest.mark.parametrize(
@@ -86,12 +77,12 @@ def _infer(op: str, *operands: Shape | Array, attrs: Any = NO_ATTRS) -> tuple[Sh
         ("GATHER_ND", [X, _ints([0, 3], [0, 0])], NO_ATTRS, [(2, 6, 3)]),
         ("REVERSE_V2", [X, _ints(-1, 2)], NO_ATTRS, [X]),
         ("DYNAMIC_UPDATE_SLICE", [X, (1, 2, 2, 3), (4,)], NO_ATTRS, [X]),
-        ("EMBEDDING_LOOKUP", [(5,), _weight(9, 2, 3)], NO_ATTRS, [(5, 2, 3)]),
+        ("EMBEDDING_LOOKUP", [(5,), zeros(9, 2, 3)], NO_ATTRS, [(5, 2, 3)]),
         ("TRANSPOSE", [X, _ints(0, 3, 1, 2)], NO_ATTRS, [(1, 3, 4, 6)]),
         ("SQUEEZE", [(1, 4, 1, 3)], Squeeze((-2,)), [(1, 4, 3)]),
         ("SQUEEZE", [(1, 4, 1, 3)], Squeeze(), [(4, 3)]),
         ("EXPAND_DIMS", [(4, 3), _ints(-1)], NO_ATTRS, [(4, 3, 1)]),
-        ("PADV2", [(1, 3), _ints([0, 0], [1, 2]), _weight(1)], NO_ATTRS, [(1, 6)]),
+        ("PADV2", [(1, 3), _ints([0, 0], [1, 2]), zeros(1)], NO_ATTRS, [(1, 6)]),
         ("MIRROR_PAD", [(1, 3), _ints([0, 0], [2, 2])], MirrorPad(), [(1, 7)]),
         ("MIRROR_PAD", [(1, 3), _ints([1, 0], [3, 2])], MirrorPad(MirrorMode.SYMMETRIC), [(2, 8)]),
         ("SPACE_TO_BATCH_ND", [X, _ints(2, 3), _ints([0, 0], [0, 0])], NO_ATTRS, [(6, 2, 2, 3)]),
@@ -113,13 +104,13 @@ def _infer(op: str, *operands: Shape | Array, attrs: Any = NO_ATTRS) -> tuple[Sh
         ("BATCH_MATMUL", [(4, 3), (6, 4)], BatchMatMul(adj_x=True, adj_y=True), [(3, 6)]),
         (
             "TRANSPOSE_CONV",
-            [_ints(1, 8, 11, 5), _weight(5, 3, 3, 3), X],
+            [_ints(1, 8, 11, 5), zeros(5, 3, 3, 3), X],
             TransposeConv(SAME, 2, 2),
             [(1, 8, 11, 5)],
         ),
         (
             "TRANSPOSE_CONV",
-            [_ints(1, 9, 13, 5), _weight(5, 3, 3, 3), X],
+            [_ints(1, 9, 13, 5), zeros(5, 3, 3, 3), X],
             TransposeConv(VALID, 2, 2),
             [(1, 9, 13, 5)],
         ),
@@ -153,12 +144,12 @@ def test_shapes(op: str, operands: list[Shape | Array], attrs: Any, shapes: list
         ("GATHER_ND", [(2, 3), _ints([0, 0, 0])], NO_ATTRS, "do not point into"),
         ("REVERSE_V2", [X, _ints(1, 3)], NO_ATTRS, "must be neighbours"),
         ("DYNAMIC_UPDATE_SLICE", [X, (1, 5, 2, 3), (4,)], NO_ATTRS, "does not fit"),
-        ("EMBEDDING_LOOKUP", [_ints(9), _weight(9, 2)], NO_ATTRS, r"do not all lie in 0\.\.8"),
-        ("EMBEDDING_LOOKUP", [(1, 2), _weight(9, 2)], NO_ATTRS, "needs a vector and a matrix"),
+        ("EMBEDDING_LOOKUP", [_ints(9), zeros(9, 2)], NO_ATTRS, r"do not all lie in 0\.\.8"),
+        ("EMBEDDING_LOOKUP", [(1, 2), zeros(9, 2)], NO_ATTRS, "needs a vector and a matrix"),
         ("TRANSPOSE", [X, _ints(0, 1, 2, 2)], NO_ATTRS, "is no permutation of 4 axes"),
         ("SQUEEZE", [X], Squeeze((1,)), "are not all 1"),
         ("EXPAND_DIMS", [X, _ints(6)], NO_ATTRS, "axis 6 is none of rank 5"),
-        ("PADV2", [(3,), _ints([0, 1]), _weight(2)], NO_ATTRS, "has 2 elements, needs 1"),
+        ("PADV2", [(3,), _ints([0, 1]), zeros(2)], NO_ATTRS, "has 2 elements, needs 1"),
         ("MIRROR_PAD", [(3,), _ints([3, 0])], MirrorPad(), "are longer than the image"),
         ("SPACE_TO_BATCH_ND", [X, _ints(3, 2), _ints([0, 0], [0, 0])], NO_ATTRS, "do not divide"),
         ("SPACE_TO_BATCH_ND", [X, _ints(2), _ints([0, 0])], NO_ATTRS, "do not fit rank 4"),
@@ -177,10 +168,10 @@ def test_shapes(op: str, operands: list[Shape | Array], attrs: Any, shapes: list
         ("BATCH_MATMUL", [(3, 4), (5, 6)], BatchMatMul(), "rows have 4 elements, columns 5"),
         ("BATCH_MATMUL", [(4,), (4, 5)], BatchMatMul(), "need 2 or more"),
         ("BATCH_MATMUL", [(2, 3, 4), (3, 4, 5)], BatchMatMul(), "do not broadcast"),
-        ("TRANSPOSE_CONV", [_ints(1, 8, 12, 5), _weight(5, 3, 3, 4), X], TransposeConv(), "weight takes 4"),
-        ("TRANSPOSE_CONV", [_ints(1, 8, 12, 4), _weight(5, 3, 3, 3), X], TransposeConv(), "does not fit batch 1"),
-        ("TRANSPOSE_CONV", [_ints(1, 8, 12, 5), _weight(5, 3, 3, 3), X], TransposeConv(), "gives 8x12"),
-        ("TRANSPOSE_CONV", [(4,), _weight(5, 3, 3, 3), X], TransposeConv(), "output shape must be a constant"),
+        ("TRANSPOSE_CONV", [_ints(1, 8, 12, 5), zeros(5, 3, 3, 4), X], TransposeConv(), "weight takes 4"),
+        ("TRANSPOSE_CONV", [_ints(1, 8, 12, 4), zeros(5, 3, 3, 3), X], TransposeConv(), "does not fit batch 1"),
+        ("TRANSPOSE_CONV", [_ints(1, 8, 12, 5), zeros(5, 3, 3, 3), X], TransposeConv(), "gives 8x12"),
+        ("TRANSPOSE_CONV", [(4,), zeros(5, 3, 3, 3), X], TransposeConv(), "output shape must be a constant"),
     ],
 )
 def test_operands_that_do_not_fit(op: str, operands: list[Shape | Array], attrs: Any, message: str) -> None:
@@ -216,7 +207,7 @@ def test_equal_shapes_of_any_rank_need_no_broadcast() -> None:
 def test_the_macs_of_products() -> None:
     builder = GraphBuilder()
     x = builder.input("x", X)
-    size, weight = builder.constant("s", _ints(1, 8, 12, 5)), builder.constant("w", _weight(5, 3, 3, 3))
+    size, weight = builder.constant("s", _ints(1, 8, 12, 5)), builder.constant("w", zeros(5, 3, 3, 3))
     builder.op("TRANSPOSE_CONV", size, weight, x, attrs=TransposeConv(SAME, 2, 2))
     left, right = builder.input("l", (2, 4, 3)), builder.input("r", (2, 4, 6))
     builder.op("BATCH_MATMUL", left, right, attrs=BatchMatMul(adj_x=True))

@@ -166,7 +166,7 @@ def _infer_batch_matmul(node: Node) -> tuple[Shape, ...]:
     return ((*(int(n) for n in batch), rows, columns),)
 
 
-def _per_output(node: Node) -> int:
+def _macs_linear(node: Node) -> int:
     """Return the MACs of a conv or dense layer: output elements times the weights of one output channel."""
     weight = node.operand(1).type
     return node.outputs[0].type.elements * (weight.elements // weight.shape[0])
@@ -196,7 +196,7 @@ LINEAR_OPS = (
         "CONV_2D",
         Conv2D,
         infer=_infer_conv,
-        macs=_per_output,
+        macs=_macs_linear,
         channels=Produces(out_axis=0, in_axis=3, has_groups=True),
         signatures=LINEAR_SIGNATURES,
         min_inputs=2,
@@ -214,7 +214,7 @@ LINEAR_OPS = (
         "FULLY_CONNECTED",
         FullyConnected,
         infer=_infer_fully_connected,
-        macs=_per_output,
+        macs=_macs_linear,
         channels=Produces(out_axis=0, in_axis=1),
         signatures=LINEAR_SIGNATURES,
         min_inputs=2,
