@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,15 @@ def test_a_module_imports_from_layers_before_it_only(module: str) -> None:
         if name.startswith("redsc.") and own is not None and (_layer(name) or 0) > own
     ]
     assert wrong == []
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    paths = {module.removesuffix(".__init__"): path for module, path in MODULES.items()}
+    needs = {
+        module: {name for name in _imported(path) & paths.keys() if not f"{module}.".startswith(f"{name}.")}
+        for module, path in paths.items()  # what a module has from its own package are modules of that
+    }
+    TopologicalSorter(needs).prepare()
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))

@@ -29,7 +29,7 @@ from redsc.cli.verb import Verb
 
 if TYPE_CHECKING:
     from redsc.compile import Artefact
-    from redsc.options import Options
+    from redsc.report.explanation import Explanation
 
 __all__ = ["compile_command", "slice_command", "verify"]
 
@@ -102,18 +102,18 @@ def compile_command(
     """Compile MODEL (.onnx or .tflite) into firmware files."""
     from redsc.codegen.depfile import input_files, render_depfile, write_depfile
     from redsc.codegen.files import write_files
-    from redsc.compile import compile_model
+    from redsc.compile import compile_model, explain_node
     from redsc.compile import explain as explain_all
     from redsc.options import Options
     from redsc.report.terminal import print_files, print_report
-    from redsc.report.text import print_table
 
     started = time.perf_counter()
     options = replace(Options.parse(name=name, **flags), traces_layers=bool(html or overlay))
     with waiting() as progress:
         artefact = compile_model(model, options, progress)
         progress("explaining")
-        explained = _explanation(artefact, options, explain) if explain else ""
+        explanation = explain_all(artefact, options) if explain else None
+        told = explain_node(artefact, options, explain) if explain not in (None, _EVERYTHING) else ()
     for item in artefact.report.diagnostics:
         say(item.render())
     inputs = input_files(artefact.choice.model, options, config_in_use())
@@ -128,7 +128,7 @@ def compile_command(
             write_depfile(depfile, report_path, inputs)
     seconds = time.perf_counter() - started
     if json_to:
-        more = {"explanation": explain_all(artefact, options).to_dict()} if explain else {}
+        more = {} if explanation is None else {"explanation": explanation.to_dict()}
         print(json.dumps({**artefact.report.to_dict(), **more, "seconds": round(seconds, 3)}, indent=1))
         return None
     if not is_quiet():
@@ -137,11 +137,10 @@ def compile_command(
             print_files("dry run: nothing was written, these files would be", planned, _states(planned))
         else:
             print_files(f"files in {output}", artefact.files)
-    if explained:
-        print(explained)
-    if explain == _EVERYTHING and (rows := artefact.layer_sqnr()):
-        print()
-        print_table(["layer", "op", "SQNR dB"], [row.cells() for row in rows])
+    if told:
+        print("\n".join(("", *told)))
+    elif explanation is not None:
+        _print_explanation(explanation, artefact)
     inform(f"\n{seconds:.1f} s")
     return None
 
@@ -174,13 +173,15 @@ def _check(planned: Mapping[str, bytes]) -> None:
     click.get_current_context().exit(1 if changed else 0)
 
 
-def _explanation(artefact: Artefact, options: Options, node: str) -> str:
-    """Return the page about everything, or the lines about one node."""
-    from redsc.compile import explain, explain_node
+def _print_explanation(explanation: Explanation, artefact: Artefact) -> None:
+    """Print the page about everything, with the SQNR of every layer where a float model became int8."""
     from redsc.report.explanation import explanation_lines
+    from redsc.report.text import print_table
 
-    lines = explanation_lines(explain(artefact, options))
-    return "\n".join(("", *(lines if node == _EVERYTHING else explain_node(artefact, options, node))))
+    print("\n".join(("", *explanation_lines(explanation))))
+    if rows := artefact.layer_sqnr():
+        print()
+        print_table(["layer", "op", "SQNR dB"], [row.cells() for row in rows])
 
 
 @click.command("slice", cls=Verb, epilog="Example: redsc slice out/model.tflite --level 50 -o half.tflite")

@@ -14,7 +14,6 @@ import pytest
 
 from redsc.formats import write_tflite
 from redsc.formats.onnx.ops.cells import CELLS
-from redsc.formats.onnx.ops.recurrent import MOST_OPERATORS
 from redsc.formats.onnx.reader import OnnxImport, read_onnx
 from redsc.ir import LSTM, Array, Lstm, keeps_state
 from redsc.limits import DEFAULT_LIMITS
