@@ -35,7 +35,7 @@ from redsc.passes.base import Log
 from redsc.passes.losses.loss import Losses
 from redsc.passes.quantize.int8 import without_annotations
 from redsc.passes.schedule import Schedule
-from redsc.passes.select.exact.cp_level import LevelModel, Slot
+from redsc.passes.select.exact.cp_level import LevelDomain, LevelModel
 from redsc.passes.select.make_problem import make_problem
 from redsc.passes.select.problem import Problem
 from redsc.passes.select.selectors.joint import select_joint
@@ -214,7 +214,7 @@ def by_pairs(problem: Problem, norms: Sequence[Array]) -> tuple[list[int], int]:
 
     spaces, ceiling = list(problem.full), problem.requests[0].ceiling_macs
     cp = cp_model.CpModel()
-    level = LevelModel(Costs.of(problem), Slot(ceiling, {name: problem.legal(name) for name in spaces}), cp)
+    level = LevelModel(Costs.of(problem), LevelDomain(ceiling, {name: problem.legal(name) for name in spaces}), cp)
     cp.add(level.sum(level.costs.macs) <= ceiling)
     cp.maximize(level.sum(prefix_values(spaces, norms)))
     solver = cp_model.CpSolver()

@@ -129,7 +129,7 @@ class Trial:
         """The bytes that the tails of the neighbours add, and what the neighbours need of the shared part."""
         ram, beside = self.sized.ram, (*self.near.above, *self.near.below)
         assert ram is not None
-        return ram.others_bytes(1, beside), max(map(shared_bytes, beside), default=0)
+        return ram.others_bytes(1, beside), shared_bytes(beside)
 
     def _flash(self, level: Level) -> int:
         """Return the bytes that the container needs at least, the kernels apart."""

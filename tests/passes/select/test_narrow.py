@@ -8,7 +8,7 @@ from math import inf
 import pytest
 
 from redsc.budgets import Budgets
-from redsc.passes.select.exact.cp_level import Slot
+from redsc.passes.select.exact.cp_level import LevelDomain
 from redsc.passes.select.exact.cp_sat import QUICK_EFFORT, Query, solve
 from redsc.passes.select.exact.dynamic_program import DynamicProgram
 from redsc.passes.select.exact.narrow import narrowed, solve_narrowing
@@ -27,8 +27,8 @@ def posed(net: str, seed: int) -> tuple[Problem, Query]:
     problem = small_problem(net, Budgets(ram_bytes=needed - 32), seed=seed)
     first, names = problem.whole, frozenset(block.name for block in problem.blocks)
     legal = {name: problem.legal(name) for name in problem.full}
-    slots = tuple(Slot(request.ceiling_macs, legal, may_skip=names) for request in problem.requests[1:])
-    return problem.beside(first), Query(slots, (first,), ram_bytes=problem.budgets.ram_bytes)
+    domains = tuple(LevelDomain(request.ceiling_macs, legal, may_skip=names) for request in problem.requests[1:])
+    return problem.beside(first), Query(domains, (first,), ram_bytes=problem.budgets.ram_bytes)
 
 
 @pytest.mark.parametrize("net", SMALL)
@@ -53,7 +53,7 @@ def test_levels_that_lose_least_stay(net: str, seed: int) -> None:
 def test_what_cannot_be_better_is_left_out() -> None:
     problem = selecting.posed(selecting.chain((32, 24)), ("100", "75", "50"))
     legal = {name: problem.legal(name) for name in problem.full}
-    query = Query(tuple(Slot(request.ceiling_macs, legal) for request in problem.requests[1:]))
+    query = Query(tuple(LevelDomain(request.ceiling_macs, legal) for request in problem.requests[1:]))
     costs = Costs.of(problem)
     best = solve(costs, query, QUICK_EFFORT)
     assert best is not None
@@ -62,11 +62,11 @@ def test_what_cannot_be_better_is_left_out() -> None:
     again = solve(costs, closer, QUICK_EFFORT)
     assert again is not None
     assert again.objective == best.objective
-    assert narrowed(costs, query, inf).slots == query.slots
+    assert narrowed(costs, query, inf).domains == query.domains
 
 
 def _choices(query: Query) -> int:
-    return sum(len(widths) for slot in query.slots for widths in slot.options.values())
+    return sum(len(widths) for domain in query.domains for widths in domain.options.values())
 
 
 def test_a_dynamic_program_finds_what_every_choice_loses_at_least() -> None:

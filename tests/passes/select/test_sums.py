@@ -12,7 +12,7 @@ from redsc.budgets import Budgets, Kernels, Resident, Sharing
 from redsc.cost.latency import LatencyBound
 from redsc.ir import DType, Graph
 from redsc.options import Options
-from redsc.passes.select.exact.cp_level import Slot
+from redsc.passes.select.exact.cp_level import LevelDomain
 from redsc.passes.select.exact.cp_sat import QUICK_EFFORT, Query, solve
 from redsc.passes.select.make_problem import make_problem
 from redsc.passes.select.problem import Problem
@@ -57,10 +57,10 @@ def levels(draw: DrawFn, problem: Problem, count: int) -> list[Level]:
     return found
 
 
-def fixed(problem: Problem, chosen: list[Level], macs: list[int]) -> tuple[Slot, ...]:
-    """Return slots that can be nothing but these levels."""
+def fixed(problem: Problem, chosen: list[Level], macs: list[int]) -> tuple[LevelDomain, ...]:
+    """Return domains that can be nothing but these levels."""
     return tuple(
-        Slot(
+        LevelDomain(
             ceiling, {s: (w,) for s, w in level.widths.items()}, frozenset(level.skipped), frozenset(level.skipped)
         )
         for level, ceiling in zip(chosen, macs, strict=True)
@@ -117,7 +117,7 @@ def test_the_solver_counts_as_the_sums_do(problem: Problem, data: st.DataObject)
     assert solve(costs, replace(exact, flash_bytes=flash - 1), QUICK_EFFORT) is None
     if macs[1]:
         light = fixed(whole, chosen, [macs[0], macs[1] - 1])
-        assert solve(costs, replace(exact, slots=light), QUICK_EFFORT) is None
+        assert solve(costs, replace(exact, domains=light), QUICK_EFFORT) is None
 
 
 @given(st.data(), st.sampled_from(Resident))
@@ -157,6 +157,6 @@ def test_what_a_larger_level_skips_no_smaller_one_has() -> None:
     problem = small_problem("bodies")
     costs, names = Costs.of(problem), frozenset(block.name for block in problem.blocks)
     most, free = problem.whole.macs, {name: problem.legal(name) for name in problem.full}
-    without = Slot(most, free, must_skip=names, may_skip=names)
-    assert solve(costs, Query((without, Slot(most, free, may_skip=names))), QUICK_EFFORT) is not None
-    assert solve(costs, Query((without, Slot(most, free))), QUICK_EFFORT) is None
+    without = LevelDomain(most, free, must_skip=names, may_skip=names)
+    assert solve(costs, Query((without, LevelDomain(most, free, may_skip=names))), QUICK_EFFORT) is not None
+    assert solve(costs, Query((without, LevelDomain(most, free))), QUICK_EFFORT) is None

@@ -19,14 +19,18 @@ from redsc.passes.select.sums.terms import Cost, evaluate
 from redsc.passes.slice.plan import Level
 from redsc.runtime.data.view import WHOLE, View
 
-__all__ = ["LevelModel", "Slot"]
+__all__ = ["LevelDomain", "LevelModel"]
 
 _Choices = list[tuple[tuple[int, ...], Any]]  # widths, and the literal that is true where they are taken
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """What one level may be: the widths to choose from, ascending, per space, what it may skip, what it sees."""
+class LevelDomain:
+    """What one level may be.
+
+    The MACs that it must not exceed, the widths to choose from per space, ascending, the blocks that it must and
+    may skip, and what it sees of an image.
+    """
 
     ceiling_macs: int
     options: Mapping[str, tuple[int, ...]]
@@ -42,8 +46,8 @@ class Slot:
 class LevelModel:
     """The variables of a level: `skipped` by block, `widths` by space and width; a space that is gone has none."""
 
-    def __init__(self, costs: Costs, slot: Slot, cp: Any) -> None:
-        self.costs, self.slot, self.cp = costs.at(slot.view), slot, cp
+    def __init__(self, costs: Costs, domain: LevelDomain, cp: Any) -> None:
+        self.costs, self.domain, self.cp = costs.at(domain.view), domain, cp
         self.tables: dict[tuple[tuple[str, ...], str | None], _Choices] = {}
         self.absent: dict[frozenset[str], Any] = {}
         self.counts: list[tuple[Cost, int, Any]] = []
@@ -51,7 +55,7 @@ class LevelModel:
         for inner, outer in costs.nesting.parents.items():
             if outer is not None:
                 cp.add_implication(self.skipped[outer], self.skipped[inner])
-        self.widths = {s: {width: cp.new_bool_var("") for width in slot.options[s]} for s in slot.options}
+        self.widths = {s: {width: cp.new_bool_var("") for width in domain.options[s]} for s in domain.options}
         for space, taken in self.widths.items():
             cp.add(sum(taken.values()) == self._exists(space))
 
@@ -133,7 +137,7 @@ class LevelModel:
             for space, by_width in self.widths.items()
         }
         skipped = tuple(name for name, taken in self.skipped.items() if solver.boolean_value(taken))
-        return self.slot.level(widths, skipped)
+        return self.domain.level(widths, skipped)
 
     def is_there(self, block: str | None) -> Any:
         """Return a literal for whether a block is not skipped; None stands for what cannot be."""
@@ -141,8 +145,8 @@ class LevelModel:
 
     def _skip(self, name: str) -> Any:
         skipped = self.cp.new_bool_var("")
-        if name in self.slot.must_skip or name not in self.slot.may_skip:
-            self.cp.add(skipped == int(name in self.slot.must_skip))
+        if name in self.domain.must_skip or name not in self.domain.may_skip:
+            self.cp.add(skipped == int(name in self.domain.must_skip))
         return skipped
 
     def _exists(self, space: str) -> Any:
@@ -155,7 +159,7 @@ class LevelModel:
         return exists
 
     def _options(self, spaces: Iterable[str]) -> Iterable[tuple[int, ...]]:
-        return product(*(self.slot.options[space] for space in spaces))
+        return product(*(self.domain.options[space] for space in spaces))
 
     def _choices(self, spaces: tuple[str, ...], block: str | None) -> _Choices:
         """Return what these spaces may be where a block is there, as literals of which one is true, else none."""

@@ -10,7 +10,7 @@ from typing import Any
 from redsc.budgets import Resident
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.cost.flash import KERNEL_BYTES
-from redsc.passes.select.exact.cp_level import LevelModel, Slot
+from redsc.passes.select.exact.cp_level import LevelDomain, LevelModel
 from redsc.passes.select.problem import Candidate, Widths
 from redsc.passes.select.sums.costs import Costs
 from redsc.passes.select.sums.ram import shared_bytes
@@ -30,7 +30,7 @@ class Query:
     `least_losses` are what each level is known to lose at least, if it is known.
     """
 
-    slots: tuple[Slot, ...]
+    domains: tuple[LevelDomain, ...]
     above: tuple[Candidate, ...] = ()
     below: tuple[Candidate, ...] = ()
     ram_bytes: int | None = None
@@ -60,7 +60,7 @@ def solve(costs: Costs, query: Query, effort: float, hint: Sequence[Level] = ())
     from ortools.sat.python import cp_model
 
     cp = cp_model.CpModel()
-    levels = [LevelModel(costs, slot, cp) for slot in query.slots]
+    levels = [LevelModel(costs, domain, cp) for domain in query.domains]
     for larger, smaller in pairwise(levels):
         smaller.nest(larger)
     for add_bound in (_bound_work, _bound_ram, _bound_flash):
@@ -88,8 +88,8 @@ def solve(costs: Costs, query: Query, effort: float, hint: Sequence[Level] = ())
 def _bound_work(costs: Costs, query: Query, cp: Any, levels: Sequence[LevelModel]) -> None:
     """Bound the MACs of every level, and its cycles: what is nested in the first takes no longer than that."""
     latency = costs.problem.latency
-    for level, slot in zip(levels, query.slots, strict=True):
-        cp.add(level.sum(level.costs.macs) <= slot.ceiling_macs)
+    for level, domain in zip(levels, query.domains, strict=True):
+        cp.add(level.sum(level.costs.macs) <= domain.ceiling_macs)
         if level.costs.cycles is not None and latency is not None:
             cp.add(level.sum(level.costs.cycles) <= latency.millicycles)
 
@@ -110,7 +110,7 @@ def _bound_ram(costs: Costs, query: Query, cp: Any, levels: Sequence[LevelModel]
             for cost in model.heads:
                 cp.add(level.sum(cost) + tail <= limit)
         return
-    floor = max(map(shared_bytes, beside), default=0)
+    floor = shared_bytes(beside)
     shared = cp.new_int_var(floor, max(limit, floor), "")
     cp.add(shared + sum(tails) <= limit - ram.others_bytes(len(levels), beside))
     for model, level, tail in parts:

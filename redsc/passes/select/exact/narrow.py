@@ -15,7 +15,7 @@ from dataclasses import replace
 from math import floor, inf
 
 from redsc.budgets import Resident
-from redsc.passes.select.exact.cp_level import Slot
+from redsc.passes.select.exact.cp_level import LevelDomain
 from redsc.passes.select.exact.cp_sat import Query, Solved, solve
 from redsc.passes.select.exact.dynamic_program import Choices, DynamicProgram, Variable
 from redsc.passes.select.sums.costs import Costs
@@ -52,8 +52,8 @@ def solve_narrowing(
 
 def narrowed(costs: Costs, query: Query, most_lost: float) -> Query:
     """Return the query without what only levels have that lose more in sum, and with what each loses at least."""
-    programs = [program for slot in query.slots if (program := _program(costs, slot))]
-    if len(programs) < len(query.slots):
+    programs = [program for domain in query.domains if (program := _program(costs, domain))]
+    if len(programs) < len(query.domains):
         return query
     query = replace(
         query, least_losses=tuple(floor(min(max(program.least(0.0), 0), _NEVER)) for program in programs)
@@ -61,11 +61,11 @@ def narrowed(costs: Costs, query: Query, most_lost: float) -> Query:
     if most_lost == inf:
         return query
     price, bound = _best_price(programs, _room(costs, query), most_lost)
-    slots = (
-        _without(slot, program.least_by_choice(price), most_lost - bound + program.least(price))
-        for slot, program in zip(query.slots, programs, strict=True)
+    domains = (
+        _without(domain, program.least_by_choice(price), most_lost - bound + program.least(price))
+        for domain, program in zip(query.domains, programs, strict=True)
     )
-    return replace(query, slots=tuple(slots))
+    return replace(query, domains=tuple(domains))
 
 
 def _best_price(programs: Sequence[DynamicProgram], room: int | None, most_lost: float) -> tuple[float, float]:
@@ -88,37 +88,37 @@ def _room(costs: Costs, query: Query) -> int | None:
     if ram is None or limit is None or ram.resident is Resident.ONE:
         return None
     beside = (*query.above, *query.below)
-    shared, count = max(map(shared_bytes, beside), default=0), len(query.slots)
+    shared, count = shared_bytes(beside), len(query.domains)
     return limit - shared - ram.others_bytes(count, beside) - count * ram.tail.ports
 
 
-def _program(costs: Costs, slot: Slot) -> DynamicProgram | None:
-    costs = costs.at(slot.view)
+def _program(costs: Costs, domain: LevelDomain) -> DynamicProgram | None:
+    costs = costs.at(domain.view)
     tail = [term for stack in costs.ram.tail.stacks for term in stack] if costs.ram else []
     return DynamicProgram.of(
-        _choices(costs, slot), costs.macs, tuple(tail), tuple(_losses(costs, slot)), slot.ceiling_macs
+        _choices(costs, domain), costs.macs, tuple(tail), tuple(_losses(costs, domain)), domain.ceiling_macs
     )
 
 
-def _choices(costs: Costs, slot: Slot) -> Choices:
+def _choices(costs: Costs, domain: LevelDomain) -> Choices:
     """Return what a level may choose, in the order of the network: a block right before the spaces it has alone."""
     choices = dict[Variable, tuple[int, ...]]()
     own = {space: block for space, blocks in costs.nesting.spaces.items() for block in blocks if len(blocks) == 1}
-    for space, widths in slot.options.items():
+    for space, widths in domain.options.items():
         if (block := own.get(space)) is not None:
-            choices["skip", block] = _skips(slot, block)
+            choices["skip", block] = _skips(domain, block)
         choices["width", space] = widths
-    return choices | {("skip", name): _skips(slot, name) for name in costs.nesting.parents}
+    return choices | {("skip", name): _skips(domain, name) for name in costs.nesting.parents}
 
 
-def _skips(slot: Slot, block: str) -> tuple[int, ...]:
-    return (1,) if block in slot.must_skip else (0, 1) if block in slot.may_skip else (0,)
+def _skips(domain: LevelDomain, block: str) -> tuple[int, ...]:
+    return (1,) if block in domain.must_skip else (0, 1) if block in domain.may_skip else (0,)
 
 
-def _losses(costs: Costs, slot: Slot) -> Iterator[Term]:
+def _losses(costs: Costs, domain: LevelDomain) -> Iterator[Term]:
     """Yield what choices lose, at least: a space of several blocks loses nothing."""
     losing, nesting = costs.losing, costs.nesting
-    for space, (narrowest, *_) in slot.options.items():
+    for space, (narrowest, *_) in domain.options.items():
         if len(nesting.spaces[space]) == 1:
             (block,) = nesting.spaces[space]
             yield Term(losing.widths[space].__getitem__, (space,), block)
@@ -131,13 +131,13 @@ def _losses(costs: Costs, slot: Slot) -> Iterator[Term]:
             yield Term(lambda: _NEVER, (), name, frozenset({outer}))
 
 
-def _without(slot: Slot, least: dict[Variable, dict[int, float]], most: float) -> Slot:
-    """Return a slot without the choices that lose more than that."""
+def _without(domain: LevelDomain, least: dict[Variable, dict[int, float]], most: float) -> LevelDomain:
+    """Return a domain without the choices that lose more than that."""
     kept = {v: tuple(c for c, lost in by.items() if lost <= most + 1) or tuple(by) for v, by in least.items()}
     skips = {name: choices for (kind, name), choices in kept.items() if kind == "skip"}
     return replace(
-        slot,
-        options={space: kept["width", space] for space in slot.options},
+        domain,
+        options={space: kept["width", space] for space in domain.options},
         must_skip=frozenset(name for name, choices in skips.items() if 0 not in choices),
         may_skip=frozenset(name for name, choices in skips.items() if 1 in choices),
     )

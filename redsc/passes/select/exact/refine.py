@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from redsc.passes.select.exact.cp_level import Slot
+from redsc.passes.select.exact.cp_level import LevelDomain
 from redsc.passes.select.exact.cp_sat import Query
 from redsc.passes.select.exact.narrow import solve_narrowing
 from redsc.passes.select.exact.settle import as_networks, is_kept
@@ -38,9 +38,11 @@ def refine(costs: Costs, query: Query, levels: tuple[Candidate, ...]) -> tuple[C
     They skip the same blocks.
     """
     problem = costs.problem
-    while any(_has_gaps(problem, slot, level) for slot, level in zip(query.slots, levels, strict=True)):
-        slots = tuple(_closer(problem, slot, level) for slot, level in zip(query.slots, levels, strict=True))
-        query = replace(query, slots=slots, least_losses=())
+    while any(_has_gaps(problem, domain, level) for domain, level in zip(query.domains, levels, strict=True)):
+        domains = tuple(
+            _closer(problem, domain, level) for domain, level in zip(query.domains, levels, strict=True)
+        )
+        query = replace(query, domains=domains, least_losses=())
         hint = [level.level() for level in levels]
         solved = solve_narrowing(costs, query, hint, is_known=True, efforts=_EFFORTS)
         if solved is None:
@@ -52,21 +54,21 @@ def refine(costs: Costs, query: Query, levels: tuple[Candidate, ...]) -> tuple[C
     return levels
 
 
-def _has_gaps(problem: Problem, slot: Slot, level: Candidate) -> bool:
+def _has_gaps(problem: Problem, domain: LevelDomain, level: Candidate) -> bool:
     """Whether legal widths lie between those chosen and their neighbours."""
-    return any(set(_around(problem, slot, level, space)) - set(slot.options[space]) for space in slot.options)
+    return any(set(_around(problem, domain, level, space)) - set(domain.options[space]) for space in domain.options)
 
 
-def _closer(problem: Problem, slot: Slot, level: Candidate) -> Slot:
+def _closer(problem: Problem, domain: LevelDomain, level: Candidate) -> LevelDomain:
     """Return a level with the same blocks, and widths between the neighbours of those chosen."""
-    around = {space: _around(problem, slot, level, space) for space in slot.options}
+    around = {space: _around(problem, domain, level, space) for space in domain.options}
     options = {s: thinned(widths, _MOST_REFINED, level.widths[s]) for s, widths in around.items()}
     skipped = frozenset(level.skipped)
-    return replace(slot, options=options, must_skip=skipped, may_skip=skipped)
+    return replace(domain, options=options, must_skip=skipped, may_skip=skipped)
 
 
-def _around(problem: Problem, slot: Slot, level: Candidate, space: str) -> list[int]:
-    options, width = slot.options[space], level.widths[space]
+def _around(problem: Problem, domain: LevelDomain, level: Candidate, space: str) -> list[int]:
+    options, width = domain.options[space], level.widths[space]
     low = max((other for other in options if other < width), default=width)
     high = min((other for other in options if other > width), default=width)
     return [legal for legal in problem.legal(space) if low <= legal <= high]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from redsc.passes.select.exact.cp_level import Slot
+from redsc.passes.select.exact.cp_level import LevelDomain
 from redsc.passes.select.exact.cp_sat import QUICK_EFFORT, Query, solve
 from redsc.passes.select.exact.narrow import solve_narrowing
 from redsc.passes.select.exact.refine import MOST_OPTIONS, is_coarse, refine, thinned
@@ -111,16 +111,16 @@ class Search:
     def _query(self, requests: Sequence[LevelRequest], near: Neighbours) -> Query:
         """Return what these levels may be between their neighbours."""
         budgets = self.problem.budgets
-        slots = tuple(self._slot(request, near) for request in requests)
-        return Query(slots, near.above, near.below, budgets.ram_bytes, budgets.flash_bytes)
+        domains = tuple(self._domain(request, near) for request in requests)
+        return Query(domains, near.above, near.below, budgets.ram_bytes, budgets.flash_bytes)
 
-    def _slot(self, request: LevelRequest, near: Neighbours) -> Slot:
+    def _domain(self, request: LevelRequest, near: Neighbours) -> LevelDomain:
         """Return what a level may be: at most what is above it, and at least the inner level."""
         most = near.above[-1].widths if near.above else self.problem.full
         least = near.inner.widths if near.inner else self.problem.narrowest
         names = (block.name for block in self.problem.blocks)
         legal = {s: [w for w in self.problem.legal(s) if least[s] <= w <= most[s]] for s in self.problem.full}
-        return Slot(
+        return LevelDomain(
             self.problem.ceiling_macs(request),
             {space: thinned(widths) for space, widths in legal.items()},
             frozenset(near.above[-1].skipped if near.above else ()),
@@ -131,11 +131,11 @@ class Search:
     def _top_down(self, query: Query) -> list[Level]:
         """Return several levels chosen one after the other, the largest first: where the search for all starts."""
         chosen: list[Level] = []
-        above, more = list(query.above), len(query.slots) - 1
-        for slot in query.slots if more else ():
-            inside = _inside(slot, chosen[-1]) if chosen else slot
+        above, more = list(query.above), len(query.domains) - 1
+        for domain in query.domains if more else ():
+            inside = _inside(domain, chosen[-1]) if chosen else domain
             below = (*[self.problem.least] * (more - len(chosen)), *query.below)
-            part = replace(query, slots=(inside,), above=tuple(above), below=below, least_losses=())
+            part = replace(query, domains=(inside,), above=tuple(above), below=below, least_losses=())
             solved = solve(self.costs, part, QUICK_EFFORT)
             if solved is None:
                 break
@@ -145,7 +145,7 @@ class Search:
 
     def _is_kept(self, query: Query, levels: Sequence[Level]) -> bool:
         """Whether there are as many levels as are asked for, and they keep their bounds."""
-        is_whole = len(levels) == len(query.slots)
+        is_whole = len(levels) == len(query.domains)
         return is_whole and is_kept(self.problem, query, as_networks(self.problem, levels))
 
     def _one_by_one(
@@ -175,10 +175,10 @@ class Search:
     def _narrowest(self, query: Query) -> Iterator[tuple[Candidate, ...]]:
         """Yield the least that levels may be, if they keep the bounds."""
         least = []
-        for slot in query.slots:
-            skipped = (block.name for block in self.problem.blocks if block.name in slot.may_skip)
-            widths = {space: legal[0] for space, legal in slot.options.items()}
-            least.append(slot.level(widths, tuple(skipped)))
+        for domain in query.domains:
+            skipped = (block.name for block in self.problem.blocks if block.name in domain.may_skip)
+            widths = {space: legal[0] for space, legal in domain.options.items()}
+            least.append(domain.level(widths, tuple(skipped)))
         levels = as_networks(self.problem, least)
         if is_kept(self.problem, query, levels):
             yield levels
@@ -201,16 +201,16 @@ class Search:
         return fill(problem, level, above[-1].widths if above else problem.full, accept, urgency)
 
 
-def _inside(slot: Slot, outer: Level) -> Slot:
+def _inside(domain: LevelDomain, outer: Level) -> LevelDomain:
     """Return a level that nests in another."""
-    options = {s: tuple(w for w in widths if w <= outer.widths[s]) for s, widths in slot.options.items()}
-    return replace(slot, options=options, must_skip=slot.must_skip | set(outer.skipped))
+    options = {s: tuple(w for w in widths if w <= outer.widths[s]) for s, widths in domain.options.items()}
+    return replace(domain, options=options, must_skip=domain.must_skip | set(outer.skipped))
 
 
 def _on_grid(query: Query, levels: Sequence[Candidate]) -> list[Level]:
     """Return the largest levels inside these that have widths of a query."""
-    pairs = zip(query.slots, levels, strict=True)
-    return [slot.level(_largest(slot.options, level.widths), level.skipped) for slot, level in pairs]
+    pairs = zip(query.domains, levels, strict=True)
+    return [domain.level(_largest(domain.options, level.widths), level.skipped) for domain, level in pairs]
 
 
 def _largest(options: Mapping[str, Sequence[int]], widths: Widths) -> Widths:

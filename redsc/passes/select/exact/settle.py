@@ -37,7 +37,7 @@ def as_networks(problem: Problem, levels: Sequence[Level]) -> tuple[Candidate, .
 
 def is_kept(problem: Problem, query: Query, levels: Sequence[Candidate]) -> bool:
     """Whether real levels keep their ceilings and, with those around them, the budgets."""
-    is_light = all(level.macs <= slot.ceiling_macs for level, slot in zip(levels, query.slots, strict=True))
+    is_light = all(level.macs <= domain.ceiling_macs for level, domain in zip(levels, query.domains, strict=True))
     return is_light and problem.fits([*query.above, *levels, *query.below])
 
 

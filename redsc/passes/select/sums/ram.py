@@ -7,7 +7,7 @@ order of the whole network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from redsc.budgets import Kernels, Resident
@@ -67,16 +67,16 @@ class RamModel:
         if self.resident is Resident.ONE:
             arenas = [head + tail for head, tail in zip(needed, tails, strict=True)]
             return max([*arenas, *(other.memory.arena_bytes for other in beside)])
-        return max([*needed, *map(shared_bytes, beside)]) + sum(tails) + self.others_bytes(len(levels), beside)
+        return max([*needed, shared_bytes(beside)]) + sum(tails) + self.others_bytes(len(levels), beside)
 
     def others_bytes(self, count: int, beside: Sequence[Candidate]) -> int:
         """Return what the tails of others add to those of `count` levels, less what all of them have in common."""
         return sum(other.memory.tail_bytes for other in beside) - self.state * (count + len(beside) - 1)
 
 
-def shared_bytes(level: Candidate) -> int:
-    """Return what a level needs of the part of the arena that all levels share."""
-    return max(level.memory.head_bytes, level.memory.planning_bytes)
+def shared_bytes(levels: Iterable[Candidate]) -> int:
+    """Return what levels need of the part of the arena that all share, 0 where there are none."""
+    return max((max(level.memory.head_bytes, level.memory.planning_bytes) for level in levels), default=0)
 
 
 @dataclass(frozen=True, slots=True)
