@@ -12,7 +12,8 @@ from redsc.engine.shared import find_shared
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Graph, Node, copy_graph
 from redsc.passes.select.problem import Problem
-from redsc.passes.select.sums.node_bytes import MOST_SPACES, cut_node, spaces_of
+from redsc.passes.select.sums.nodes import cut_node, spaces_of
+from redsc.passes.select.sums.terms import MOST_SPACES
 from redsc.targets.grid import Channels
 
 __all__ = ["BenchLayers", "grid_layers", "level_layers"]

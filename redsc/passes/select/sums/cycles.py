@@ -14,7 +14,7 @@ from itertools import combinations
 from redsc.ir import Node
 from redsc.passes.select.problem import Problem, Widths
 from redsc.passes.select.sums.nesting import Nesting
-from redsc.passes.select.sums.node_bytes import cut_node, spaces_of
+from redsc.passes.select.sums.nodes import cut_node, spaces_of
 from redsc.passes.select.sums.terms import Cost, Term
 
 __all__ = ["cycles_cost"]

@@ -18,6 +18,7 @@ from redsc.formats import shared_constants, write_models
 from redsc.ir import CUSTOM_OPS, Node, Value
 from redsc.passes.select.problem import Candidate, Problem
 from redsc.passes.select.sums.nesting import Nesting
+from redsc.passes.select.sums.nodes import touched_spaces
 from redsc.passes.select.sums.polynomials import (
     Polynomial,
     axis_size,
@@ -26,7 +27,7 @@ from redsc.passes.select.sums.polynomials import (
     polynomial_cost,
     size_of,
 )
-from redsc.passes.select.sums.terms import Cost, Term, evaluate, touched_spaces
+from redsc.passes.select.sums.terms import Cost, Term, evaluate
 from redsc.passes.slice.plan import Level
 from redsc.passes.slice.slice import slice_channels
 from redsc.passes.slice.strided import has_strided

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from redsc.ir import Node
 from redsc.passes.select.problem import Problem
-from redsc.passes.select.sums.terms import touched_spaces
+from redsc.passes.select.sums.nodes import touched_spaces
 from redsc.passes.spaces.blocks import SkipBlock
 
 __all__ = ["Nesting"]

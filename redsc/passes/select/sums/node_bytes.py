@@ -15,25 +15,14 @@ from redsc.cost.overlap import overlap_distance
 from redsc.cost.tflm.structs import Abi
 from redsc.cost.tflm.tail import init_sizes, kernel_of
 from redsc.cost.working import working_bytes
-from redsc.ir import CUSTOM_OPS, Graph, Node, Value, op_def
+from redsc.ir import CUSTOM_OPS, Node, Value, op_def
 from redsc.ir.rules import Grouped, Produces
 from redsc.passes.select.problem import Problem, Widths
 from redsc.passes.select.sums.nesting import Nesting
-from redsc.passes.select.sums.terms import Cost, Term, at_least, touched_spaces
-from redsc.passes.slice.slice import slice_channels
+from redsc.passes.select.sums.nodes import cut_node, spaces_of
+from redsc.passes.select.sums.terms import MOST_SPACES, Cost, Term, at_least
 
-__all__ = [
-    "MOST_SPACES",
-    "NodeBytes",
-    "NodeMeasures",
-    "cut_node",
-    "kept_bytes",
-    "node_cost",
-    "node_part",
-    "spaces_of",
-]
-
-MOST_SPACES = 2  # of a term
+__all__ = ["NodeBytes", "NodeMeasures", "kept_bytes", "node_cost", "node_part"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +83,6 @@ class NodeMeasures:
         return found
 
 
-def cut_node(problem: Problem, node: Node, widths: Widths) -> Graph:
-    """Return a graph of nothing but a node, with these widths of the spaces around it."""
-    inputs = [value for value in node.present_inputs() if not value.is_constant]
-    return slice_channels(Graph("", inputs, list(node.outputs), [node]), problem.groups, widths)
-
-
 def _form(problem: Problem, node: Node) -> tuple[object, list[str]]:
     """Return what decides what a node takes, but for the widths of spaces, and these spaces.
 
@@ -133,12 +116,6 @@ def kept_bytes(node: Node, abi: Abi) -> int:
     buffers = (*kernel.tail(node, abi), *init_sizes(node, abi))
     structs = ("NodeAndRegistration", kernel.params, "TfLiteEvalTensor" if is_added else None)
     return sum(map(aligned, buffers)) + sum(abi.layout(struct).size for struct in structs if struct)
-
-
-def spaces_of(problem: Problem, node: Node) -> list[str]:
-    """Return the spaces of what a node reads and writes in RAM, by name: in the order of those of its weight."""
-    values = [value for value in (*node.present_inputs(), *node.outputs) if not value.is_constant]
-    return sorted({name for value in values for name in touched_spaces(problem, value)})
 
 
 def node_cost(measures: NodeMeasures, nesting: Nesting, node: Node, part: Callable[[NodeBytes], int]) -> Cost:

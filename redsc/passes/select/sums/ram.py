@@ -19,10 +19,11 @@ from redsc.cost.views import find_views
 from redsc.ir import Node, Value
 from redsc.passes.select.problem import Candidate, Problem, Widths
 from redsc.passes.select.sums.nesting import Nesting
-from redsc.passes.select.sums.node_bytes import MOST_SPACES, NodeMeasures, node_cost, node_part, spaces_of
+from redsc.passes.select.sums.node_bytes import NodeMeasures, node_cost, node_part
+from redsc.passes.select.sums.nodes import spaces_of, touched_spaces
 from redsc.passes.select.sums.polynomials import polynomial_at, size_of
 from redsc.passes.select.sums.tail import TailModel
-from redsc.passes.select.sums.terms import Cost, Term, at_least, evaluate, touched_spaces
+from redsc.passes.select.sums.terms import MOST_SPACES, Cost, Term, at_least, evaluate
 from redsc.passes.slice.plan import Level
 from redsc.passes.slice.slice import slice_channels
 

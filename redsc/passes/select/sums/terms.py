@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from redsc.ir import Value
 from redsc.passes.select.problem import Problem, Widths
 
-__all__ = ["Cost", "Term", "at_least", "evaluate", "touched_spaces"]
+__all__ = ["MOST_SPACES", "Cost", "Term", "at_least", "evaluate"]
+
+MOST_SPACES = 2  # of a term
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,3 @@ def at_least(
         return Term(lambda width: measure({**narrowest, name: width}) - base, (name,), block)
 
     return (Term(lambda: constant, (), block), *map(growth, growing))
-
-
-def touched_spaces(problem: Problem, value: Value) -> list[str]:
-    """Return the free spaces that the axes of a value follow, each once."""
-    layouts = problem.groups.axes.get(value.name, {}).values()
-    spaces = dict.fromkeys(problem.groups.space(segment.space) for layout in layouts for segment in layout)
-    return [space.name for space in spaces if space.frozen is None]
