@@ -29,7 +29,7 @@ from redsc.passes.slice.plan import LevelPlan
 from redsc.passes.slice.resize_inputs import resize_inputs
 from redsc.passes.spaces.structure import find_structure
 
-__all__ = ["float_levels", "integer_bank", "realize_levels"]
+__all__ = ["float_levels", "realize_levels"]
 
 
 def float_levels(
@@ -83,12 +83,12 @@ def _float_graphs(levels: LevelSet, weights: NestedWeights) -> Iterator[Graph]:
 
 
 def _int8_graphs(levels: LevelSet, weights: NestedWeights, network: Quantized) -> Iterator[Graph]:
-    banks = [integer_bank(replace_constants(levels.graph, bank), network) for bank in weights.banks]
+    banks = [_integer_bank(replace_constants(levels.graph, bank), network) for bank in weights.banks]
     for slot, own in enumerate(weights.levels):
         yield quantize_cut(dress_level(levels.cut(banks[own.bank], slot), own), network)
 
 
-def integer_bank(graph: Graph, network: Quantized) -> Graph:
+def _integer_bank(graph: Graph, network: Quantized) -> Graph:
     """Return the whole float network with weights rounded to the integers that they become, and their scales.
 
     Weights without scales get them, as `choose_weight_scales` says.
