@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/guided_fuzzing.py KIND [CORPUS] [-max_total_time=600 ...]
 
-What follows are options of libFuzzer. The corpus is filled with the sound files of the kind. It stops at anything but a
-RedscError, which is kept as `crash-*`; so does a case that takes 4 s of the clock, or a process of 2 GB (what it imports
-takes half of that), as `timeout-*` and `oom-*`.
+What follows are options of libFuzzer. The corpus is filled with the sound files of the kind. It stops at anything
+but a RedscError, and keeps the case as `crash-*`; a case of 4 s of the clock as `timeout-*`, a process of 2 GB (what
+it imports takes half of that) as `oom-*`.
 """
 
 from __future__ import annotations
