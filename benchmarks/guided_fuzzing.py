@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/guided_fuzzing.py KIND [CORPUS] [-max_total_time=600 ...]
 
 What follows are options of libFuzzer. The corpus is filled with the sound files of the kind. It stops at anything
-but a RedscError, and keeps the case as `crash-*`; a case of 4 s of the clock as `timeout-*`, a process of 2 GB (what
-it imports takes half of that) as `oom-*`.
+but a RedscError, and keeps the case as `crash-*`; a case of 4 s of the clock as `timeout-*`, a process of 2 GB (of
+which half is what it imports) as `oom-*`.
 """
 
 from __future__ import annotations
