@@ -19,7 +19,7 @@ HEADERS = sorted(
         name
         for source in CODE_BYTES
         for name in needed_files([source])
-        if name.endswith(".h") and not re.search(r"_(tiles|depthwise_window|assembly)\.h$", name)
+        if name.endswith(".h") and not re.search(r"_(tiles|assembly)\.h$", name)
     }
 )
 
