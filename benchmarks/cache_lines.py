@@ -26,7 +26,7 @@ from models import LEVELS, MODELS, TINY_NAMES
 from redsc.budgets import Budgets
 from redsc.choices import FlashCache, Kernels
 from redsc.compile import Choice, plan_levels
-from redsc.compile.cached import order_for_cache
+from redsc.compile.flash_cache import order_for_cache
 from redsc.cost.cache import CACHES, Cache
 from redsc.engine.blocks import BLOCKED, ConvReads, Order, choose_order, in_blocks
 from redsc.engine.call import Call, Constant

@@ -12,8 +12,8 @@ from redsc.codegen.describe import Firmware, describe_firmware
 from redsc.codegen.names import c_identifier
 from redsc.codegen.oracles import Verification, verify_import
 from redsc.compile.backends import backend_of
-from redsc.compile.cached import order_for_cache
 from redsc.compile.choice import Choice
+from redsc.compile.flash_cache import order_for_cache
 from redsc.compile.levels import plan_levels
 from redsc.compile.measure import cascade_of, measure_quality
 from redsc.errors import Diagnostic

@@ -18,9 +18,7 @@ from redsc.options import Options
 from redsc.progress import Progress, silent
 from redsc.targets import Target
 
-__all__ = ["GRID_WIDTHS", "Bench", "make_bench"]
-
-GRID_WIDTHS = 5
+__all__ = ["Bench", "make_bench"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class Bench:
 def make_bench(
     path: Path | str,
     options: Options,
-    widths: int = GRID_WIDTHS,
+    widths: int = 5,
     logs: Sequence[Path] = (),
     progress: Progress = silent,
 ) -> Bench:
