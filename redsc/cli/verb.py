@@ -10,6 +10,7 @@ import click
 
 from redsc.cli.config import use_config
 from redsc.cli.environment import misspelt_variables, variable_of
+from redsc.cli.help_groups import write_groups
 from redsc.cli.option import verbs_of
 from redsc.cli.print_config import config_lines
 from redsc.cli.terminal import is_verbose, say, set_verbosity
@@ -18,6 +19,7 @@ from redsc.colors import choose_color
 __all__ = ["Verb"]
 
 _PRINT = "--print-config"
+_MANY = 20  # options that nobody reads in one list
 
 
 class Verb(click.Command):
@@ -29,6 +31,13 @@ class Verb(click.Command):
         for item in self.params:
             if isinstance(item, click.Option):
                 item.envvar = variable_of(str(self.name), item)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the help of the options; of many in groups."""
+        params = self.get_params(ctx)
+        if len(params) < _MANY:
+            return super().format_options(ctx, formatter)
+        return write_groups(params, ctx, formatter)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the flags; to print what they are, none is required."""

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from redsc.cli.commands import cli
+from redsc.cli.help_groups import GROUPS
 from redsc.formats import write_tflite
 from redsc.ir import DType
 from tests.cli.conftest import Run
@@ -109,3 +111,14 @@ def test_verbose_names_the_stages_and_the_file_of_options(run: Run, model: Path)
     assert lines[0] == "options are from redsc.toml"
     assert re.fullmatch(r" +\d+\.\d\d s  reading the model", lines[1])
     assert any(line.endswith("choosing levels") for line in lines)
+
+
+@pytest.mark.parametrize("name", [name for name, verb in cli.commands.items() if len(verb.params) > 20])
+def test_every_option_of_a_long_help_is_in_a_group(run: Run, name: str) -> None:
+    _, out, _ = run(name, "--help")
+    titles = re.findall(r"^(\S.*):$", out, re.M)
+    assert "Options" not in titles
+    assert [title for title in titles if title not in GROUPS] == []
+    assert titles[0] == next(iter(GROUPS))
+    flags = {flag for verb in cli.commands.values() for option in verb.params for flag in option.opts}
+    assert {flag for group in GROUPS.values() for flag in group} <= {*flags, "--help"}

@@ -34,7 +34,12 @@ def _print_cmake_dir(ctx: click.Context, _flag: click.Parameter, is_asked: bool)
         ctx.exit()
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Does it fit? `redsc analyze model.onnx`. Make it fit: `redsc compile model.onnx --data samples.npz"
+    " --ram 64KiB`. What a command takes: `redsc compile --help`.",
+)
 @click.version_option(__version__, prog_name="redsc")
 @click.option(
     "--cmake-dir",

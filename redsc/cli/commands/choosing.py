@@ -112,7 +112,14 @@ def compare(model: Path, select: str, json_to: str | None, **flags: Any) -> None
 @search_flags
 @network_flags
 @EVALUATION
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("sweep"), show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("sweep"),
+    show_default=True,
+    help="Where the files go.",
+)
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Processes; default: as many as there are cores.")
 @click.option("--scheduler", metavar="ADDRESS", help="Compute on this Dask cluster (needs redsc[cluster]).")
 @json_flag("the numbers")

@@ -59,7 +59,14 @@ class _Compile(Verb):
 @network_flags
 @EVALUATION
 @click.option("--max-drop", metavar="PERCENT", help="Leave out levels that lose more, like 2%.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("out"),
+    show_default=True,
+    help="Where the files go.",
+)
 @click.option("--name", metavar="NAME", help="Prefix of files and C symbols; default: the model's file name.")
 @choice(
     "--array",
@@ -99,7 +106,12 @@ def compile_command(
     explain: str | None,
     **flags: Any,
 ) -> None:
-    """Compile MODEL (.onnx or .tflite) into firmware files."""
+    """Compile MODEL (.onnx or .tflite) into firmware files.
+
+    MODEL alone becomes the whole network in the least RAM. --levels adds nested sub-networks of it, --data makes a
+    float network int8, and chooses, repairs and measures the levels. --ram bounds them all: what does not fit is an
+    error that says why.
+    """
     from redsc.codegen.depfile import input_files, render_depfile, write_depfile
     from redsc.codegen.files import write_files
     from redsc.compile import compile_model, explain_node
@@ -189,7 +201,9 @@ def _print_explanation(explanation: Explanation, artefact: Artefact) -> None:
 @click.option("--level", required=True, metavar="NAME", help="The level's name, like 50.")
 @file("--plan", None, "The plan; SOURCE is then the model file.")
 @network_flags
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE.tflite")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE.tflite", help="Where it goes."
+)
 def slice_command(source: Path, level: str, plan: Path | None, output: Path, **flags: Any) -> None:
     """Write one level as a .tflite of its own.
 
