@@ -7,7 +7,9 @@ from contextlib import contextmanager
 
 from redsc.errors import MalformedModel, RedscError
 
-__all__ = ["damage_in"]
+__all__ = ["INCOMPLETE", "damage_in"]
+
+INCOMPLETE = "is the file whole? Export or download it again"
 
 
 @contextmanager
@@ -25,4 +27,4 @@ def damage_in(what: str) -> Iterator[None]:
     except RedscError:
         raise
     except Exception as error:
-        raise MalformedModel(f"damaged {what} ({type(error).__name__}: {error})") from error
+        raise MalformedModel(f"damaged {what} ({type(error).__name__}: {error})", hint=INCOMPLETE) from error

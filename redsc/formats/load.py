@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from redsc.errors import MalformedModel, ModelError, UnsupportedError, UsageError
 from redsc.files import read_file
-from redsc.formats.damage import damage_in
+from redsc.formats.damage import INCOMPLETE, damage_in
 from redsc.formats.feedback import feed_back
 from redsc.formats.model import Model, port
 from redsc.formats.onnx.layout import source_layout
@@ -24,6 +24,9 @@ from redsc.options import Recurrent
 
 __all__ = ["load_model"]
 
+_PYTORCH = 'torch.onnx.export(model, example, "model.onnx") makes an ONNX file of a PyTorch model'
+_KERAS = "tf.lite.TFLiteConverter.from_keras_model(model).convert() gives the bytes of a .tflite file"
+_EXPORTERS = {".pt": _PYTORCH, ".pth": _PYTORCH, ".pt2": _PYTORCH, ".h5": _KERAS, ".keras": _KERAS}
 _AS_IN_THE_FILE: Mapping[str, Shape] = MappingProxyType({})
 
 
@@ -57,8 +60,10 @@ def load_model(
             hint = "leave out --shape: it is for ONNX files that leave sizes open"
             raise UsageError(f"{path.name} is a TFLite model, its shapes are fixed", code="U217", hint=hint)
         return _checked(feed_back(_tflite_model(path, source, limits, signature), states))
+    if exporter := _EXPORTERS.get(path.suffix.lower()):
+        raise MalformedModel(f"{path.name} is neither an ONNX nor a TFLite file", hint=exporter)
     if path.suffix == ".tflite" or not source:
-        raise MalformedModel(f"{path.name} is not a TFLite model: the identifier TFL3 is missing")
+        raise MalformedModel(f"{path.name} is not a TFLite model: the identifier TFL3 is missing", hint=INCOMPLETE)
     if signature is not None:
         hint = "leave out --signature: it is for TFLite files with several networks"
         raise UsageError(f"{path.name} is an ONNX model, it has no signatures", code="U228", hint=hint)

@@ -49,6 +49,8 @@ ERRORS: dict[str, tuple[int, str]] = {
     "a model that is not there": (3, "compile missing.tflite"),
     "a damaged tflite": (3, "compile garbage.tflite"),
     "a damaged onnx": (3, "analyze garbage.onnx"),
+    "a file of PyTorch": (3, "compile net.pt"),
+    "half a file": (3, "compile half.tflite"),
     "a lossless model that does not fit": (5, "compile net.tflite --ram 1KB"),
     "a model that fits without an interpreter": (5, "compile net.tflite --ram 2KB"),
     "a float model that does not fit": (5, "compile real.tflite --ram 2KB"),
@@ -99,6 +101,8 @@ def test_error(run: Run, model: Path, compiled: Path, golden: Golden, name: str)
     shutil.copytree(compiled, "out")
     Path("garbage.tflite").write_bytes(b"garbage!" * 9)
     Path("garbage.onnx").write_bytes(b"garbage!" * 9)
+    Path("half.tflite").write_bytes(model.read_bytes()[: model.stat().st_size // 2])
+    Path("net.pt").write_bytes(b"PK\x03\x04 and so on")
     os.mkfifo("pipe")
     Path("other.plan.json").write_text(OTHER_PLAN)
     Path("wrong.toml").write_text(WRONG_OPTIONS)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from redsc.errors import LimitExceeded, MalformedModel, UnsupportedError
+from redsc.formats.damage import INCOMPLETE
 from redsc.formats.onnx.load.branches import all_graphs, names_read, needed_nodes
 from redsc.formats.onnx.load.external import inline_external_data
 from redsc.formats.onnx.load.qoperator import expand_quantized_ops
@@ -46,7 +47,7 @@ def parse_onnx(data: bytes, limits: Limits, directory: Path | None) -> Any:
     try:
         model = onnx.load_model_from_string(data)
     except Exception as error:  # protobuf's own class, whose words differ between its versions
-        raise MalformedModel("not an ONNX model: its bytes cannot be parsed") from error
+        raise MalformedModel("not an ONNX model: its bytes cannot be parsed", hint=INCOMPLETE) from error
     _check_counts(model, limits)
     _check_opset(onnx, model)
     if model.functions:
