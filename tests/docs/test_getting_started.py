@@ -111,7 +111,8 @@ def test_what_the_readme_shows_is_what_the_page_shows() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     command, shown = re.findall(r"^    \$ ([^\n]*)$|^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     page = PAGE.read_text("utf-8").splitlines()
-    assert [line for line in (command[0], *shown[1].splitlines()) if line and line not in page] == []
+    assert any(line.startswith(command[0]) for line in page)
+    assert [line for line in shown[1].splitlines() if line and line not in page] == []
 
 
 @pytest.mark.parametrize(
