@@ -14,16 +14,7 @@ from redsc.option_texts import parse_choice
 from redsc.targets import Target, find_target, with_table
 from redsc.units import parse_count, parse_size, parse_time
 
-__all__ = [
-    "TFLM_KERNELS",
-    "Budgets",
-    "Kernels",
-    "Prefer",
-    "Resident",
-    "Sharing",
-    "Source",
-    "refuse_flags",
-]
+__all__ = ["Budgets", "Source", "refuse_flags"]
 
 
 class Source(Enum):

@@ -22,19 +22,7 @@ from redsc.option_texts import (
     parse_states,
 )
 
-__all__ = [
-    "ArrayForm",
-    "Calibration",
-    "DenseScales",
-    "Emit",
-    "Importance",
-    "Options",
-    "Quantization",
-    "Recovery",
-    "Recurrent",
-    "Searching",
-    "Tuning",
-]
+__all__ = ["Options", "Quantization", "Searching", "Tuning"]
 
 _DEFAULT_WIDTH_MULTIPLE = 4  # what CMSIS-NN's inner loops take at once; it costs 1 to 2.5 points of MACs
 

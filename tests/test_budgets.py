@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from redsc.budgets import Budgets, Kernels, Resident, Source
+from redsc.budgets import Budgets, Source
+from redsc.choices import FlashCache, Kernels, Resident
 from redsc.errors import UsageError
-from redsc.targets import FlashCache
 
 
 def test_budgets_keep_how_ram_was_written() -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from redsc.choices import Recovery
 from redsc.compile import Artefact, compile_model
 from redsc.formats import write_tflite
 from redsc.ir import Array, DType, Graph
-from redsc.options import Options, Quantization, Recovery
+from redsc.options import Options, Quantization
 from redsc.report.terminal import print_report
 from tests.helpers import NetBuilder, samples_of, small_net
 

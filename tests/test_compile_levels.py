@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from redsc.budgets import Budgets
+from redsc.choices import Importance, Recovery
 from redsc.compile import compile_model, plan_levels, verify_container
 from redsc.errors import BudgetError, UsageError
 from redsc.formats import read_tflite, write_tflite
 from redsc.ir import DType, print_graph
-from redsc.options import Importance, Options, Recovery, Tuning
+from redsc.options import Options, Tuning
 from redsc.targets import find_target
 from tests.helpers import samples_of, small_net
 

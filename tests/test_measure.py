@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from redsc.budgets import Budgets, Kernels
+from redsc.budgets import Budgets
+from redsc.choices import Kernels
 from redsc.cli.commands import cli
 from redsc.codegen.bench import render_bench
 from redsc.compile import compile_model, plan_levels

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flatbuffers import flexbuffers
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.codegen.oracles import verify_import
 from redsc.codegen.tflm_ops import FRONT_END_TFLM_OPS, resolver_methods
 from redsc.cost.memory import arena_bytes, head_bytes

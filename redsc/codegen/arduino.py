@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
+from redsc.choices import Emit
 from redsc.codegen.describe import Firmware
 from redsc.codegen.render import render_files
 from redsc.ir import DType
-from redsc.options import Emit
 
 __all__ = ["arduino_files", "arranged"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.codegen.engine_files import lower_levels
 from redsc.codegen.engine_image import build_image
 from redsc.codegen.render import render_files

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
+from redsc.choices import ArrayForm
 from redsc.codegen.describe import Firmware
 from redsc.codegen.render import render_files
 from redsc.formats import SLOT_BYTES
-from redsc.options import ArrayForm
 
 __all__ = ["render_c_files"]
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from redsc.budgets import Budgets, Kernels
+from redsc.budgets import Budgets
+from redsc.choices import Kernels
 from redsc.codegen.level import FirmwareLevel, LevelImage, fraction_text
 from redsc.codegen.names import c_comment, c_macro
 from redsc.codegen.tflm_ops import custom_registrations, resolver_methods

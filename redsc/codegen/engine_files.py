@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.codegen.describe import Firmware
 from redsc.codegen.engine_image import Image, build_image
 from redsc.codegen.render import render_files

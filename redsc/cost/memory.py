@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from redsc.budgets import Kernels, Resident
+from redsc.choices import Kernels, Resident
 from redsc.cost.arena import ArenaProblem, Effort, Overlap, View, lower_bound_bytes, plan_arena
 from redsc.cost.buffer import Buffer, aligned
 from redsc.cost.engine import WORD_BYTES, runs_in_place, scratch_bytes

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost import replay
 from redsc.cost.arena import most_shared
 from redsc.cost.buffer import aligned

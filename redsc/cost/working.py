@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost.engine import scratch_bytes
 from redsc.cost.tflm.structs import ARM_32, Abi
 from redsc.cost.tflm.tail import kernel_scratch_bytes

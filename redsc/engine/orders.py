@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost.cache import Cache
 from redsc.engine.blocks import BLOCKED, ConvReads, Order, choose_order
 from redsc.engine.constants import pool_constants

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.engine.blocks import in_blocks
 from redsc.engine.call import Call, Constant, Operand, Part
 from redsc.engine.numbers import C_TYPES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.engine.call import Call, Emit
 from redsc.engine.compute.lookup import look_up_in_operand
 from redsc.engine.compute.rows import COMPUTE

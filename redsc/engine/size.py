@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.engine.call import Call, Constant, Params
 from redsc.engine.constants import pool_constants
 from redsc.engine.program import constants_of

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+from redsc.choices import Recurrent
 from redsc.errors import MalformedModel, ModelError, UnsupportedError, UsageError
 from redsc.files import read_file
 from redsc.formats.damage import INCOMPLETE, damage_in
@@ -20,7 +21,6 @@ from redsc.formats.tflite.read.reader import read_tflite
 from redsc.formats.tflite.signatures import with_signature
 from redsc.ir import Graph, Shape
 from redsc.limits import DEFAULT_LIMITS, Limits
-from redsc.options import Recurrent
 
 __all__ = ["load_model"]
 

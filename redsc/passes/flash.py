@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost.flash import flash_bytes
 from redsc.cost.memory import NetworkMemory
 from redsc.engine.size import engine_size

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost.arena import Effort
 from redsc.cost.memory import measure_memory
 from redsc.cost.order import OrderPlan, OrderProblem, find_order, order_problem, peak_bytes, reuse_distance

@@ -9,11 +9,12 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from redsc.choices import FlashCache
 from redsc.errors import UsageError, did_you_mean
 from redsc.limits import DEFAULT_LIMITS
 from redsc.settings_file import load_settings
 from redsc.targets.grid import Channels, Grid
-from redsc.targets.target import WORK_KINDS, CostTable, Evidence, FlashCache, Target
+from redsc.targets.target import WORK_KINDS, CostTable, Evidence, Target
 from redsc.units import parse_size
 
 __all__ = ["read_table", "read_target"]

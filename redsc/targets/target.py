@@ -10,7 +10,7 @@ from pathlib import Path
 from redsc.choices import FlashCache
 from redsc.targets.grid import Grid
 
-__all__ = ["WORK_KINDS", "CostTable", "Evidence", "FlashCache", "Rates", "Target"]
+__all__ = ["WORK_KINDS", "CostTable", "Evidence", "Rates", "Target"]
 
 WORK_KINDS = ("macs", "results", "windows", "operands", "channels", "calls")
 """What may be counted of a node; `redsc.cost.latency` says how."""

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from redsc.budgets import Budgets, Resident
+from redsc.budgets import Budgets
+from redsc.choices import Emit, Resident
 from redsc.codegen.arduino import arduino_files, arranged
 from redsc.codegen.c_files import render_c_files
 from redsc.codegen.describe import Firmware
@@ -18,7 +19,7 @@ from redsc.codegen.tflm_ops import STATE_TFLM_OPS, TFLM_OPS
 from redsc.compile import Artefact, compile_model
 from redsc.formats import write_tflite
 from redsc.ir import DType
-from redsc.options import Emit, Options
+from redsc.options import Options
 from redsc.runtime import EXECUTORS
 from redsc.runtime.data.view import View
 from redsc.runtime.ports import quantize_samples

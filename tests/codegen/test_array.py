@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from redsc.choices import ArrayForm
 from redsc.codegen.c_files import render_c_files
 from redsc.ir import DType
-from redsc.options import ArrayForm
 from tests.codegen.two_levels import firmware
 from tests.conftest import Golden
 from tests.firmware.build import WARNINGS, tool

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from redsc.budgets import Budgets, Resident
+from redsc.budgets import Budgets
+from redsc.choices import Resident
 from redsc.codegen.c_files import render_c_files
 from redsc.codegen.describe import Firmware
 from redsc.codegen.tflm_ops import TFLM_OPS

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from redsc.budgets import Budgets
+from redsc.choices import Recovery
 from redsc.codegen.c_files import render_c_files
 from redsc.codegen.describe import describe_firmware
 from redsc.compile import Artefact, compile_model
 from redsc.formats import write_tflite
 from redsc.ir import DType
-from redsc.options import Options, Recovery
+from redsc.options import Options
 from redsc.report.data import CascadeReport
 from redsc.runtime import EXECUTORS
 from redsc.runtime.evaluate.cascade import Cascade, Measured

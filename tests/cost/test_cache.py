@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redsc.choices import FlashCache
 from redsc.cost.cache import CACHES, Cache, Stretch, distinct_lines, fills_of_walks
-from redsc.targets import FlashCache
 
 CACHE = st.builds(
     lambda sets, ways, line: Cache(sets * ways * line, ways, line, "made up"),

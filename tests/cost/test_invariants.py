@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redsc.budgets import TFLM_KERNELS, Kernels
+from redsc.choices import TFLM_KERNELS, Kernels
 from redsc.cost.arena import ArenaProblem, plan_arena
 from redsc.cost.liveness import peak_working_set
 from redsc.cost.memory import arena_problem, head_bytes, ram_buffers

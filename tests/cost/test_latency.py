@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from redsc.budgets import Budgets, Kernels
+from redsc.budgets import Budgets
+from redsc.choices import Kernels
 from redsc.compile import plan_levels
 from redsc.cost.latency import WORK, LatencyTable, find_latency_table, work_of
 from redsc.cost.macs import graph_macs

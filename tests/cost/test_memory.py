@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redsc.budgets import TFLM_KERNELS, Kernels
+from redsc.choices import TFLM_KERNELS, Kernels
 from redsc.cost.memory import measure_memory, ram_buffers, resident_all_bytes, resident_one_bytes
 from redsc.cost.tflm.structs import X86_64_RECORDING
 from redsc.formats import write_tflite

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost.buffer import aligned
 from redsc.cost.engine import scratch_bytes
 from redsc.cost.liveness import peak_working_set

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redsc.budgets import TFLM_KERNELS, Kernels
+from redsc.choices import TFLM_KERNELS, Kernels
 from redsc.cost.arena import ArenaProblem, plan_arena
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
 from redsc.cost.memory import arena_problem, measure_memory

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from redsc.budgets import Budgets
+from redsc.choices import Recovery
 from redsc.codegen.oracles import computes_in_float, sample_inputs
 from redsc.compile import read_model
 from redsc.cost.macs import graph_macs
 from redsc.errors import UnsupportedError
-from redsc.options import Options, Recovery
+from redsc.options import Options
 from tests.conftest import Zoo
 from tests.e2e.engine import HOST_SANITIZED, M4, RV32, check_levels, run_levels, write_engine
 from tests.e2e.test_attention import block

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from redsc.budgets import Budgets, Kernels
+from redsc.budgets import Budgets
+from redsc.choices import Kernels
 from redsc.codegen.oracles import verify_import
 from redsc.compile import Artefact, compile_model, read_model
 from redsc.errors import UsageError

@@ -11,12 +11,13 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
+from redsc.choices import Recovery
 from redsc.codegen.container import slot_bytes
 from redsc.codegen.firmware import tflm_files
 from redsc.compile import Artefact, compile_model
 from redsc.formats import read_tflite, write_tflite
 from redsc.ir import Array, DType
-from redsc.options import Options, Recovery
+from redsc.options import Options
 from redsc.passes.slice.strided import as_stock, has_strided
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import random_samples

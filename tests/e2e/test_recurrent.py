@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from redsc.budgets import Budgets, Kernels, Resident, Sharing
+from redsc.budgets import Budgets
+from redsc.choices import Kernels, Resident, Sharing
 from redsc.compile import Artefact, compile_model, slice_level, verify_container
 from redsc.cost.memory import head_bytes, measure_memory
 from redsc.cost.tflm.structs import X86_64_RECORDING

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from redsc.budgets import Budgets, Resident, Sharing
+from redsc.budgets import Budgets
+from redsc.choices import Resident, Sharing
 from redsc.compile import Artefact, compile_model, slice_level, verify_container
 from redsc.formats import write_tflite
 from redsc.ir import DType

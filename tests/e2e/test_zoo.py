@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from redsc.budgets import TFLM_KERNELS
+from redsc.choices import TFLM_KERNELS
 from redsc.codegen.oracles import verify_import
 from redsc.compile import read_model
 from redsc.cost.macs import graph_macs

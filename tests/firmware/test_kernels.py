@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.cost.flash import KERNEL_BYTES
 from redsc.cost.overlap import overlap_distance

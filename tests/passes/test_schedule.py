@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost.order import order_problem, peak_bytes
 from redsc.cost.overlap import overlap_credits
 from redsc.formats import load_model, write_tflite

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from redsc.budgets import TFLM_KERNELS, Budgets, Kernels, Resident, Sharing
+from redsc.budgets import Budgets
+from redsc.choices import TFLM_KERNELS, Kernels, Resident, Sharing
 from redsc.codegen.container import build_container, slot_bytes
 from redsc.cost.memory import head_bytes, measure_memory, resident_all_bytes
 from redsc.cost.order import find_order, order_problem

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from redsc.budgets import Budgets
+from redsc.choices import Recovery
 from redsc.compile import compile_model
 from redsc.formats import write_tflite
 from redsc.ir import DType
-from redsc.options import Options, Recovery
+from redsc.options import Options
 from redsc.report.data import Report
 from tests.helpers import samples_of, small_net
 

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost.macs import graph_macs
 from redsc.cost.memory import measure_memory
 from redsc.formats import load_model, write_tflite

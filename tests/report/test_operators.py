@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.engine.rows import refusals
 from redsc.formats.onnx.ops.table import ONNX_OPS
 from redsc.formats.tflite.ops import TFLITE_OPS

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from redsc.budgets import Budgets
+from redsc.choices import Recovery
 from redsc.compile import Artefact, compile_model
 from redsc.formats import write_tflite
-from redsc.options import Options, Recovery
+from redsc.options import Options
 from redsc.report.terminal import print_files, print_report
 from redsc.report.text import print_table
 from redsc.runtime.evaluate.quality import wilson_interval

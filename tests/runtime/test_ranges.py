@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from redsc.choices import Calibration
 from redsc.errors import UsageError
 from redsc.ir import Graph, parse_graph
-from redsc.options import Calibration
 from redsc.runtime.observe.ranges import Range, observe_ranges
 
 NET = """graph @g {

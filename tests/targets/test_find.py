@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 import redsc.targets
+from redsc.choices import FlashCache
 from redsc.cost.cache import CACHES
 from redsc.errors import UsageError
 from redsc.ir import OPS
-from redsc.targets import Evidence, FlashCache, builtin_tables, builtin_targets, find_target, tables_of
+from redsc.targets import Evidence, builtin_tables, builtin_targets, find_target, tables_of
 
 BOARDS = ("nano33ble", "pico", "nrf5340dk", "esp32-s3", "disco-f746ng")
 NUCLEOS = ("nucleo-l4r5zi", "nucleo-f446re", "nucleo-h7a3zi-q", "nucleo-u575zi-q", "nucleo-g0b1re")

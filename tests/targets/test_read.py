@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redsc.choices import FlashCache
 from redsc.errors import UsageError
 from redsc.limits import DEFAULT_LIMITS
-from redsc.targets import Evidence, FlashCache, find_target, tables_of
+from redsc.targets import Evidence, find_target, tables_of
 from redsc.targets.read import read_table, read_target
 
 TARGET = """

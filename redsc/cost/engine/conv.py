@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.ir import Node
 
 __all__ = ["GROUP_ELEMENTS", "ConvWay", "conv_way", "filled"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.ir import Node, Padding
 from redsc.ir.ops.windows import axis_padding
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost import replay
 from redsc.cost.engine.conv import conv_way, filled
 from redsc.cost.engine.depthwise import SCRATCH_BYTES, DepthwiseWay, depthwise_way

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
 
-from redsc.budgets import Budgets, Kernels
+from redsc.budgets import Budgets
+from redsc.choices import Kernels
 from redsc.cost.latency.shape import layer_shape
 from redsc.errors import UsageError, did_you_mean
 from redsc.ir import ENGINE_OPS, OPS, Graph, Node, op_def

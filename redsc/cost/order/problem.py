@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost.buffer import aligned
 from redsc.cost.working import working_bytes
 from redsc.ir import Graph, Node, Value

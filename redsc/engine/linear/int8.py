@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost.engine.conv import GROUP_ELEMENTS, ConvWay, conv_way, filled
 from redsc.cost.engine.depthwise import SCRATCH_BYTES, depthwise_way
 from redsc.engine.call import Call, Constant, Field, Params

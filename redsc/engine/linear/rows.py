@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.engine.call import Call
 from redsc.engine.linear.float32 import FLOAT_LINEAR
 from redsc.engine.linear.int8 import INT8_LINEAR

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from redsc.choices import Recurrent
 from redsc.errors import Diagnostic
 from redsc.formats.onnx.layout import Layout, Layouts, file_axes, laid_out, source_layout
 from redsc.formats.onnx.nodes import OnnxModel, OnnxNode
 from redsc.formats.onnx.rearrange import rearrange
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, DType, GraphBuilder, Quant, Reshape, Shape, Value, op_def
-from redsc.options import Recurrent
 
 __all__ = ["OnnxContext", "origin"]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from redsc.choices import Recurrent
 from redsc.errors import Diagnostic, LimitExceeded
 from redsc.formats.damage import damage_in
 from redsc.formats.onnx.context import OnnxContext
@@ -22,7 +23,6 @@ from redsc.formats.tables import CannotTranslate, raise_problems
 from redsc.ir import DType, Graph, Shape, ShapeError, TensorType, Value, verify_graph
 from redsc.ir.verifier import signature_of
 from redsc.limits import DEFAULT_LIMITS, Limits
-from redsc.options import Recurrent
 
 __all__ = ["OnnxImport", "read_onnx"]
 

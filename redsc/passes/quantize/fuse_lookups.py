@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.ir import LOOKUP, NO_ATTRS, TABLE_SHIFT, TABLE_SIZE, Activation, DType, Graph, Node, Value
 from redsc.passes.base import Exactness, Log, Pass
 from redsc.passes.simplify.drop_dead_nodes import drop_unread

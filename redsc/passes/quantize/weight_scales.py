@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 
+from redsc.choices import DenseScales
 from redsc.ir import Array, DType, Graph, Node, Quant, Value, op_def, real_values
 from redsc.ir.rules import Contracts
-from redsc.options import DenseScales
 from redsc.passes.quantize.int8 import Role, quantize_array, role_of, weight_axis, why_not_int8
 
 __all__ = ["choose_weight_scales", "weight_integers"]

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from redsc.budgets import Budgets
+from redsc.choices import Importance, Recovery
 from redsc.cost.latency import LatencyBound, find_latency_table, library_of
 from redsc.cost.macs import graph_macs
 from redsc.errors import UsageError
 from redsc.ir import Array, Graph
-from redsc.options import Importance, Options, Recovery
+from redsc.options import Options
 from redsc.passes.losses.importance import channel_order, consumer_energy, share_losses, skip_shares, weight_norm
 from redsc.passes.losses.loss import Losses
 from redsc.passes.losses.segments import cheap_segments

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from math import gcd
 from typing import Literal
 
-from redsc.budgets import Budgets, Sharing
+from redsc.budgets import Budgets
+from redsc.choices import Sharing
 from redsc.cost.arena import Effort
 from redsc.cost.latency import LatencyBound
 from redsc.cost.macs import graph_macs

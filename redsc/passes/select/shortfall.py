@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from redsc.budgets import Kernels, Resident
+from redsc.choices import Kernels, Resident
 from redsc.cost.liveness import peak_working_set
 from redsc.cost.memory import measure_memory, resident_bytes
 from redsc.cost.working import working_bytes

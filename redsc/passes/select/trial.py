@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from redsc.budgets import Resident
+from redsc.choices import Resident
 from redsc.passes.select.exact.search import Neighbours
 from redsc.passes.select.problem import Candidate, LevelRequest, Widths
 from redsc.passes.select.sums.costs import Costs

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from redsc.budgets import Sharing
+from redsc.choices import Sharing
 from redsc.ir import (
     CUSTOM_OPS,
     LOOKUP,

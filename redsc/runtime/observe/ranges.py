@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from redsc.choices import Calibration
 from redsc.formats import tensor_numbers, write_tflite
 from redsc.ir import Array, DType, Graph
-from redsc.options import Calibration
 from redsc.runtime.data.dataset import check_finite
 
 __all__ = ["Range", "float_activations", "observe_ranges"]

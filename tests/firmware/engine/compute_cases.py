@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost.overlap import overlap_distance
 from redsc.engine.program import Places
 from redsc.formats import write_tflite

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost.buffer import aligned
 from redsc.cost.overlap import overlap_distance
 from redsc.engine.program import Places

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost.cache import CACHES, Cache
 from redsc.engine.blocks import ConvReads, Order, choose_order, in_blocks
 from redsc.engine.linear.pack_channels import PAIR_BYTES

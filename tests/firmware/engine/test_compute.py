@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.codegen.engine_image import build_image
 from redsc.engine.compute.rows import COMPUTE
 from redsc.engine.program import lower_graph

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.engine.rows import emit_calls
 from redsc.engine.shared import Shared
 from redsc.formats.tables import CannotTranslate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.engine.program import Places
 from redsc.engine.rows import emit_calls
 from redsc.engine.shared import Shared

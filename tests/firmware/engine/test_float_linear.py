@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.codegen.engine_image import build_image
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.engine.program import lower_graph

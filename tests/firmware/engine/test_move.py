@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.engine.call import Call, Part
 from redsc.engine.move.box import turns
 from redsc.engine.move.rows import MOVE

@@ -8,7 +8,7 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.cost.overlap import overlap_distance
 from redsc.cost.views import find_views

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.engine.size import CODE_BYTES, STRUCT_BYTES, engine_size
 from redsc.engine.sources import needed_files
 from tests.firmware.build import CORTEX_M4, FIRMWARE

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from redsc.choices import Recurrent
 from redsc.formats import write_tflite
 from redsc.formats.onnx.ops.cells import CELLS
 from redsc.formats.onnx.reader import OnnxImport, read_onnx
 from redsc.ir import LSTM, Array, Lstm, keeps_state
 from redsc.limits import DEFAULT_LIMITS
-from redsc.options import Recurrent
 from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import difference, random_samples

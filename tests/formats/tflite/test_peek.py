@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost.memory import measure_memory
 from redsc.errors import MalformedModel
 from redsc.formats import has_variables, planned_offsets, write_models, write_tflite

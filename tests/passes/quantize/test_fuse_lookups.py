@@ -5,7 +5,7 @@ import base64
 import numpy as np
 import pytest
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.cost.memory import measure_memory
 from redsc.formats import read_tflite, write_tflite
 from redsc.ir import DType, Graph, GraphBuilder, Quant, parse_graph, print_graph, verify_graph

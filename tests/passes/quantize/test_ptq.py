@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from redsc.budgets import Budgets
+from redsc.choices import Calibration, DenseScales
 from redsc.errors import UsageError
 from redsc.formats import read_tflite, write_tflite
 from redsc.ir import (
@@ -20,7 +21,7 @@ from redsc.ir import (
     variable_nodes,
     verify_graph,
 )
-from redsc.options import Calibration, DenseScales, Options, Quantization
+from redsc.options import Options, Quantization
 from redsc.passes.base import Log
 from redsc.passes.levels import Levels, choose_levels
 from redsc.passes.quantize.int8 import without_annotations

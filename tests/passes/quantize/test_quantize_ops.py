@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from redsc.choices import Calibration
 from redsc.formats import write_tflite
 from redsc.ir import OPS, DType
 from redsc.ir.signatures import Signature
-from redsc.options import Calibration, Quantization
+from redsc.options import Quantization
 from redsc.passes.base import Log
 from redsc.passes.quantize.ptq import quantize_network
 from redsc.runtime import EXECUTORS, installed

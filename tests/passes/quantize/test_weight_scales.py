@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from redsc.choices import DenseScales
 from redsc.ir import DType, Quant, parse_graph
-from redsc.options import DenseScales
 from redsc.passes.quantize.calibrate import choose_scales
 from redsc.passes.quantize.int8 import annotate
 from redsc.passes.quantize.weight_scales import choose_weight_scales

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redsc.budgets import Budgets, Resident, Sharing
+from redsc.budgets import Budgets
+from redsc.choices import Resident, Sharing
 from redsc.cost.latency import LatencyBound
 from redsc.errors import BudgetError
 from redsc.ir import DType

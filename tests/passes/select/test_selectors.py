@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redsc.budgets import Budgets, Kernels, Resident
+from redsc.budgets import Budgets
+from redsc.choices import Kernels, Resident
 from redsc.errors import BudgetError
 from redsc.ir import Graph
 from redsc.passes import SELECTORS

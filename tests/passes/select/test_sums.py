@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from redsc.budgets import Budgets, Kernels, Resident, Sharing
+from redsc.budgets import Budgets
+from redsc.choices import Kernels, Resident, Sharing
 from redsc.cost.latency import LatencyBound
 from redsc.ir import DType, Graph
 from redsc.options import Options

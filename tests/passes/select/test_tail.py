@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from redsc.budgets import Budgets, Kernels
+from redsc.budgets import Budgets
+from redsc.choices import Kernels
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.ir import DType, Graph, Value
 from redsc.options import Options

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redsc.budgets import Budgets, Resident
+from redsc.budgets import Budgets
+from redsc.choices import Resident
 from redsc.errors import BudgetError
 from redsc.ir import DType, Graph
 from redsc.passes.select.selectors.uniform import select_uniform

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from redsc.budgets import Kernels
+from redsc.choices import Kernels
 from redsc.formats import write_tflite
 from redsc.ir import NO_ATTRS, DType, Graph, TensorType, Value, parse_graph, print_graph, verify_graph
 from redsc.passes.base import Log

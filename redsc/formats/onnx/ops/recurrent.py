@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from redsc.choices import Recurrent
 from redsc.errors import Diagnostic
 from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.layout import Kind, file_axes
@@ -22,7 +23,6 @@ from redsc.formats.onnx.ops.row import OnnxOp, Rows
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import GATES, LSTM, Array, FullyConnected, Lstm, Reshape, Value
 from redsc.limits import DEFAULT_LIMITS
-from redsc.options import Recurrent
 
 __all__ = ["RECURRENT_ROWS"]
 

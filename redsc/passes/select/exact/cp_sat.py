@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from redsc.budgets import Resident
+from redsc.choices import Resident
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.cost.flash import KERNEL_BYTES
 from redsc.passes.select.exact.cp_level import LevelDomain, LevelModel

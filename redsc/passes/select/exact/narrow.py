@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import floor, inf
 
-from redsc.budgets import Resident
+from redsc.choices import Resident
 from redsc.passes.select.exact.cp_level import LevelDomain
 from redsc.passes.select.exact.cp_sat import Query, Solved, solve
 from redsc.passes.select.exact.dynamic_program import Choices, DynamicProgram, Variable

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from redsc.budgets import Kernels, Resident
+from redsc.choices import Kernels, Resident
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
 from redsc.cost.liveness import live_ranges
 from redsc.cost.overlap import find_overlaps
