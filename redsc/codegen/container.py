@@ -12,13 +12,19 @@ import numpy as np
 
 from redsc.cost.memory import NetworkMemory
 from redsc.errors import InternalError, LimitExceeded
-from redsc.formats import SIGNATURE, SLOT_BYTES, described_as, read_tflite, shared_constants, write_models
+from redsc.formats import (
+    SIGNATURE,
+    SLOT_BYTES,
+    described_as,
+    is_tflite,
+    read_tflite,
+    shared_constants,
+    write_models,
+)
 from redsc.ir import DType, Graph, copy_graph, print_graph
 from redsc.limits import DEFAULT_LIMITS, Limits
 
 __all__ = ["Container", "build_container", "is_container", "is_same_model", "slot_bytes", "slot_count"]
-
-_IDENTIFIER = b"TFL3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,7 @@ def slot_count(data: bytes, limits: Limits = DEFAULT_LIMITS) -> int:
         LimitExceeded: there are more than `limits` allow.
     """
     count = 0
-    while data[SLOT_BYTES * count + 4 : SLOT_BYTES * count + 8] == _IDENTIFIER:
+    while is_tflite(data, SLOT_BYTES * count):
         count += 1
         if count > limits.slots:
             raise LimitExceeded(f"the container has more than {limits.slots} slots")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from redsc.formats.load import load_model
 from redsc.formats.model import Model
 from redsc.formats.tables import Refusal
+from redsc.formats.tflite.identifier import is_tflite
 from redsc.formats.tflite.peek import (
     count_ports,
     described_as,
@@ -37,6 +38,7 @@ __all__ = [
     "has_front_end",
     "has_short_memory",
     "has_variables",
+    "is_tflite",
     "load_model",
     "planned_offsets",
     "read_tflite",

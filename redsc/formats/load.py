@@ -16,6 +16,7 @@ from redsc.formats.feedback import feed_back
 from redsc.formats.model import Model, port
 from redsc.formats.onnx.layout import source_layout
 from redsc.formats.onnx.reader import read_onnx
+from redsc.formats.tflite.identifier import is_tflite
 from redsc.formats.tflite.peek import is_computed_alike, port_types, result_names
 from redsc.formats.tflite.read.reader import read_tflite
 from redsc.formats.tflite.signatures import with_signature
@@ -55,7 +56,7 @@ def load_model(
     except OSError as error:
         code = "M302" if error.errno == errno.EFBIG else "M305"
         raise ModelError(f"cannot read {path}: {error.strerror}", code=code) from error
-    if source[4:8] == b"TFL3":
+    if is_tflite(source):
         if shapes:
             hint = "leave out --shape: it is for ONNX files that leave sizes open"
             raise UsageError(f"{path.name} is a TFLite model, its shapes are fixed", code="U217", hint=hint)

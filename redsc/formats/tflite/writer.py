@@ -19,6 +19,7 @@ import tflite
 from redsc.errors import InternalError
 from redsc.formats.tflite.accessors import PLAN_NAME
 from redsc.formats.tflite.custom import CUSTOM_FILE_OPS, encode_options
+from redsc.formats.tflite.identifier import IDENTIFIER
 from redsc.formats.tflite.ops import TENSOR_TYPES, TFLITE_OPS, Field, TFLiteOp
 from redsc.formats.tflite.state import RESOURCE, STATE_FILE_OPS, FileGraph, file_graphs
 from redsc.formats.tflite.versions import op_version
@@ -236,7 +237,7 @@ class _Writer:
         self.builder.Prep(_DATA_ALIGNMENT, 0)
         body = bytes(self.builder.Bytes[self.builder.head :])
         slots = [
-            struct.pack("<I4s8x", header + len(body) - root - SLOT_BYTES * slot, b"TFL3")
+            struct.pack("<I4s8x", header + len(body) - root - SLOT_BYTES * slot, IDENTIFIER)
             for slot, root in enumerate(roots)
         ]
         return b"".join([*slots, body])

@@ -13,6 +13,7 @@ from redsc.formats.damage import damage_in
 from redsc.formats.tables import Refusal, raise_problems
 from redsc.formats.tflite.accessors import indices, op_name, text_of
 from redsc.formats.tflite.custom import CUSTOM_FILE_OPS, custom_refusal
+from redsc.formats.tflite.identifier import is_tflite
 from redsc.formats.tflite.ops import TFLITE_OPS
 from redsc.formats.tflite.read.attributes import read_attrs
 from redsc.formats.tflite.read.branches import IF, find_choice, give_results, pass_operands
@@ -59,7 +60,7 @@ def read_tflite(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Graph:
     """
     if len(data) > limits.file_bytes:
         raise LimitExceeded(f"the file has {len(data):,} B, the limit is {limits.file_bytes:,} B")
-    if len(data) < 8 or data[4:8] != b"TFL3":
+    if not is_tflite(data):
         raise MalformedModel("not a TFLite model: the identifier TFL3 is missing")
     with damage_in("TFLite file"):
         graph = _Reader(data, limits).graph()
