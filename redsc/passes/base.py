@@ -27,7 +27,6 @@ class Exactness(Enum):
 
     BIT_EXACT = "equal bit for bit"
     FLOAT_CLOSE = "equal within 1e-5 relative"
-    LOSSY = "changes results"
 
 
 @dataclass(frozen=True, slots=True)
