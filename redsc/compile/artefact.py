@@ -141,5 +141,6 @@ def _unmeasured(levels: Levels, quality: Sequence[Quality | None]) -> list[Diagn
     ]
     if not names:
         return []
-    message = f"unmeasured: level {', '.join(names)} was cut without looking at data"
+    which = f"level {names[0]} was" if len(names) == 1 else f"levels {', '.join(names)} were"
+    message = f"unmeasured: {which} cut without looking at data"
     return [Diagnostic("L103", message, hint="--data FILE.npz measures every level")]

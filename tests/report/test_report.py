@@ -225,3 +225,12 @@ def test_the_kernels_are_one_line_among_the_files(artefact: Artefact, capsys: py
     kernels = [len(data) for name, data in artefact.files.items() if name.startswith("redsc_")]
     assert f"  redsc_*.c, redsc_*.h {sum(kernels):>18,} B  {len(kernels)} files: redsc's kernels\n" in out
     assert len(out.splitlines()) == 2 + len(artefact.files) - len(kernels) + 1
+
+
+@pytest.mark.parametrize(
+    ("levels", "words"), [(("100", "50"), "level 50 was cut"), (("100", "75", "50"), "levels 75, 50 were cut")]
+)
+def test_the_note_on_unmeasured_levels_counts_them(tmp_path: Path, levels: tuple[str, ...], words: str) -> None:
+    (tmp_path / "net.tflite").write_bytes(write_tflite(small_net()))
+    report = compile_model(tmp_path / "net.tflite", Options(levels=levels)).report
+    assert report.diagnostics[0].message == f"unmeasured: {words} without looking at data"
