@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 PYTHONPATH=. python benchmarks/guided_fuzzing.py KIND [CORPUS] [-max_total_time=600 ...]
 
 What follows are libFuzzer's options. The corpus is filled with the sound files of the kind. Anything but RedscError
-stops it, as do 4 s of the processor (what is instrumented is slower), and is kept as `crash-*`; a case that never
-ends is kept as `timeout-*`, one with which the process has 2 GB (imports take 1) as `oom-*`.
+stops it, as do 4 s of the processor (instrumented code is slower), and is kept as `crash-*`. A case without end is
+kept as `timeout-*`, one with which the process has 1 GB as `oom-*`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main() -> None:
         if (seconds := time.process_time() - started) > _SECONDS:
             raise TimeoutError(f"{seconds:.1f} s of the processor")
 
-    atheris.Setup([sys.argv[0], str(corpus), "-timeout=120", "-rss_limit_mb=2048", *rest], one)
+    atheris.Setup([sys.argv[0], str(corpus), "-timeout=120", "-rss_limit_mb=1024", *rest], one)
     atheris.Fuzz()
 
 
