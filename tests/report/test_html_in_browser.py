@@ -26,6 +26,10 @@ BRIGHTNESS = """(() => {
 })()"""
 TOO_WIDE = """[...document.querySelectorAll("body *")].filter((item) =>
   !item.closest(".scroll") && item.getBoundingClientRect().right > innerWidth + 0.5).length"""
+CUT_OFF = """[...document.querySelectorAll("svg text")].filter((item) => {
+  const [text, picture] = [item, item.closest("svg")].map((shown) => shown.getBoundingClientRect());
+  return text.height && (text.top < picture.top - 1 || text.bottom > picture.bottom + 1);
+}).map((item) => item.textContent)"""
 SORTED = """(() => {
   const head = document.querySelector("#nodes th:nth-child(5)"), body = head.closest("table").tBodies[0];
   const numbers = () => [...body.rows].map((row) => Number(row.cells[4].dataset.number));
@@ -71,6 +75,7 @@ def test_a_page_is_shown_without_complaint(
     assert len([url for url in browser.requests if not url.startswith("about:")]) == 1
     assert browser.value("document.documentElement.scrollWidth") <= width
     assert browser.value(TOO_WIDE) == 0
+    assert browser.value(CUT_OFF) == []
     assert (browser.value(BRIGHTNESS) < 200) == (scheme == "dark")
     assert len(browser.picture()) > 4 * empty
 

@@ -15,7 +15,7 @@ from redsc.report.html.elements import element
 
 __all__ = ["Frame"]
 
-_TOP, _BOTTOM, _AXIS_WIDTH = 10, 26, 58  # pixels around the plot
+_TOP, _BOTTOM, _AXIS_WIDTH = 22, 26, 58  # pixels around the plot; above is room for a name at its edge
 
 
 @dataclass(frozen=True, slots=True)
