@@ -209,7 +209,10 @@ CODES: Mapping[str, Code] = {
     "L103": Code(
         "levels were cut without looking at data", "`--data FILE.npz` chooses, repairs and measures them."
     ),
-    "L104": Code("a level is left out: it would equal another one", "Nothing is lost: the other one serves both."),
+    "L104": Code(
+        "a level is left out: it would equal another one",
+        "The other one serves both; a larger budget has room for two.",
+    ),
     "L105": Code("some operators stay float", "The lines below name them; float costs four times the RAM."),
     "L106": Code("there are few samples", "Some hundred make good scales and narrow confidence intervals."),
     "L107": Code("samples are all alike", "Look at the data file: scales of constant inputs fit nothing else."),

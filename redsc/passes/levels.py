@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from redsc.budgets import Budgets
@@ -20,6 +21,7 @@ from redsc.passes.select.make_problem import given_problem, latency_bound, make_
 from redsc.passes.select.problem import Candidate, Problem, Selection, Solver
 from redsc.passes.select.shortfall import budget_error
 from redsc.passes.select.sizes import select_sized
+from redsc.passes.select.slots import select_distinct
 from redsc.passes.ship import ship
 from redsc.passes.slice.plan import Level, LevelPlan
 from redsc.passes.slice.selftest import check_permutation, check_slice
@@ -108,7 +110,8 @@ def choose_levels(graph: Graph, options: Options, posed: Problem | None = None) 
     if not options.cuts:
         return _lossless(graph, problem)
     problem.progress("choosing levels")
-    selection = select_sized(problem, _selector(options.selector))
+    select = partial(select_sized, select=_selector(options.selector))
+    selection = select_distinct(problem, select)
     _require_views(problem, selection.plan, options.selector)
     rules = Rules(options.budgets, options.width_multiple, problem.blocks, problem.latency)
     check = (graph, problem.groups, selection.plan, rules)

@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from redsc.errors import Diagnostic
 from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Selection, Solver
 from redsc.passes.select.shortfall import level_misfit, levels_above
-from redsc.passes.slice.plan import LevelPlan
+from redsc.passes.slice.plan import Level, LevelPlan
 
-__all__ = ["heuristic_selection", "levels_below", "levels_that_fit", "make_plan"]
+__all__ = ["heuristic_selection", "levels_below", "levels_that_fit", "make_plan", "select_distinct"]
 
 Named = tuple[str, Candidate]
+
+
+def select_distinct(problem: Problem, select: Callable[[Problem], Selection]) -> Selection:
+    """Return a selection in which no level is the network of another.
+
+    Where there is room for no more than that, the larger level is left out, but for slot 0, and the others get its
+    room.
+
+    Raises:
+        BudgetError: the least legal network does not fit.
+    """
+    notes = list[Diagnostic]()
+    while True:
+        selection = select(problem)
+        twins = next((pair for pair in pairwise(selection.plan.levels) if _are_one(*pair)), None)
+        if twins is None:
+            return replace(selection, diagnostics=(*selection.diagnostics, *notes))
+        left_out, kept = (
+            level.name for level in (twins if twins[0] is not selection.plan.levels[0] else twins[::-1])
+        )
+        notes.append(Diagnostic("L104", f"level {left_out} is left out: it would be the network of level {kept}"))
+        requests = tuple(request for request in problem.requests if request.name != left_out)
+        problem = replace(problem, requests=requests)
+
+
+def _are_one(level: Level, other: Level) -> bool:
+    return replace(level, name=other.name) == other
 
 
 def levels_below(problem: Problem, name: str, slot0: Candidate) -> tuple[list[LevelRequest], list[Diagnostic]]:
