@@ -38,12 +38,16 @@ def parse_time(text: str) -> int:
     return _parse(text, _TIMES, "time", "50ms")
 
 
-def other_reading(text: str) -> int | None:
-    """Return the bytes of the same number in the 1024 reading, for `KB` and `MB`; else None."""
+def other_reading(text: str) -> tuple[str, int] | None:
+    """Return the size that one may have meant, and its bytes: `38KiB` for `38KB`, `20KB` for `20`; else None."""
     match = _NUMBER.fullmatch(text)
-    if not match or match[2] not in ("kB", "KB", "MB"):
+    if not match:
         return None
-    return int(float(match[1].replace("_", "")) * _BINARY[match[2][0].upper()])
+    number, unit = float(match[1].replace("_", "")), match[2]
+    if unit in ("kB", "KB", "MB"):
+        binary = f"{unit[0].upper()}iB"
+        return f"{match[1]}{binary}", int(number * _BINARY[binary])
+    return (f"{match[1]}KB", int(number * _DECIMAL["KB"])) if not unit and number < _BINARY["K"] else None
 
 
 def kibibytes(size_bytes: int) -> str:

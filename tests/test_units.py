@@ -65,9 +65,12 @@ def test_the_hint_shows_an_example_where_no_unit_is_near() -> None:
 
 @pytest.mark.parametrize(
     ("text", "other"),
-    [("200KB", 204_800), ("200kB", 204_800), ("1MB", 1_048_576), ("200KiB", None), ("200", None), ("x", None)],
+    [
+        *(("200KB", ("200KiB", 204_800)), ("200kB", ("200KiB", 204_800)), ("1MB", ("1MiB", 1_048_576))),
+        *(("20", ("20KB", 20_000)), ("200KiB", None), ("1024", None), ("20B", None), ("x", None)),
+    ],
 )
-def test_only_decimal_units_have_another_reading(text: str, other: int | None) -> None:
+def test_decimal_units_and_small_numbers_have_another_reading(text: str, other: tuple[str, int] | None) -> None:
     assert other_reading(text) == other
 
 
@@ -82,7 +85,7 @@ def test_a_size_is_shown_exactly(size: int, text: str) -> None:
 def test_a_promise_under_the_decimal_reading_holds_under_both(number: int, unit: str) -> None:
     other = other_reading(f"{number}{unit}")
     assert other is not None
-    assert parse_size(f"{number}{unit}") <= other
+    assert parse_size(f"{number}{unit}") <= other[1]
 
 
 @pytest.mark.parametrize(("text", "microseconds"), [("50ms", 50_000), ("800us", 800), ("1.5 s", 1_500_000)])

@@ -249,7 +249,8 @@ def _cascade_lines(report: Report) -> list[str]:
     cost = f"{cascade.macs / 1e6:.3f}M MACs on average, {share:.1f} % of {largest}"
     metric = f"agreement with {largest}" if cascade.metric == "agreement" else cascade.metric
     margin = (cascade.interval[1] - cascade.interval[0]) / 2
-    figure = f"{metric} {cascade.value:.4f} ±{margin:.3f}, {lost:.2f} points lost"
+    change = f"{abs(lost):.2f} points {'lost' if lost >= 0 else 'gained'}"
+    figure = f"{metric} {cascade.value:.4f} ±{margin:.3f}, {change}"
     first = f"cascade run {steps[0].level}{''.join(chain)}"
     return [first, f"        {cost}; {figure} on {cascade.samples:,} samples"]
 

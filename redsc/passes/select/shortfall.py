@@ -165,12 +165,11 @@ def _engine_bytes(graph: Graph) -> int | None:
 
 
 def _reading_hint(text: str | None, needed: int) -> str | None:
-    """Return the other reading of a size like `38KB` where that would do."""
+    """Return the other reading of a size like `38KB` or `20` where that would do."""
     other = other_reading(text or "")
-    if text is None or other is None or needed > other:
+    if text is None or other is None or needed > other[1]:
         return None
-    binary = text.replace("B", "iB").replace("k", "K")
-    return f"{text} was read as {parse_size(text):,} B; if you meant {other:,} B write {binary}"
+    return f"{text} was read as {parse_size(text):,} B; if you meant {other[1]:,} B write {other[0]}"
 
 
 def _macs_hint(problem: Problem, candidate: Candidate) -> str:
