@@ -73,7 +73,8 @@ def cases(kind: str, count: int, seed: int, folder: Path) -> Iterator[tuple[byte
     for first in range(0, count, _BATCH):
         numbers = range(first, min(first + _BATCH, count))
         batch = [KINDS[kind].case(Random(f"{seed} {kind} {number}")) for number in numbers]
-        yield from zip(batch, run_cases(kind, batch, folder), strict=True)
+        outcomes = list(run_cases(kind, batch, folder))  # whoever shrinks a case uses the same folder
+        yield from zip(batch, outcomes, strict=True)
 
 
 def signature(result: str) -> str:

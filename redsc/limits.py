@@ -26,7 +26,7 @@ class Limits:
     grown_bytes: int = 1 << 20
     known_elements: int = 1024
     rounds: int = 64
-    growth: int = 32
+    growth: int = 24
     nesting: int = 64
     unrolled: int = 4096
     name_chars: int = 4096

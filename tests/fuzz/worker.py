@@ -135,16 +135,9 @@ def _run(kind: str, data: bytes, folder: Path, watched: list[str]) -> Outcome:
     watched.clear()
     signal.setitimer(signal.ITIMER_PROF, _SECONDS)
     try:
-        KINDS[kind].check(path)
-        result = "sound"
-    except InternalError as error:
-        result = f"internal {error.diagnostic.code}: {error.diagnostic.message}"
-    except RedscError as error:
-        result = "out of memory" if _has_cause(error, MemoryError) else error.diagnostic.code
+        result = _result(kind, path)
     except _TooSlow as error:
         result = f"too slow: {_place(error)}"
-    except BaseException as error:
-        result = f"escaped {type(error).__name__}: {_place(error)}"
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
     seconds, megabytes = time.process_time() - started, _peak_megabytes() - before
@@ -152,6 +145,21 @@ def _run(kind: str, data: bytes, folder: Path, watched: list[str]) -> Outcome:
         result = f"took {megabytes:.0f} MB" if megabytes > _MEGABYTES else watched[0] if watched else result
     line = " ".join(result.encode("ascii", "replace").decode().split())
     return Outcome(0, line[:300], seconds, megabytes)
+
+
+def _result(kind: str, path: Path) -> str:
+    """Return what redsc makes of a file."""
+    try:
+        KINDS[kind].check(path)
+    except InternalError as error:
+        return f"internal {error.diagnostic.code}: {error.diagnostic.message}"
+    except RedscError as error:
+        return "out of memory" if _has_cause(error, MemoryError) else error.diagnostic.code
+    except _TooSlow:
+        raise
+    except BaseException as error:
+        return f"escaped {type(error).__name__}: {_place(error)}"
+    return "sound"
 
 
 def _watch(event: str, args: Any, folder: Path, watched: list[str]) -> None:

@@ -144,9 +144,9 @@ def doubling(steps: int, op: str = "Relu") -> bytes:
 
 
 def test_functions_make_so_many_nodes_of_each_one_in_the_file() -> None:
-    assert len(read(doubling(9)).nodes) == 512
-    with pytest.raises(LimitExceeded, match=f"the 21 nodes are more than {21 * DEFAULT_LIMITS.growth} with"):
-        read(doubling(10))
+    assert len(read(doubling(8)).nodes) == 256
+    with pytest.raises(LimitExceeded, match=f"the 19 nodes are more than {19 * DEFAULT_LIMITS.growth} with"):
+        read(doubling(9))
 
 
 def test_planning_takes_linear_time() -> None:
