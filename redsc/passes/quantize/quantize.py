@@ -33,6 +33,7 @@ from redsc.passes.quantize.int8 import (
     why_float,
 )
 from redsc.passes.quantize.weight_scales import weight_integers
+from redsc.passes.simplify.drop_dead_nodes import DropDeadNodes
 
 __all__ = ["quantize"]
 
@@ -123,6 +124,7 @@ class _Quantizer:
             else:
                 self.convert(node)
         self.result.outputs = [self.output(value) for value in self.source.outputs]
+        DropDeadNodes().run(self.result, Log())  # conversions that only other forms of a value would read
         return self.result
 
     def keep_variables(self) -> None:
