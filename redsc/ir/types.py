@@ -15,27 +15,27 @@ Shape = tuple[int, ...]
 
 
 class DType(Enum):
-    """An element type; the value is the name in the text form."""
+    """An element type: the value is its name in the text form; `numpy` is the same in memory, little-endian."""
 
-    FLOAT32 = "f32"
-    INT8 = "i8"
-    INT16 = "i16"
-    INT32 = "i32"
-    INT64 = "i64"
-    UINT8 = "u8"
-    UINT32 = "u32"
-    UINT64 = "u64"
-    BOOL = "i1"
+    FLOAT32 = "f32", "<f4"
+    INT8 = "i8", "i1"
+    INT16 = "i16", "<i2"
+    INT32 = "i32", "<i4"
+    INT64 = "i64", "<i8"
+    UINT8 = "u8", "u1"
+    UINT32 = "u32", "<u4"
+    UINT64 = "u64", "<u8"
+    BOOL = "i1", "?"
 
-    @property
-    def numpy(self) -> np.dtype[Any]:
-        """The numpy dtype of the same elements."""
-        return _NUMPY[self]
+    numpy: np.dtype[Any]
+    itemsize: int  # bytes
 
-    @property
-    def itemsize(self) -> int:
-        """Bytes per element."""
-        return self.numpy.itemsize
+    def __new__(cls, text: str, code: str = "") -> DType:
+        """Make a member of its name and of numpy's code for it; of its name alone, a call gives the member."""
+        member = object.__new__(cls)
+        member._value_, member.numpy = text, np.dtype(code)
+        member.itemsize = member.numpy.itemsize
+        return member
 
     @staticmethod
     def of(array: np.ndarray[Any, Any]) -> DType:
@@ -43,18 +43,7 @@ class DType(Enum):
         return _FROM_NUMPY[array.dtype]
 
 
-_NUMPY: dict[DType, np.dtype[Any]] = {
-    DType.FLOAT32: np.dtype("<f4"),
-    DType.INT8: np.dtype("i1"),
-    DType.INT16: np.dtype("<i2"),
-    DType.INT32: np.dtype("<i4"),
-    DType.INT64: np.dtype("<i8"),
-    DType.UINT8: np.dtype("u1"),
-    DType.UINT32: np.dtype("<u4"),
-    DType.UINT64: np.dtype("<u8"),
-    DType.BOOL: np.dtype("?"),
-}
-_FROM_NUMPY: dict[np.dtype[Any], DType] = {numpy: dtype for dtype, numpy in _NUMPY.items()}
+_FROM_NUMPY: dict[np.dtype[Any], DType] = {dtype.numpy: dtype for dtype in DType}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from redsc.choices import Kernels
 from redsc.cost.liveness import working_sets
-from redsc.cost.memory import measure_memory
+from redsc.cost.memory import NetworkMemory, measure_memory
 from redsc.cost.order import order_free_bound, order_problem, reuse_distance, unas_peak_bytes
 from redsc.engine.rows import refusals
 from redsc.errors import printable
@@ -86,6 +86,8 @@ def analyze_model(model: Model) -> Analysis:
     file_live_bytes = _live_bytes(graph)
     Schedule().run(graph, log)
     ordered = order_problem(graph)
+    lowered = {kernels: _for_kernels(graph, kernels) for kernels in Kernels}
+    memory = {kernels: measure_memory(lowered[kernels], kernels) for kernels in _that_run(lowered)}
     return Analysis(
         model=model_report(model),
         live_peak_bytes=given.live_peak_bytes,
@@ -95,8 +97,8 @@ def analyze_model(model: Model) -> Analysis:
         tflm_greedy_head_bytes=given.greedy_head_bytes,
         reuse_distance_bytes=reuse_distance(ordered, range(len(ordered.steps))),
         order=log.entries[-1].text,
-        kernels={kernels.value: _with_kernels(graph, kernels) for kernels in _that_run(graph)},
-        flash_bytes=len(write_tflite(graph, measure_memory(graph).offsets)),
+        kernels={kernels.value: _with_kernels(lowered[kernels], kernels, memory[kernels]) for kernels in memory},
+        flash_bytes=len(write_tflite(graph, memory[Kernels.SAFE].offsets)),
         weight_bytes=sum(map(len, {value.data.tobytes() for value in graph.constants() if value.data is not None})),
         free_spaces=len(groups.free),
         frozen_spaces=len(groups.spaces) - len(groups.free),
@@ -112,9 +114,9 @@ def _live_bytes(graph: Graph) -> tuple[int, ...]:
     return (inputs, *(working.nbytes for working in working_sets(graph)))
 
 
-def _that_run(graph: Graph) -> list[Kernels]:
+def _that_run(lowered: Mapping[Kernels, Graph]) -> list[Kernels]:
     """Return the kernels that run a graph: TFLM's all that redsc reads, the C engine's all but some operators."""
-    refused = refusals([_for_kernels(graph, Kernels.ENGINE)], Kernels.ENGINE)
+    refused = refusals([lowered[Kernels.ENGINE]], Kernels.ENGINE)
     return [kernels for kernels in Kernels if not (kernels.are_ours and refused)]
 
 
@@ -123,9 +125,7 @@ def _for_kernels(graph: Graph, kernels: Kernels) -> Graph:
     return run_passes(copy_graph(graph), [FuseLookups(kernels)], Log())
 
 
-def _with_kernels(graph: Graph, kernels: Kernels) -> KernelMemory:
-    lowered = _for_kernels(graph, kernels)
-    memory = measure_memory(lowered, kernels)
+def _with_kernels(lowered: Graph, kernels: Kernels, memory: NetworkMemory) -> KernelMemory:
     return KernelMemory(
         head_bytes=memory.head_bytes,
         lower_bound_bytes=memory.lower_bound_bytes,
