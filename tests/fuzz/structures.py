@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator, MutableMapping, MutableSequence
+from copy import deepcopy
 from functools import cache
 from random import Random
 from typing import Any
@@ -99,7 +100,7 @@ def _change(rng: Random, root: Any, foreign: list[Place]) -> None:
         value = _get(owner, key)
         if rng.random() < 0.2:
             alike = [place for place in (*found, *foreign) if type(_get(*place)) is type(value)]
-            changed = _get(*rng.choice(alike))
+            changed = deepcopy(_get(*rng.choice(alike)))  # what holds the place would hold itself else
         elif isinstance(value, np.ndarray):
             changed = _array(rng, value)
         else:
