@@ -276,8 +276,8 @@ def test_a_plan_says_what_levels_see_already(model: Path) -> None:
 
 def select_blindly(problem: Problem) -> Selection:
     """Choose widths only."""
-    whole = problem.whole
-    return Selection(make_plan(problem, [(request.name, whole) for request in problem.requests]))
+    names, levels = (request.name for request in problem.requests), (problem.full, problem.narrowest)
+    return Selection(make_plan(problem, list(zip(names, map(problem.candidate, levels), strict=True))))
 
 
 def test_a_selector_that_knows_no_images_is_told_apart(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

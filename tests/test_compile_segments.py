@@ -70,7 +70,10 @@ def test_a_level_skips_layers_that_data_say_are_worth_nothing(tmp_path: Path, is
     made = compile_model(model, options)
     plan = json.loads(made.files["net.plan.json"])
     (segment,) = plan["segments"]
-    assert [level["skipped"] for level in plan["levels"]] == [[], [segment], [segment]]
+    assert [level["skipped"] for level in plan["levels"]] == [[], [segment]]
+    assert [note.message for note in made.report.diagnostics if note.code == "L104"] == [
+        "level 50 is left out: it would be the network of level 25"
+    ]
     half = made.report.levels[1]
     assert set(half.widths.values()) == {CHANNELS}  # one space is left, and nothing of it had to go
     assert half.quality is not None
