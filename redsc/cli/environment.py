@@ -12,7 +12,7 @@ from redsc.errors import Diagnostic, did_you_mean
 __all__ = ["misspelt_variables", "variable_of"]
 
 _PREFIX = "REDSC_"
-_OTHERS = {"REDSC_CACHE"}  # what is read elsewhere: `redsc.runtime.store`
+_OTHERS = {"REDSC_CACHE"}  # what is read elsewhere: `redsc.store`
 _NEAR = 0.9  # how like an option a variable of another form is: others are somebody else's
 
 

@@ -12,7 +12,7 @@ from redsc.cost.memory import NetworkMemory, measure_memory
 from redsc.cost.order import order_free_bound, order_problem, reuse_distance, unas_peak_bytes
 from redsc.engine.rows import refusals
 from redsc.errors import printable
-from redsc.formats import Model, write_tflite
+from redsc.formats import Model, shared_constants, write_tflite
 from redsc.ir import Graph, copy_graph
 from redsc.passes.base import Log, run_passes
 from redsc.passes.quantize.fuse_lookups import FuseLookups
@@ -99,7 +99,7 @@ def analyze_model(model: Model) -> Analysis:
         order=log.entries[-1].text,
         kernels={kernels.value: _with_kernels(lowered[kernels], kernels, memory[kernels]) for kernels in memory},
         flash_bytes=len(write_tflite(graph, memory[Kernels.SAFE].offsets)),
-        weight_bytes=sum(map(len, {value.data.tobytes() for value in graph.constants() if value.data is not None})),
+        weight_bytes=sum(map(len, shared_constants([graph]))),
         free_spaces=len(groups.free),
         frozen_spaces=len(groups.spaces) - len(groups.free),
         peak=peak,

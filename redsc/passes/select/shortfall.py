@@ -17,7 +17,7 @@ from redsc.passes.quantize.int8 import is_int8
 from redsc.passes.select.problem import Candidate, LevelRequest, Problem
 from redsc.units import other_reading, parse_size, size_with_unit
 
-__all__ = ["budget_error", "level_misfit", "levels_above", "peak_lines"]
+__all__ = ["budget_error", "equal_level", "level_misfit", "levels_above", "peak_lines"]
 
 _MOST_SPACES = 12
 
@@ -41,9 +41,14 @@ def levels_above(problem: Problem, requests: Sequence[LevelRequest], slot0_name:
     evidence = [text for _, text in _misses(problem, everything, [whole], "the whole network")]
     names = ", ".join(request.name for request in requests)
     if not evidence:
-        return [Diagnostic("L104", f"level {names} is left out: it would be the network of level {slot0_name}")]
+        return [equal_level(names, slot0_name)]
     message = f"level {names} is left out: slot 0 is level {slot0_name}, what the selector found inside the budgets"
     return [Diagnostic("L101", message, tuple(evidence))]
+
+
+def equal_level(left_out: str, kept: str) -> Diagnostic:
+    """Return the note on a level that would be the network of another."""
+    return Diagnostic("L104", f"level {left_out} is left out: it would be the network of level {kept}")
 
 
 def level_misfit(

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from redsc.errors import Diagnostic
 from redsc.passes.select.problem import Candidate, LevelRequest, Problem, Selection, Solver
-from redsc.passes.select.shortfall import level_misfit, levels_above
+from redsc.passes.select.shortfall import equal_level, level_misfit, levels_above
 from redsc.passes.slice.plan import Level, LevelPlan
 
 __all__ = ["heuristic_selection", "levels_below", "levels_that_fit", "make_plan", "select_distinct"]
@@ -31,11 +31,9 @@ def select_distinct(problem: Problem, select: Callable[[Problem], Selection]) ->
         twins = next((pair for pair in pairwise(selection.plan.levels) if _are_one(*pair)), None)
         if twins is None:
             return replace(selection, diagnostics=(*selection.diagnostics, *notes))
-        left_out, kept = (
-            level.name for level in (twins if twins[0] is not selection.plan.levels[0] else twins[::-1])
-        )
-        notes.append(Diagnostic("L104", f"level {left_out} is left out: it would be the network of level {kept}"))
-        requests = tuple(request for request in problem.requests if request.name != left_out)
+        left_out, kept = twins[::-1] if twins[0] is selection.plan.levels[0] else twins
+        notes.append(equal_level(left_out.name, kept.name))
+        requests = tuple(request for request in problem.requests if request.name != left_out.name)
         problem = replace(problem, requests=requests)
 
 
