@@ -16,9 +16,9 @@ from redsc.cost.engine import WORD_BYTES, runs_in_place, scratch_bytes
 from redsc.cost.liveness import LiveRange, live_ranges, peak_working_set
 from redsc.cost.overlap import find_overlaps
 from redsc.cost.tflm.head import greedy_offsets, height_bytes
-from redsc.cost.tflm.planning import planning_bytes
+from redsc.cost.tflm.planning import tail_and_planning_bytes
 from redsc.cost.tflm.structs import ARM_32, ARM_32_CMSIS_NN, Abi
-from redsc.cost.tflm.tail import state_bytes, tail_bytes
+from redsc.cost.tflm.tail import state_bytes
 from redsc.cost.views import find_views
 from redsc.cost.working import working_bytes
 from redsc.ir import Graph, Value, lasting_states, state_reads
@@ -102,15 +102,15 @@ def measure_memory(
     plan = plan_arena(problem, effort)
     offsets = {value.name: offset for value, offset in zip(graph.activations(), plan.offsets, strict=False)}
     head, greedy = head_bytes(graph, offsets, abi), head_bytes(graph, {}, abi)
-    peak = peak_working_set(graph)
+    peak, (tail, planning) = peak_working_set(graph), tail_and_planning_bytes(graph, abi)
     return NetworkMemory(
         live_peak_bytes=peak.nbytes if peak else 0,
         packing_bound_bytes=lower_bound_bytes(ArenaProblem(problem.buffers)),
         lower_bound_bytes=plan.lower_bound,
         head_bytes=min(head, greedy),
         greedy_head_bytes=greedy,
-        tail_bytes=tail_bytes(graph, abi),
-        planning_bytes=planning_bytes(graph, abi),
+        tail_bytes=tail,
+        planning_bytes=planning,
         offsets=offsets if head < greedy else {},
         state_bytes=state_bytes(graph, abi),
     )
@@ -163,7 +163,8 @@ def _is_exact(result: Value, kernels: Kernels) -> bool:
 
 def arena_bytes(graph: Graph, offsets: Mapping[str, int], abi: Abi = ARM_32) -> int:
     """Return the arena with which a file with these offsets loads and runs."""
-    return max(head_bytes(graph, offsets, abi), planning_bytes(graph, abi)) + tail_bytes(graph, abi)
+    tail, planning = tail_and_planning_bytes(graph, abi)
+    return max(head_bytes(graph, offsets, abi), planning) + tail
 
 
 def head_bytes(graph: Graph, offsets: Mapping[str, int], abi: Abi = ARM_32) -> int:

@@ -15,20 +15,20 @@ from collections.abc import Iterable, Iterator
 from redsc.cost.buffer import aligned
 from redsc.cost.tflm.structs import ARM_32, Abi, Layout
 from redsc.cost.tflm.tail import (
+    after_prepare,
     in_arena,
     init_tail,
     kernel_of,
     kernel_scratch_bytes,
-    planned_tail,
+    ports_tail,
     prepared,
     stacked,
-    tail_bytes,
     tensor_layouts,
 )
 from redsc.formats import file_graphs
 from redsc.ir import Graph
 
-__all__ = ["planning_bytes"]
+__all__ = ["planning_bytes", "tail_and_planning_bytes"]
 
 _MAX_SCRATCH_BUFFERS_PER_OP = 12  # micro_allocator.cc: kMaxScratchBuffersPerOp
 
@@ -38,8 +38,15 @@ def planning_bytes(graph: Graph, abi: Abi = ARM_32) -> int:
 
     It is the largest sum of temporaries and tail in any phase, less the final tail.
     """
-    needed = max(temporary + tail for temporary, tail in _phases(graph, abi))
-    return max(0, aligned(needed - tail_bytes(graph, abi)))
+    return tail_and_planning_bytes(graph, abi)[1]
+
+
+def tail_and_planning_bytes(graph: Graph, abi: Abi = ARM_32) -> tuple[int, int]:
+    """Return what `tail_bytes` and `planning_bytes` do, found in one walk."""
+    phases = list(_phases(graph, abi))
+    tail = stacked(ports_tail(graph, abi), phases[-1][1])
+    needed = max(temporary + kept for temporary, kept in phases)
+    return tail, max(0, aligned(needed - tail))
 
 
 def _phases(graph: Graph, abi: Abi) -> Iterator[tuple[int, int]]:
@@ -62,7 +69,7 @@ def _phases(graph: Graph, abi: Abi) -> Iterator[tuple[int, int]]:
         abi.layout("AllocationInfo").array(sum(len(part.values()) for part in parts) + scratch),
         in_arena(abi.layout("GreedyMemoryPlanner::per_buffer_size").size * placed),
     ]
-    yield aligned(_raised(notes)), stacked(planned_tail(graph, abi))
+    yield aligned(_raised(notes)), stacked(after_prepare(graph, abi), tail)
 
 
 def _raised(layouts: Iterable[Layout]) -> int:

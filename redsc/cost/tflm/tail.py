@@ -70,6 +70,11 @@ def planned_tail(graph: Graph, abi: Abi) -> Iterator[Layout]:
     yield from init_tail(graph, abi)
     for _, kept in prepared(graph, abi):
         yield from kept
+    yield from after_prepare(graph, abi)
+
+
+def after_prepare(graph: Graph, abi: Abi) -> Iterator[Layout]:
+    """Yield what is kept once all kernels have prepared: handles of scratch buffers, states of layers."""
     if handles := sum(len(kernel_scratch_bytes(node, abi)) for node in graph.nodes):
         yield abi.layout("ScratchBufferHandle").array(handles)
     yield from (in_arena(state.type.nbytes) for state in all_own_states(graph))
