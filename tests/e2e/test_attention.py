@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,57 +19,57 @@ from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import random_samples, signal_to_noise_db
 from redsc.runtime.ports import dequantize_rows, quantize_samples
-from tests.formats.onnx.models import check_answers, ints, make_node, onnx_model, weights
+from tests.formats.onnx.models import check_answers, ints, onnx_model, weights
 
 TOKENS, WIDTH, HEADS, HIDDEN = 6, 8, 2, 16
 LEAST_DB = 34.4  # 35.4 measured
 
 
-def dense(name: str, source: str, result: str) -> list[Any]:
+def dense(name: str, source: str, result: str) -> list[str]:
     return [
-        make_node("MatMul", [source, f"{name}.w"], [f"{name}.p"], name=name),
-        make_node("Add", [f"{name}.p", f"{name}.b"], [result]),
+        f"[{name}] {name}_p = MatMul({source}, {name}_w)",
+        f"{result} = Add({name}_p, {name}_b)",
     ]
 
 
-def heads(name: str, perm: list[int]) -> list[Any]:
+def heads(name: str, perm: list[int]) -> list[str]:
     """Return nodes that make [1, heads, tokens, width] of `name`, or another order of these axes."""
     return [
-        make_node("Reshape", [name, "split"], [f"{name}.s"]),
-        make_node("Transpose", [f"{name}.s"], [f"{name}.h"], perm=perm),
+        f"{name}_s = Reshape({name}, split)",
+        f"{name}_h = Transpose<perm={perm}>({name}_s)",
     ]
 
 
 def block(softmax_axis: int) -> bytes:
     """Return a block; with axis -2 scores are transposed before and after the softmax."""
     turned = softmax_axis == -2
-    left, right = ("k.h", "q.h") if turned else ("q.h", "k.h")
+    left, right = ("k_h", "q_h") if turned else ("q_h", "k_h")
     nodes = [
-        make_node("LayerNormalization", ["x", "n1.s", "n1.b"], ["n"], name="n1"),
+        "[n1] n = LayerNormalization(x, n1_s, n1_b)",
         *(node for name in "qkv" for node in dense(f"to_{name}", "n", name)),
         *heads("q", [0, 2, 3, 1] if turned else [0, 2, 1, 3]),
         *heads("k", [0, 2, 1, 3] if turned else [0, 2, 3, 1]),
         *heads("v", [0, 2, 1, 3]),
-        make_node("MatMul", [left, right], ["scores"], name="scores"),
-        make_node("Mul", ["scores", "scale"], ["scaled"]),
-        make_node("Softmax", ["scaled"], ["soft"], axis=softmax_axis, name="soft"),
-        make_node("Transpose", ["soft"], ["shares"], perm=[0, 1, 3, 2] if turned else [0, 1, 2, 3]),
-        make_node("MatMul", ["shares", "v.h"], ["mixed"], name="mixed"),
-        make_node("Transpose", ["mixed"], ["mixed.t"], perm=[0, 2, 1, 3]),
-        make_node("Reshape", ["mixed.t", "merge"], ["merged"]),
+        f"[scores] scores = MatMul({left}, {right})",
+        "scaled = Mul(scores, scale)",
+        f"[soft] soft = Softmax<axis={softmax_axis}>(scaled)",
+        f"shares = Transpose<perm={[0, 1, 3, 2] if turned else [0, 1, 2, 3]}>(soft)",
+        "[mixed] mixed = MatMul(shares, v_h)",
+        "mixed_t = Transpose<perm=[0, 2, 1, 3]>(mixed)",
+        "merged = Reshape(mixed_t, merge)",
         *dense("out", "merged", "o"),
-        make_node("Add", ["x", "o"], ["r"]),
-        make_node("LayerNormalization", ["r", "n2.s", "n2.b"], ["m"], name="n2"),
+        "r = Add(x, o)",
+        "[n2] m = LayerNormalization(r, n2_s, n2_b)",
         *dense("up", "m", "u"),
-        make_node("Gelu", ["u"], ["g"], name="gelu"),
+        "[gelu] g = Gelu(u)",
         *dense("down", "g", "d"),
-        make_node("Add", ["r", "d"], ["y"]),
+        "y = Add(r, d)",
     ]
     sizes = {f"to_{name}": (WIDTH, WIDTH) for name in "qkv"} | {"out": (WIDTH, WIDTH)}
     sizes |= {"up": (WIDTH, HIDDEN), "down": (HIDDEN, WIDTH)}
-    constants = {f"{name}.w": weights(*size) / 3 for name, size in sizes.items()}
-    constants |= {f"{name}.b": weights(size[1]) / 3 for name, size in sizes.items()}
-    constants |= {f"n{index}.{what}": weights(WIDTH) for index in (1, 2) for what in "sb"}
+    constants = {f"{name}_w": weights(*size) / 3 for name, size in sizes.items()}
+    constants |= {f"{name}_b": weights(size[1]) / 3 for name, size in sizes.items()}
+    constants |= {f"n{index}_{what}": weights(WIDTH) for index in (1, 2) for what in "sb"}
     constants |= {"split": ints(1, TOKENS, HEADS, WIDTH // HEADS), "merge": ints(1, TOKENS, WIDTH)}
     constants |= {"scale": np.array(0.5, np.float32)}
     return onnx_model(nodes, {"x": [1, TOKENS, WIDTH]}, constants, opset=20)
@@ -110,13 +109,9 @@ def test_hidden_units_and_heads_are_free_and_the_stream_is_not(axis: int) -> Non
 
 def test_a_stream_that_is_normalised_says_so() -> None:
     data = onnx_model(
-        [
-            make_node("MatMul", ["x", "in.w"], ["s"], name="in"),
-            make_node("LayerNormalization", ["s", "n.s", "n.b"], ["n"], name="norm"),
-            make_node("MatMul", ["n", "out.w"], ["y"], name="out"),
-        ],
+        ["[in] s = MatMul(x, in_w)", "[norm] n = LayerNormalization(s, n_s, n_b)", "[out] y = MatMul(n, out_w)"],
         {"x": [1, TOKENS, 3]},
-        {"in.w": weights(3, WIDTH), "n.s": weights(WIDTH), "n.b": weights(WIDTH), "out.w": weights(WIDTH, 2)},
+        {"in_w": weights(3, WIDTH), "n_s": weights(WIDTH), "n_b": weights(WIDTH), "out_w": weights(WIDTH, 2)},
         opset=20,
     )
     (stream,) = [space for space in find_channel_groups(read_onnx(data).graph).spaces if space.name == "in"]

@@ -24,7 +24,7 @@ from tests.e2e.test_attention import block
 from tests.e2e.test_zoo import MODELS, SHAPES, needs_zoo
 from tests.firmware.build import WARNINGS, XTENSA
 from tests.firmware.engine.harness import Machine
-from tests.formats.onnx.models import ints, make_node, onnx_model
+from tests.formats.onnx.models import ints, onnx_model
 from tests.zoo_models import FRONT_END, MLPERF
 
 pytest.importorskip("tflite_micro", reason="needs the tflite-micro wheel: pip install redsc[tflm]")
@@ -145,7 +145,7 @@ def test_an_arena_of_fewer_bytes_is_seen(zoo: Zoo) -> None:
 
 
 def test_a_network_without_kernels_is_refused_with_all_its_nodes(tmp_path: Path) -> None:
-    nodes = [make_node("Round", ["x"], ["r"]), make_node("CumSum", ["r", "axis"], ["y"])]
+    nodes = ["r = Round(x)", "y = CumSum(r, axis)"]
     path = tmp_path / "net.onnx"
     path.write_bytes(onnx_model(nodes, {"x": [2, 3]}, {"axis": ints(1)}))
     with pytest.raises(UnsupportedError) as caught:

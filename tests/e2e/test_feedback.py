@@ -46,7 +46,7 @@ def recurrent_model(op: str, frames: int = 1) -> bytes:
     }
     given, made = [name for name, _ in states], [name for _, name in states]
     layer = make_node(op, ["x", "w", "r", "b", "", *given], ["", *made], name="layer", hidden_size=UNITS)
-    nodes = [layer, make_node("MatMul", ["hn", "k"], ["y"], name="dense")]
+    nodes = [layer, "[dense] y = MatMul(hn, k)"]
     inputs = {**{name: [1, 1, UNITS] for name in given}, "x": [frames, 1, FEATURES]}
     return onnx_model(nodes, inputs, known, outputs=[*made, "y"])
 
@@ -117,11 +117,11 @@ def test_the_c_engine_keeps_it_bit_for_bit(tmp_path: Path, op: str) -> None:
 
 def test_levels_share_one_state_and_its_scale(tmp_path: Path) -> None:
     """A dense layer before the recurrent one may be cut; what is kept has one type in all levels."""
-    nodes = [make_node("MatMul", ["x", "k"], ["d"], name="dense"), make_node("Relu", ["d"], ["p"], name="relu")]
+    nodes = ["[dense] d = MatMul(x, k)", "[relu] p = Relu(d)"]
     layer = make_node("GRU", ["p", "w", "r", "", "", "h0"], ["", "hn"], name="layer", hidden_size=UNITS)
     known = {"k": weights(FEATURES, 48), "w": weights(1, 24, 48) / 6, "r": weights(1, 24, UNITS) / 2}
     path, data = tmp_path / "net.onnx", tmp_path / "data.npz"
-    copy = make_node("Identity", ["hn"], ["y"])
+    copy = "y = Identity(hn)"
     inputs = {"x": [1, 1, FEATURES], "h0": [1, 1, UNITS]}
     path.write_bytes(onnx_model([*nodes, layer, copy], inputs, known, outputs=["y", "hn"]))
     np.savez(data, x=stream(count=256))
@@ -134,11 +134,7 @@ def test_levels_share_one_state_and_its_scale(tmp_path: Path) -> None:
 def test_a_state_that_lies_otherwise_is_moved(tmp_path: Path) -> None:
     """The input is read as rows, the output is a picture, which the graph has as NHWC."""
     shape = [1, 4, 3, 5]
-    nodes = [
-        make_node("Reshape", ["s", "rows"], ["r"], name="rows"),
-        make_node("Softmax", ["r"], ["y"], name="softmax", axis=-1),
-        make_node("Conv", ["x", "k"], ["t"], name="conv"),
-    ]
+    nodes = ["[rows] r = Reshape(s, rows)", "[softmax] y = Softmax<axis=-1>(r)", "[conv] t = Conv(x, k)"]
     known = {"k": weights(4, 2, 1, 1), "rows": np.array([4, 15], np.int64)}
     path = tmp_path / "net.onnx"
     path.write_bytes(onnx_model(nodes, {"x": [1, 2, 3, 5], "s": shape}, known, outputs=["y", "t"]))

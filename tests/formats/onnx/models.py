@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper, parser
 
 from redsc.errors import UnsupportedError
 from redsc.formats import write_tflite
@@ -22,6 +22,8 @@ Case = tuple[bytes, str]
 """A model, and the ops of the graph it becomes."""
 
 make_node: Any = helper.make_node
+Node = Any
+"""A node, or its text: `y = Concat<axis=1>(a, b)`, with its own name before it: `[node] y = Relu(x)`."""
 Attributes = dict[str, Any]
 """Some attributes that several cases share."""
 
@@ -38,8 +40,12 @@ def ints(*numbers: int) -> Array:
     return np.array(numbers, np.int64)
 
 
+def parsed(nodes: Sequence[Node]) -> list[Any]:
+    return [parser.parse_node(node) if isinstance(node, str) else node for node in nodes]
+
+
 def onnx_model(
-    nodes: list[Any],
+    nodes: Sequence[Node],
     inputs: dict[str, list[Any]],
     constants: dict[str, Array],
     opset: int = 18,
@@ -49,7 +55,7 @@ def onnx_model(
 ) -> bytes:
     """Return a model whose output shapes onnx infers."""
     graph = helper.make_graph(
-        nodes,
+        parsed(nodes),
         "g",
         [helper.make_tensor_value_info(name, input_kind, shape) for name, shape in inputs.items()],
         [helper.make_tensor_value_info(name, kind, None) for name in outputs],
@@ -82,11 +88,14 @@ def on_image(op: str, *operands: Array | None, opset: int = 18, **attributes: An
     return image_net([make_node(op, ["c", *names], ["y"], name="node", **attributes)], constants, opset)
 
 
-def image_net(nodes: list[Any], constants: dict[str, Array] | None = None, opset: int = 18, **fields: Any) -> bytes:
+def image_net(
+    nodes: Sequence[Node], constants: dict[str, Array] | None = None, opset: int = 18, **fields: Any
+) -> bytes:
     """Return a model of a convolution that makes `c`, [1, 4, 6, 5] in the file, and nodes that make `y`."""
-    conv = make_node("Conv", ["x", "stem"], ["c"], name="conv")
     weight = {"stem": weights(4, 3, 1, 1)}
-    return onnx_model([conv, *nodes], {"x": [1, 3, 6, 5]}, weight | (constants or {}), opset, **fields)
+    return onnx_model(
+        ["[conv] c = Conv(x, stem)", *nodes], {"x": [1, 3, 6, 5]}, weight | (constants or {}), opset, **fields
+    )
 
 
 def read(data: bytes) -> Graph:

@@ -13,7 +13,6 @@ from tests.formats.onnx.models import (
     check_case,
     check_refusal,
     image_net,
-    make_node,
     on_image,
     one,
     onnx_model,
@@ -66,7 +65,7 @@ SOFTMAX: dict[str, Case] = {
     "channels": (on_image("Softmax", axis=1), "CONV_2D SOFTMAX"),
     "width": (on_image("Softmax", axis=-1), "CONV_2D RESHAPE TRANSPOSE RESHAPE SOFTMAX RESHAPE TRANSPOSE RESHAPE"),
     "pooled": (
-        image_net([make_node("GlobalMaxPool", ["c"], ["p"]), make_node("Softmax", ["p"], ["y"], axis=1)]),
+        image_net(["p = GlobalMaxPool(c)", "y = Softmax<axis=1>(p)"]),
         "CONV_2D REDUCE_MAX SOFTMAX",
     ),
     "flattens-12": (one("Softmax", [2, 3, 5], opset=12), "RESHAPE SOFTMAX RESHAPE"),
@@ -79,7 +78,7 @@ SOFTMAX: dict[str, Case] = {
         "CONV_2D RESHAPE TRANSPOSE RESHAPE SOFTMAX RESHAPE TRANSPOSE RESHAPE",
     ),
     "flattens-a-pooled-image-12": (
-        image_net([make_node("GlobalMaxPool", ["c"], ["p"]), make_node("Softmax", ["p"], ["y"])], opset=12),
+        image_net(["p = GlobalMaxPool(c)", "y = Softmax(p)"], opset=12),
         "CONV_2D REDUCE_MAX SOFTMAX",
     ),
 }
@@ -103,11 +102,7 @@ NORMALISED: dict[str, Case] = {
     "layer": (one("LayerNormalization", [2, 3, 8], weights(8), B4[0] + weights(8)), f"{NORM} MUL ADD"),
     "layer-statistics": (
         onnx_model(
-            [
-                make_node("LayerNormalization", ["x", "s"], ["n", "m", "d"], name="node"),
-                make_node("Add", ["n", "m"], ["a"]),
-                make_node("Mul", ["a", "d"], ["y"]),
-            ],
+            ["[node] n, m, d = LayerNormalization(x, s)", "a = Add(n, m)", "y = Mul(a, d)"],
             {"x": [2, 3, 8]},
             {"s": weights(8)},
         ),
@@ -125,10 +120,10 @@ NORMALISED: dict[str, Case] = {
     "layer-channels": (  # ConvNeXt: channels last in the file, and in the graph
         image_net(
             [
-                make_node("Transpose", ["c"], ["t"], perm=[0, 2, 3, 1]),
-                make_node("LayerNormalization", ["t", "s"], ["n"]),
-                make_node("Transpose", ["n"], ["u"], perm=[0, 3, 1, 2]),
-                make_node("Conv", ["u", "v"], ["y"]),
+                "t = Transpose<perm=[0, 2, 3, 1]>(c)",
+                "n = LayerNormalization(t, s)",
+                "u = Transpose<perm=[0, 3, 1, 2]>(n)",
+                "y = Conv(u, v)",
             ],
             {"s": weights(4), "v": weights(2, 4, 3, 3)},
         ),
@@ -136,18 +131,14 @@ NORMALISED: dict[str, Case] = {
     ),
 }
 REFUSED = {
-    "prelu-computed": onnx_model([make_node("PRelu", ["x", "u"], ["y"], name="node")], {"x": [2, 3], "u": [3]}, {}),
+    "prelu-computed": onnx_model(["[node] y = PRelu(x, u)"], {"x": [2, 3], "u": [3]}, {}),
     "batch-training": onnx_model(
-        [
-            make_node(
-                "BatchNormalization", ["x", "s", "b", "m", "v"], ["y", "m2", "v2"], name="node", training_mode=1
-            )
-        ],
+        ["[node] y, m2, v2 = BatchNormalization<training_mode=1>(x, s, b, m, v)"],
         {"x": [3, 4]},
         {"s": S4, "b": B4, "m": M4, "v": V4},
     ),
     "batch-computed": onnx_model(
-        [make_node("BatchNormalization", ["x", "u", "b", "m", "v"], ["y"], name="node")],
+        ["[node] y = BatchNormalization(x, u, b, m, v)"],
         {"x": [3, 4], "u": [4]},
         {"b": B4, "m": M4, "v": V4},
     ),
@@ -177,12 +168,12 @@ def test_a_refusal_says_why(case: str, golden: Golden) -> None:
 
 def test_group_normalisation_of_opset_21_has_a_type_for_what_follows() -> None:
     """onnx infers none (strict inference of 1.19 to 1.23 fails), although it is that of the input."""
-    node = make_node("GroupNormalization", ["c", "s", "b"], ["n"], num_groups=2)
+    node = "n = GroupNormalization<num_groups=2>(c, s, b)"
     nodes = [
         node,
-        make_node("Relu", ["n"], ["r"]),
-        make_node("Flatten", ["r"], ["f"]),
-        make_node("Gemm", ["f", "g"], ["y"]),
+        "r = Relu(n)",
+        "f = Flatten(r)",
+        "y = Gemm(f, g)",
     ]
     data = image_net(nodes, {"s": S4, "b": B4, "g": weights(120, 2)}, opset=21)
     found = read_onnx(data)
@@ -193,6 +184,6 @@ def test_group_normalisation_of_opset_21_has_a_type_for_what_follows() -> None:
 def test_functions_hold_far_from_zero() -> None:
     """Nothing overflows: inputs of some thousands, as an untrained head has them."""
     for op, opset in (("Softplus", 18), ("Mish", 18), ("Selu", 18), ("Celu", 18), ("Gelu", 20), ("Erf", 18)):
-        nodes = [make_node("Mul", ["x", "k"], ["a"]), make_node(op, ["a"], ["y"])]
+        nodes = ["a = Mul(x, k)", f"y = {op}(a)"]
         data = onnx_model(nodes, {"x": [4, 50]}, {"k": np.array(3000, np.float32)}, opset)
         assert_same_answers(data, read_onnx(data))

@@ -12,25 +12,36 @@ from onnx import TensorProto, helper, load_model_from_string, numpy_helper
 from redsc.errors import MalformedModel, UnsupportedError
 from redsc.formats.onnx.reader import read_onnx
 from redsc.ir import Array
-from tests.formats.onnx.models import Case, check_answers, check_case, ints, make_node, onnx_model, ops, weights
+from tests.formats.onnx.models import (
+    Case,
+    Node,
+    check_answers,
+    check_case,
+    ints,
+    make_node,
+    onnx_model,
+    ops,
+    parsed,
+    weights,
+)
 
 X = {"x": [1, 4]}
 RANK = [  # is `x` of rank 2? As PyTorch asks
-    make_node("Shape", ["x"], ["s"]),
-    make_node("Size", ["s"], ["n"]),
-    make_node("Equal", ["n", "two"], ["is_matrix"]),
+    "s = Shape(x)",
+    "n = Size(s)",
+    "is_matrix = Equal(n, two)",
 ]
 CONSTANTS = {"two": np.array(2), "three": np.array(3)}
 
 
-def branch(nodes: Sequence[Any], outputs: Sequence[str], constants: dict[str, Array] | None = None) -> Any:
+def branch(nodes: Sequence[Node], outputs: Sequence[str], constants: dict[str, Array] | None = None) -> Any:
     results = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
     tensors = [numpy_helper.from_array(array, name) for name, array in (constants or {}).items()]
-    return helper.make_graph(list(nodes), "branch", [], results, tensors)
+    return helper.make_graph(parsed(nodes), "branch", [], results, tensors)
 
 
 def chosen(condition: str, then: Any, other: Any, outputs: Sequence[str] = ("y",), name: str = "choice") -> Any:
-    return make_node("If", [condition], list(outputs), name=name, then_branch=then, else_branch=other)
+    return make_node("If", [condition], [*outputs], name=name, then_branch=then, else_branch=other)
 
 
 def model(*nodes: Any, **fields: Any) -> bytes:
@@ -39,24 +50,24 @@ def model(*nodes: Any, **fields: Any) -> bytes:
 
 
 def once(op: str, *inputs: str, output: str = "b") -> Any:
-    return branch([make_node(op, list(inputs), [output])], [output])
+    return branch([f"{output} = {op}({', '.join(inputs)})"], [output])
 
 
 _NESTED = branch(
     [chosen("is_matrix", once("Relu", "inner"), once("Sigmoid", "inner"), ["deep"], name="inside")], ["deep"]
 )
-_NESTED.node.insert(0, make_node("Mul", ["x", "x"], ["inner"]))
+_NESTED.node.insert(0, *parsed(["inner = Mul(x, x)"]))
 _TWO = [
     chosen("is_matrix", once("Relu", "x"), once("Sigmoid", "x"), ["r"], name="first"),
     chosen("is_matrix", once("Tanh", "r"), once("Sigmoid", "r"), ["y"], name="second"),
 ]
-_WITH_WEIGHTS = branch([make_node("Gemm", ["x", "w"], ["b"])], ["b"], {"w": weights(4, 3)})
+_WITH_WEIGHTS = branch(["b = Gemm(x, w)"], ["b"], {"w": weights(4, 3)})
 
 CASES: dict[str, Case] = {
     "then": (model(chosen("is_matrix", once("Relu", "x"), once("Tanh", "x"))), "RELU"),
     "else": (
         model(
-            make_node("Equal", ["n", "three"], ["is_cube"]),
+            "is_cube = Equal(n, three)",
             chosen("is_cube", once("Relu", "x"), once("Tanh", "x")),
         ),
         "TANH",
@@ -68,9 +79,9 @@ CASES: dict[str, Case] = {
     "weights inside": (model(chosen("is_matrix", _WITH_WEIGHTS, once("Tanh", "x"))), "FULLY_CONNECTED"),
     "weights of that name outside": (
         model(
-            make_node("Gemm", ["x", "w"], ["z"]),
+            "z = Gemm(x, w)",
             chosen("is_matrix", _WITH_WEIGHTS, once("Tanh", "x"), ["q"]),
-            make_node("Concat", ["z", "q"], ["y"], axis=1),
+            "y = Concat<axis=1>(z, q)",
             constants={"w": weights(4, 2)},
         ),
         "FULLY_CONNECTED FULLY_CONNECTED CONCATENATION",
@@ -80,7 +91,7 @@ CASES: dict[str, Case] = {
     "a branch that only passes on": (
         model(
             chosen("is_matrix", once("Identity", "x"), once("Relu", "x"), ["p"]),
-            make_node("Relu", ["p"], ["y"]),
+            "y = Relu(p)",
         ),
         "RELU",
     ),
@@ -88,11 +99,11 @@ CASES: dict[str, Case] = {
         model(
             chosen(
                 "is_matrix",
-                branch([make_node("Relu", ["x"], ["a"]), make_node("Tanh", ["x"], ["b"])], ["a", "b"]),
-                branch([make_node("Tanh", ["x"], ["a"])], ["a", "a"]),
+                branch(["a = Relu(x)", "b = Tanh(x)"], ["a", "b"]),
+                branch(["a = Tanh(x)"], ["a", "a"]),
                 ["p", "q"],
             ),
-            make_node("Add", ["p", "q"], ["y"]),
+            "y = Add(p, q)",
         ),
         "RELU TANH ADD",
     ),
@@ -101,10 +112,7 @@ CASES: dict[str, Case] = {
             chosen(
                 "is_matrix",
                 once("Relu", "x"),
-                branch(
-                    [make_node("NonZero", ["x"], ["a"]), make_node("Cast", ["a"], ["b"], to=TensorProto.FLOAT)],
-                    ["b"],
-                ),
+                branch(["a = NonZero(x)", "b = Cast<to=1>(a)"], ["b"]),
             )
         ),
         "RELU",
@@ -112,9 +120,9 @@ CASES: dict[str, Case] = {
     "sizes that follow from the branch": (
         model(
             chosen("is_matrix", once("Relu", "x"), once("Tanh", "x"), ["p"]),
-            make_node("Shape", ["p"], ["sizes"]),
-            make_node("Gather", ["sizes", "one"], ["width"]),
-            make_node("Equal", ["width", "three"], ["is_narrow"]),
+            "sizes = Shape(p)",
+            "width = Gather(sizes, one)",
+            "is_narrow = Equal(width, three)",
             chosen("is_narrow", once("Relu", "p"), once("Tanh", "p"), name="second"),
             constants={"one": ints(1)},
         ),
@@ -133,8 +141,8 @@ def test_a_branch_is_taken(name: str) -> None:
     [
         (
             model(
-                make_node("ReduceSum", ["x"], ["sum"], keepdims=0),
-                make_node("Greater", ["sum", "zero"], ["is_loud"]),
+                "sum = ReduceSum<keepdims=0>(x)",
+                "is_loud = Greater(sum, zero)",
                 chosen("is_loud", once("Relu", "x"), once("Tanh", "x")),
                 constants={"zero": np.array(0, np.float32)},
             ),
@@ -154,9 +162,9 @@ def test_what_is_not_known_is_refused(data: bytes, problem: str) -> None:
 
 def test_open_sizes_are_asked_for() -> None:
     nodes = [
-        make_node("Shape", ["x"], ["s"]),
-        make_node("Gather", ["s", "axis"], ["n"], axis=0),
-        make_node("Equal", ["n", "two"], ["is_narrow"]),
+        "s = Shape(x)",
+        "n = Gather<axis=0>(s, axis)",
+        "is_narrow = Equal(n, two)",
         chosen("is_narrow", once("Relu", "x"), once("Tanh", "x")),
     ]
     data = onnx_model(nodes, {"x": [1, "width"]}, CONSTANTS | {"axis": np.array(1)})
@@ -191,11 +199,7 @@ def test_a_damaged_branch_is_malformed(change: str) -> None:
 
 def _with_rate(factor: int, kind: int = TensorProto.INT64) -> bytes:
     """A model that adds `rate * factor` to its input."""
-    nodes = [
-        make_node("Mul", ["rate", "factor"], ["product"]),
-        make_node("Cast", ["product"], ["real"], to=TensorProto.FLOAT),
-        make_node("Add", ["x", "real"], ["y"]),
-    ]
+    nodes = ["product = Mul(rate, factor)", "real = Cast<to=1>(product)", "y = Add(x, real)"]
     proto = load_model_from_string(onnx_model(nodes, X | {"rate": []}, {"factor": np.array(factor)}))
     proto.graph.input[1].type.tensor_type.elem_type = kind
     return bytes(proto.SerializeToString())
@@ -213,14 +217,14 @@ def test_an_integer_input_that_is_multiplied_by_0_is_none() -> None:
 def test_constants_of_every_kind_may_stand_beside_such_an_input() -> None:
     proto = load_model_from_string(_with_rate(0))
     proto.graph.node.insert(0, make_node("Constant", [], ["factor"], value=numpy_helper.from_array(np.array(0))))
-    proto.graph.node.insert(0, make_node("Constant", [], ["other"], value_int=0))
+    proto.graph.node.insert(0, *parsed(["other = Constant<value_int=0>()"]))
     del proto.graph.initializer[:]
     assert ops(read_onnx(proto.SerializeToString()).graph) == "ADD"
 
 
 def test_an_integer_input_that_nothing_reads_is_none() -> None:
-    proto = load_model_from_string(onnx_model([make_node("Relu", ["x"], ["y"])], X | {"rate": [1]}, {}))
+    proto = load_model_from_string(onnx_model(["y = Relu(x)"], X | {"rate": [1]}, {}))
     proto.graph.input[1].type.tensor_type.elem_type = TensorProto.INT64
     found = read_onnx(proto.SerializeToString())
     assert [value.name for value in found.graph.inputs] == ["x"]
-    check_answers(onnx_model([make_node("Relu", ["x"], ["y"])], X, {}), found)
+    check_answers(onnx_model(["y = Relu(x)"], X, {}), found)

@@ -10,7 +10,6 @@ from tests.formats.onnx.models import (
     Case,
     check_case,
     check_refusal,
-    make_node,
     one,
     one_node,
     onnx_model,
@@ -108,8 +107,8 @@ TRANSPOSED: dict[str, Case] = {
     ),
 }
 REFUSED = {
-    "weights": onnx_model([make_node("Conv", ["x", "w"], ["y"], name="node")], {"x": IMAGE, "w": [4, 3, 3, 3]}, {}),
-    "bias": onnx_model([make_node("Conv", ["x", "w", "b"], ["y"], name="node")], {"x": IMAGE, "b": [4]}, {"w": W}),
+    "weights": onnx_model(["[node] y = Conv(x, w)"], {"x": IMAGE, "w": [4, 3, 3, 3]}, {}),
+    "bias": onnx_model(["[node] y = Conv(x, w, b)"], {"x": IMAGE, "b": [4]}, {"w": W}),
     "volume": one("Conv", [1, 3, 7, 6, 5], weights(4, 3, 3, 3, 3)),
     "transposed-volume": one("ConvTranspose", [1, 3, 7, 6, 5], weights(3, 4, 3, 3, 3)),
     "groups": one("Conv", [1, 4, 7, 6], weights(6, 3, 3, 3), group=2),
@@ -136,14 +135,14 @@ def test_a_refusal_says_why(case: str, golden: Golden) -> None:
 def test_a_net_over_sequences_is_one_over_images_of_height_1() -> None:
     """No TRANSPOSE, and RESHAPE only where the user's own layout begins or ends."""
     nodes = [
-        make_node("Conv", ["x", "w"], ["a"], pads=[1, 1]),
-        make_node("BatchNormalization", ["a", "s", "b", "m", "v"], ["n"]),
-        make_node("Relu", ["n"], ["r"]),
-        make_node("MaxPool", ["r"], ["p"], kernel_shape=[2], strides=[2]),
-        make_node("Conv", ["p", "w2"], ["c"]),
-        make_node("GlobalAveragePool", ["c"], ["g"]),
-        make_node("Flatten", ["g"], ["f"]),
-        make_node("Gemm", ["f", "d"], ["y"]),
+        "a = Conv<pads=[1, 1]>(x, w)",
+        "n = BatchNormalization(a, s, b, m, v)",
+        "r = Relu(n)",
+        "p = MaxPool<kernel_shape=[2], strides=[2]>(r)",
+        "c = Conv(p, w2)",
+        "g = GlobalAveragePool(c)",
+        "f = Flatten(g)",
+        "y = Gemm(f, d)",
     ]
     statistics = {name: np.abs(weights(4)) for name in "sbmv"}
     constants = {"w": weights(4, 3, 3), "w2": weights(5, 4, 3), "d": weights(5, 2), **statistics}
@@ -153,13 +152,13 @@ def test_a_net_over_sequences_is_one_over_images_of_height_1() -> None:
 
 
 def test_weights_may_be_shared() -> None:
-    nodes = [make_node("Conv", ["x", "w"], ["a"], pads=[1] * 4), make_node("Conv", ["a", "w"], ["y"])]
+    nodes = ["a = Conv<pads=[1, 1, 1, 1]>(x, w)", "y = Conv(a, w)"]
     data = onnx_model(nodes, {"x": [1, 3, 7, 6]}, {"w": weights(3, 3, 3, 3)})
     check_case((data, "CONV_2D CONV_2D"))
 
 
 def test_weights_that_are_computed_from_constants_are_constants() -> None:
-    nodes = [make_node("Mul", ["w", "two"], ["v"]), make_node("Conv", ["x", "v"], ["y"])]
+    nodes = ["v = Mul(w, two)", "y = Conv(x, v)"]
     data = onnx_model(nodes, {"x": [1, 3, 7, 6]}, {"w": W, "two": np.array(2, np.float32)})
     check_case((data, "CONV_2D"))
 

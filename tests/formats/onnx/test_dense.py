@@ -44,14 +44,14 @@ DENSE: dict[str, Case] = {
     ),
     "computed-and-scaled": (
         onnx_model(
-            [make_node("Gemm", ["x", "u", "b"], ["y"], alpha=0.5, beta=3.0)],
+            ["y = Gemm<alpha=0.5, beta=3.0>(x, u, b)"],
             TWO,
             {"b": B},
         ),
         "BATCH_MATMUL MUL MUL ADD",
     ),
     "computed-bias": (
-        onnx_model([make_node("Gemm", ["x", "w", "u"], ["y"])], {"x": [2, 3], "u": [2, 4]}, {"w": W}),
+        onnx_model(["y = Gemm(x, w, u)"], {"x": [2, 3], "u": [2, 4]}, {"w": W}),
         "FULLY_CONNECTED ADD",
     ),
     "matmul": (one("MatMul", [2, 3], W), "FULLY_CONNECTED"),
@@ -74,33 +74,23 @@ REFUSED = {
 FLAT = {"s": ints(1, 120), "w": weights(120, 3), "v": weights(5, 6)}
 IMAGES: dict[str, Case] = {
     "flatten-gemm": (  # the columns of the weights move, not the image
-        image_net([make_node("Flatten", ["c"], ["f"]), make_node("Gemm", ["f", "w"], ["y"])], FLAT),
+        image_net(["f = Flatten(c)", "y = Gemm(f, w)"], FLAT),
         "CONV_2D RESHAPE FULLY_CONNECTED",
     ),
     "reshape-matmul": (
-        image_net([make_node("Reshape", ["c", "s"], ["f"]), make_node("MatMul", ["f", "w"], ["y"])], FLAT),
+        image_net(["f = Reshape(c, s)", "y = MatMul(f, w)"], FLAT),
         "CONV_2D RESHAPE FULLY_CONNECTED",
     ),
     "two-heads": (
         image_net(
-            [
-                make_node("Flatten", ["c"], ["f"]),
-                make_node("Gemm", ["f", "w"], ["a"]),
-                make_node("Gemm", ["f", "w2"], ["b"], transB=1),
-                make_node("Add", ["a", "b"], ["y"]),
-            ],
+            ["f = Flatten(c)", "a = Gemm(f, w)", "b = Gemm<transB=1>(f, w2)", "y = Add(a, b)"],
             FLAT | {"w2": weights(3, 120)},
         ),
         "CONV_2D RESHAPE FULLY_CONNECTED FULLY_CONNECTED ADD",
     ),
     "another-reader": (  # which sees the order of the file
         image_net(
-            [
-                make_node("Flatten", ["c"], ["f"]),
-                make_node("Gemm", ["f", "w"], ["a"]),
-                make_node("ReduceMax", ["f"], ["m"], axes=[1]),
-                make_node("Add", ["a", "m"], ["y"]),
-            ],
+            ["f = Flatten(c)", "a = Gemm(f, w)", "m = ReduceMax<axes=[1]>(f)", "y = Add(a, m)"],
             FLAT,
             opset=17,
         ),
@@ -108,17 +98,13 @@ IMAGES: dict[str, Case] = {
     ),
     "dropout-between": (
         image_net(
-            [
-                make_node("Flatten", ["c"], ["f"]),
-                make_node("Dropout", ["f"], ["d"]),
-                make_node("Gemm", ["d", "w"], ["y"]),
-            ],
+            ["f = Flatten(c)", "d = Dropout(f)", "y = Gemm(d, w)"],
             FLAT,
         ),
         "CONV_2D RESHAPE FULLY_CONNECTED",
     ),
     "rows": (  # over the width: channels must make room
-        image_net([make_node("MatMul", ["c", "v"], ["y"])], FLAT),
+        image_net(["y = MatMul(c, v)"], FLAT),
         "CONV_2D RESHAPE TRANSPOSE RESHAPE FULLY_CONNECTED",
     ),
 }
@@ -141,12 +127,7 @@ def test_a_refusal_says_why(case: str, golden: Golden) -> None:
 
 def test_a_product_lies_as_in_the_file_also_among_tensors_that_do_not() -> None:
     """All shapes are equal: a layout that is taken for another shows in the numbers only."""
-    nodes = [
-        make_node("Transpose", ["x"], ["t"]),
-        make_node("MatMul", ["x", "w"], ["m"]),
-        make_node("Add", ["t", "m"], ["a"]),
-        make_node("Transpose", ["a"], ["y"]),
-    ]
+    nodes = ["t = Transpose(x)", "m = MatMul(x, w)", "a = Add(t, m)", "y = Transpose(a)"]
     data = onnx_model(nodes, {"x": [4, 4]}, {"w": weights(4, 4)})
     check_case((data, "FULLY_CONNECTED TRANSPOSE ADD"))
 

@@ -43,7 +43,7 @@ ARITHMETIC: dict[str, Case] = {
         f"{op.lower()}-channels": (on_image(op, weights(4, 1, 1)), f"CONV_2D {op.upper()}") for op in ("Add", "Mul")
     },
     "add-scalar-int": (one("Add", [2, 3], scalar(3)), "ADD"),
-    "constant-first": (onnx_model([make_node("Sub", ["k", "x"], ["y"])], {"x": [2, 3]}, {"k": weights(3)}), "SUB"),
+    "constant-first": (onnx_model(["y = Sub(k, x)"], {"x": [2, 3]}, {"k": weights(3)}), "SUB"),
     "divided-by-constants": (one("Div", [2, 3], floats(2, -4, 8)), "MUL"),
     "wider-constant": (one("Add", [3, 1], weights(2, 3, 4)), "ADD"),
     "image-plus-row": (on_image("Add", weights(5)), "CONV_2D ADD"),  # along the width of the file
@@ -52,46 +52,42 @@ ARITHMETIC: dict[str, Case] = {
     "image-plus-full": (on_image("Add", weights(1, 4, 6, 5)), "CONV_2D ADD"),
     "image-plus-computed-row": (
         image_net(
-            [make_node("ReduceMax", ["c"], ["r"], axes=[0, 1, 2], keepdims=0), make_node("Sub", ["c", "r"], ["y"])],
+            ["r = ReduceMax<axes=[0, 1, 2], keepdims=0>(c)", "y = Sub(c, r)"],
             opset=17,
         ),
         "CONV_2D REDUCE_MAX RESHAPE RESHAPE SUB",
     ),
     "image-times-computed-channels": (
         image_net(
-            [make_node("GlobalAveragePool", ["c"], ["p"]), make_node("Mul", ["c", "p"], ["y"])],
+            ["p = GlobalAveragePool(c)", "y = Mul(c, p)"],
         ),
         "CONV_2D MEAN MUL",
     ),
     "sequence-plus-channels": (
         onnx_model(
-            [make_node("Conv", ["x", "w"], ["c"]), make_node("Add", ["c", "k"], ["y"])],
+            ["c = Conv(x, w)", "y = Add(c, k)"],
             {"x": [1, 3, 8]},
             {"w": weights(4, 3, 3), "k": weights(4, 1)},
         ),
         "CONV_2D ADD",
     ),
     "sum": (of_two("Sum", {"a": [2, 3], "b": [3], "c": [2, 1]}), "ADD ADD"),
-    "sum-of-one": (image_net([make_node("Sum", ["c"], ["y"])]), "CONV_2D"),
+    "sum-of-one": (image_net(["y = Sum(c)"]), "CONV_2D"),
     "mean": (of_two("Mean", {"a": [2, 3], "b": [3], "c": [2, 1]}), "ADD ADD MUL"),
-    "mean-of-one": (image_net([make_node("Mean", ["c"], ["y"])]), "CONV_2D"),
+    "mean-of-one": (image_net(["y = Mean(c)"]), "CONV_2D"),
     "max": (of_two("Max"), "MAXIMUM"),
     "max-constant": (on_image("Max", scalar(0.5)), "CONV_2D MAXIMUM"),
     "min": (of_two("Min", {"a": [2, 3], "b": [2, 3], "c": [2, 3]}), "MINIMUM MINIMUM"),
     "pow-2": (one("Pow", [2, 3], scalar(2)), "SQUARE"),
     "pow-3": (one("Pow", [2, 3], scalar(3)), "SQUARE MUL"),
-    "pow-1": (image_net([make_node("Pow", ["c", "k"], ["y"])], {"k": scalar(1)}), "CONV_2D"),
+    "pow-1": (image_net(["y = Pow(c, k)"], {"k": scalar(1)}), "CONV_2D"),
     "pow-int": (one("Pow", [2, 3], ints(2)), "SQUARE"),
     "reciprocal": (one("Reciprocal", [2, 3]), "DIV"),
     "expand": (one("Expand", [3, 1], ints(2, 3, 4)), "BROADCAST_TO"),
     "expand-image": (on_image("Expand", ints(2, 1, 1, 5)), "CONV_2D BROADCAST_TO"),
     "expand-to-channels-last": (
         image_net(
-            [
-                make_node("GlobalMaxPool", ["c"], ["p"]),
-                make_node("Expand", ["p", "k"], ["e"]),
-                make_node("Conv", ["e", "v"], ["y"]),
-            ],
+            ["p = GlobalMaxPool(c)", "e = Expand(p, k)", "y = Conv(e, v)"],
             {"k": ints(1, 4, 6, 5), "v": weights(2, 4, 3, 3)},
         ),
         "CONV_2D REDUCE_MAX BROADCAST_TO CONV_2D",
@@ -102,20 +98,16 @@ FUNCTIONS: dict[str, Case] = {
     **{op.lower(): (one(op, [2, 3]), op.upper()) for op in SAME_NAME},
     **{f"{op.lower()}-image": (on_image(op), f"CONV_2D {op.upper()}") for op in ("Abs", "Exp")},
     "sqrt": (
-        onnx_model([make_node("Abs", ["x"], ["a"]), make_node("Sqrt", ["a"], ["y"])], {"x": [2, 3]}, {}),
+        onnx_model(["a = Abs(x)", "y = Sqrt(a)"], {"x": [2, 3]}, {}),
         "ABS SQRT",
     ),
     "log": (
-        onnx_model([make_node("Abs", ["x"], ["a"]), make_node("Log", ["a"], ["y"])], {"x": [2, 3]}, {}),
+        onnx_model(["a = Abs(x)", "y = Log(a)"], {"x": [2, 3]}, {}),
         "ABS LOG",
     ),
     "pow-half": (
         onnx_model(
-            [
-                make_node("Exp", ["x"], ["a"]),
-                make_node("Pow", ["a", "k"], ["b"]),
-                make_node("Pow", ["b", "m"], ["y"]),
-            ],
+            ["a = Exp(x)", "b = Pow(a, k)", "y = Pow(b, m)"],
             {"x": [2, 3]},
             {"k": scalar(0.5), "m": scalar(-0.5)},
         ),
@@ -129,27 +121,24 @@ FUNCTIONS: dict[str, Case] = {
     "clip-6": (one("Clip", [2, 30], opset=7, min=0.0, max=6.0), "RELU6"),
     "clip-6-defaults": (one("Clip", [2, 30], opset=7, min=0.0), "RELU"),
     "clip-11": (one("Clip", [2, 30], scalar(-1), scalar(1), opset=11), "MAXIMUM MINIMUM"),
-    "clip-nothing": (image_net([make_node("Clip", ["c"], ["y"])]), "CONV_2D"),
-    "cast-to-itself": (image_net([make_node("Cast", ["c"], ["y"], to=1)]), "CONV_2D"),
-    "identity": (image_net([make_node("Identity", ["c"], ["y"])]), "CONV_2D"),
-    "dropout": (image_net([make_node("Dropout", ["c"], ["y", "mask"])]), "CONV_2D"),
+    "clip-nothing": (image_net(["y = Clip(c)"]), "CONV_2D"),
+    "cast-to-itself": (image_net(["y = Cast<to=1>(c)"]), "CONV_2D"),
+    "identity": (image_net(["y = Identity(c)"]), "CONV_2D"),
+    "dropout": (image_net(["y, mask = Dropout(c)"]), "CONV_2D"),
 }
-COMPARED = [
-    make_node(op, ["x", "k"], [f"m{i}"])
-    for i, op in enumerate(("Greater", "GreaterOrEqual", "Less", "LessOrEqual"))
-]
+COMPARED = [f"m{i} = {op}(x, k)" for i, op in enumerate(("Greater", "GreaterOrEqual", "Less", "LessOrEqual"))]
 LOGIC: dict[str, Case] = {
     "comparisons": (
         onnx_model(
             [
                 *COMPARED,
-                make_node("And", ["m0", "m1"], ["a"]),
-                make_node("Or", ["m2", "m3"], ["b"]),
-                make_node("Not", ["a"], ["n"]),
-                make_node("Equal", ["x", "x"], ["e"]),
-                make_node("And", ["n", "b"], ["f"]),
-                make_node("Or", ["f", "e"], ["g"]),
-                make_node("Where", ["g", "x", "k"], ["y"]),
+                "a = And(m0, m1)",
+                "b = Or(m2, m3)",
+                "n = Not(a)",
+                "e = Equal(x, x)",
+                "f = And(n, b)",
+                "g = Or(f, e)",
+                "y = Where(g, x, k)",
             ],
             {"x": [2, 5]},
             {"k": scalar(0.25)},
@@ -161,12 +150,7 @@ LOGIC: dict[str, Case] = {
     ),
     "xor": (
         onnx_model(
-            [
-                make_node("Greater", ["x", "k"], ["a"]),
-                make_node("Less", ["x", "l"], ["b"]),
-                make_node("Xor", ["a", "b"], ["c"]),
-                make_node("Where", ["c", "x", "k"], ["y"]),
-            ],
+            ["a = Greater(x, k)", "b = Less(x, l)", "c = Xor(a, b)", "y = Where(c, x, k)"],
             {"x": [2, 5]},
             {"k": scalar(0.25), "l": scalar(-0.25)},
         ),
@@ -174,26 +158,22 @@ LOGIC: dict[str, Case] = {
     ),
     "where-image": (
         image_net(
-            [
-                make_node("Greater", ["c", "k"], ["m"]),
-                make_node("Neg", ["c"], ["n"]),
-                make_node("Where", ["m", "c", "n"], ["y"]),
-            ],
+            ["m = Greater(c, k)", "n = Neg(c)", "y = Where(m, c, n)"],
             {"k": weights(4, 1, 1)},
         ),
         "CONV_2D GREATER NEG SELECT_V2",
     ),
     "where-constant-mask": (
-        image_net([make_node("Where", ["m", "c", "k"], ["y"])], {"m": weights(6, 5) > 0, "k": scalar(-2)}),
+        image_net(["y = Where(m, c, k)"], {"m": weights(6, 5) > 0, "k": scalar(-2)}),
         "CONV_2D SELECT_V2",
     ),
     "bool-output": (
-        onnx_model([make_node("Less", ["x", "k"], ["y"])], {"x": [2, 5]}, {"k": scalar(0)}, kind=BOOL),
+        onnx_model(["y = Less(x, k)"], {"x": [2, 5]}, {"k": scalar(0)}, kind=BOOL),
         "LESS",
     ),
     "cast": (
         onnx_model(
-            [make_node("Greater", ["x", "k"], ["m"]), make_node("Cast", ["m"], ["y"], to=1)],
+            ["m = Greater(x, k)", "y = Cast<to=1>(m)"],
             {"x": [2, 5]},
             {"k": scalar(0)},
         ),
@@ -201,7 +181,7 @@ LOGIC: dict[str, Case] = {
     ),
     "cast-like": (
         onnx_model(
-            [make_node("Greater", ["x", "k"], ["m"]), make_node("CastLike", ["m", "x"], ["y"])],
+            ["m = Greater(x, k)", "y = CastLike(m, x)"],
             {"x": [2, 5]},
             {"k": scalar(0)},
         ),
@@ -212,25 +192,23 @@ REFUSED = {
     "pow": one("Pow", [2, 3], scalar(1.7)),
     "pow-many": one("Pow", [2, 3], floats(1, 2, 3)),
     "pow-computed": of_two("Pow"),
-    "clip-many": onnx_model([make_node("Clip", ["x", "u"], ["y"], name="node")], {"x": [2, 3], "u": []}, {}),
-    "cast": one("Cast", [2, 3], to=TensorProto.INT8, opset=13)
-    if False
-    else onnx_model([make_node("Cast", ["x"], ["y"], name="node", to=3)], {"x": [2, 3]}, {}, kind=3),
+    "clip-many": onnx_model(["[node] y = Clip(x, u)"], {"x": [2, 3], "u": []}, {}),
+    "cast": onnx_model(["[node] y = Cast<to=3>(x)"], {"x": [2, 3]}, {}, kind=3),
     "rank": one("Add", [1, 1, 1, 1, 1, 2, 3], weights(3)),
     "integers": onnx_model(
-        [make_node("ArgMax", ["x"], ["i"], axis=1), make_node("Mod", ["i", "k"], ["y"], name="node")],
+        ["i = ArgMax<axis=1>(x)", "[node] y = Mod(i, k)"],
         {"x": [2, 3]},
         {"k": ints(2)},
         kind=TensorProto.INT64,
     ),
     "integers-and-constants": onnx_model(
-        [make_node("ArgMax", ["x"], ["i"], axis=1), make_node("Add", ["i", "k"], ["y"], name="node")],
+        ["i = ArgMax<axis=1>(x)", "[node] y = Add(i, k)"],
         {"x": [2, 3]},
         {"k": ints(2)},
         kind=TensorProto.INT64,
     ),
     "dropout-mask": onnx_model(
-        [make_node("Dropout", ["x"], ["d", "m"], name="node"), make_node("Cast", ["m"], ["y"], to=1)],
+        ["[node] d, m = Dropout(x)", "y = Cast<to=1>(m)"],
         {"x": [2, 3]},
         {},
     ),

@@ -145,6 +145,6 @@ def test_external_data_have_a_cap(tmp_path: Path) -> None:
 def test_external_data_of_an_attribute_are_refused(tmp_path: Path) -> None:
     plain(tmp_path)
     value = onnx.load_model_from_string(external()).graph.initializer[0]
-    nodes = [make_node("Constant", [], ["w"], value=value), make_node("MatMul", ["x", "w"], ["y"])]
+    nodes = [make_node("Constant", [], ["w"], value=value), "y = MatMul(x, w)"]
     with pytest.raises((MalformedModel, UnsupportedError), match="another file"):
         load(tmp_path, onnx_model(nodes, {"x": [2, 30]}, {}))

@@ -17,7 +17,7 @@ from redsc.ir import Array
 from redsc.limits import DEFAULT_LIMITS
 from redsc.passes.base import Log
 from redsc.passes.schedule import Schedule
-from tests.formats.onnx.models import ints, make_node, one, onnx_model, read, weights
+from tests.formats.onnx.models import ints, make_node, one, onnx_model, parsed, read, weights
 
 HUGE = 1 << 40
 IMAGE = [1, 2, 4, 4]
@@ -29,7 +29,7 @@ MOST_SECONDS = 20.0  # of the processor: 6 are needed, quadratic time would be m
 def constant(op: str, *operands: Array, **attributes: Any) -> bytes:
     """Return a model that adds to `x` what an op makes of constants."""
     names = [f"k{i}" for i in range(len(operands))]
-    nodes = [make_node(op, names, ["z"], **attributes), make_node("Add", ["x", "z"], ["y"])]
+    nodes = [make_node(op, names, ["z"], **attributes), "y = Add(x, z)"]
     return onnx_model(nodes, {"x": [2, 3]}, dict(zip(names, operands, strict=True)))
 
 
@@ -60,11 +60,7 @@ HOSTILE = {
     "slice-bounds": one("Slice", [2, 3], ints(-(2**63)), ints(2**63 - 1), ints(1), ints(-(2**63))),
     "slice-no-step": one("Slice", [2, 3], ints(0), ints(2), ints(1), ints(0)),
     "slice-of-less-than-nothing": onnx_model(  # onnx 1.23 ends the process
-        [
-            make_node("ConvTranspose", ["x", "w"], ["c"], pads=[1, 67, 1, 1]),
-            make_node("Slice", ["c", "a", "a", "a"], ["s"]),
-            make_node("Slice", ["s", "a", "a", "a"], ["y"]),
-        ],
+        ["c = ConvTranspose<pads=[1, 67, 1, 1]>(x, w)", "s = Slice(c, a, a, a)", "y = Slice(s, a, a, a)"],
         {"x": IMAGE},
         {"w": W, "a": ints(3)},
     ),
@@ -72,8 +68,8 @@ HOSTILE = {
     "groups": one("Conv", IMAGE, W, group=0),
     "group-norm": one("GroupNormalization", [1, 4, 2, 2], weights(4), weights(4), opset=21, num_groups=0),
     "depth": one("DepthToSpace", [1, 4, 2, 2], blocksize=0),
-    "concat-axis": onnx_model([make_node("Concat", ["x", "x"], ["y"], axis=9)], {"x": [4]}, {}),
-    "no-axis": onnx_model([make_node("Concat", ["x", "x"], ["y"])], {"x": [4]}, {}),
+    "concat-axis": onnx_model(["y = Concat<axis=9>(x, x)"], {"x": [4]}, {}),
+    "no-axis": onnx_model(["y = Concat(x, x)"], {"x": [4]}, {}),
 }
 
 
@@ -90,20 +86,17 @@ def test_what_asks_for_too_much_is_refused(case: str) -> None:
     assert peak < MOST_BYTES
 
 
-def chain(length: int, *ops: str, source: str = "x") -> list[Any]:
+def chain(length: int, *ops: str, source: str = "x") -> list[str]:
     """Return a chain of nodes from `source` to `y`."""
     names = [source, *(f"t{i}" for i in range(length - 1)), "y"]
-    return [make_node(ops[i % len(ops)], [names[i]], [names[i + 1]]) for i in range(length)]
+    return [f"{names[i + 1]} = {ops[i % len(ops)]}({names[i]})" for i in range(length)]
 
 
-def comb(length: int) -> list[Any]:
+def comb(length: int) -> list[str]:
     """Return additions, each of the sum so far to something new: layouts join from the far end."""
-    nodes = []
-    for i in range(length // 2):
-        nodes.append(make_node("Relu", ["x"], [f"r{i}"]))
-        nodes.append(make_node("Add", [f"r{i}", f"a{i - 1}" if i else "x"], [f"a{i}"]))
-    nodes[-1].output[0] = "y"
-    return nodes
+    sums = ["x", *(f"a{i}" for i in range(length // 2 - 1)), "y"]
+    pairs = ((f"r{i} = Relu(x)", f"{sums[i + 1]} = Add(r{i}, {sums[i]})") for i in range(length // 2))
+    return [node for pair in pairs for node in pair]
 
 
 LONG = {
@@ -123,7 +116,7 @@ def test_long_models_take_linear_time(case: str) -> None:
 
 
 def test_long_chains_of_constants_are_folded_in_linear_time() -> None:
-    nodes = [*chain(DEFAULT_LIMITS.nodes - 1, "Neg", source="k"), make_node("Add", ["x", "y"], ["z"])]
+    nodes = [*chain(DEFAULT_LIMITS.nodes - 1, "Neg", source="k"), "z = Add(x, y)"]
     start = time.process_time()
     graph = read(onnx_model(nodes, {"x": [1, 4]}, {"k": weights(4)}, outputs=["z"]))
     assert [node.op for node in graph.nodes] == ["ADD"]
@@ -132,12 +125,12 @@ def test_long_chains_of_constants_are_folded_in_linear_time() -> None:
 
 def doubling(steps: int, op: str = "Relu") -> bytes:
     """Return a model of functions that call the one before twice: 2^steps nodes once they are written out."""
-    model = onnx.load_model_from_string(onnx_model([make_node(op, ["x"], ["y"])], {"x": [1, 4]}, {}))
+    model = onnx.load_model_from_string(onnx_model([f"y = {op}(x)"], {"x": [1, 4]}, {}))
     for step in range(steps):
-        domain, called = ("f", f"f{step - 1}") if step else ("", op)
-        nodes = [make_node(called, [a], [b], domain=domain) for a, b in (("a", "c"), ("c", "b"))]
+        called = f"f.f{step - 1}" if step else op
+        nodes = parsed([f"c = {called}(a)", f"b = {called}(c)"])
         model.functions.append(helper.make_function("f", f"f{step}", ["a"], ["b"], nodes, model.opset_import))
-    model.graph.node[0].CopyFrom(make_node(f"f{steps - 1}", ["x"], ["y"], domain="f"))
+    model.graph.node[0].CopyFrom(*parsed([f"y = f.f{steps - 1}(x)"]))
     for item in (model, *model.functions):
         item.opset_import.append(helper.make_opsetid("f", 1))
     return bytes(model.SerializeToString())

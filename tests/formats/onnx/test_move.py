@@ -29,27 +29,27 @@ TEN = " ".join(["RELU"] * 12)
 
 JOINED: dict[str, Case] = {
     "concat": (
-        onnx_model([make_node("Concat", ["x", "u"], ["y"], axis=1)], {"x": [2, 3], "u": [2, 4]}, {}),
+        onnx_model(["y = Concat<axis=1>(x, u)"], {"x": [2, 3], "u": [2, 4]}, {}),
         "CONCATENATION",
     ),
     "concat-channels": (
-        image_net([make_node("Relu", ["c"], ["r"]), make_node("Concat", ["c", "r"], ["y"], axis=1)]),
+        image_net(["r = Relu(c)", "y = Concat<axis=1>(c, r)"]),
         "CONV_2D RELU CONCATENATION",
     ),
     "concat-height": (
-        image_net([make_node("Relu", ["c"], ["r"]), make_node("Concat", ["c", "r", "c"], ["y"], axis=-2)]),
+        image_net(["r = Relu(c)", "y = Concat<axis=-2>(c, r, c)"]),
         "CONV_2D RELU CONCATENATION",
     ),
     "concat-constant": (
-        image_net([make_node("Concat", ["k", "c"], ["y"], axis=1)], {"k": weights(1, 2, 6, 5)}),
+        image_net(["y = Concat<axis=1>(k, c)"], {"k": weights(1, 2, 6, 5)}),
         "CONV_2D CONCATENATION",
     ),
-    "concat-one": (image_net([make_node("Concat", ["c"], ["y"], axis=1)]), "CONV_2D"),
+    "concat-one": (image_net(["y = Concat<axis=1>(c)"]), "CONV_2D"),
     "concat-many": (
         onnx_model(
             [
-                *(make_node("Relu", ["x"], [f"r{i}"]) for i in range(12)),
-                make_node("Concat", [f"r{i}" for i in range(12)], ["y"], axis=1),
+                *(f"r{i} = Relu(x)" for i in range(12)),
+                f"y = Concat<axis=1>({', '.join(f'r{i}' for i in range(12))})",
             ],
             {"x": [1, 2]},
             {},
@@ -68,7 +68,7 @@ def split(outputs: int, *operands: str, source: str = "x", rows: int = 6, **attr
     axis = attributes.get("axis", 0)
     nodes = [
         make_node("Split", [source, *operands], names, name="node", **attributes),
-        make_node("Concat", names[::-1], ["y"], axis=axis),
+        f"y = Concat<axis={axis}>({', '.join(names[::-1])})",
     ]
     constants = {"sizes": ints(1, 3, 2), "image": ints(3, 1)}
     used = {name: constants[name] for name in operands}
@@ -147,10 +147,7 @@ REFUSED = {
     "gather-table": one("Gather", ROW, np.array([[1, 2]]), axis=2),
     "gather-far": one("Gather", ROW, ints(10), axis=2),
     "gather-computed": onnx_model(
-        [
-            make_node("ArgMax", ["x"], ["i"], axis=1, keepdims=0),
-            make_node("Gather", ["x", "i"], ["y"], name="node", axis=1),
-        ],
+        ["i = ArgMax<axis=1, keepdims=0>(x)", "[node] y = Gather<axis=1>(x, i)"],
         {"x": [2, 3]},
         {},
     ),
@@ -159,10 +156,7 @@ REFUSED = {
     "pad-far-reflect": padded(0, 5, 0, 0, mode="reflect"),
     "tile-often": one("Tile", [2, 3], ints(1, 11)),
     "slice-computed": onnx_model(
-        [
-            make_node("ArgMax", ["x"], ["i"], axis=0, keepdims=1),
-            make_node("Slice", ["x", "i", "e"], ["y"], name="node"),
-        ],
+        ["i = ArgMax<axis=0, keepdims=1>(x)", "[node] y = Slice(x, i, e)"],
         {"x": [3]},
         {"e": ints(2)},
     ),
@@ -182,25 +176,25 @@ def test_a_refusal_says_why(case: str, golden: Golden) -> None:
 
 
 def test_a_part_that_nobody_reads() -> None:
-    nodes = [make_node("Split", ["x"], ["a", "b"], axis=1, num_outputs=2), make_node("Relu", ["b"], ["y"])]
+    nodes = ["a, b = Split<axis=1, num_outputs=2>(x)", "y = Relu(b)"]
     check_case((onnx_model(nodes, {"x": [2, 6]}, {}), "SPLIT RELU"))
 
 
 def test_constants_of_shapes_are_folded() -> None:
     """What the legacy exporter writes for `x.view(x.shape[0], -1)`, and for a tensor like another."""
     nodes = [
-        make_node("Shape", ["x"], ["shape"]),
-        make_node("Gather", ["shape", "zero"], ["batch"]),
-        make_node("Unsqueeze", ["batch", "axes"], ["first"]),
-        make_node("Concat", ["first", "rest"], ["target"], axis=0),
-        make_node("Reshape", ["x", "target"], ["flat"]),
-        make_node("Shape", ["flat"], ["size"]),
-        make_node("ConstantOfShape", ["size"], ["zeros"]),
-        make_node("Size", ["x"], ["count"]),
-        make_node("Cast", ["count"], ["real"], to=1),
-        make_node("Range", ["zerof", "real", "one"], ["ramp"]),
-        make_node("Add", ["flat", "zeros"], ["a"]),
-        make_node("Add", ["a", "ramp"], ["y"]),
+        "shape = Shape(x)",
+        "batch = Gather(shape, zero)",
+        "first = Unsqueeze(batch, axes)",
+        "target = Concat<axis=0>(first, rest)",
+        "flat = Reshape(x, target)",
+        "size = Shape(flat)",
+        "zeros = ConstantOfShape(size)",
+        "count = Size(x)",
+        "real = Cast<to=1>(count)",
+        "ramp = Range(zerof, real, one)",
+        "a = Add(flat, zeros)",
+        "y = Add(a, ramp)",
     ]
     constants = {
         "zero": np.array(0),

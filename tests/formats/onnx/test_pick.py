@@ -35,7 +35,7 @@ CASES: dict[str, Case] = {
     "gather-nd": (one("GatherND", [4, 3], np.array([[1, 2], [0, 0]])), "RESHAPE GATHER"),
     "gather-nd-rows": (one("GatherND", [4, 3, 2], np.array([[[1], [3]]])), PICKED),
     "gather-elements-of-an-image": (
-        image_net([make_node("GatherElements", ["c", "i"], ["y"], axis=2)], {"i": np.ones((1, 4, 2, 5), np.int64)}),
+        image_net(["y = GatherElements<axis=2>(c, i)"], {"i": np.ones((1, 4, 2, 5), np.int64)}),
         "CONV_2D RESHAPE TRANSPOSE RESHAPE RESHAPE GATHER RESHAPE",
     ),
     "reverse-sequence": (one("ReverseSequence", [4, 3], ints(1, 4, 2), batch_axis=1, time_axis=0), PICKED),
@@ -46,10 +46,7 @@ CASES: dict[str, Case] = {
 REFUSED = {
     "sum": scatter("ScatterND", np.array([[3], [1]]), reduction="add"),
     "computed": onnx_model(
-        [
-            make_node("Cast", ["x"], ["i"], to=7),
-            make_node("GatherElements", ["x", "i"], ["y"], name="node"),
-        ],
+        ["i = Cast<to=7>(x)", "[node] y = GatherElements(x, i)"],
         {"x": [4, 3]},
         {},
     ),
@@ -70,7 +67,7 @@ def test_a_refusal_says_why(case: str, golden: Golden) -> None:
 
 def test_what_is_constant_is_folded() -> None:
     """The weights of a layer may be gathered."""
-    gather = make_node("GatherElements", ["k", "i"], ["w"], axis=0)
+    gather = "w = GatherElements<axis=0>(k, i)"
     constants = {"k": weights(4, 3), "i": TABLE}
-    model = onnx_model([gather, make_node("MatMul", ["x", "w"], ["y"])], {"x": [1, 2]}, constants)
+    model = onnx_model([gather, "y = MatMul(x, w)"], {"x": [1, 2]}, constants)
     check_case((model, "FULLY_CONNECTED"))

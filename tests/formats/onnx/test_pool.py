@@ -13,7 +13,6 @@ from tests.formats.onnx.models import (
     floats,
     image_net,
     ints,
-    make_node,
     on_image,
     one,
     one_node,
@@ -34,7 +33,7 @@ POOLS: dict[str, Case] = {
     ),
     "max-after-relu": (
         onnx_model(
-            [make_node("Relu", ["x"], ["r"]), make_node("MaxPool", ["r"], ["y"], **K3, **S2, pads=[1] * 4)],
+            ["r = Relu(x)", "y = MaxPool<kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]>(r)"],
             {"x": [1, 3, 8, 6]},
             {},
         ),
@@ -135,9 +134,9 @@ REFUSED = {
     "max-volume": one("MaxPool", [1, 3, 7, 6, 5], kernel_shape=[2, 2, 2]),
     "max-indices": image_net(
         [
-            make_node("MaxPool", ["c"], ["p", "i"], name="node", **K2),
-            make_node("Cast", ["i"], ["j"], name="cast", to=1),
-            make_node("Concat", ["p", "j"], ["y"], name="concat", axis=1),
+            "[node] p, i = MaxPool<kernel_shape=[2, 2]>(c)",
+            "[cast] j = Cast<to=1>(i)",
+            "[concat] y = Concat<axis=1>(p, j)",
         ]
     ),
     "resize-cubic": on_image("Resize", None, TWICE, mode="cubic"),
@@ -175,5 +174,5 @@ def test_a_refusal_says_why(case: str, golden: Golden) -> None:
 
 
 def test_indices_that_nobody_reads_are_none() -> None:
-    data = image_net([make_node("MaxPool", ["c"], ["y", "i"], **K2)])
+    data = image_net(["y, i = MaxPool<kernel_shape=[2, 2]>(c)"])
     check_case((data, "CONV_2D MAX_POOL_2D"))

@@ -28,13 +28,13 @@ def test_weights_per_tensor() -> None:
 
 
 def test_weights_of_a_depthwise_convolution_have_their_channels_last() -> None:
-    nodes = [*pair("x", "a"), *dequantized(axis=0), make_node("Conv", ["a", "w"], ["y"], group=3)]
+    nodes = [*pair("x", "a"), *dequantized(axis=0), "y = Conv<group=3>(a, w)"]
     graph = read(net(nodes, wq=WQ[:3, :1], ws=CHANNELS[:3], wz=i8(0, 0, 0)))
     assert graph.nodes[0].operand(1).type.quant == Quant(tuple(CHANNELS[:3].tolist()), (0,), 3)
 
 
 def test_weights_of_a_transposed_convolution_have_theirs_on_axis_1() -> None:
-    nodes = [*pair("x", "a"), *dequantized(axis=1), make_node("ConvTranspose", ["a", "w"], ["y"])]
+    nodes = [*pair("x", "a"), *dequantized(axis=1), "y = ConvTranspose(a, w)"]
     graph = read(net(nodes, wq=WQ.transpose(1, 0, 2, 3), ws=CHANNELS, wz=i8(0, 0, 0, 0)))
     assert graph.nodes[0].operand(1).type.quant == Quant(tuple(CHANNELS.tolist()), (0,), 0)
 
@@ -59,7 +59,7 @@ def test_weights_of_dense_layers(op: str, turned: int, axis: int, kept: bool) ->
 
 
 def test_weights_that_are_scaled_lose_their_int8_form() -> None:
-    nodes = [*pair("x", "a"), *dequantized(), make_node("Gemm", ["a", "w"], ["y"], alpha=0.5)]
+    nodes = [*pair("x", "a"), *dequantized(), "y = Gemm<alpha=0.5>(a, w)"]
     graph = read(net(nodes, inputs={"x": [2, 4]}, wq=WQ[:, 0, 0, :], ws=scalar(0.5), wz=i8(0)))
     assert graph.nodes[0].operand(1).type.quant is None
 
@@ -89,7 +89,7 @@ def test_asymmetric_weights_are_real_numbers_only() -> None:
 @pytest.mark.parametrize("quantised", [True, False])
 def test_a_bias(quantised: bool) -> None:
     numbers: Array = np.array([100, -200, 300, 0], np.int32)
-    bias = [make_node("DequantizeLinear", ["bq", "bs"], ["b"], axis=0)] if quantised else []
+    bias = ["b = DequantizeLinear<axis=0>(bq, bs)"] if quantised else []
     real: dict[str, Any] = (
         {"bq": numbers, "bs": CHANNELS * np.float32(SCALE)} if quantised else {"b": floats(1, 2, 3, 4)}
     )

@@ -40,27 +40,25 @@ def _node(op: str, **attributes: Any) -> Any:
 
 NETS = {
     "conv": (_image(_node("Relu")), "QLinearConv"),
-    "add": (_image(make_node("Add", ["c", "c"], ["y"], name="node")), "QLinearAdd"),
-    "mul": (_image(make_node("Mul", ["c", "c"], ["y"], name="node")), "QLinearMul"),
+    "add": (_image("[node] y = Add(c, c)"), "QLinearAdd"),
+    "mul": (_image("[node] y = Mul(c, c)"), "QLinearMul"),
     "sigmoid": (_image(_node("Sigmoid")), "QLinearSigmoid"),
     "leaky-relu": (_image(_node("LeakyRelu", alpha=0.1)), "QLinearLeakyRelu"),
     "softmax": (_image(_node("Softmax", axis=1)), "QLinearSoftmax"),
     "global-average": (_image(_node("GlobalAveragePool")), "QLinearGlobalAveragePool"),
     "average": (_image(_node("AveragePool", kernel_shape=[2, 2])), "QLinearAveragePool"),
-    "concat": (_image(make_node("Concat", ["c", "x"], ["y"], name="node", axis=1)), "QLinearConcat"),
+    "concat": (_image("[node] y = Concat<axis=1>(c, x)"), "QLinearConcat"),
     "gemm": (
         _image(
-            make_node("Flatten", ["c"], ["f"], name="flatten"),
-            make_node("Gemm", ["f", "v", "u"], ["y"], name="node", transB=1),
+            "[flatten] f = Flatten(c)",
+            "[node] y = Gemm<transB=1>(f, v, u)",
             v=weights(3, 144) / 12,
             u=weights(3),
         ),
         "QGemm",
     ),
     "matmul": (
-        onnx_model(
-            [make_node("MatMul", ["x", "v"], ["y"], name="node")], {"x": [1, 3, 6, 6]}, {"v": weights(6, 5)}, 13
-        ),
+        onnx_model(["[node] y = MatMul(x, v)"], {"x": [1, 3, 6, 6]}, {"v": weights(6, 5)}, 13),
         "QLinearMatMul",
     ),
 }

@@ -48,28 +48,20 @@ TABLES = (
 )
 GEMM = one("Gemm", [2, 3], weights(3, 4), weights(4))
 REFUSED = {
-    "unknown-domain": onnx_model(
-        [make_node("Relu", ["x"], ["y"], name="node", domain="com.example")], {"x": [1]}, {}
-    ),
-    "not-quantised": onnx_model(
-        [make_node("Relu", ["x"], ["y"], name="node", domain="com.microsoft")], {"x": [1]}, {}
-    ),
+    "unknown-domain": onnx_model(["[node] y = com.example.Relu(x)"], {"x": [1]}, {}),
+    "not-quantised": onnx_model(["[node] y = com.microsoft.Relu(x)"], {"x": [1]}, {}),
     "two-ops": onnx_model(
-        [make_node("Atan", ["x"], ["c"], name="wave"), make_node("Det", ["c"], ["y"], name="node")],
+        ["[wave] c = Atan(x)", "[node] y = Det(c)"],
         {"x": [2, 2]},
         {},
     ),
     "two-reasons": image_net(
-        [
-            make_node("Pad", ["c", "p"], ["e"], name="edge", mode="edge"),
-            make_node("Pow", ["e", "k"], ["f"], name="power"),
-            make_node("Relu", ["f"], ["y"], name="fine"),
-        ],
+        ['[edge] e = Pad<mode="edge">(c, p)', "[power] f = Pow(e, k)", "[fine] y = Relu(f)"],
         {"p": np.array([0, 0, 1, 1, 0, 0, 1, 1]), "k": np.array(1.5, np.float32)},
     ),
-    "constant-output": onnx_model([make_node("Relu", ["k"], ["y"], name="node")], {"x": [2]}, {"k": weights(2)}),
+    "constant-output": onnx_model(["[node] y = Relu(k)"], {"x": [2]}, {"k": weights(2)}),
     "unknown-size": one_node("Relu", ["x"], ["N", "time"]),
-    "hardmax": onnx_model([make_node("Hardmax", ["x"], ["y"], name="node")], {"x": [1, 2, 3, 4]}, {}, opset=23),
+    "hardmax": onnx_model(["[node] y = Hardmax(x)"], {"x": [1, 2, 3, 4]}, {}, opset=23),
 }
 
 
@@ -110,11 +102,7 @@ def test_the_example_answers_as_in_onnxruntime() -> None:
 
 
 def test_layouts_spread_through_layout_free_ops() -> None:
-    nodes = [
-        make_node("Relu", ["x"], ["r"]),
-        make_node("Conv", ["r", "w"], ["c"]),
-        make_node("Relu", ["c"], ["y"]),
-    ]
+    nodes = ["r = Relu(x)", "c = Conv(r, w)", "y = Relu(c)"]
     found = read_onnx(onnx_model(nodes, {"x": [1, 3, 7, 6]}, {"w": W}))
     assert found.inputs == found.outputs == ((0, 2, 3, 1),)
     assert [value.type.shape for value in found.graph.activations()] == [
@@ -134,7 +122,7 @@ def test_an_unknown_batch_becomes_1() -> None:
 
 
 def test_a_constant_that_the_graph_reads_as_data_is_one() -> None:
-    nodes = [make_node("Relu", ["k"], ["z"]), make_node("Add", ["x", "z"], ["y"])]
+    nodes = ["z = Relu(k)", "y = Add(x, z)"]
     graph = read(onnx_model(nodes, {"x": [1, 4]}, {"k": weights(1, 4)}))
     assert [node.op for node in graph.nodes] == ["ADD"]
     np.testing.assert_array_equal(graph.constants()[0].data, np.maximum(weights(1, 4), 0)[0])
@@ -152,10 +140,7 @@ def test_reading_is_deterministic() -> None:
 
 
 def test_unsupported_ops_are_named_before_their_shapes() -> None:
-    nodes = [
-        make_node("NonZero", ["x"], ["i"], name="node"),
-        make_node("Cast", ["i"], ["y"], to=TensorProto.FLOAT),
-    ]
+    nodes = ["[node] i = NonZero(x)", "y = Cast<to=1>(i)"]
     with pytest.raises(UnsupportedError, match="at NonZero 'node': tflite-micro has no kernel for it"):
         read(onnx_model(nodes, {"x": [4]}, {}))
 
@@ -168,7 +153,7 @@ def test_an_unsupported_op_is_not_called_damage() -> None:
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int8, np.int64])
 def test_constants_of_other_types_become_float32(dtype: Any) -> None:
-    nodes = [make_node("Cast", ["w"], ["v"], to=TensorProto.FLOAT), make_node("MatMul", ["x", "v"], ["y"])]
+    nodes = ["v = Cast<to=1>(w)", "y = MatMul(x, v)"]
     graph = read(onnx_model(nodes, {"x": [1, 3]}, {"w": np.ones((3, 2), dtype)}))
     assert {value.type.dtype.value for value in graph.constants()} == {"f32"}
 

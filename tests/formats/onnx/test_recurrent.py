@@ -202,7 +202,7 @@ def test_units_are_a_channel_space(op: str, quantum: int) -> None:
     node = make_node(op, ["x", "w", "r"], ["", "h"], name="node", hidden_size=UNITS)
     rows = sum(CELLS[op].gates) * UNITS
     constants = {"w": weights(1, rows, FEATURES), "r": weights(1, rows, UNITS), "k": weights(UNITS, 2)}
-    dense = make_node("MatMul", ["h", "k"], ["y"], name="dense")
+    dense = "[dense] y = MatMul(h, k)"
     data = onnx_model([node, dense], {"x": [STEPS, 1, FEATURES]}, constants)
     for found, rows in ((unrolled(data), quantum), (read_onnx(data), 1 if op == "LSTM" else quantum)):
         free = find_channel_groups(found.graph).free

@@ -14,7 +14,6 @@ from tests.formats.onnx.models import (
     check_refusal,
     image_net,
     ints,
-    make_node,
     on_image,
     one,
     onnx_model,
@@ -33,7 +32,7 @@ RESHAPED: dict[str, Case] = {
     "unsqueeze-11": (one("Unsqueeze", [3, 4], opset=11, axes=[1]), "RESHAPE"),
     "to-itself": (
         image_net(
-            [make_node("Reshape", ["c", "s"], ["r"]), make_node("Conv", ["r", "v"], ["y"])],
+            ["r = Reshape(c, s)", "y = Conv(r, v)"],
             {"s": ints(1, 4, 6, 5), "v": weights(2, 4, 3, 3)},
         ),
         "CONV_2D CONV_2D",
@@ -47,11 +46,7 @@ RESHAPED: dict[str, Case] = {
     ),
     "transpose-and-back": (
         onnx_model(
-            [
-                make_node("Transpose", ["x"], ["t"], perm=[1, 2, 0]),
-                make_node("Relu", ["t"], ["r"]),
-                make_node("Transpose", ["r"], ["y"], perm=[2, 0, 1]),
-            ],
+            ["t = Transpose<perm=[1, 2, 0]>(x)", "r = Relu(t)", "y = Transpose<perm=[2, 0, 1]>(r)"],
             {"x": [2, 3, 4]},
             {},
         ),
@@ -61,10 +56,10 @@ RESHAPED: dict[str, Case] = {
     "to-channels-first-again": (
         image_net(
             [
-                make_node("Transpose", ["c"], ["t"], perm=[0, 2, 3, 1]),
-                make_node("Add", ["t", "k"], ["a"]),
-                make_node("Transpose", ["a"], ["b"], perm=[0, 3, 1, 2]),
-                make_node("Conv", ["b", "v"], ["y"]),
+                "t = Transpose<perm=[0, 2, 3, 1]>(c)",
+                "a = Add(t, k)",
+                "b = Transpose<perm=[0, 3, 1, 2]>(a)",
+                "y = Conv(b, v)",
             ],
             {"k": weights(4), "v": weights(2, 4, 3, 3)},
         ),
@@ -72,7 +67,7 @@ RESHAPED: dict[str, Case] = {
     ),
     "keras-input": (  # tf2onnx: the file's input is channels-last
         onnx_model(
-            [make_node("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2]), make_node("Conv", ["t", "w"], ["y"])],
+            ["t = Transpose<perm=[0, 3, 1, 2]>(x)", "y = Conv(t, w)"],
             {"x": [1, 6, 5, 3]},
             {"w": weights(4, 3, 3, 3)},
         ),
@@ -80,30 +75,25 @@ RESHAPED: dict[str, Case] = {
     ),
     "flatten-image": (on_image("Flatten"), "CONV_2D RESHAPE TRANSPOSE RESHAPE"),
     "flatten-pooled": (
-        image_net([make_node("GlobalAveragePool", ["c"], ["p"]), make_node("Flatten", ["p"], ["y"])]),
+        image_net(["p = GlobalAveragePool(c)", "y = Flatten(p)"]),
         "CONV_2D MEAN RESHAPE",
     ),
     "sequence-of-pixels": (  # a transformer's tokens: channels are last in both
         image_net(
-            [make_node("Reshape", ["c", "s"], ["f"]), make_node("Transpose", ["f"], ["y"], perm=[0, 2, 1])],
+            ["f = Reshape(c, s)", "y = Transpose<perm=[0, 2, 1]>(f)"],
             {"s": ints(1, 4, 30)},
         ),
         "CONV_2D RESHAPE",
     ),
     "channel-shuffle": (
         image_net(
-            [
-                make_node("Reshape", ["c", "s"], ["a"]),
-                make_node("Transpose", ["a"], ["b"], perm=[0, 2, 1, 3, 4]),
-                make_node("Reshape", ["b", "t"], ["d"]),
-                make_node("Conv", ["d", "v"], ["y"]),
-            ],
+            ["a = Reshape(c, s)", "b = Transpose<perm=[0, 2, 1, 3, 4]>(a)", "d = Reshape(b, t)", "y = Conv(d, v)"],
             {"s": ints(1, 2, 2, 6, 5), "t": ints(1, 4, 6, 5), "v": weights(2, 4, 3, 3)},
         ),
         "CONV_2D RESHAPE RESHAPE TRANSPOSE RESHAPE CONV_2D",
     ),
     "incommensurable": (  # 4 x 30 seen as 5 x 24 has no common factors
-        image_net([make_node("Reshape", ["c", "s"], ["y"])], {"s": ints(1, 24, 5)}),
+        image_net(["y = Reshape(c, s)"], {"s": ints(1, 24, 5)}),
         "CONV_2D RESHAPE TRANSPOSE RESHAPE",
     ),
     "no-common-factors": (on_image("Reshape", ints(8, 15)), "CONV_2D RESHAPE TRANSPOSE RESHAPE"),
@@ -128,7 +118,7 @@ REDUCED: dict[str, Case] = {
     "l2": (one("ReduceL2", [2, 3], ints(1), keepdims=0), "SQUARE SUM SQRT RESHAPE"),
     "log-sum": (
         onnx_model(
-            [make_node("Exp", ["x"], ["e"]), make_node("ReduceLogSum", ["e", "a"], ["y"])],
+            ["e = Exp(x)", "y = ReduceLogSum(e, a)"],
             {"x": [2, 3]},
             {"a": ints(1)},
         ),
@@ -139,27 +129,24 @@ REDUCED: dict[str, Case] = {
 INT64 = TensorProto.INT64
 PLACES: dict[str, Case] = {
     "arg-max": (
-        onnx_model([make_node("ArgMax", ["x"], ["y"], axis=1, keepdims=0)], {"x": [2, 5]}, {}, kind=INT64),
+        onnx_model(["y = ArgMax<axis=1, keepdims=0>(x)"], {"x": [2, 5]}, {}, kind=INT64),
         "ARG_MAX",
     ),
     "arg-max-keeps": (
-        onnx_model([make_node("ArgMax", ["x"], ["y"], axis=-1)], {"x": [2, 5]}, {}, kind=INT64),
+        onnx_model(["y = ArgMax<axis=-1>(x)"], {"x": [2, 5]}, {}, kind=INT64),
         "ARG_MAX RESHAPE",
     ),
     "arg-max-default": (
-        onnx_model([make_node("ArgMax", ["x"], ["y"])], {"x": [3, 5]}, {}, kind=INT64),
+        onnx_model(["y = ArgMax(x)"], {"x": [3, 5]}, {}, kind=INT64),
         "ARG_MAX RESHAPE",
     ),
     "arg-min": (
-        onnx_model([make_node("ArgMin", ["x"], ["y"], axis=0, keepdims=0)], {"x": [2, 5]}, {}, kind=INT64),
+        onnx_model(["y = ArgMin<axis=0, keepdims=0>(x)"], {"x": [2, 5]}, {}, kind=INT64),
         "ARG_MIN",
     ),
     "arg-last-index": (
         onnx_model(
-            [
-                make_node("Round", ["x"], ["r"]),
-                make_node("ArgMax", ["r"], ["y"], axis=1, keepdims=0, select_last_index=1),
-            ],
+            ["r = Round(x)", "y = ArgMax<axis=1, keepdims=0, select_last_index=1>(r)"],
             {"x": [4, 9]},
             {},
             kind=INT64,
@@ -167,21 +154,17 @@ PLACES: dict[str, Case] = {
         "ROUND REVERSE_V2 ARG_MAX SUB",
     ),
     "segmentation": (
-        image_net([make_node("ArgMax", ["c"], ["y"], axis=1, keepdims=0)], kind=INT64),
+        image_net(["y = ArgMax<axis=1, keepdims=0>(c)"], kind=INT64),
         "CONV_2D ARG_MAX",
     ),
     "segmentation-keeps": (
-        image_net([make_node("ArgMax", ["c"], ["y"], axis=1)], kind=INT64),
+        image_net(["y = ArgMax<axis=1>(c)"], kind=INT64),
         "CONV_2D ARG_MAX RESHAPE",
     ),
 }
 REFUSED = {
     "axes-computed": onnx_model(
-        [
-            make_node("ArgMax", ["x"], ["a"], axis=1),
-            make_node("Reshape", ["a", "s"], ["b"]),
-            make_node("ReduceSum", ["x", "b"], ["y"], name="node"),
-        ],
+        ["a = ArgMax<axis=1>(x)", "b = Reshape(a, s)", "[node] y = ReduceSum(x, b)"],
         {"x": [1, 2]},
         {"s": ints(1)},
     ),
