@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from redsc.choices import Kernels, Resident
-from redsc.cost.arena import ArenaProblem, Effort, Overlap, View, lower_bound_bytes, plan_arena
+from redsc.cost.arena import ArenaPlan, ArenaProblem, Effort, Overlap, View, lower_bound_bytes, plan_arena
 from redsc.cost.buffer import Buffer, aligned
 from redsc.cost.engine import WORD_BYTES, runs_in_place, scratch_bytes
 from redsc.cost.liveness import LiveRange, live_ranges, peak_working_set
@@ -30,6 +30,7 @@ __all__ = [
     "head_bytes",
     "measure_memory",
     "placed_buffers",
+    "planned_head_bytes",
     "ram_buffers",
     "resident_all_bytes",
     "resident_bytes",
@@ -98,10 +99,10 @@ def measure_memory(
     if kernels.are_ours:
         return _measure_engine(graph, kernels, effort, apart)
     abi = abi or _ABIS[kernels]
-    problem = arena_problem(graph, kernels, abi)
+    problem, values = arena_problem(graph, kernels, abi), graph.activations()
     plan = plan_arena(problem, effort)
-    offsets = {value.name: offset for value, offset in zip(graph.activations(), plan.offsets, strict=False)}
-    head, greedy = head_bytes(graph, offsets, abi), head_bytes(graph, {}, abi)
+    offsets = {value.name: offset for value, offset in zip(values, plan.offsets, strict=False)}
+    head, greedy = _planned_height(problem, len(values), plan), _greedy_height(problem)
     peak, (tail, planning) = peak_working_set(graph), tail_and_planning_bytes(graph, abi)
     return NetworkMemory(
         live_peak_bytes=peak.nbytes if peak else 0,
@@ -114,6 +115,26 @@ def measure_memory(
         offsets=offsets if head < greedy else {},
         state_bytes=state_bytes(graph, abi),
     )
+
+
+def planned_head_bytes(graph: Graph, kernels: Kernels) -> int:
+    """Return the head of a graph, in its given order, that a quick search finds: nothing else is measured."""
+    problem = arena_problem(graph, kernels, _ABIS.get(kernels, ARM_32))
+    plan = plan_arena(problem, Effort.QUICK)
+    if kernels.are_ours:
+        return plan.height
+    return min(_planned_height(problem, len(graph.activations()), plan), _greedy_height(problem))
+
+
+def _planned_height(problem: ArenaProblem, tensors: int, plan: ArenaPlan) -> int:
+    """Return the head where TFLM is told the offsets of the tensors, the first buffers, and places the others."""
+    fixed = [*plan.offsets[:tensors], *([None] * (len(problem.buffers) - tensors))]
+    return height_bytes(problem.buffers, greedy_offsets(problem.buffers, fixed))
+
+
+def _greedy_height(problem: ArenaProblem) -> int:
+    """Return the head that TFLM plans alone."""
+    return height_bytes(problem.buffers, greedy_offsets(problem.buffers))
 
 
 def _measure_engine(graph: Graph, kernels: Kernels, effort: Effort, apart: Collection[str]) -> NetworkMemory:

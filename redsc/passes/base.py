@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar
@@ -134,24 +134,28 @@ def load_pass(where: str) -> Pass:
 
 
 def run_passes(graph: Graph, passes: Iterable[Pass], log: Log) -> Graph:
-    """Run passes in order and return the graph, valid after each.
+    """Run passes in order and return the graph, valid after each that changed it.
 
     Raises:
         InternalError: a pass left an invalid graph.
     """
     done: list[str] = []
     for item in passes:
-        before = Saving.all_of(graph)
-        item.run(graph, log)
-        saved = Saving.between(before, Saving.all_of(graph))
-        log.savings[item.name] = log.savings.get(item.name, Saving()) + saved
         done.append(item.name)
-        try:
-            verify_graph(graph)
-        except RedscError as error:
-            raise InternalError(
-                f"pass {item.name} left an invalid graph",
-                code="I702",
-                evidence=[f"after {', '.join(done)}", *error.diagnostic.evidence],
-            ) from error
+        before = Saving.all_of(graph)
+        if item.run(graph, log):
+            saved = Saving.between(before, Saving.all_of(graph))
+            log.savings[item.name] = log.savings.get(item.name, Saving()) + saved
+            _verify(graph, done)
     return graph
+
+
+def _verify(graph: Graph, done: Sequence[str]) -> None:
+    try:
+        verify_graph(graph)
+    except RedscError as error:
+        raise InternalError(
+            f"pass {done[-1]} left an invalid graph",
+            code="I702",
+            evidence=[f"after {', '.join(done)}", *error.diagnostic.evidence],
+        ) from error

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from redsc.choices import Kernels
-from redsc.cost.arena import Effort
-from redsc.cost.memory import measure_memory
+from redsc.cost.memory import planned_head_bytes
 from redsc.cost.order import OrderPlan, OrderProblem, find_order, order_problem, peak_bytes, reuse_distance
 from redsc.cost.overlap import overlap_credits
 from redsc.ir import Graph
@@ -40,17 +39,14 @@ class Schedule(Pass):
         if plan.order == given:
             log.refuse(self.name, graph.name, f"no better order is known; {_describe_peak(plan)}")
             return False
-        nodes, head = graph.nodes, self._head_bytes(graph)
+        nodes, head = graph.nodes, planned_head_bytes(graph, self.kernels)
         graph.nodes = [nodes[step] for step in plan.order]
-        if self._head_bytes(graph) > head:
+        if planned_head_bytes(graph, self.kernels) > head:
             graph.nodes = nodes
             log.refuse(self.name, graph.name, f"the arena would be higher; {_describe_peak(plan)}")
             return False
         log.change(self.name, graph.name, _describe_gain(problem, given, plan))
         return True
-
-    def _head_bytes(self, graph: Graph) -> int:
-        return measure_memory(graph, self.kernels, effort=Effort.QUICK).head_bytes
 
 
 def _describe_peak(plan: OrderPlan) -> str:

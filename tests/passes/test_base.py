@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,13 @@ import pytest
 
 import redsc.passes
 from redsc.errors import InternalError
+from redsc.formats.load import load_model
 from redsc.ir import Graph
 from redsc.passes import SELECTORS, SIMPLIFY, STAGED
 from redsc.passes.base import Exactness, Log, Pass, load, load_pass, run_passes
+from tests.conftest import Zoo
 from tests.helpers import small_net
+from tests.zoo_models import IN_TABLE, ROUNDED_OTHERWISE
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,15 @@ def test_the_pipeline_names_the_pass_that_broke_the_graph() -> None:
         run_passes(small_net(), passes, Log())
     assert caught.value.diagnostic.code == "I702"
     assert caught.value.diagnostic.evidence[0] == "after fuse-activation, vandal"
+
+
+@pytest.mark.parametrize("path", [*IN_TABLE, *ROUNDED_OTHERWISE])
+def test_a_pass_says_whether_it_changed_anything(path: str, zoo: Zoo) -> None:
+    """A graph is verified where a pass says that it changed it."""
+    graph = load_model(zoo(path)).graph
+    for where in SIMPLIFY.values():
+        before = pickle.dumps(graph)
+        assert load_pass(where).run(graph, Log()) == (pickle.dumps(graph) != before), where
 
 
 def test_every_pass_of_the_sources_is_in_a_table() -> None:

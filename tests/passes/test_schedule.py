@@ -103,7 +103,7 @@ def test_rule_3_a_chain_stays() -> None:
 
 def test_rule_3_the_given_order_stays_where_the_arena_would_be_higher(monkeypatch: pytest.MonkeyPatch) -> None:
     heights = iter((320, 560))
-    monkeypatch.setattr(Schedule, "_head_bytes", lambda *_: next(heights))
+    monkeypatch.setattr("redsc.passes.schedule.planned_head_bytes", lambda *_: next(heights))
     graph = parse_graph(WIDE)
     changed, log = run(graph)
     assert not changed

@@ -102,6 +102,8 @@ def _apart(problem: ArenaProblem, overlap: Overlap | None, a: int, b: int) -> li
 
 def _merged(intervals: list[Forbidden]) -> tuple[Forbidden, ...]:
     """Return the union of open intervals; two that only touch leave the point between them."""
+    if len(intervals) == 1:
+        return tuple(intervals)
     found: list[Forbidden] = []
     for low, high in sorted(intervals):
         if found and low < found[-1][1]:

@@ -82,6 +82,8 @@ def _bound_at(
     problem: ArenaProblem, live: set[int], wholes: Mapping[int, list[int]], over: Mapping[int, list[Overlap]]
 ) -> int:
     """Return the bound of a step, from the wholes and the overlaps of the buffers that are live."""
+    if not (wholes or over):
+        return sum(problem.buffers[i].size for i in live)
     sizes = {i: 0 if live.intersection(wholes.get(i, ())) else problem.buffers[i].size for i in live}
     overlaps = [o for i in live for o in over.get(i, ()) if o.dying in live]
     total = sum(sizes.values())
