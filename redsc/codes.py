@@ -219,6 +219,10 @@ CODES: Mapping[str, Code] = {
     "L108": Code(
         "float inputs or outputs cost RAM", "`--int8-io` drops the conversions; your firmware converts then."
     ),
+    "L109": Code(
+        "the model file answers no better than one label for all",
+        "Labels in another order, or samples that are not scaled or laid out as in training, look like that.",
+    ),
     "L110": Code(
         "a level is left out: it loses more than `--max-drop`", "`--tune` loses less, so do more samples."
     ),
@@ -230,6 +234,10 @@ CODES: Mapping[str, Code] = {
     "L113": Code(
         "a recurrent layer is unrolled",
         "Each step has operators of its own. SVDF and LSTM of TFLite files stay whole.",
+    ),
+    "L114": Code(
+        "a smaller level takes more arena than the largest",
+        "A narrow tensor leaves little room for the wide one that lies over it. The hint's budget chooses others.",
     ),
     "L130": Code("runs of a bench are outliers", "They are left out; measure again if they are many."),
     "L131": Code(

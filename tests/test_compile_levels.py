@@ -16,8 +16,11 @@ from redsc.errors import BudgetError, UsageError
 from redsc.formats import read_tflite, write_tflite
 from redsc.ir import DType, print_graph
 from redsc.options import Options, Tuning
+from redsc.runtime import EXECUTORS
 from redsc.targets import find_target
+from tests.conftest import Zoo
 from tests.helpers import samples_of, small_net
+from tests.zoo_models import MLPERF
 
 SAMPLES = 60
 
@@ -80,6 +83,31 @@ def test_a_level_that_loses_too_much_is_left_out(model: Path, options: Options) 
         compile_model(model, Options(max_drop=0.01))
     with pytest.raises(BudgetError, match="level 100 loses"):
         compile_model(model, replace(slices, max_drop=-1.0))
+
+
+@pytest.mark.parametrize(("turned", "is_doubted"), [(0, False), (1, True)])
+def test_labels_that_the_model_file_does_not_know_are_doubted(
+    model: Path, options: Options, turned: int, is_doubted: bool
+) -> None:
+    """The model's own answers are good labels; each class under another's name is what a wrong order looks like."""
+    x = np.load(model.parent / "x.npz")["x"]
+    answers = EXECUTORS["litert"].run(model.read_bytes(), [[sample[None]] for sample in x])
+    y = np.array([row[0].argmax() for row in answers])
+    np.savez(model.parent / "labelled.npz", x=x, y=(y + turned) % 5)
+    report = compile_model(model, replace(options, evaluation=model.parent / "labelled.npz")).report
+    assert ("L109" in [item.code for item in report.diagnostics]) == is_doubted
+
+
+def test_a_level_that_takes_more_arena_than_the_largest_is_named_with_the_budget_that_helps(zoo: Zoo) -> None:
+    model, levels = zoo(f"{MLPERF}/kws_ref_model.tflite"), ("100", "75")
+    free = compile_model(model, Options(levels=levels, budgets=Budgets.parse(backend="c")))
+    (note,) = [item for item in free.report.diagnostics if item.code == "L114"]
+    budget = str(note.hint).split()[1]
+    largest, smaller = [network.memory.head_bytes for network in free.choice.levels.networks]
+    assert int(budget) == largest < smaller
+    bound = compile_model(model, Options(levels=levels, budgets=Budgets.parse(backend="c", ram=budget)))
+    assert "L114" not in [item.code for item in bound.report.diagnostics]
+    assert [level.name for level in bound.report.levels] == [*levels]
 
 
 def test_a_width_that_is_edited_is_what_one_gets(model: Path, options: Options) -> None:

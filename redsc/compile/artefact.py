@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from redsc.choices import Kernels
+from redsc.budgets import Budgets
+from redsc.choices import Resident
 from redsc.codegen.arduino import arranged
 from redsc.codegen.describe import Firmware, describe_firmware
 from redsc.codegen.names import c_identifier
@@ -16,6 +17,7 @@ from redsc.compile.choice import Choice
 from redsc.compile.flash_cache import order_for_cache
 from redsc.compile.levels import plan_levels
 from redsc.compile.measure import cascade_of, measure_quality
+from redsc.cost.memory import resident_bytes
 from redsc.errors import Diagnostic
 from redsc.ir import Graph
 from redsc.options import Options
@@ -89,7 +91,7 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
             flash=built.flash,
             verification=[*verify_whole(choice), *built.verification],
             files=files,
-            diagnostics=_diagnostics(choice, [*dropped, *doubts], quality, options.budgets.kernels),
+            diagnostics=_diagnostics(choice, [*dropped, *doubts], quality, options.budgets),
             cascade=cascade,
             cache=cache,
             log=log.entries,
@@ -101,7 +103,7 @@ def compile_model(path: Path | str, options: Options, progress: Progress = silen
 
 
 def _diagnostics(
-    choice: Choice, measured: Sequence[Diagnostic], quality: Sequence[Quality | None], kernels: Kernels
+    choice: Choice, measured: Sequence[Diagnostic], quality: Sequence[Quality | None], budgets: Budgets
 ) -> list[Diagnostic]:
     """Return what the user should know; `measured` is what measuring the levels had to say."""
     levels = choice.levels
@@ -111,7 +113,8 @@ def _diagnostics(
         *measured,
         *([] if choice.data is None else data_warnings(choice.data)),
         *_unmeasured(levels, quality),
-        *float_border_note(levels.graphs[0], kernels),
+        *_larger_heads(levels, budgets.resident),
+        *float_border_note(levels.graphs[0], budgets.kernels),
     ]
 
 
@@ -130,6 +133,18 @@ def verify_whole(choice: Choice) -> Iterator[Verification]:
     if choice.quantized is not None and is_annotated(model.graph):  # the file is quantised itself
         return verify_import(model, choice.quantized.graph, "whole network")
     return verify_import(model, model.graph, "whole network")
+
+
+def _larger_heads(levels: Levels, resident: Resident) -> Iterator[Diagnostic]:
+    """Yield a note where a smaller level is what sets the head: it may, where results lie over their operands."""
+    memory = [network.memory for network in levels.networks]
+    least = memory[0].head_bytes
+    names = [name for name, own in zip(levels.names, memory, strict=True) if own.head_bytes > least]
+    if names:
+        needed = resident_bytes(memory, resident)
+        wanted = resident_bytes([replace(own, head_bytes=min(own.head_bytes, least)) for own in memory], resident)
+        message = f"level {', '.join(names)} takes {needed - wanted:,} B more arena than level {levels.names[0]}"
+        yield Diagnostic("L114", message, hint=f"--ram {wanted} asks for levels that do not")
 
 
 def _unmeasured(levels: Levels, quality: Sequence[Quality | None]) -> list[Diagnostic]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import inf
+
+import numpy as np
 
 from redsc.compile.choice import Choice
 from redsc.errors import BudgetError, Diagnostic, UsageError
@@ -22,7 +24,7 @@ __all__ = ["cascade_of", "measure_quality"]
 def measure_quality(
     choice: Choice, options: Options, progress: Progress
 ) -> tuple[Choice, Sequence[Quality | None], list[Diagnostic]]:
-    """Return the quality of every level, without the levels that lose more than they may, and a note on those.
+    """Return the quality of every level, without the levels that lose more than they may, and what to say of it.
 
     They are measured on the evaluation file; without one on the samples that recovery held back.
 
@@ -38,8 +40,9 @@ def measure_quality(
         return choice, [None] * len(levels.networks), []
     progress("measuring the levels")
     quality = measure_levels(choice.model.graph, levels.graphs, data, levels.views)
+    doubts = list(_doubts(quality[0], data))
     if options.max_drop is None:
-        return choice, quality, []
+        return choice, quality, doubts
     lost = [inf if item.loss is None and item.value is None else item.loss or 0.0 for item in quality]
     allowed = f"--max-drop allows {_points(options.max_drop)}"
     if lost[0] > options.max_drop:
@@ -51,7 +54,25 @@ def measure_quality(
         for slot, loss in enumerate(lost)
         if slot not in stays
     ]
-    return replace(choice, levels=levels.only(stays, options.budgets)), [quality[slot] for slot in stays], notes
+    return (
+        replace(choice, levels=levels.only(stays, options.budgets)),
+        [quality[slot] for slot in stays],
+        doubts + notes,
+    )
+
+
+def _doubts(quality: Quality, data: DataSet) -> Iterator[Diagnostic]:
+    """Yield a warning where the model file itself answers no better than its most frequent label alone would."""
+    if data.labels is None or quality.metric != "accuracy":
+        return
+    assert quality.value is not None
+    assert quality.loss is not None
+    counts = np.unique(data.labels, return_counts=True)[1]
+    found, guessed = quality.value + quality.loss, counts.max() / len(data.labels)
+    if found <= guessed:
+        message = f"the model file hits {found:.1%} of the labels; one label for all would hit {guessed:.1%}"
+        hint = "check the order of the labels, and that samples are scaled and laid out as in training"
+        yield Diagnostic("L109", message, hint=hint)
 
 
 def cascade_of(choice: Choice, options: Options, progress: Progress) -> tuple[Cascade | None, list[Diagnostic]]:

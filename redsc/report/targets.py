@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,10 +16,11 @@ __all__ = ["print_target", "print_targets", "targets_dict"]
 
 def print_targets(targets: Iterable[Target]) -> None:
     """Print a row per target; a star is for energy that was measured there."""
-    header = ["target", "RAM KiB", "flash KiB", "core", "MHz", "cache", "TFLM's kernels", "tables of time"]
-    print_table(header, [_row(target) for target in targets])
+    print_table(["target", "RAM", "flash", "core", "MHz", "cache", "kernels", "tables"], [*map(_row, targets)])
     print(
-        "\n* energy too. redsc targets NAME says where figures are from; docs/targets.md how to write your own file"
+        "\nRAM and flash: in KiB; kernels: those that TFLM is built with\n"
+        "tables: of time, published + modelled or guessed; * of energy too\n"
+        "redsc targets NAME lists them with their sources; docs/targets.md says how to write your own file"
     )
 
 
@@ -68,15 +69,14 @@ def _row(target: Target) -> list[str]:
         str(target.megahertz),
         "-" if target.cache is FlashCache.NONE else target.cache.value,
         target.library,
-        ", ".join(_library(costs, target) for costs in tables_of(target)) or "-",
+        _counted(target, tables_of(target)),
     ]
 
 
-def _library(costs: CostTable, target: Target) -> str:
-    return costs.library + "*" * _has_energy(costs, target) + _MARKS.get(costs.evidence, "")
-
-
-_MARKS = {Evidence.UNMEASURED: " (unmeasured)", Evidence.MODELLED: " (modelled)"}
+def _counted(target: Target, tables: Sequence[CostTable]) -> str:
+    weak = sum(costs.evidence in (Evidence.MODELLED, Evidence.UNMEASURED) for costs in tables)
+    star = "*" * any(_has_energy(costs, target) for costs in tables)
+    return f"{len(tables) - weak}{f' + {weak}' * bool(weak)}{star}" if tables else "-"
 
 
 def _has_energy(costs: CostTable, target: Target) -> bool:

@@ -36,9 +36,12 @@ def test_targets_are_listed_and_told_one_by_one(run: Run) -> None:
     assert code == 0
     rows = {line.split()[0]: line for line in out.splitlines() if line}
     assert rows["nano33ble"].split()[1:5] == ["256", "960", "cortex-m4", "64"]
-    assert "unmeasured" in rows["cortex-m55"]
-    assert "x-cube-ai*" in rows["nucleo-l4r5zi"]
-    assert "x-cube-ai*" not in rows["nano33ble"]
+    assert max(map(len, out.splitlines())) <= 100
+    assert [rows[name].split("cmsis-nn")[1].split() for name in ("cortex-m55", "nucleo-l4r5zi", "nano33ble")] == [
+        ["0", "+", "1"],
+        ["3", "+", "2*"],
+        ["3", "+", "2"],
+    ]
     code, out, _ = run("targets", "nano33ble")
     assert "nRF52840" in out
     assert "MLPerf Tiny" in out

@@ -19,6 +19,7 @@ from redsc.formats import file_graphs
 from redsc.ir import DType, Graph, Node, Value, all_own_states, state_reads
 
 __all__ = [
+    "after_prepare",
     "in_arena",
     "init_sizes",
     "init_tail",
