@@ -28,7 +28,7 @@ from redsc.choices import FlashCache, Kernels
 from redsc.compile import Choice, plan_levels
 from redsc.compile.flash_cache import order_for_cache
 from redsc.cost.cache import CACHES, Cache
-from redsc.engine.blocks import BLOCKED, ConvReads, Order, choose_order, in_blocks
+from redsc.engine.blocks import BLOCKED, ConvReads, WeightOrder, choose_order, in_blocks
 from redsc.engine.call import Call, Constant
 from redsc.engine.constants import pool_constants
 from redsc.engine.program import constants_of
@@ -87,7 +87,7 @@ def count_instructions(calls: Sequence[Call]) -> list[int]:
     return [instructions_of(ticks) for (ticks,) in rows]
 
 
-def extra_instructions(layers: Sequence[Layer], orders: Sequence[Order]) -> float:
+def extra_instructions(layers: Sequence[Layer], orders: Sequence[WeightOrder]) -> float:
     """Return what the blocks of a level cost."""
     pairs = [(layer.call, in_blocks(layer.call, order.block)) for layer, order in zip(layers, orders, strict=True)]
     calls = [call for pair, order in zip(pairs, orders, strict=True) if order.block for call in pair]
@@ -120,7 +120,7 @@ def rows_of(name: str, choice: Choice, kind: str) -> Iterator[list[str]]:
         ]
 
 
-def _blocked(layers: Sequence[Layer], orders: Sequence[Order]) -> Iterator[tuple[ConvReads, Order]]:
+def _blocked(layers: Sequence[Layer], orders: Sequence[WeightOrder]) -> Iterator[tuple[ConvReads, WeightOrder]]:
     return ((layer.reads, order) for layer, order in zip(layers, orders, strict=True) if order.block)
 
 

@@ -10,7 +10,7 @@ from redsc.choices import FlashCache
 from redsc.compile.choice import Choice
 from redsc.cost.cache import CACHES
 from redsc.cost.memory import NetworkMemory, measure_memory, resident_bytes
-from redsc.engine.blocks import Order
+from redsc.engine.blocks import WeightOrder
 from redsc.engine.orders import find_orders
 from redsc.engine.rows import refusals
 from redsc.ir import Graph
@@ -19,7 +19,7 @@ from redsc.report.data import CacheLevel, CacheReport
 
 __all__ = ["order_for_cache"]
 
-Orders = Mapping[str, Order]
+Orders = Mapping[str, WeightOrder]
 
 
 def order_for_cache(choice: Choice, budgets: Budgets, progress: Progress) -> tuple[Choice, CacheReport | None]:
@@ -67,7 +67,7 @@ def _fitting(
         return {}, memory[slot]
     if whole := plan(useful):
         return useful, whole
-    taken, best = dict[str, Order](), memory[slot]
+    taken, best = dict[str, WeightOrder](), memory[slot]
     for name, order in sorted(useful.items(), key=lambda item: -item[1].saved):
         if found := plan({**taken, name: order}):
             taken, best = {**taken, name: order}, found

@@ -22,10 +22,10 @@ from redsc.passes.quantize.dequantize import real_samples
 from redsc.passes.quantize.fuse_lookups import FuseLookups
 from redsc.passes.quantize.int8 import is_int8, without_annotations
 from redsc.passes.quantize.ptq import Quantized, dequantized_network, is_quantizable, quantize_network
-from redsc.passes.recover.prepare import own_biases
 from redsc.passes.schedule import Schedule
 from redsc.passes.select.problem import Problem
 from redsc.passes.simplify.drop_border_conversions import DropBorderConversions
+from redsc.passes.slice.own_biases import own_biases
 from redsc.progress import Progress, silent
 from redsc.runtime.data.dataset import DataSet, load_data
 from redsc.store import Store

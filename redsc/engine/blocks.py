@@ -14,7 +14,7 @@ from redsc.engine.call import Call, Constant, Params
 from redsc.engine.constants import ConstantPool
 from redsc.engine.linear.pack_channels import PAIR_BYTES, SHIFTS_RIGHT
 
-__all__ = ["BLOCKED", "ConvReads", "Order", "choose_order", "in_blocks"]
+__all__ = ["BLOCKED", "ConvReads", "WeightOrder", "choose_order", "in_blocks"]
 
 BLOCKED = ("redsc_conv_sums_s8", "redsc_conv_bytes_s8")
 """The functions that can go through their channels in blocks."""
@@ -116,7 +116,7 @@ class ConvReads:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class WeightOrder:
     """How one layer reads its weights.
 
     block: channels of a block, 0 where all are one.
@@ -131,13 +131,13 @@ class Order:
     saved: float = 0.0
 
 
-def choose_order(reads: ConvReads, cache: Cache) -> Order:
+def choose_order(reads: ConvReads, cache: Cache) -> WeightOrder:
     """Return the blocks with which a layer takes the fewest cycles; few large ones rather than many small ones.
 
     A block more costs a panel of every pixel; a line less saves what the core waits for it.
     """
     lines, before = reads.lines(cache), reads.fills(cache)
-    best = Order(0, lines, before, before)
+    best = WeightOrder(0, lines, before, before)
     pairs = -(-reads.channels // 2)
     for size in dict.fromkeys(-(-pairs // count) for count in range(2, pairs + 1)):
         extra = (-(-pairs // size) - 1) * reads.instructions()
@@ -146,7 +146,7 @@ def choose_order(reads: ConvReads, cache: Cache) -> Order:
         fills = reads.fills(cache, 2 * size)
         saved = (before - fills) * cache.fill_cycles - extra
         if saved > best.saved:
-            best = Order(2 * size, lines, fills, before, saved)
+            best = WeightOrder(2 * size, lines, fills, before, saved)
     return best
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from redsc.choices import Kernels
 from redsc.cost.cache import Cache
-from redsc.engine.blocks import BLOCKED, ConvReads, Order, choose_order
+from redsc.engine.blocks import BLOCKED, ConvReads, WeightOrder, choose_order
 from redsc.engine.constants import pool_constants
 from redsc.engine.program import constants_of
 from redsc.engine.rows import emit_levels
@@ -16,7 +16,7 @@ from redsc.ir import Graph
 __all__ = ["find_orders"]
 
 
-def find_orders(graphs: Sequence[Graph], kernels: Kernels, cache: Cache) -> list[dict[str, Order]]:
+def find_orders(graphs: Sequence[Graph], kernels: Kernels, cache: Cache) -> list[dict[str, WeightOrder]]:
     """Return for every level, the largest first, the best order of its int8 convolutions and dense layers.
 
     The names are those of the layers' results. Addresses are those in the one array of constants, which begins a

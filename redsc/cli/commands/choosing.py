@@ -43,7 +43,7 @@ def levels(model: Path, spaces: bool, **flags: Any) -> None:
     """Choose the levels of MODEL, print their plan."""
     from redsc.compile import plan_levels, read_as
     from redsc.options import Options
-    from redsc.passes.recover.prepare import own_biases
+    from redsc.passes.slice.own_biases import own_biases
     from redsc.passes.spaces.structure import find_structure
     from redsc.report.spaces import block_rows, print_spaces, space_rows
 

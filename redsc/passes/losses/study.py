@@ -8,7 +8,7 @@ from redsc.ir import Graph
 from redsc.passes.base import Log
 from redsc.passes.quantize.dequantize import dequantize
 from redsc.passes.quantize.int8 import is_int8
-from redsc.passes.recover.prepare import own_biases
+from redsc.passes.slice.own_biases import own_biases
 from redsc.runtime.data.dataset import DataSet
 from redsc.runtime.evaluate.divergence import Judge
 from redsc.runtime.evaluate.task import Task, find_task

@@ -18,8 +18,8 @@ from redsc.passes.recover.layers import (
     sampled,
 )
 from redsc.passes.recover.least_squares import moments
-from redsc.passes.recover.prepare import split_activations
 from redsc.passes.recover.repair import KeptLayer, Repair, repair_layer
+from redsc.passes.recover.split_activations import split_activations
 from redsc.passes.slice.nested import LevelSet, NestedWeights, OwnWeights
 from redsc.runtime.observe.walk import Walk
 

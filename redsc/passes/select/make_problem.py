@@ -33,7 +33,7 @@ from redsc.targets import tables_of
 
 __all__ = ["given_problem", "latency_bound", "make_problem"]
 
-Order = Mapping[str, tuple[int, ...]]
+ChannelOrder = Mapping[str, tuple[int, ...]]
 _SAMPLES = 512  # variances have settled long before
 
 
@@ -123,7 +123,7 @@ class _Findings:
     """What may be cut and skipped, which channels go last, and what each cut costs."""
 
     structure: Structure
-    order: Order
+    order: ChannelOrder
     losses: Losses
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from redsc.choices import Kernels
 from redsc.cost.cache import CACHES, Cache
-from redsc.engine.blocks import ConvReads, Order, choose_order, in_blocks
+from redsc.engine.blocks import ConvReads, WeightOrder, choose_order, in_blocks
 from redsc.engine.linear.pack_channels import PAIR_BYTES
 from redsc.engine.orders import find_orders
 from redsc.engine.rows import emit_calls
@@ -183,4 +183,4 @@ def test_a_layer_that_fits_keeps_its_order() -> None:
     net = NetBuilder()
     graph = net.outputs(net.conv(net.input(1, 8, 8, 8), 16))
     (order,) = find_orders([graph], Kernels.ENGINE, CACHES["stm32h7"])[0].values()
-    assert order == Order(0, order.lines, order.lines, order.lines)
+    assert order == WeightOrder(0, order.lines, order.lines, order.lines)

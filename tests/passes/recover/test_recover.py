@@ -7,7 +7,6 @@ from redsc.formats import write_tflite
 from redsc.ir import DType, Graph, Padding
 from redsc.passes.losses.study import Study
 from redsc.passes.realize import float_levels
-from redsc.passes.recover.prepare import own_biases
 from redsc.passes.recover.run import Recipe, run_recovery
 from redsc.passes.recover.stages import recover_levels
 from redsc.passes.slice.nested import (
@@ -18,6 +17,7 @@ from redsc.passes.slice.nested import (
     replace_constants,
     weight_axes,
 )
+from redsc.passes.slice.own_biases import own_biases
 from redsc.passes.slice.plan import Level, LevelPlan
 from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime.compare import random_samples

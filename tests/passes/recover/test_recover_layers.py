@@ -8,7 +8,8 @@ import pytest
 from redsc.formats import write_tflite
 from redsc.ir import Activation, DType, Graph, Padding
 from redsc.passes.recover.layers import Positions, as_layer, kept_columns, kept_rows, rows_of, sampled
-from redsc.passes.recover.prepare import own_biases, split_activations
+from redsc.passes.recover.split_activations import split_activations
+from redsc.passes.slice.own_biases import own_biases
 from redsc.passes.slice.slice import slice_channels
 from redsc.passes.spaces.groups import find_channel_groups
 from redsc.runtime.compare import difference, random_samples

@@ -1,15 +1,13 @@
-"""Two forms of a network that recovery wants: every layer with a bias of its own, and activations as nodes."""
+"""A network in which every layer has a bias of its own: what levels are cut from."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from redsc.ir import NO_ATTRS, OPS, Activation, DType, Graph, Node, Value, copy_graph, op_def
+from redsc.ir import DType, Graph, Node, Value, copy_graph, op_def
 from redsc.ir.rules import Grouped, Produces
 
-__all__ = ["own_biases", "split_activations"]
+__all__ = ["own_biases"]
 
 
 def own_biases(graph: Graph) -> Graph:
@@ -31,24 +29,6 @@ def own_biases(graph: Graph) -> Graph:
         elif bias.data is not None and len(bias.uses) > 1:
             own = Value.constant(result.unused_name(f"{node.name}/bias"), bias.data, bias.type.quant)
             result.set_input(node, index, own)
-    return result
-
-
-def split_activations(graph: Graph) -> Graph:
-    """Return a copy in which fused activations are nodes of their own, behind a value `NAME/linear`."""
-    result = copy_graph(graph)
-    for node in list(result.nodes):
-        activation = getattr(node.attrs, "activation", Activation.NONE)
-        if activation.value not in OPS:  # NONE, or one that only exists fused
-            continue
-        (output,) = node.outputs
-        linear = Value(result.unused_name(f"{output.name}/linear"), output.type)
-        after = result.nodes.index(node) + 1
-        following = result.nodes[after] if after < len(result.nodes) else None
-        output.producer = None
-        node.outputs, linear.producer = (linear,), node
-        node.attrs = replace(node.attrs, activation=Activation.NONE)
-        result.append(activation.value, [linear], [output], NO_ATTRS, node.origin, before=following)
     return result
 
 
