@@ -4,33 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from redsc.codegen.oracles import verify_import
 from redsc.compile import read_model
 from redsc.errors import UnsupportedError, UsageError
 from redsc.formats import write_tflite
 from redsc.ir import Shape
+from tests.formats.onnx.models import onnx_model, weights
 from tests.helpers import small_net
 
 
 def open_model(*dims: int | str | None) -> bytes:
     """Return a convolution and a global pool over an image whose sizes are `dims`."""
-    weight = np.random.default_rng(0).standard_normal((4, 3, 3, 3)).astype(np.float32)
-    graph = helper.make_graph(
-        [
-            helper.make_node("Conv", ["image", "w"], ["c"], name="conv", pads=[1, 1, 1, 1]),
-            helper.make_node("GlobalAveragePool", ["c"], ["y"], name="pool"),
-        ],
-        "g",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, dims)],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
-        [numpy_helper.from_array(weight, "w")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    return bytes(model.SerializeToString())
+    nodes = ["[conv] c = Conv<pads=[1, 1, 1, 1]>(image, w)", "[pool] y = GlobalAveragePool(c)"]
+    return onnx_model(nodes, {"image": [*dims]}, {"w": weights(4, 3, 3, 3)})
 
 
 @pytest.fixture
@@ -52,6 +40,14 @@ def test_without_them_the_error_says_what_to_write(path: Path) -> None:
         read_model(path)
     assert caught.value.diagnostic.code == "N403"
     assert caught.value.diagnostic.hint == "say which with --shape image=1,3,SIZE,SIZE"
+
+
+def test_the_error_names_all_inputs_with_open_sizes_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "two.onnx"
+    path.write_bytes(onnx_model(["y = Add(a, b)"], {"a": [1, "N"], "c": [1, 3], "b": [2, "N", None]}, {}))
+    with pytest.raises(UnsupportedError) as caught:
+        read_model(path)
+    assert caught.value.diagnostic.hint == "say which with --shape a=1,SIZE --shape b=2,SIZE,SIZE"
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 6), (1, 4, 6, 8), (1, 3, 6, 8, 1)])

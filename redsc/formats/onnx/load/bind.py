@@ -50,12 +50,14 @@ def _bind(item: Any, shape: Shape) -> None:
 
 
 def open_sizes(inputs: Iterable[Any], shapes: Mapping[str, Shape]) -> str | None:
-    """Return what to do about the first input whose sizes the file leaves open, None where there is none."""
-    for item in inputs:
-        if -1 in shapes.get(item.name, ()):
-            sizes = ",".join("SIZE" if n < 0 else str(n) for n in shapes[item.name])
-            return f"say which with --shape {item.name}={sizes}"
-    return None
+    """Return what to do about the inputs whose sizes the file leaves open, None where there is none."""
+    known = {item.name: shapes.get(item.name, ()) for item in inputs}
+    flags = [
+        f"--shape {name}={','.join('SIZE' if n < 0 else str(n) for n in shape)}"
+        for name, shape in known.items()
+        if -1 in shape
+    ]
+    return f"say which with {' '.join(flags)}" if flags else None
 
 
 def described(shape: Shape | None) -> str:
