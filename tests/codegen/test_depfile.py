@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from redsc.codegen.depfile import input_files, render_depfile, write_depfile
 from redsc.errors import OutputError
 from redsc.formats import Model, load_model
 from redsc.options import Options, Searching
 from tests.firmware.build import tool
+from tests.formats.onnx.models import onnx_model
 
 SECOND = 1_000_000_000
 NAMES = ["plain.onnx", "with space.npz", "with#hash", "with$dollar", "dir with space/a.b", "back\\ slash"]
@@ -36,13 +36,15 @@ TOOLS = {"make": ("Makefile", MAKEFILE), "ninja": ("build.ninja", NINJA)}
 @pytest.fixture
 def model(tmp_path: Path) -> Model:
     """Return an ONNX model of one dense layer with its weights in a file beside it."""
-    weight = numpy_helper.from_array(np.ones((4, 4), np.float32), "w")
-    node = helper.make_node("MatMul", ["x", "w"], ["y"])
-    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "xy"]
-    graph = helper.make_graph([node], "net", ports[:1], ports[1:], [weight])
+    data = onnx_model(["y = MatMul(x, w)"], {"x": [1, 4]}, {"w": np.ones((4, 4), np.float32)})
     path = tmp_path / "net.onnx"
-    found = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    onnx.save(found, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    onnx.save(
+        onnx.load_model_from_string(data),
+        path,
+        save_as_external_data=True,
+        location="weights.bin",
+        size_threshold=0,
+    )
     return load_model(path)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from redsc.choices import Recovery
@@ -21,6 +20,7 @@ from redsc.options import Options
 from redsc.passes.slice.strided import as_stock, has_strided
 from redsc.runtime import EXECUTORS, installed
 from redsc.runtime.compare import random_samples
+from tests.formats.onnx.models import onnx_model
 from tests.old_net import OldNet
 
 LEVELS = ("100", "60")
@@ -38,27 +38,20 @@ class Batches(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has n
 
 
 def float_onnx() -> onnx.ModelProto:
-    """Return a tiny network: convolution, ReLU, convolution, mean, dense."""
+    """Return a tiny network."""
     random = np.random.default_rng(0)
     shapes = {"w1": (8, 3, 3, 3), "b1": (8,), "w2": (8, 8, 3, 3), "b2": (8,), "w3": (5, 8), "b3": (5,)}
-    constants = [
-        numpy_helper.from_array((random.standard_normal(shape) / 4).astype(np.float32), name)
-        for name, shape in shapes.items()
-    ]
+    constants = {name: (random.standard_normal(shape) / 4).astype(np.float32) for name, shape in shapes.items()}
     nodes = [
-        helper.make_node("Conv", ["x", "w1", "b1"], ["c1"], pads=[1, 1, 1, 1]),
-        helper.make_node("Relu", ["c1"], ["r1"]),
-        helper.make_node("Conv", ["r1", "w2", "b2"], ["c2"], pads=[1, 1, 1, 1]),
-        helper.make_node("Relu", ["c2"], ["r2"]),
-        helper.make_node("GlobalAveragePool", ["r2"], ["m"]),
-        helper.make_node("Flatten", ["m"], ["f"]),
-        helper.make_node("Gemm", ["f", "w3", "b3"], ["y"], transB=1),
+        "c1 = Conv<pads=[1, 1, 1, 1]>(x, w1, b1)",
+        "r1 = Relu(c1)",
+        "c2 = Conv<pads=[1, 1, 1, 1]>(r1, w2, b2)",
+        "r2 = Relu(c2)",
+        "m = GlobalAveragePool(r2)",
+        "f = Flatten(m)",
+        "y = Gemm<transB=1>(f, w3, b3)",
     ]
-    ports = [
-        helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in (("x", [1, 3, 8, 8]), ("y", [1, 5]))
-    ]
-    graph = helper.make_graph(nodes, "net", ports[:1], ports[1:], constants)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    return onnx.load_model_from_string(onnx_model(nodes, {"x": [1, 3, 8, 8]}, constants, opset=17))
 
 
 @pytest.fixture(params=[QuantType.QInt8, QuantType.QUInt8], ids=["int8", "uint8"])

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from redsc.choices import Kernels
 from redsc.cost.macs import graph_macs
@@ -17,6 +15,7 @@ from redsc.passes.base import Log
 from redsc.passes.quantize.fuse_lookups import FuseLookups
 from redsc.report.network import BufferReport, buffer_reports, node_reports
 from tests.conftest import Zoo
+from tests.formats.onnx.models import make_node, onnx_model
 from tests.helpers import latency_table, residual_net, small_net
 from tests.zoo_models import MLPERF
 
@@ -54,14 +53,12 @@ def test_nodes_add_up_to_the_network() -> None:
 
 
 def test_nodes_know_their_names_in_the_file(tmp_path: Path) -> None:
-    weight = numpy_helper.from_array(np.ones((4, 4), np.float32), "head.weight")
     nodes = [
-        helper.make_node("MatMul", ["x", "head.weight"], ["h"], name="/head/MatMul"),
-        helper.make_node("Relu", ["h"], ["y"], name="/act/Relu"),
+        make_node("MatMul", ["x", "head.weight"], ["h"], name="/head/MatMul"),
+        make_node("Relu", ["h"], ["y"], name="/act/Relu"),
     ]
-    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "xy"]
     path = tmp_path / "net.onnx"
-    onnx.save(helper.make_model(helper.make_graph(nodes, "g", ports[:1], ports[1:], [weight])), path)
+    path.write_bytes(onnx_model(nodes, {"x": [1, 4]}, {"head.weight": np.ones((4, 4), np.float32)}))
     model = load_model(path)
     assert [(row.name, row.source) for row in node_reports(model.graph, model.node_names)] == [
         ("head", "/head/MatMul"),

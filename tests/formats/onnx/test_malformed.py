@@ -1,41 +1,34 @@
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import load_model_from_string
 
 from redsc.errors import LimitExceeded, MalformedModel
 from redsc.formats.onnx.reader import read_onnx
+from tests.formats.onnx.models import onnx_model
 
 
-def _onnx(*nodes: Any, dims: list[int] | None = None, raw: bytes | None = None) -> bytes:
-    weight = numpy_helper.from_array(np.zeros((3, 4), np.float32), "w")
+def _onnx(*nodes: str, dims: list[int] | None = None, raw: bytes | None = None) -> bytes:
+    data = onnx_model(nodes or ["y = Gemm(x, w)"], {"x": [1, 3]}, {"w": np.zeros((3, 4), np.float32)})
+    model = load_model_from_string(data)
+    (weight,) = model.graph.initializer
     if dims is not None:
         del weight.dims[:]
         weight.dims.extend(dims)
     if raw is not None:
         weight.raw_data = raw
-    graph = helper.make_graph(
-        list(nodes) or [helper.make_node("Gemm", ["x", "w"], ["y"])],
-        "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
-        [weight],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     return bytes(model.SerializeToString())
 
 
 ONNX = {
-    "unknown-tensor": _onnx(helper.make_node("Relu", ["nowhere"], ["y"])),
-    "cycle": _onnx(helper.make_node("Relu", ["b"], ["a"]), helper.make_node("Relu", ["a"], ["b"])),
-    "late": _onnx(helper.make_node("Relu", ["a"], ["y"]), helper.make_node("Relu", ["x"], ["a"])),
-    "two-producers": _onnx(helper.make_node("Relu", ["x"], ["y"]), helper.make_node("Relu", ["x"], ["y"])),
-    "makes-an-input": _onnx(helper.make_node("Relu", ["x"], ["x"]), helper.make_node("Relu", ["x"], ["y"])),
-    "no-operands": _onnx(helper.make_node("Gemm", [], ["y"])),
-    "no-outputs": _onnx(helper.make_node("Relu", ["x"], [])),
+    "unknown-tensor": _onnx("y = Relu(nowhere)"),
+    "cycle": _onnx("a = Relu(b)", "b = Relu(a)"),
+    "late": _onnx("y = Relu(a)", "a = Relu(x)"),
+    "two-producers": _onnx("y = Relu(x)", "y = Relu(x)"),
+    "makes-an-input": _onnx("x = Relu(x)", "y = Relu(x)"),
+    "no-operands": _onnx("y = Gemm()"),
+    "no-outputs": _onnx(" = Relu(x)"),
     "negative-shape": _onnx(dims=[-3, 4]),
     "short-data": _onnx(raw=bytes(12)),
     "long-data": _onnx(raw=bytes(4096)),
@@ -58,6 +51,6 @@ def test_a_constant_beyond_the_limits(dims: list[int]) -> None:
 
 def test_a_name_that_is_not_text() -> None:
     """Protobuf hands out a name that is no UTF-8 as bytes."""
-    data = _onnx(helper.make_node("Relu", ["x"], ["y"], name="REPLACED"))
+    data = _onnx("[REPLACED] y = Relu(x)")
     with pytest.raises(MalformedModel):
         read_onnx(data.replace(b"REPLACED", b"REPL\xff\xfeED"))

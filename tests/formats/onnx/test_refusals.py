@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
 from redsc.errors import MalformedModel, UnsupportedError
-from tests.formats.onnx.models import check_case, one_node, read
+from tests.formats.onnx.models import check_case, one_node, onnx_model, read
 
 W34 = np.ones((3, 4), np.float32)
 
@@ -22,15 +22,9 @@ def test_axes_that_repeat_are_refused() -> None:
 
 
 def test_an_input_that_is_no_float_is_refused() -> None:
-    graph = helper.make_graph(
-        [helper.make_node("Relu", ["x"], ["y"])],
-        "g",
-        [helper.make_tensor_value_info("x", TensorProto.DOUBLE, [1, 4])],
-        [helper.make_tensor_value_info("y", TensorProto.DOUBLE, [1, 4])],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    kind = TensorProto.DOUBLE
     with pytest.raises(UnsupportedError, match="at 'x': it is no float32"):
-        read(model.SerializeToString())
+        read(onnx_model(["y = Relu(x)"], {"x": [1, 4]}, {}, kind=kind, input_kind=kind))
 
 
 @pytest.mark.parametrize("opset", [1, 6, 99])
