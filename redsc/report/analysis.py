@@ -140,10 +140,12 @@ def _with_kernels(lowered: Graph, kernels: Kernels, memory: NetworkMemory) -> Ke
 def print_analysis(analysis: Analysis) -> None:
     """Print the numbers with what they mean."""
     model = analysis.model
-    arenas = [row.total_bytes for row in analysis.kernels.values()]
+    least, *more = sorted({row.total_bytes for row in analysis.kernels.values()})
+    ram = (
+        f"{least:,} to {more[-1]:,} B of RAM, depending on whose kernels run it" if more else f"{least:,} B of RAM"
+    )
     flash = f"{analysis.flash_bytes:,} B of flash, {analysis.weight_bytes:,} B of it weights"
     print(f"\n{model.path}: {model.format}, {model.ops} ops, {model.macs:,} MACs; sizes in bytes")
-    ram = f"{min(arenas):,} to {max(arenas):,} B of RAM, depending on whose kernels run it"
     print_facts([f"needs: {ram}; {flash}", ""])
     print_table(*kernel_table(analysis))
     print_facts(

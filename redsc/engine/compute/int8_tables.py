@@ -81,6 +81,8 @@ def _abs(every: Array, source: Quant, result: Quant, _node: Node) -> Array:
 def _rsqrt(every: Array, source: Quant, result: Quant, _node: Node) -> Array:
     """micro/kernels/elementwise.cc; of 0 the most, and of what is below 0, where TFLM stops, as well."""
     root = np.sqrt(np.float32(source.scale)) * np.float32(result.scale)
+    if not root:
+        raise CannotTranslate("the scales of input and output are too small for float32")
     multiplier, shift = multiplier_of(1.0 / float(root))
 
     def one(value: int) -> int:
