@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from redsc.choices import Kernels, Resident
-from redsc.cost.arena import ArenaPlan, ArenaProblem, Effort, Overlap, View, lower_bound_bytes, plan_arena
+from redsc.cost.arena import ArenaProblem, Effort, Overlap, View, lower_bound_bytes, plan_arena
 from redsc.cost.buffer import Buffer, aligned
 from redsc.cost.engine import WORD_BYTES, runs_in_place, scratch_bytes
 from redsc.cost.liveness import LiveRange, live_ranges, peak_working_set
@@ -102,7 +102,7 @@ def measure_memory(
     problem, values = arena_problem(graph, kernels, abi), graph.activations()
     plan = plan_arena(problem, effort)
     offsets = {value.name: offset for value, offset in zip(values, plan.offsets, strict=False)}
-    head, greedy = _planned_height(problem, len(values), plan), _greedy_height(problem)
+    head, greedy = _tflm_height(problem.buffers, plan.offsets[: len(values)]), _tflm_height(problem.buffers)
     peak, (tail, planning) = peak_working_set(graph), tail_and_planning_bytes(graph, abi)
     return NetworkMemory(
         live_peak_bytes=peak.nbytes if peak else 0,
@@ -123,18 +123,8 @@ def planned_head_bytes(graph: Graph, kernels: Kernels) -> int:
     plan = plan_arena(problem, Effort.QUICK)
     if kernels.are_ours:
         return plan.height
-    return min(_planned_height(problem, len(graph.activations()), plan), _greedy_height(problem))
-
-
-def _planned_height(problem: ArenaProblem, tensors: int, plan: ArenaPlan) -> int:
-    """Return the head where TFLM is told the offsets of the tensors, the first buffers, and places the others."""
-    fixed = [*plan.offsets[:tensors], *([None] * (len(problem.buffers) - tensors))]
-    return height_bytes(problem.buffers, greedy_offsets(problem.buffers, fixed))
-
-
-def _greedy_height(problem: ArenaProblem) -> int:
-    """Return the head that TFLM plans alone."""
-    return height_bytes(problem.buffers, greedy_offsets(problem.buffers))
+    told = plan.offsets[: len(graph.activations())]
+    return min(_tflm_height(problem.buffers, told), _tflm_height(problem.buffers))
 
 
 def _measure_engine(graph: Graph, kernels: Kernels, effort: Effort, apart: Collection[str]) -> NetworkMemory:
@@ -190,13 +180,16 @@ def arena_bytes(graph: Graph, offsets: Mapping[str, int], abi: Abi = ARM_32) -> 
 
 def head_bytes(graph: Graph, offsets: Mapping[str, int], abi: Abi = ARM_32) -> int:
     """Return the head that TFLM makes of a file with these offsets; scratch never has one."""
-    buffers = ram_buffers(graph, abi)
-    return height_bytes(buffers, _tflm_offsets(graph, buffers, offsets))
+    return _tflm_height(ram_buffers(graph, abi), [offsets.get(value.name) for value in graph.activations()])
 
 
-def _tflm_offsets(graph: Graph, buffers: Sequence[Buffer], offsets: Mapping[str, int]) -> tuple[int, ...]:
-    fixed = [offsets.get(value.name) for value in graph.activations()]
-    return greedy_offsets(buffers, [*fixed, *([None] * (len(buffers) - len(fixed)))])
+def _tflm_height(buffers: Sequence[Buffer], told: Sequence[int | None] = ()) -> int:
+    return height_bytes(buffers, _tflm_offsets(buffers, told))
+
+
+def _tflm_offsets(buffers: Sequence[Buffer], told: Sequence[int | None]) -> tuple[int, ...]:
+    """Return where TFLM puts buffers; the first of them may be told their offsets, None where TFLM decides."""
+    return greedy_offsets(buffers, [*told, *([None] * (len(buffers) - len(told)))])
 
 
 def placed_buffers(graph: Graph, memory: NetworkMemory, kernels: Kernels) -> list[tuple[Buffer, int]]:
@@ -209,7 +202,8 @@ def placed_buffers(graph: Graph, memory: NetworkMemory, kernels: Kernels) -> lis
     if kernels.are_ours:
         tensors = [memory.offsets[value.name] for value in graph.activations()]
         return list(zip(buffers, (*tensors, *memory.scratch.values()), strict=True))
-    return list(zip(buffers, _tflm_offsets(graph, buffers, memory.offsets), strict=True))
+    told = [memory.offsets.get(value.name) for value in graph.activations()]
+    return list(zip(buffers, _tflm_offsets(buffers, told), strict=True))
 
 
 def ram_buffers(graph: Graph, abi: Abi = ARM_32, kernels: Kernels = Kernels.SAFE) -> list[Buffer]:
