@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -49,7 +48,7 @@ def run_steps(
     """
     try:
         interpreter = _load(model, _OPTIMIZED, num_threads=1) if optimized else _interpreter(model)
-        return run_linked(partial(_invoke, interpreter), samples, links)
+        return run_linked(_runner(interpreter), samples, links)
     except (RuntimeError, ValueError) as error:
         raise ExecutorError(f"LiteRT refuses the model: {error}") from error
 
@@ -67,8 +66,9 @@ def trace(
     try:
         options = {"num_threads": 1, "experimental_preserve_all_tensors": True}
         interpreter = _load(model, _OPTIMIZED, **options) if optimized else _interpreter(model, **options)
+        invoke = _runner(interpreter)
         for sample in samples:
-            _invoke(interpreter, sample)
+            invoke(sample)
             yield [interpreter.get_tensor(index) for index in tensors]
     except (RuntimeError, ValueError) as error:
         raise ExecutorError(f"LiteRT refuses the model: {error}") from error
@@ -92,8 +92,15 @@ def _load(model: bytes, resolver: Any, **options: Any) -> Any:
     return interpreter
 
 
-def _invoke(interpreter: Any, sample: Sequence[Array]) -> list[Array]:
-    for detail, array in zip(interpreter.get_input_details(), sample, strict=True):
-        interpreter.set_tensor(detail["index"], array)
-    interpreter.invoke()
-    return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+def _runner(interpreter: Any) -> Callable[[Sequence[Array]], list[Array]]:
+    """Return what runs a sample; to ask for the tensors' numbers every time takes as long as a small network."""
+    inputs = [detail["index"] for detail in interpreter.get_input_details()]
+    outputs = [detail["index"] for detail in interpreter.get_output_details()]
+
+    def invoke(sample: Sequence[Array]) -> list[Array]:
+        for index, array in zip(inputs, sample, strict=True):
+            interpreter.set_tensor(index, array)
+        interpreter.invoke()
+        return [interpreter.get_tensor(index) for index in outputs]
+
+    return invoke
