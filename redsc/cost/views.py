@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from itertools import accumulate
 from math import prod
 
-import numpy as np
-
 from redsc.cost.buffer import ALIGNMENT_BYTES
 from redsc.ir import Graph, Node, Value, op_def
 from redsc.ir.ops import axis_of, constant_ints
@@ -68,10 +66,15 @@ def _split(node: Node) -> Iterator[Part]:
 
 
 def _sliced(node: Node) -> Iterator[Part]:
-    whole, part = node.operand(0), node.outputs[0]
-    places = np.arange(whole.type.elements).reshape(whole.type.shape)[sliced_axes(node)].reshape(-1)
-    if places.size and (np.diff(places) == 1).all():
-        yield part, whole, int(places[0]) * whole.type.dtype.itemsize
+    """Contiguous where only one axis is cut, and those before it give one element each."""
+    whole, start, inner = node.operand(0), 0, 1
+    is_filled = True  # all axes behind, from the first to the last element
+    for size, cut in zip(reversed(whole.type.shape), reversed(sliced_axes(node)), strict=True):
+        taken = range(size)[cut] if isinstance(cut, slice) else range(size)[cut : cut + 1 or None]
+        if not taken or (len(taken) > 1 and not (is_filled and taken.step == 1)):
+            return
+        start, inner, is_filled = start + taken[0] * inner, inner * size, is_filled and len(taken) == size
+    yield node.outputs[0], whole, start * whole.type.dtype.itemsize
 
 
 def _in_a_row(whole: Value, parts: list[Value]) -> Iterator[Part]:
