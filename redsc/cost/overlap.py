@@ -6,6 +6,7 @@ A kernel is replayed (`redsc.cost.replay`): the result may lie so that no byte i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import accumulate
 
 from redsc.choices import Kernels
 from redsc.cost import replay
@@ -20,9 +21,11 @@ from redsc.cost.views import Part
 from redsc.ir import Array, Graph, Node, Value, op_def
 from redsc.ir.rules import InPlace, View
 
-__all__ = ["find_overlaps", "overlap_credits", "overlap_distance"]
+__all__ = ["MOST_REPLAYED", "find_overlaps", "overlap_credits", "overlap_distance", "replay_limit"]
 
-_MOST_REPLAYED = 1 << 22  # elements of a result
+MOST_REPLAYED = 1 << 22
+"""Elements of a result: a kernel that makes more than fits into any microcontroller is not replayed."""
+_MOST_TOGETHER = 1 << 24  # elements of all results of a network whose kernels are replayed; each takes some 40 ns
 _VECTOR_CHANNELS = 124  # arm_depthwise_conv_s8_opt takes so many at once with MVE, over all pixels
 
 
@@ -33,11 +36,21 @@ def find_overlaps(graph: Graph, kernels: Kernels, views: Iterable[Part]) -> list
     2. Nothing that is live in that step shares bytes with the operand as a view of it, or as what it is a view of;
        and the result is none of these.
     """
+    most = replay_limit(graph)
     return [
         (value, node.outputs[0], distance)
         for node, index, value in _free_operands(graph, views)
-        if (distance := overlap_distance(node, index, kernels)) is not None
+        if (distance := overlap_distance(node, index, kernels, most)) is not None
     ]
+
+
+def replay_limit(graph: Graph) -> int:
+    """Return how many elements a result may have for its kernel to be replayed: those of the smallest are first."""
+    sizes = sorted(node.outputs[0].type.elements for node in graph.nodes if node.op in _REPLAYED)
+    sums = zip(sizes, accumulate(sizes), strict=True)
+    return min(
+        MOST_REPLAYED, next((size - 1 for size, together in sums if together > _MOST_TOGETHER), MOST_REPLAYED)
+    )
 
 
 def _free_operands(graph: Graph, views: Iterable[Part]) -> Iterator[tuple[Node, int, Value]]:
@@ -53,8 +66,9 @@ def _free_operands(graph: Graph, views: Iterable[Part]) -> Iterator[tuple[Node, 
                 yield node, index, value
 
 
-def overlap_credits(kernels: Kernels) -> Credits:
-    """Return the bytes that a node saves by writing over an operand, for the search for an order."""
+def overlap_credits(graph: Graph, kernels: Kernels) -> Credits:
+    """Return the bytes that a node of a graph saves by writing over an operand, for the search for an order."""
+    most = replay_limit(graph)
 
     def credits(node: Node) -> dict[Value, int]:
         found = {}
@@ -63,7 +77,7 @@ def overlap_credits(kernels: Kernels) -> Credits:
                 continue
             dying, born = aligned(value.type.nbytes), aligned(node.outputs[0].type.nbytes)
             is_view = index == 0 and isinstance(op_def(node.op).alias, View)
-            distance = 0 if is_view else overlap_distance(node, index, kernels)
+            distance = 0 if is_view else overlap_distance(node, index, kernels, most)
             if distance is not None:
                 found[value] = most_shared(dying, born, distance)
         return found
@@ -80,12 +94,12 @@ def _kin(views: Iterable[Part]) -> dict[Value, set[Value]]:
     return kin
 
 
-def overlap_distance(node: Node, index: int, kernels: Kernels) -> int | None:
+def overlap_distance(node: Node, index: int, kernels: Kernels, most: int = MOST_REPLAYED) -> int | None:
     """Return the least offset of operand `index` less that of the result, in bytes, None where they must lie apart.
 
     It is a multiple of the alignment; a negative one lets the result begin above the operand. What these kernels
     may do is in `_LEGAL`, redsc's own among them, which every firmware runs; an elementwise result may lie over any
-    operand of its shape.
+    operand of its shape. Kernels whose result has more than `most` elements are not replayed.
     """
     if len(node.outputs) != 1:
         return None
@@ -98,17 +112,12 @@ def overlap_distance(node: Node, index: int, kernels: Kernels) -> int | None:
         return 0 if is_elementwise and (source.dtype.itemsize == result.dtype.itemsize or narrows) else None
     if index == 0 and kernels.are_ours and runs_in_place(node, kernels):
         return 0
-    reads = _replay(node, kernels) if index == 0 else None
+    reads = _replay(node, kernels) if index == 0 and result.elements <= most else None
     return None if reads is None else aligned(max(replay.distance(reads), -source.elements) * source.dtype.itemsize)
 
 
 def _replay(node: Node, kernels: Kernels) -> Array | None:
-    """Return which element of operand 0 each step reads first, None where the kernel has no order to rely on.
-
-    Nor is a kernel replayed that makes more than fits into any microcontroller: it would take seconds.
-    """
-    if node.outputs[0].type.elements > _MOST_REPLAYED:
-        return None
+    """Return which element of operand 0 each step reads first, None where the kernel has no order to rely on."""
     if kernels.are_ours:
         return engine_reads(node, kernels)
     legal = _LEGAL[kernels].get(node.op)
@@ -143,6 +152,7 @@ _READS: Mapping[str, Replay] = {
     "PAD": replay.pad,
     "PADV2": replay.pad,
 }
+_REPLAYED = _READS.keys() | {"FULLY_CONNECTED"}  # the last by the C engine
 _OURS = {"REDSC_CONV_2D": _always}
 _LEGAL: Mapping[Kernels, Mapping[str, Callable[[Node], bool]]] = {
     Kernels.SAFE: _OURS,

@@ -7,7 +7,6 @@ reads nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 
 import numpy as np
 
@@ -114,7 +113,6 @@ def _windows(node: Node, height: int, width: int) -> Array:
     return found.reshape(-1)
 
 
-@cache
 def _first_read(size: int, out: int, kernel: int, stride: int, dilation: int, padding: Padding) -> Array:
     """Return per place along one axis the first index inside the image that its window reads."""
     starts = np.arange(out) * stride - axis_padding(size, out, kernel, stride, dilation, padding)

@@ -33,7 +33,7 @@ class Schedule(Pass):
 
     def run(self, graph: Graph, log: Log) -> bool:
         """Find the order, then put the nodes into it."""
-        problem = order_problem(graph, overlap_credits(self.kernels), self.kernels)
+        problem = order_problem(graph, overlap_credits(graph, self.kernels), self.kernels)
         given = tuple(range(len(graph.nodes)))
         plan = find_order(problem, self.max_states)
         if plan.order == given:

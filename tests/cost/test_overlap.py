@@ -11,7 +11,7 @@ from redsc.choices import TFLM_KERNELS, Kernels
 from redsc.cost.arena import ArenaProblem, plan_arena
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
 from redsc.cost.memory import arena_problem, measure_memory
-from redsc.cost.overlap import find_overlaps, overlap_distance
+from redsc.cost.overlap import MOST_REPLAYED, find_overlaps, overlap_distance, replay_limit
 from redsc.cost.views import find_views
 from redsc.formats import load_model, write_tflite
 from redsc.ir import Array, DType, Graph, Node, Padding, parse_graph
@@ -155,6 +155,25 @@ def test_cmsis_nn_takes_wide_depthwise_layers_in_blocks(channels: int, legal: bo
     net = NetBuilder()
     (node,) = net.outputs(net.depthwise(net.input(1, 4, 4, channels))).nodes
     assert (overlap_distance(node, 0, Kernels.CMSIS_NN) is not None) == legal
+
+
+def pools(*sides: int) -> Graph:
+    """Return poolings of an image to images with these sides, one after the other."""
+    net = NetBuilder()
+    x = net.input(1, sides[0], sides[0], 1)
+    for side in sides:
+        stride = x.type.shape[1] // side
+        x = net.pool(x, size=1, stride_h=stride, stride_w=stride)
+    return net.outputs(x)
+
+
+def test_of_many_large_results_only_the_smallest_are_replayed() -> None:
+    """There is time for 2048 * 2048 elements four times."""
+    assert replay_limit(pools(*[2048] * 4)) == MOST_REPLAYED
+    many = pools(*[2048] * 4, 64)
+    assert replay_limit(many) == 2048 * 2048 - 1
+    assert names(many) == [(many.nodes[-1].operand(0).name, many.outputs[0].name)]
+    assert len(names(pools(2048, 64))) == 2
 
 
 def names(graph: Graph, kernels: Kernels = Kernels.REFERENCE) -> list[tuple[str, str]]:

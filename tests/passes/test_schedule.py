@@ -55,7 +55,7 @@ def names(graph: Graph) -> list[str]:
 
 
 def peak(graph: Graph) -> int:
-    return peak_bytes(order_problem(graph, overlap_credits(Kernels.SAFE)), range(len(graph.nodes)))
+    return peak_bytes(order_problem(graph, overlap_credits(graph, Kernels.SAFE)), range(len(graph.nodes)))
 
 
 def shuffle(graph: Graph, random: Random) -> None:

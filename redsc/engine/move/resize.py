@@ -38,6 +38,7 @@ def _gather(node: Node) -> Iterator[Call]:
 def _resize_nearest(node: Node) -> Iterator[Call]:
     """Whole factors are a copy that repeats rows and columns."""
     x, y = node.operand(0), node.outputs[0]
+    _limit_places(*x.type.shape[1:3], *y.type.shape[1:3])
     batch, height, width, channels = x.type.shape
     rows, columns = (_nearest(node, axis) for axis in (1, 2))
     (down, is_whole_down), (right, is_whole_right) = _factor(rows, height), _factor(columns, width)
@@ -56,6 +57,7 @@ def _resize_nearest(node: Node) -> Iterator[Call]:
 
 def _resize_bilinear(node: Node) -> Iterator[Call]:
     x, y = node.operand(0), node.outputs[0]
+    _limit_places(*x.type.shape[1:3], *y.type.shape[1:3])
     kind = {DType.INT8: "s8", DType.FLOAT32: "f32"}[x.type.dtype]
     fields: dict[str, Field] = {
         "images": x.type.shape[0],
@@ -72,8 +74,7 @@ def _resize_bilinear(node: Node) -> Iterator[Call]:
 
 def _picks(images: int, height: int, width: int, nbytes: int, rows: Array, columns: Array) -> Params:
     """Return the parameters that pick rows and columns of images with pixels of so many bytes."""
-    if max(height, width) > _MOST_PLACES:
-        raise CannotTranslate(f"an axis of more than {_MOST_PLACES} places")
+    _limit_places(height, width)
     fields: dict[str, Field] = {
         "images": images,
         "image_bytes": height * width * nbytes,
@@ -85,6 +86,11 @@ def _picks(images: int, height: int, width: int, nbytes: int, rows: Array, colum
         "columns": Constant.of(columns.astype(np.uint16), "uint16_t"),
     }
     return Params("redsc_pick_params", fields)
+
+
+def _limit_places(*places: int) -> None:
+    if max(places) > _MOST_PLACES:
+        raise CannotTranslate(f"an axis of more than {_MOST_PLACES} places")
 
 
 def _nearest(node: Node, axis: int) -> Array:
@@ -109,8 +115,6 @@ def _factor(places: Array, size: int) -> tuple[int, bool]:
 
 def _between(node: Node, axis: int, kind: str) -> Constant:
     lower, upper, weight = (_between_s8 if kind == "s8" else _between_f32)(node, axis)
-    if node.operand(0).type.shape[axis] > _MOST_PLACES:
-        raise CannotTranslate(f"an axis of more than {_MOST_PLACES} places")
     fields = [("lower", "<u2"), ("upper", "<u2"), ("weight", "<i4" if kind == "s8" else "<f4")]
     table = np.zeros(len(lower), fields)
     table["lower"], table["upper"], table["weight"] = lower, upper, weight

@@ -6,7 +6,7 @@ integer is constant: a ReLU that never fires, a row of zero weights, or what fol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
 
@@ -19,6 +19,7 @@ __all__ = ["Intervals", "find_intervals", "layer_bias", "layer_inputs", "layer_w
 
 _LOWEST, _HIGHEST = -128, 127
 _INT32 = np.iinfo(np.int32).max
+_MOST_CHANNELS = 1 << 22  # of all values together; each takes 16 B
 _TINY = 1e-3  # of a step: far more than scales in float32 and multipliers of 31 bits lose
 _LIMITS: Mapping[Activation, tuple[float, float]] = {
     Activation.NONE: (-inf, inf),
@@ -50,7 +51,7 @@ class Intervals:
 
 
 def find_intervals(graph: Graph) -> dict[str, Intervals]:
-    """Return the intervals of every int8 activation that has channels, by its name.
+    """Return the intervals of int8 activations that have channels, by name: of all that there is room for.
 
     1. A graph input can be anything, and so can what an op makes that has no row in the table below.
     2. A linear layer adds w * (x - zero point) to its bias, least and greatest term by term; where its window
@@ -60,9 +61,10 @@ def find_intervals(graph: Graph) -> dict[str, Intervals]:
     4. Elementwise ops and poolings are monotone in each operand: bounds are made of bounds.
     5. A fused activation clamps, as int8 itself does.
     """
-    found = {value.name: _anything(value) for value in graph.inputs if _has_channels(value)}
+    known = set(_known(graph))
+    found = {value.name: _anything(value) for value in graph.inputs if value in known}
     for node in graph.nodes:
-        found |= {value.name: _result(node, value, found) for value in node.outputs if _has_channels(value)}
+        found |= {value.name: _result(node, value, found) for value in node.outputs if value in known}
     return found
 
 
@@ -119,8 +121,17 @@ def _linear_rule(node: Node) -> Produces | Grouped:
     return rule
 
 
-def _has_channels(value: Value) -> bool:
-    return value.type.dtype is DType.INT8 and bool(value.type.shape)
+def _known(graph: Graph) -> Iterator[Value]:
+    """Yield the values that get intervals: a file of a few bytes may have as many channels as it likes."""
+    channels = 0
+    for value in graph.activations():
+        if (
+            value.type.dtype is DType.INT8
+            and value.type.shape
+            and channels + value.type.shape[-1] <= _MOST_CHANNELS
+        ):
+            channels += value.type.shape[-1]
+            yield value
 
 
 def _anything(value: Value) -> Intervals:

@@ -68,6 +68,8 @@ HOSTILE = {
     "groups": one("Conv", IMAGE, W, group=0),
     "group-norm": one("GroupNormalization", [1, 4, 2, 2], weights(4), weights(4), opset=21, num_groups=0),
     "depth": one("DepthToSpace", [1, 4, 2, 2], blocksize=0),
+    "depth-uneven": one("DepthToSpace", [1, 10, 2, 2], blocksize=3, mode="CRD"),
+    "depth-many": one("DepthToSpace", [1, 1 << 25, 2, 2], blocksize=2, mode="CRD"),
     "concat-axis": onnx_model(["y = Concat<axis=9>(x, x)"], {"x": [4]}, {}),
     "no-axis": onnx_model(["y = Concat(x, x)"], {"x": [4]}, {}),
 }

@@ -9,7 +9,7 @@ import numpy as np
 from redsc.formats.onnx.context import OnnxContext, origin
 from redsc.formats.onnx.layout import Kind
 from redsc.formats.onnx.nodes import OnnxNode
-from redsc.formats.onnx.ops.parts import cut, join
+from redsc.formats.onnx.ops.parts import MOST_PICKED, cut, join
 from redsc.formats.onnx.ops.reduce import without_axes
 from redsc.formats.onnx.ops.row import OnnxOp, Rows
 from redsc.formats.onnx.protobuf import DataType
@@ -162,9 +162,8 @@ def _depth_to_space(context: OnnxContext, node: OnnxNode) -> None:
     source, block = context.value(node.input(0)), node.get("blocksize", 1)
     if node.get("mode", "DCR") == "CRD":
         channels = source.type.shape[-1]
-        order = np.arange(channels).reshape(-1, block * block).T.reshape(-1)
-        operand = context.indices(node, "channels", order)
-        source = context.step(node, "GATHER", source, operand, attrs=Gather(3), part="reordered")
+        order = _turned(context, node, channels, channels // (block * block))
+        source = context.step(node, "GATHER", source, order, attrs=Gather(3), part="reordered")
     context.emit(node, "DEPTH_TO_SPACE", source, attrs=Block(block))
 
 
@@ -174,9 +173,15 @@ def _space_to_depth(context: OnnxContext, node: OnnxNode) -> None:
         context.emit(node, "SPACE_TO_DEPTH", source, attrs=Block(block))
         return
     blocks = context.step(node, "SPACE_TO_DEPTH", source, attrs=Block(block), part="blocks")
-    order = np.arange(blocks.type.shape[-1]).reshape(block * block, -1).T.reshape(-1)
-    operand = context.indices(node, "channels", order)
-    context.emit(node, "GATHER", blocks, operand, attrs=Gather(3))
+    order = _turned(context, node, blocks.type.shape[-1], block * block)
+    context.emit(node, "GATHER", blocks, order, attrs=Gather(3))
+
+
+def _turned(context: OnnxContext, node: OnnxNode, channels: int, rows: int) -> Value:
+    """Return the indices of channels that lie in so many rows, column by column."""
+    if channels % rows or channels > MOST_PICKED:
+        raise CannotTranslate(f"it moves {channels:,} channels one by one, at most {MOST_PICKED:,} can be")
+    return context.indices(node, "channels", np.arange(channels).reshape(rows, -1).T.reshape(-1))
 
 
 def _cast(context: OnnxContext, node: OnnxNode) -> None:

@@ -11,8 +11,10 @@ from redsc.formats.onnx.nodes import OnnxNode
 from redsc.ir import Concatenation, Split, Value
 from redsc.ir.ops.move import MOST_JOINED
 
-__all__ = ["cut", "join", "split_evenly"]
+__all__ = ["MOST_PICKED", "cut", "join", "split_evenly"]
 
+MOST_PICKED = 1 << 16
+"""Elements that a GATHER takes one by one: the file has an index of 4 B for each."""
 _TO_THE_END = -1  # as a size of SLICE
 
 

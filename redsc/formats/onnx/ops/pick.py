@@ -12,14 +12,13 @@ import numpy as np
 from redsc.formats.onnx.context import OnnxContext
 from redsc.formats.onnx.layout import Kind, source_layout
 from redsc.formats.onnx.nodes import OnnxNode
-from redsc.formats.onnx.ops.parts import join
+from redsc.formats.onnx.ops.parts import MOST_PICKED, join
 from redsc.formats.onnx.ops.row import OnnxOp, Rows
 from redsc.formats.tables import CannotTranslate
 from redsc.ir import Array, Gather, Reshape, Value
 
 __all__ = ["PICK_ROWS"]
 
-_MOST_ELEMENTS = 1 << 16  # of all operands, and of the result, which has an index of 4 B for each
 _DATA = {  # which operands are data; the others say where they go
     "GatherElements": (0,),
     "GatherND": (0,),
@@ -36,8 +35,8 @@ def _pick(context: OnnxContext, node: OnnxNode) -> None:
         raise CannotTranslate(f"its reduction is {reduction}")
     names = [node.input(index) for index in _DATA[node.op]]
     shape = context.shape(node.output)
-    if max(sum(prod(context.shape(name)) for name in names), prod(shape)) > _MOST_ELEMENTS:
-        raise CannotTranslate(f"it moves more than {_MOST_ELEMENTS:,} elements one by one")
+    if max(sum(prod(context.shape(name)) for name in names), prod(shape)) > MOST_PICKED:
+        raise CannotTranslate(f"it moves more than {MOST_PICKED:,} elements one by one")
     places = _places(context, node)
     parts = [_flat(context, node, name) for name in names]
     operand = context.indices(node, "places", places.reshape(-1))

@@ -11,7 +11,7 @@ from functools import cache
 
 from redsc.cost.arena import most_shared
 from redsc.cost.buffer import ALIGNMENT_BYTES, aligned
-from redsc.cost.overlap import overlap_distance
+from redsc.cost.overlap import overlap_distance, replay_limit
 from redsc.cost.tflm.structs import Abi
 from redsc.cost.tflm.tail import init_sizes, kernel_of
 from redsc.cost.working import working_bytes
@@ -72,11 +72,11 @@ class NodeMeasures:
         return NodeBytes(scratch, handles, kept_bytes(cut, self.abi), self._shared(cut))
 
     def _shared(self, node: Node) -> dict[int, int]:
-        found = dict[int, int]()
+        found, most = dict[int, int](), replay_limit(self.problem.graph)
         for index, value in enumerate(node.inputs):
             if value is None or value.is_constant or node.inputs.count(value) > 1:
                 continue
-            distance = overlap_distance(node, index, self.problem.budgets.kernels)
+            distance = overlap_distance(node, index, self.problem.budgets.kernels, most)
             if distance is not None:
                 sizes = aligned(value.type.nbytes), aligned(node.outputs[0].type.nbytes)
                 found[index] = most_shared(*sizes, distance)
