@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from redsc.cost.arena.problem import ArenaProblem, Overlap
 from redsc.cost.buffer import meetings
@@ -75,19 +76,55 @@ def _members(problem: ArenaProblem) -> tuple[tuple[tuple[int, int], ...], ...]:
 def _forbidden(
     problem: ArenaProblem, members: Sequence[Sequence[tuple[int, int]]]
 ) -> tuple[dict[int, tuple[Forbidden, ...]], ...]:
-    body_of = {i: (body, place) for body, found in enumerate(members) for i, place in found}
-    overlaps = {(o.born, o.dying): o for o in problem.overlaps}
-    intervals: list[dict[int, list[Forbidden]]] = [defaultdict(list) for _ in members]
+    """Return `Bodies.forbidden`. Most pairs are whole bodies that cannot overlap; equal sizes have one object."""
+    body_of = {i: body for body, found in enumerate(members) for i, _ in found}
+    alone = {i for found in members if len(found) == 1 for i, _ in found}
+    sizes, apart = [buffer.size for buffer in problem.buffers], cache(lambda own, other: ((-own, other),))
+    rows: list[dict[int, tuple[Forbidden, ...]]] = [{} for _ in members]
+    several: dict[tuple[int, int], list[Forbidden]] = {}
+    distances = _Distances.of(problem, members)
     for a, b in meetings(problem.buffers):
-        (body, place), (other, other_place) = body_of[a], body_of[b]
-        if body == other or not (problem.buffers[a].size and problem.buffers[b].size):
+        body, other = body_of[a], body_of[b]
+        if body == other or not (sizes[a] and sizes[b]):
             continue
-        between = [(-high, -low) for low, high in _apart(problem, overlaps.get((b, a)), b, a)]
-        for low, high in between if (b, a) in overlaps else _apart(problem, overlaps.get((a, b)), a, b):
-            start, end = other_place - place + low, other_place - place + high
-            intervals[body][other].append((start, end))
-            intervals[other][body].append((-end, -start))
-    return tuple({other: _merged(found) for other, found in row.items()} for row in intervals)
+        if a in alone and b in alone and b not in distances.partners.get(a, ()):
+            rows[body][other], rows[other][body] = apart(sizes[a], sizes[b]), apart(sizes[b], sizes[a])
+            continue
+        for low, high in distances.forbidden(a, b):
+            several.setdefault((body, other), []).append((low, high))
+            several.setdefault((other, body), []).append((-high, -low))
+            rows[body][other] = rows[other][body] = ()
+    for (body, other), intervals in several.items():
+        rows[body][other] = _merged(intervals)
+    return tuple(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Distances:
+    """What the positions of two bodies may not be apart because of two of their buffers."""
+
+    problem: ArenaProblem
+    overlaps: dict[tuple[int, int], Overlap]
+    partners: dict[int, set[int]]
+    places: dict[int, int]
+
+    @staticmethod
+    def of(problem: ArenaProblem, members: Sequence[Sequence[tuple[int, int]]]) -> _Distances:
+        overlaps = {(overlap.born, overlap.dying): overlap for overlap in problem.overlaps}
+        partners = defaultdict[int, set[int]](set)
+        for born, dying in overlaps:
+            partners[born].add(dying)
+            partners[dying].add(born)
+        return _Distances(problem, overlaps, partners, {i: place for found in members for i, place in found})
+
+    def forbidden(self, a: int, b: int) -> list[Forbidden]:
+        """Return the intervals in which the position of a's body less that of b's may not lie."""
+        if (b, a) in self.overlaps:
+            between = [(-high, -low) for low, high in _apart(self.problem, self.overlaps[b, a], b, a)]
+        else:
+            between = _apart(self.problem, self.overlaps.get((a, b)), a, b)
+        shift = self.places[b] - self.places[a]
+        return [(shift + low, shift + high) for low, high in between]
 
 
 def _apart(problem: ArenaProblem, overlap: Overlap | None, a: int, b: int) -> list[Forbidden]:
