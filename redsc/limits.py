@@ -29,6 +29,7 @@ class Limits:
     growth: int = 24
     nesting: int = 64
     unrolled: int = 4096
+    live_pairs: int = 1 << 21
     name_chars: int = 4096
     macs: int = 10_000_000_000
     executor_seconds: int = 60

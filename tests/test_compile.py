@@ -58,6 +58,11 @@ def test_a_model_that_would_run_for_ever_is_refused(model: Path) -> None:
         read_model(model, limits=replace(DEFAULT_LIMITS, macs=1000))
 
 
+def test_a_model_whose_tensors_are_all_live_together_is_refused(model: Path) -> None:
+    with pytest.raises(LimitExceeded, match="pairs of tensors are live together, the limit is 2"):
+        read_model(model, limits=replace(DEFAULT_LIMITS, live_pairs=2))
+
+
 def test_an_unknown_selector_suggests_one(model: Path) -> None:
     with pytest.raises(UsageError, match="did you mean uniform"):
         compile_model(model, Options(levels=("50",), selector="unifrom"))

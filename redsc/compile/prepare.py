@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from redsc.choices import Kernels, Recurrent
+from redsc.cost.liveness import live_pairs, live_ranges
 from redsc.cost.macs import graph_macs
 from redsc.engine.rows import refusals
 from redsc.errors import LimitExceeded
@@ -69,6 +70,9 @@ def read_model(
     macs = graph_macs(model.graph)
     if macs > limits.macs:
         raise LimitExceeded(f"one inference takes {macs:,} MACs, the limit is {limits.macs:,}")
+    pairs = live_pairs(live_ranges(model.graph).values())
+    if pairs > limits.live_pairs:
+        raise LimitExceeded(f"{pairs:,} pairs of tensors are live together, the limit is {limits.live_pairs:,}")
     run_passes(model.graph, [load_pass(where) for where in SIMPLIFY.values()], log or Log())
     return model
 

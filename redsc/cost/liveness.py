@@ -6,13 +6,14 @@ and start at -1; graph outputs live to the end. While a node runs, its inputs an
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from redsc.ir import Graph, Node, Value
 
-__all__ = ["LiveRange", "WorkingSet", "live_at", "live_ranges", "peak_working_set", "working_sets"]
+__all__ = ["LiveRange", "WorkingSet", "live_at", "live_pairs", "live_ranges", "peak_working_set", "working_sets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,13 @@ def live_ranges(graph: Graph) -> dict[Value, LiveRange]:
         if value in end:
             end[value] = max(end[value], len(graph.nodes))
     return {value: LiveRange(start[value], end[value]) for value in graph.activations()}
+
+
+def live_pairs(ranges: Iterable[LiveRange]) -> int:
+    """Return how many pairs of ranges have a step in common."""
+    found = list(ranges)
+    starts, ends = sorted(live.start for live in found), sorted(live.end for live in found)
+    return sum(before - bisect_right(ends, start) for before, start in enumerate(starts))
 
 
 def live_at(ranges: Sequence[LiveRange], steps: Iterable[int]) -> Iterator[list[int]]:

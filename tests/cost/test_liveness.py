@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from itertools import combinations
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redsc.cost.liveness import LiveRange, live_at, live_ranges, peak_working_set, working_sets
+from redsc.cost.liveness import LiveRange, live_at, live_pairs, live_ranges, peak_working_set, working_sets
 from redsc.ir import Graph, GraphBuilder, parse_graph
 from tests.strategies import graphs
 
@@ -16,6 +18,12 @@ RESIDUAL = """graph @g {
   output %d
   output %b
 }"""
+
+
+@given(graphs())
+def test_pairs_that_are_live_together_are_counted_without_looking_at_each(graph: Graph) -> None:
+    ranges = [*live_ranges(graph).values()]
+    assert live_pairs(ranges) == sum(a.overlaps(b) for a, b in combinations(ranges, 2))
 
 
 def _ranges(text: str) -> dict[str, tuple[int, int]]:
