@@ -17,6 +17,7 @@ __all__ = ["MOST_SCRATCH_BYTES", "SCRATCH_BYTES", "DepthwiseWay", "all_ways", "d
 
 MOST_SCRATCH_BYTES = 2560
 SCRATCH_BYTES = {Kernels.ENGINE: MOST_SCRATCH_BYTES, Kernels.ENGINE_SMALL: 1}  # 1: what the least strips need
+_MOST_ROWS = 256  # of a strip: none above 78 fits into MOST_SCRATCH_BYTES
 _TAPS = 3
 _GROUP = 4  # channels that are widened together
 
@@ -70,11 +71,11 @@ class _Strips:
         """Return what four channels take."""
         kept, pairs = _TAPS - self.stride, -(-self.along // 2)
         count, last = divmod(self.across, self.rows)
-        heights = [self.rows] * count + [last] * (last > 0)
+        strips = count + (last > 0)
         widened = self.across * self.stride * (_WIDEN_LINE + _WIDEN_WORD * self.words)
-        moved = (len(heights) - 1) * _GROUP * self.words * _KEEP_WORD[kept]
-        tiles = sum(_GROUP * _tiles(height, pairs, self.stride) for height in heights)
-        return widened + moved + tiles + _STRIP * len(heights)
+        moved = (strips - 1) * _GROUP * self.words * _KEEP_WORD[kept]
+        tiles = _GROUP * (count * _tiles(self.rows, pairs, self.stride) + _tiles(last, pairs, self.stride))
+        return widened + moved + tiles + _STRIP * strips
 
 
 def _tiles(height: int, pairs: int, stride: int) -> int:
@@ -125,12 +126,12 @@ def _is_planar(node: Node) -> bool:
 
 
 def _all_strips(node: Node) -> Iterator[_Strips]:
-    """Yield every legal way to cut a layer into strips."""
+    """Yield every legal way to cut a layer into strips, of very high ones only the whole image."""
     (_, height, width, _), result = node.operand(0).type.shape, node.outputs[0].type.shape
     keeps_size = (height, width) == result[1:3]
     for is_swapped in (False, True):
         across, along = (result[2], result[1]) if is_swapped else (result[1], result[2])
-        for rows in range(1, across + 1):
+        for rows in (*range(1, min(across - 1, _MOST_ROWS) + 1), across):
             if not is_swapped or keeps_size or rows == across:
                 yield _Strips(is_swapped, node.attrs.stride_h, along, across, rows)
 
@@ -152,5 +153,7 @@ def _direct_instructions(node: Node) -> int:
 
 def _taps_inside(size: int, out: int, stride: int, padding: Padding) -> int:
     """Return over all places along an axis how many of three taps lie inside the image."""
-    before = axis_padding(size, out, _TAPS, stride, 1, padding)
-    return sum(0 <= place * stride + tap - before < size for place in range(out) for tap in range(_TAPS))
+    starts = [tap - axis_padding(size, out, _TAPS, stride, 1, padding) for tap in range(_TAPS)]
+    return sum(
+        len(range(out)[max(0, -(start // stride)) : max(0, -((start - size) // stride))]) for start in starts
+    )
