@@ -21,7 +21,7 @@ class Limits:
     tables: int = 100
     rank: int = 8
     tensor_elements: int = 1 << 28
-    folded_bytes: int = 64 << 20
+    folded_bytes: int = 32 << 20
     folded_work: int = 1 << 27
     grown_bytes: int = 1 << 20
     known_elements: int = 1024

@@ -15,6 +15,7 @@ from redsc.ir import Array, Padding, Pool2D
 
 __all__ = ["POOL_ROWS"]
 
+_MOST_DIVISORS = 1 << 20  # of a map that is a constant of the file, 4 B for each
 _NONNEGATIVE = {"Relu", "Sigmoid", "Softmax", "HardSigmoid"}  # a zero changes no maximum over their outputs
 
 
@@ -53,23 +54,27 @@ def _average_pool(context: OnnxContext, node: OnnxNode) -> None:
     if padding is not None and not (counts_padding and padding is Padding.SAME):
         context.emit(node, "AVERAGE_POOL_2D", source, attrs=_pool(window, padding))
         return
-    padded = pad_image(context, node, source, window)
-    counted = np.outer(_counted(window.height, counts_padding), _counted(window.width, counts_padding))
-    attrs, elements = _pool(window, Padding.VALID), window.height.kernel * window.width.kernel
-    if (counted == elements).all():
+    padded, attrs = pad_image(context, node, source, window), _pool(window, Padding.VALID)
+    rows, columns = (_counted(axis, counts_padding) for axis in (window.height, window.width))
+    if (rows == window.height.kernel).all() and (columns == window.width.kernel).all():
         context.emit(node, "AVERAGE_POOL_2D", padded, attrs=attrs)
         return
+    if len(rows) * len(columns) > _MOST_DIVISORS:
+        raise CannotTranslate(f"its padding needs a map of more than {_MOST_DIVISORS:,} divisors")
     mean = context.step(node, "AVERAGE_POOL_2D", padded, attrs=attrs, part="mean")
-    scale = (elements / counted).astype(np.float32)[None, :, :, None]
+    elements = window.height.kernel * window.width.kernel
+    scale = (elements / np.outer(rows, columns)).astype(np.float32)[None, :, :, None]
     context.emit(node, "MUL", mean, context.builder.constant(f"{node.output}.scale", scale))
 
 
 def _counted(axis: Axis, counts_padding: bool) -> Array:
     """Return for each window how many of its elements the average divides by: never those that ceil_mode adds."""
-    padded = np.full(axis.before + axis.size + axis.after + axis.extra, int(counts_padding))
-    padded[axis.before : axis.before + axis.size] = 1
-    padded[axis.before + axis.size + axis.after :] = 0
-    counts: Array = np.lib.stride_tricks.sliding_window_view(padded, axis.kernel)[:: axis.stride].sum(axis=1)
+    first, end = (-axis.before, axis.size + axis.after) if counts_padding else (0, axis.size)
+    windows = (axis.before + axis.size + axis.after + axis.extra - axis.kernel) // axis.stride + 1
+    if windows > _MOST_DIVISORS:
+        raise CannotTranslate(f"it has more than {_MOST_DIVISORS:,} windows along an axis")
+    starts = np.arange(windows) * axis.stride - axis.before
+    counts: Array = np.maximum(np.minimum(starts + axis.kernel, end) - np.maximum(starts, first), 0)
     return counts
 
 
