@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 from redsc.errors import InternalError, RedscError
 from tests.fuzz.kinds import KINDS
 
-__all__ = ["Outcome", "run_cases"]
+__all__ = ["Outcome", "peak_megabytes", "run_cases"]
 
 _SECONDS = 2.0
 _MEGABYTES = 512
@@ -131,7 +131,7 @@ def _work(kind: str, cases: Sequence[bytes], folder: Path, first: int, writer: i
 def _run(kind: str, data: bytes, folder: Path, watched: list[str]) -> Outcome:
     path = folder / KINDS[kind].file
     path.write_bytes(data)
-    before, started = _peak_megabytes(reset=True), time.process_time()
+    before, started = peak_megabytes(reset=True), time.process_time()
     watched.clear()
     signal.setitimer(signal.ITIMER_PROF, _SECONDS)
     try:
@@ -140,7 +140,7 @@ def _run(kind: str, data: bytes, folder: Path, watched: list[str]) -> Outcome:
         result = f"too slow: {_place(error)}"
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-    seconds, megabytes = time.process_time() - started, _peak_megabytes() - before
+    seconds, megabytes = time.process_time() - started, peak_megabytes() - before
     if not Outcome(0, result).is_finding:
         result = f"took {megabytes:.0f} MB" if megabytes > _MEGABYTES else watched[0] if watched else result
     line = " ".join(result.encode("ascii", "replace").decode().split())
@@ -193,7 +193,8 @@ def _has_cause(error: BaseException | None, kind: type[BaseException]) -> bool:
     return False
 
 
-def _peak_megabytes(*, reset: bool = False) -> float:
+def peak_megabytes(*, reset: bool = False) -> float:
+    """Return the most memory that this process had since this was reset, which it may be first, or from its start."""
     if reset:
         Path("/proc/self/clear_refs").write_text("5")
     found = _PEAK.search(_STATUS.read_bytes())
