@@ -31,6 +31,7 @@ class Limits:
     unrolled: int = 4096
     live_pairs: int = 1 << 21
     name_chars: int = 4096
+    arena_bytes: int = 64 << 20
     macs: int = 10_000_000_000
     executor_seconds: int = 60
 

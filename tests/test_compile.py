@@ -10,8 +10,10 @@ from redsc.codegen.container import is_same_model
 from redsc.compile import compile_model, read_model, slice_level
 from redsc.errors import LimitExceeded, UsageError
 from redsc.formats import read_tflite, write_tflite
+from redsc.ir import parse_graph
 from redsc.limits import DEFAULT_LIMITS
 from redsc.options import Options
+from redsc.report.analysis import analyze_model
 from tests.helpers import small_net
 
 
@@ -61,6 +63,15 @@ def test_a_model_that_would_run_for_ever_is_refused(model: Path) -> None:
 def test_a_model_whose_tensors_are_all_live_together_is_refused(model: Path) -> None:
     with pytest.raises(LimitExceeded, match="pairs of tensors are live together, the limit is 2"):
         read_model(model, limits=replace(DEFAULT_LIMITS, live_pairs=2))
+
+
+def test_what_runtimes_have_no_memory_for_is_analysed_but_not_compiled(tmp_path: Path) -> None:
+    path = tmp_path / "large.tflite"
+    text = "graph @g { input %x: f32[4096,4096] %y: f32[4096,4096] = RELU(%x) output %y }"
+    path.write_bytes(write_tflite(parse_graph(text)))
+    assert analyze_model(read_model(path)).live_peak_bytes == 2 * 4 * 4096 * 4096
+    with pytest.raises(LimitExceeded, match="134,217,728 B are live at 'y'"):
+        compile_model(path, Options())
 
 
 def test_an_unknown_selector_suggests_one(model: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from redsc.choices import Kernels, Recurrent
-from redsc.cost.liveness import live_pairs, live_ranges
+from redsc.cost.liveness import live_pairs, live_ranges, peak_working_set
 from redsc.cost.macs import graph_macs
 from redsc.engine.rows import refusals
 from redsc.errors import LimitExceeded
@@ -98,6 +98,7 @@ def prepare(path: Path | str, options: Options, progress: Progress = silent, log
     if not is_quantizable(model.graph, options.data is not None, options.quantization):
         _require_kernels(model.graph, options.budgets.kernels)
     run_passes(model.graph, [Schedule(options.budgets.kernels)], log)
+    _require_arena(model.graph, DEFAULT_LIMITS)
     if options.cuts:
         model = replace(model, graph=own_biases(model.graph))
     data = None if options.data is None else load_data(options.data, model)
@@ -132,6 +133,16 @@ def _network(graph: Graph, source: Graph | None, quantized: Quantized | None) ->
     if is_int8(graph):
         return graph
     return quantized.graph if quantized else without_annotations(source or graph)
+
+
+def _require_arena(graph: Graph, limits: Limits) -> None:
+    peak = peak_working_set(graph)
+    if peak is not None and peak.nbytes > limits.arena_bytes:
+        raise LimitExceeded(
+            f"{peak.nbytes:,} B are live at {peak.node.name!r}, a network that is compiled may have "
+            f"{limits.arena_bytes:,} B",
+            hint="`redsc analyze` says what it needs",
+        )
 
 
 def _require_kernels(network: Graph, kernels: Kernels) -> None:

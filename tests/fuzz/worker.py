@@ -194,7 +194,7 @@ def _has_cause(error: BaseException | None, kind: type[BaseException]) -> bool:
 
 
 def peak_megabytes(*, reset: bool = False) -> float:
-    """Return the most memory that this process had since this was reset, which it may be first, or from its start."""
+    """Return the most memory that this process had since it started, or since the last reset: that comes first."""
     if reset:
         Path("/proc/self/clear_refs").write_text("5")
     found = _PEAK.search(_STATUS.read_bytes())
