@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from redsc.errors import LimitExceeded, MalformedModel, UnsupportedError
 from redsc.formats.damage import INCOMPLETE
 from redsc.formats.onnx.load.branches import all_graphs, names_read, needed_nodes
 from redsc.formats.onnx.load.external import inline_external_data
+from redsc.formats.onnx.load.infer import around_slices, infer_shapes
 from redsc.formats.onnx.load.qoperator import expand_quantized_ops
 from redsc.formats.onnx.ops.table import EXPANDED_OPS, ONNX_OPS
-from redsc.formats.onnx.protobuf import DataType, set_nodes
+from redsc.formats.onnx.protobuf import DataType, copy_of, set_nodes
 from redsc.formats.tables import Refusal, raise_problems
 from redsc.limits import Limits
 
@@ -86,13 +88,17 @@ def _expand_functions(onnx: Any, model: Any) -> Any:
 
     if not any(node.op_type in EXPANDED_OPS and node.domain in _OWN_DOMAINS for node in model.graph.node):
         return model
-    typed = onnx.shape_inference.infer_shapes(model)  # some functions depend on the types of operands
+    typed = infer_shapes(onnx, copy_of(model), is_strict=False)  # some functions depend on the types of operands
     typed.graph.value_info.extend(
         onnx.helper.make_tensor_value_info(item.name, item.data_type, item.dims) for item in model.graph.initializer
     )
     wanted = [(domain, op) for op in EXPANDED_OPS for domain in _OWN_DOMAINS]
-    try:
+
+    def inline(typed: Any) -> Any:
         return inliner.inline_selected_functions(typed, wanted, inline_schema_functions=True)
+
+    try:
+        return around_slices(onnx, typed, inline)  # it infers shapes once more
     except RuntimeError:  # onnx 1.23 stops where a function depends on the type of an operand that is left out
         return model
 
@@ -104,6 +110,10 @@ def _check_counts(model: Any, limits: Limits) -> None:
     nodes = sum(len(graph.node) for graph in graphs)
     if nodes > limits.nodes or sum(len(graph.initializer) for graph in graphs) > limits.tensors:
         raise LimitExceeded(f"the model has {nodes:,} nodes")
+    for node in chain.from_iterable(graph.node for graph in graphs):
+        stated = [item.i for item in node.attribute if item.name == "num_outputs" and node.op_type == "Split"]
+        if stated and stated[0] != len(node.output):  # onnx 1.23 makes a list of so many before it looks
+            raise MalformedModel(f"Split {node.name!r} has {len(node.output)} outputs and says {stated[0]:,}")
 
 
 def _check_functions(model: Any, limits: Limits) -> None:
