@@ -33,8 +33,8 @@ def larger(value: Value) -> Iterator[Value]:
     shape, kind = value.type.shape, value.type
     if not value.is_constant:
         for axis, size in enumerate(shape):
-            larger = size * (LARGE // kind.elements)
-            yield Value(value.name, replace(kind, shape=(*shape[:axis], larger, *shape[axis + 1 :])))
+            length = size * (LARGE // kind.elements)
+            yield Value(value.name, replace(kind, shape=(*shape[:axis], length, *shape[axis + 1 :])))
     elif kind.dtype is DType.INT32 and kind.elements <= 8:
         for place, number in product(range(kind.elements), (LARGE >> 8, LARGE >> 4, LARGE)):
             numbers = np.array(value.data)
