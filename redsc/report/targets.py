@@ -20,7 +20,8 @@ def print_targets(targets: Iterable[Target]) -> None:
     print(
         "\nRAM and flash: in KiB; kernels: those that TFLM is built with\n"
         "tables: of time, published + modelled or guessed; * of energy too\n"
-        "redsc targets NAME lists them with their sources; docs/targets.md says how to write your own file"
+        "redsc targets NAME lists them with their sources\n"
+        "docs/targets.md says how to write a file of your own"
     )
 
 
